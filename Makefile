@@ -1,0 +1,37 @@
+# Builds and installs both extensions with PGXS and runs their regression tests.
+# Everything else (core library, gateway, unit tests) is CMake's; ./aegis drives both.
+
+EXTENSION    = extension/aegis extension/aegis_app
+EXTVERSION  := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" extension/aegis.control)
+APPVERSION  := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" extension/aegis_app.control)
+MODULE_big   = aegis
+SRCS         = $(sort $(wildcard extension/src/*.cpp extension/src/*/*.cpp))
+OBJS         = $(SRCS:.cpp=.o)
+
+# Install fragments in dependency order; the script that is installed is their concatenation.
+SQL_ORDER    = prologue role context tenant key sealed field ledger catalogue audit seal verify \
+               charge job protect user session route status epilogue
+APP_ORDER    = prologue organisation customer invoice route epilogue
+DATA         = $(wildcard extension/updates/aegis*--*--*.sql)
+DATA_built   = extension/aegis--$(EXTVERSION).sql extension/aegis_app--$(APPVERSION).sql
+
+REGRESS     ?= $(shell cat tests/regress.schedule)
+REGRESS_OPTS = --temp-instance=$(or $(OUT),.)/tmp_check --temp-config=$(or $(TEMP_CONFIG),tests/regress.conf) --load-extension=aegis \
+               --outputdir=$(or $(OUT),.) --encoding=UTF8 --no-locale
+
+PG_CPPFLAGS  = -std=c++17 -Iextension/src $(if $(TESTING),-DAEGIS_TESTING)
+PG_CXXFLAGS  = -MMD -MP -Wall -Wextra -Werror -Wno-unused-parameter -Wno-register -Wno-missing-field-initializers
+SHLIB_LINK   = -lcrypto -largon2 -lzxcvbn -lstdc++ -Wl,--version-script=extension/aegis.map
+EXTRA_CLEAN  = $(SRCS:.cpp=.d) tests/isolation/out
+override with_llvm = no
+
+PG_CONFIG   ?= pg_config
+PGXS        := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+-include $(OBJS:.o=.d)
+
+extension/aegis--$(EXTVERSION).sql: $(SQL_ORDER:%=extension/sql/%.sql) extension/aegis.control
+	cat $(SQL_ORDER:%=extension/sql/%.sql) > $@
+
+extension/aegis_app--$(APPVERSION).sql: $(APP_ORDER:%=extension/app/%.sql) extension/aegis_app.control
+	cat $(APP_ORDER:%=extension/app/%.sql) > $@

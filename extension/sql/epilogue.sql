@@ -1,0 +1,38 @@
+-- Privileges, in one place: everything is revoked from PUBLIC, owned by aegis_owner, and granted by name.
+
+DO $$
+DECLARE
+  member record;
+BEGIN
+  FOR member IN
+    SELECT d.classid, d.objid, p.oid::regprocedure::text AS routine, t.oid::regtype::text AS type,
+           c.oid::regclass::text AS relation, c.relkind
+      FROM pg_catalog.pg_depend d
+      JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid AND e.extname = 'aegis'
+      LEFT JOIN pg_catalog.pg_proc p  ON d.classid = 'pg_catalog.pg_proc'::regclass AND p.oid = d.objid
+      LEFT JOIN pg_catalog.pg_type t  ON d.classid = 'pg_catalog.pg_type'::regclass AND t.oid = d.objid
+                                     AND t.typtype IN ('b', 'c', 'd', 'e') AND t.typrelid = 0 AND t.typelem = 0
+      LEFT JOIN pg_catalog.pg_class c ON d.classid = 'pg_catalog.pg_class'::regclass AND c.oid = d.objid
+     WHERE d.refclassid = 'pg_catalog.pg_extension'::regclass AND d.deptype = 'e'
+     ORDER BY c.relkind = 'S' NULLS FIRST, d.objid
+  LOOP
+    IF member.routine IS NOT NULL THEN
+      EXECUTE pg_catalog.format('REVOKE ALL ON ROUTINE %s FROM PUBLIC', member.routine);
+      EXECUTE pg_catalog.format('ALTER ROUTINE %s OWNER TO aegis_owner', member.routine);
+    ELSIF member.relation IS NOT NULL AND member.relkind IN ('r', 'p', 'v', 'm', 'S') THEN
+      EXECUTE pg_catalog.format('REVOKE ALL ON %s FROM PUBLIC', member.relation);
+      -- Sequences of identity columns follow their table.
+      IF member.relkind <> 'S' OR NOT EXISTS (SELECT FROM pg_catalog.pg_depend o WHERE o.objid = member.objid
+            AND o.classid = 'pg_catalog.pg_class'::regclass AND o.deptype IN ('a', 'i')) THEN
+        EXECUTE pg_catalog.format('ALTER TABLE %s OWNER TO aegis_owner', member.relation);
+      END IF;
+    ELSIF member.type IS NOT NULL THEN
+      EXECUTE pg_catalog.format('ALTER TYPE %s OWNER TO aegis_owner', member.type);
+    END IF;
+  END LOOP;
+END $$;
+
+-- The context's getters are read by policies and defaults of every role.
+GRANT EXECUTE ON FUNCTION aegis.tenant_id(), aegis.user_id(), aegis.session_id(), aegis.user_lo(), aegis.user_hi(),
+  aegis.team_ord(), aegis.team_lo(), aegis.team_hi(), aegis.rank(), aegis.auth_method(), aegis.request_id(),
+  aegis.client_ip() TO PUBLIC;

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// Deterministic CBOR (RFC 8949 section 4.2.1): shortest heads, definite lengths, sorted keys.
+// The writer is a plain value that never throws: it counts past the end of its buffer, so a caller
+// tries a small buffer first and allocates `needed` when it overflowed.
+#pragma once
+
+#include "core/bytes.hpp"
+
+namespace aegis::core {
+
+struct CborWriter {
+    ByteSpan out;
+    size_t needed = 0;
+
+    explicit CborWriter(ByteSpan buffer) : out(buffer) {}
+    bool overflowed() const noexcept { return needed > out.size; }
+
+    void unsigned_int(uint64_t v) noexcept;
+    void signed_int(int64_t v) noexcept;
+    void bytes(ByteView v) noexcept;
+    void text(std::string_view v) noexcept;
+    void boolean(bool v) noexcept;
+    void null() noexcept;
+    void tag(uint64_t number) noexcept;
+    void array(uint64_t count) noexcept;
+    void map(uint64_t pairs) noexcept;   // the caller writes keys in bytewise order of their encoding
+    void raw(ByteView encoded) noexcept; // an item that is already encoded
+
+   private:
+    void head(uint8_t major, uint64_t v) noexcept;
+    void put(ByteView v) noexcept;
+};
+static_assert(std::is_trivially_destructible_v<CborWriter>);
+
+enum class CborType : uint8_t { unsigned_int, negative_int, bytes, text, array, map, tag, boolean, null };
+
+struct CborItem {
+    CborType type;
+    uint64_t value;  // number, length, count, tag number, or 0/1
+    ByteView body;   // bytes and text
+};
+
+// Reads one item head at a time and refuses whatever is not deterministic. Throws malformed.
+class CborReader {
+   public:
+    explicit CborReader(ByteView in) : in_(in) {}
+    bool done() const noexcept { return at_ == in_.size; }
+    size_t position() const noexcept { return at_; }
+    CborItem next();
+    void skip();  // one whole item with everything inside it
+
+   private:
+    ByteView in_;
+    size_t at_ = 0;
+};
+
+}  // namespace aegis::core

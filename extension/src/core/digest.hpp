@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// SHA-256 (FIPS 180-4) and HMAC-SHA-256 (RFC 2104), with contexts kept for the life of the process.
+#pragma once
+
+#include "core/bytes.hpp"
+
+namespace aegis::core {
+
+inline constexpr size_t kDigestBytes = 32;
+
+struct Digest {
+    uint8_t bytes[kDigestBytes];
+    ByteView view() const { return bytes; }
+};
+
+// Hash of the concatenation of the parts. Throws crypto_failure.
+Digest sha256(ByteView part);
+Digest sha256(ByteView first, ByteView second);
+Digest sha256(const ByteView *parts, size_t count);
+
+Digest hmac_sha256(ByteView key, ByteView message);
+
+}  // namespace aegis::core

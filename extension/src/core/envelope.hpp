@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// The stored form of a sealed value, version 1. docs/format/envelope-v1.md draws every byte.
+//
+//   0  u8   magic and version 0xA1
+//   1  u8   suite              0x01 XAES-256-GCM; 0x00 unsealed (in memory only)
+//   2  u8   plaintext type
+//   3  u8   flags              bit 0 row-bound, bit 1 token present, bit 2 subject-keyed
+//   4  8    tenant tag
+//   12 u32  key epoch
+//   16 u32  field reference
+//   20 16   search token       only when flag bit 1 is set
+//   .. 24   nonce
+//   .. n    ciphertext
+//   .. 16   tag
+//
+// Associated data: bytes 0..19, then u16 length | tenant, u16 length | subject, u8 count of primary
+// key parts, each u16 length | bytes. The token is not covered; it is recomputed on opening.
+#pragma once
+
+#include "core/xaes.hpp"
+
+namespace aegis::core {
+
+inline constexpr uint8_t kEnvelopeMagic = 0xA1;
+inline constexpr size_t kEnvelopeHeaderBytes = 20;
+inline constexpr size_t kTokenBytes = 16;
+inline constexpr size_t kTenantTagBytes = 8;
+inline constexpr size_t kMaxEnvelopePlaintextBytes = 512u * 1024 * 1024;
+
+enum class Suite : uint8_t { unsealed = 0x00, xaes_256_gcm = 0x01 };
+enum class PlaintextType : uint8_t { text = 1, bytea = 2, jsonb = 3, numeric = 4, date = 5, timestamptz = 6 };
+enum EnvelopeFlag : uint8_t { kFlagRowBound = 1, kFlagToken = 2, kFlagSubject = 4 };
+
+struct EnvelopeHeader {  // trivially destructible: lives in shell frames
+    Suite suite;
+    PlaintextType type;
+    uint8_t flags;
+    uint8_t tenant_tag[kTenantTagBytes];
+    uint32_t epoch;
+    uint32_t field;
+};
+
+struct EnvelopeParts {
+    EnvelopeHeader header;
+    ByteView token;   // 16 bytes or empty
+    ByteView nonce;   // 24 bytes
+    ByteView sealed;  // ciphertext and tag
+};
+
+// What a value is bound to beside its header.
+struct Binding {
+    ByteView tenant;   // 16 bytes
+    ByteView subject;  // empty unless kFlagSubject
+    const ByteView *row_parts = nullptr;
+    uint8_t row_part_count = 0;
+};
+
+// First 8 bytes of SHA-256("aegis/tenant/1" || tenant).
+void tenant_tag(ByteView tenant, uint8_t out[kTenantTagBytes]);
+
+size_t envelope_size(const EnvelopeHeader &header, size_t plaintext_bytes) noexcept;
+size_t envelope_plaintext_size(const EnvelopeParts &parts) noexcept;
+
+// Writes the envelope into out, which must be exactly envelope_size(). token: 16 bytes or empty,
+// in agreement with the flag. The nonce is drawn here.
+void seal_envelope(const Xaes &key, const EnvelopeHeader &header, const Binding &binding,
+                   ByteView token, ByteView plaintext, ByteSpan out);
+// The same with a given nonce, for golden files only.
+void seal_envelope_with_nonce(const Xaes &key, const EnvelopeHeader &header, const Binding &binding,
+                              ByteView token, ByteView nonce, ByteView plaintext, ByteSpan out);
+
+// Throws malformed when the bytes are not a well-formed envelope of version 1.
+EnvelopeParts parse_envelope(ByteView envelope);
+// out must be exactly envelope_plaintext_size(). Throws cannot_open.
+void open_envelope(const Xaes &key, const EnvelopeParts &parts, const Binding &binding, ByteSpan out);
+
+// Search token: first 16 bytes of HMAC-SHA-256(blind-index key, normalised value).
+void search_token(const Key32 &index_key, ByteView normalised, uint8_t out[kTokenBytes]);
+
+// Copies the envelope without its token and with the token flag still set as sealed (the flag is
+// authenticated); ledger images use it so that an erased value cannot be confirmed later.
+// Returns the bytes written.
+size_t strip_token(ByteView envelope, ByteSpan out);
+
+// Unsealed values: plaintext under a random key of this server run, so that a misused column never
+// holds plaintext. 0xA1 0x00 | type | flags | boot id 8 | nonce 24 | ciphertext | tag.
+inline constexpr size_t kBootIdBytes = 8;
+size_t unsealed_size(size_t plaintext_bytes) noexcept;
+bool is_unsealed(ByteView bytes) noexcept;
+void make_unsealed(const Xaes &boot_key, ByteView boot_id, PlaintextType type, ByteView plaintext, ByteSpan out);
+size_t unsealed_plaintext_size(ByteView unsealed);
+// Throws cannot_open when the value belongs to another server run.
+void open_unsealed(const Xaes &boot_key, ByteView boot_id, ByteView unsealed, ByteSpan out);
+
+}  // namespace aegis::core

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a key provider delivers: lines "version:64 hex digits", "#" comments, blank lines.
+// The highest version is the active one. docs/key.md.
+#pragma once
+
+#include "core/secret.hpp"
+
+namespace aegis::core {
+
+inline constexpr int kMaxMasterVersions = 8;
+inline constexpr size_t kCheckValueBytes = 8;
+
+struct MasterKey {  // placed in the shared secret page, hence plain
+    uint32_t version;
+    uint8_t key[kKeyBytes];
+};
+
+struct Keyring {
+    int count;
+    MasterKey keys[kMaxMasterVersions];  // ascending versions
+};
+static_assert(std::is_trivially_destructible_v<Keyring>);
+
+// Parses into *out; throws malformed with a text that names the fault but no key material.
+void parse_keyring(std::string_view text, Keyring *out);
+// Proof of a master key that may be stored: HKDF(key, info check_value | version), 8 bytes.
+void master_check_value(const MasterKey &key, uint8_t out[kCheckValueBytes]);
+// Wraps a 32-byte root: nonce 24 | ciphertext 32 | tag 16 under
+// KEK = HKDF(master, salt, info tenant_kek | tenant | epoch | master version).
+inline constexpr size_t kWrappedRootBytes = 72;
+void wrap_root(const MasterKey &master, ByteView salt, ByteView tenant, uint32_t epoch, ByteView root,
+               uint8_t out[kWrappedRootBytes]);
+void unwrap_root(const MasterKey &master, ByteView salt, ByteView tenant, uint32_t epoch, ByteView wrapped,
+                 uint8_t out[kKeyBytes]);  // throws cannot_open
+
+}  // namespace aegis::core

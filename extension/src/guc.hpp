@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every setting in one place: storage, range, who may change it. docs/guc.md explains each.
+#pragma once
+
+#include "pg/postgres.hpp"
+
+namespace aegis::guc {
+
+// Where this cluster's tenants live; a tenant of another region is refused.
+extern char *region;
+// production or development; the demonstration switches are refused in production.
+extern char *environment;
+// file:PATH, command:PATH ARG..., or empty.
+extern char *key_provider;
+
+// The walls. Postmaster settings from the configuration file only, for emergencies.
+extern bool restrictive_wall;
+extern bool default_deny;
+extern bool statement_guard;
+extern bool function_guard;
+extern bool ledger_guard;
+// Lets COPY fill empty ledger tables after a restore; ends with the first seal.
+extern bool restore_mode;
+
+extern int seal_interval_ms;
+// Writes fail once the oldest unsealed entry is older than this; 0 never.
+extern int seal_lag_limit_ms;
+
+extern int password_memory_kib;
+extern int password_iterations;
+extern int password_concurrency;
+extern int lock_failures;
+extern int lock_seconds;
+extern int session_idle_seconds;
+extern int session_lifetime_seconds;
+
+// Defines all settings and reserves the prefix. Called once from _PG_init. Never throws.
+void define();
+
+}  // namespace aegis::guc

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// Weak bodies for the first days: each disappears when its concept's file arrives.
+#include "charge.hpp"
+#include "field.hpp"
+#include "hook.hpp"
+#include "key.hpp"
+#include "ledger.hpp"
+#include "ledger_guard.hpp"
+#include "stored_constant.hpp"
+#include "wall.hpp"
+#include "worker.hpp"
+#define WEAK __attribute__((weak))
+namespace aegis {
+namespace charge {
+WEAK int open(const Order &) { return 0; }
+WEAK void count_reveal(const pg_uuid_t &, uint32_t, uint64_t) {}
+WEAK void settle(int) {}
+WEAK int pending_sign_ins(const pg_uuid_t &, int) { return 0; }
+WEAK void set_origin(const char *, const char *, const char *) {}
+WEAK int collect() { return 0; }
+WEAK void define() {}
+}  // namespace charge
+namespace worker {
+WEAK bool is_alive() { return true; }
+WEAK void wake() {}
+WEAK void define() {}
+}  // namespace worker
+namespace key {
+WEAK const core::Xaes *field_cipher(const pg_uuid_t &, uint32_t, uint32_t *) { return nullptr; }
+WEAK const core::Xaes *audit_cipher(const pg_uuid_t &, uint32_t *) { return nullptr; }
+WEAK void search_token(const pg_uuid_t &, uint32_t, core::ByteView, uint8_t *) {}
+WEAK void login_token(const pg_uuid_t &, core::ByteView, uint8_t *) {}
+WEAK const core::Xaes *boot_cipher(core::ByteView *) { return nullptr; }
+WEAK void create_tenant_keys(const pg_uuid_t &) {}
+WEAK void load_provider() {}
+WEAK void define() {}
+}  // namespace key
+namespace field {
+WEAK const Field *find(uint32_t) { return nullptr; }
+WEAK struct varlena *seal(const pg_uuid_t &, const Field &, core::ByteView) { return nullptr; }
+WEAK void define() {}
+}  // namespace field
+namespace ledger {
+WEAK void append(const Event &) {}
+WEAK core::ByteView encode_detail(const DetailPair *, int, core::ByteSpan) { return {}; }
+WEAK void define() {}
+}  // namespace ledger
+namespace wall {
+WEAK List *restrictive_policies(CmdType, Relation) { return NIL; }
+WEAK void check_relations(List *) {}
+WEAK void check_statement(PlannedStmt *) {}
+WEAK void check_function(Oid) {}
+WEAK void define() {}
+}  // namespace wall
+namespace ledger_guard {
+WEAK void check_relations(List *) {}
+WEAK void check_statement(PlannedStmt *) {}
+WEAK void check_object(ObjectAccessType, Oid, Oid, int, void *) {}
+}  // namespace ledger_guard
+namespace stored_constant {
+WEAK void check_object(ObjectAccessType, Oid, Oid, int, void *) {}
+}  // namespace stored_constant
+namespace hook {
+WEAK void install() {}
+}  // namespace hook
+}  // namespace aegis

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// Appends entries. An entry is written at once, without any lock, in the transaction that it
+// describes; the sealer chains it after commit. docs/ledger.md.
+#pragma once
+
+#include "core/entry.hpp"
+#include "pg/postgres.hpp"
+
+namespace aegis::ledger {
+
+struct Event {  // views and PODs only
+    const char *type;                 // must be declared in the catalogue
+    core::Outcome outcome = core::Outcome::success;
+    const pg_uuid_t *tenant = nullptr;  // nullptr: the context's, or none
+    const pg_uuid_t *user = nullptr;    // nullptr: the context's
+    const pg_uuid_t *session = nullptr; // nullptr: the context's
+    const char *target_kind = nullptr;
+    const char *target_id = nullptr;
+    core::ByteView detail;            // encoded CBOR map, empty for none
+    core::ByteView image;             // encoded CBOR map, empty for none
+    // Origin when there is no context (sign-in) or it is another's (a collected charge).
+    const char *ip = nullptr;
+    const char *user_agent = nullptr;
+    const char *request_id = nullptr;
+    const char *session_user = nullptr;
+    int64_t unix_micros = 0;          // 0: now
+};
+
+// Writes one entry with a direct insert: no rights, rules or triggers of the caller interfere.
+// Works in read-only transactions and in XACT_EVENT_PRE_COMMIT. May ereport.
+void append(const Event &event);
+
+// Small helper for details: ("key", "text value") pairs sorted by the caller.
+struct DetailPair {
+    const char *key;
+    const char *text;   // nullptr: use number
+    int64_t number;
+};
+core::ByteView encode_detail(const DetailPair *pairs, int count, core::ByteSpan buffer);
+
+void define();
+
+}  // namespace aegis::ledger

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// Refuses, below the triggers and for everyone, plans, statements and catalog changes that would
+// alter the ledger. Compares OIDs, never names. docs/ledger.md.
+#pragma once
+
+#include "pg/postgres.hpp"
+
+namespace aegis::ledger_guard {
+
+void check_relations(List *range_table);
+void check_statement(PlannedStmt *statement);
+void check_object(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void *arg);
+
+}  // namespace aegis::ledger_guard

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// Memory that the postmaster maps once and every process inherits. Unlike PostgreSQL's own shared
+// memory it survives the restart after a backend crash, so a charge outlives the backend that made
+// it. It holds plain data only, and slots are taken with atomic operations: a killed process can
+// leave no lock behind.
+#pragma once
+
+#include "charge.hpp"
+#include "key_page.hpp"
+#include "worker.hpp"
+
+namespace aegis::region {
+
+struct State {
+    charge::Table charges;
+    worker::Slots workers;
+};
+
+// nullptr when the library was not loaded by the postmaster.
+State *state();
+// The locked, non-dumpable page with key material. Read-only in backends once sealed.
+key::Page *key_page();
+
+void create();                  // postmaster only; called from _PG_init
+void protect_key_page();        // makes this process's view read-only
+void unprotect_key_page();      // for the launcher, which reloads keys
+
+}  // namespace aegis::region
