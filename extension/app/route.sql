@@ -1,1 +1,22 @@
--- route
+-- The application's routes. Registration is recorded; the gateway picks changes up by itself.
+
+SELECT aegis.register_route(method => r.method, path => r.path, handler => r.handler, minimum_rank => r.rank::smallint, summary => r.summary)
+  FROM (VALUES
+    ('GET',    '/api/organisation',          'aegis_app.get_organisation(aegis.request)'::regprocedure, 1, 'The organisation of the caller'),
+    ('GET',    '/api/teams',                 'aegis_app.list_teams(aegis.request)',                     1, 'Teams the caller sees'),
+    ('POST',   '/api/teams',                 'aegis_app.create_team(aegis.request)',                    4, 'Create a team'),
+    ('GET',    '/api/users',                 'aegis_app.list_users(aegis.request)',                     1, 'Users the caller sees'),
+    ('POST',   '/api/users',                 'aegis_app.create_user(aegis.request)',                    2, 'Create a user'),
+    ('PATCH',  '/api/users/{id}',            'aegis_app.change_user(aegis.request)',                    3, 'Change a user''s rank or team'),
+    ('DELETE', '/api/users/{id}',            'aegis_app.deactivate_user(aegis.request)',                3, 'Deactivate a user'),
+    ('GET',    '/api/customers',             'aegis_app.list_customers(aegis.request)',                 1, 'List customers, or find one by e-mail'),
+    ('POST',   '/api/customers',             'aegis_app.create_customer(aegis.request)',                1, 'Create a customer'),
+    ('GET',    '/api/customers/{id}',        'aegis_app.get_customer(aegis.request)',                   1, 'One customer, personal data revealed'),
+    ('PATCH',  '/api/customers/{id}',        'aegis_app.change_customer(aegis.request)',                1, 'Change a customer'),
+    ('GET',    '/api/invoices',              'aegis_app.list_invoices(aegis.request)',                  1, 'List invoices'),
+    ('POST',   '/api/invoices',              'aegis_app.create_invoice(aegis.request)',                 1, 'Draft an invoice'),
+    ('GET',    '/api/invoices/{id}',         'aegis_app.get_invoice(aegis.request)',                    1, 'One invoice with its lines'),
+    ('PATCH',  '/api/invoices/{id}',         'aegis_app.edit_invoice(aegis.request)',                   1, 'Edit a draft'),
+    ('POST',   '/api/invoices/{id}/send',    'aegis_app.send_invoice(aegis.request)',                   1, 'Send: number and freeze'),
+    ('POST',   '/api/invoices/{id}/cancel',  'aegis_app.cancel_invoice(aegis.request)',                 1, 'Cancel')
+  ) AS r(method, path, handler, rank, summary);
