@@ -24,7 +24,8 @@ struct ByteView {
     constexpr ByteView() = default;
     constexpr ByteView(const uint8_t *d, size_t n) : data(d), size(n) {}
     template <size_t N>
-    constexpr ByteView(const uint8_t (&array)[N]) : data(array), size(N) {}  // NOLINT: a view of its argument
+    constexpr ByteView(const uint8_t (&array)[N])
+        : data(array), size(N) {}  // NOLINT: a view of its argument
 
     ByteView slice(size_t from, size_t count) const { return {data + from, count}; }
 };
@@ -36,14 +37,16 @@ struct ByteSpan {
     constexpr ByteSpan() = default;
     constexpr ByteSpan(uint8_t *d, size_t n) : data(d), size(n) {}
     template <size_t N>
-    constexpr ByteSpan(uint8_t (&array)[N]) : data(array), size(N) {}  // NOLINT: a view of its argument
+    constexpr ByteSpan(uint8_t (&array)[N])
+        : data(array), size(N) {}  // NOLINT: a view of its argument
 
     operator ByteView() const { return {data, size}; }  // NOLINT: a span reads as a view
     ByteSpan slice(size_t from, size_t count) const { return {data + from, count}; }
 };
 
 // Shell frames keep these across calls that may longjmp.
-static_assert(std::is_trivially_destructible_v<ByteView> && std::is_trivially_destructible_v<ByteSpan>);
+static_assert(std::is_trivially_destructible_v<ByteView> &&
+              std::is_trivially_destructible_v<ByteSpan>);
 
 inline ByteView as_bytes(std::string_view text) {
     return {reinterpret_cast<const uint8_t *>(text.data()), text.size()};

@@ -23,33 +23,51 @@ struct CborWriter {
     void null() noexcept;
     void tag(uint64_t number) noexcept;
     void array(uint64_t count) noexcept;
-    void map(uint64_t pairs) noexcept;   // the caller writes keys in bytewise order of their encoding
-    void raw(ByteView encoded) noexcept; // an item that is already encoded
+    void map(
+        uint64_t pairs) noexcept;  // the caller writes keys in bytewise order of their encoding
+    void raw(ByteView encoded) noexcept;  // an item that is already encoded
 
-   private:
+ private:
     void head(uint8_t major, uint64_t v) noexcept;
     void put(ByteView v) noexcept;
 };
 static_assert(std::is_trivially_destructible_v<CborWriter>);
 
-enum class CborType : uint8_t { unsigned_int, negative_int, bytes, text, array, map, tag, boolean, null };
+enum class CborType : uint8_t {
+    unsigned_int,
+    negative_int,
+    bytes,
+    text,
+    array,
+    map,
+    tag,
+    boolean,
+    null
+};
 
 struct CborItem {
     CborType type;
-    uint64_t value;  // number, length, count, tag number, or 0/1
+    uint64_t value;  // number (n of -1-n when negative), length, count, tag number, or 0/1
     ByteView body;   // bytes and text
 };
 
-// Reads one item head at a time and refuses whatever is not deterministic. Throws malformed.
+inline constexpr int kMaxCborDepth = 16;
+
+// Reads one item head at a time and refuses whatever is not deterministic: longer heads than
+// needed, indefinite lengths, floats, simple values but false, true and null, text that is not
+// UTF-8. skip() also refuses maps with unsorted or repeated keys and nesting deeper than
+// kMaxCborDepth. Throws malformed.
 class CborReader {
-   public:
+ public:
     explicit CborReader(ByteView in) : in_(in) {}
     bool done() const noexcept { return at_ == in_.size; }
     size_t position() const noexcept { return at_; }
     CborItem next();
     void skip();  // one whole item with everything inside it
 
-   private:
+ private:
+    void skip_nested(int depth);
+
     ByteView in_;
     size_t at_ = 0;
 };

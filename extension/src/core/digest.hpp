@@ -19,5 +19,8 @@ Digest sha256(ByteView first, ByteView second);
 Digest sha256(const ByteView *parts, size_t count);
 
 Digest hmac_sha256(ByteView key, ByteView message);
+// The same over the concatenation of at most kMaxHmacParts parts.
+inline constexpr size_t kMaxHmacParts = 4;
+Digest hmac_sha256(ByteView key, const ByteView *parts, size_t count);
 
 }  // namespace aegis::core

@@ -8,19 +8,19 @@
 namespace aegis::core {
 
 size_t hex_size(size_t bytes) noexcept;
-void to_hex(ByteView bytes, char *out) noexcept;              // lower case, no terminator
-void from_hex(std::string_view text, ByteSpan out);           // throws malformed
+void to_hex(ByteView bytes, char *out) noexcept;     // lower case, no terminator
+void from_hex(std::string_view text, ByteSpan out);  // throws malformed
 
 size_t base64url_size(size_t bytes) noexcept;
-void to_base64url(ByteView bytes, char *out) noexcept;        // no padding, no terminator
-size_t base64url_decoded_size(std::string_view text);         // throws malformed
-void from_base64url(std::string_view text, ByteSpan out);     // strict: rejects non-zero trailing bits
+void to_base64url(ByteView bytes, char *out) noexcept;     // no padding, no terminator
+size_t base64url_decoded_size(std::string_view text);      // throws malformed
+void from_base64url(std::string_view text, ByteSpan out);  // strict: rejects non-zero trailing bits
 
 inline constexpr std::string_view kArmorPrefix = "A1.";
-bool looks_like_armor(std::string_view text) noexcept;        // starts with the prefix
+bool looks_like_armor(std::string_view text) noexcept;  // starts with the prefix
 size_t armor_size(size_t envelope_bytes) noexcept;
 void to_armor(ByteView envelope, char *out) noexcept;
-size_t armor_decoded_size(std::string_view armor);            // throws malformed
-void from_armor(std::string_view armor, ByteSpan out);        // throws malformed
+size_t armor_decoded_size(std::string_view armor);      // throws malformed
+void from_armor(std::string_view armor, ByteSpan out);  // throws malformed
 
 }  // namespace aegis::core

@@ -42,11 +42,11 @@ struct EntryFields {  // views only; empty means absent
     int way = 0;
     uint64_t job = 0;
     std::string_view request_id;
-    ByteView origin;              // envelope
+    ByteView origin;  // envelope
     std::string_view target_kind;
     std::string_view target_id;
-    ByteView detail;              // an encoded CBOR map
-    ByteView image;               // an encoded CBOR map
+    ByteView detail;  // an encoded CBOR map
+    ByteView image;   // an encoded CBOR map
     uint64_t xid = 0;
     uint32_t ordinal = 0;
 };

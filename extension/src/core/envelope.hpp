@@ -4,17 +4,16 @@
 //   0  u8   magic and version 0xA1
 //   1  u8   suite              0x01 XAES-256-GCM; 0x00 unsealed (in memory only)
 //   2  u8   plaintext type
-//   3  u8   flags              bit 0 row-bound, bit 1 token present, bit 2 subject-keyed
-//   4  8    tenant tag
-//   12 u32  key epoch
-//   16 u32  field reference
-//   20 16   search token       only when flag bit 1 is set
+//   3  u8   flags              bit 0 row-bound, bit 1 token, bit 2 subject-keyed, bit 3 token
+//   removed 4  8    tenant tag 12 u32  key epoch          1 or more 16 u32  field reference 20 16
+//   search token       only when flag bit 1 is set and bit 3 is not
 //   .. 24   nonce
 //   .. n    ciphertext
 //   .. 16   tag
 //
-// Associated data: bytes 0..19, then u16 length | tenant, u16 length | subject, u8 count of primary
-// key parts, each u16 length | bytes. The token is not covered; it is recomputed on opening.
+// Associated data: bytes 0..19 with flag bit 3 cleared, then u16 length | tenant, u16 length |
+// subject, u8 count of primary key parts, each u16 length | bytes. The token is not covered; it is
+// recomputed on opening.
 #pragma once
 
 #include "core/xaes.hpp"
@@ -28,8 +27,20 @@ inline constexpr size_t kTenantTagBytes = 8;
 inline constexpr size_t kMaxEnvelopePlaintextBytes = 512u * 1024 * 1024;
 
 enum class Suite : uint8_t { unsealed = 0x00, xaes_256_gcm = 0x01 };
-enum class PlaintextType : uint8_t { text = 1, bytea = 2, jsonb = 3, numeric = 4, date = 5, timestamptz = 6 };
-enum EnvelopeFlag : uint8_t { kFlagRowBound = 1, kFlagToken = 2, kFlagSubject = 4 };
+enum class PlaintextType : uint8_t {
+    text = 1,
+    bytea = 2,
+    jsonb = 3,
+    numeric = 4,
+    date = 5,
+    timestamptz = 6
+};
+enum EnvelopeFlag : uint8_t {
+    kFlagRowBound = 1,
+    kFlagToken = 2,
+    kFlagSubject = 4,
+    kFlagTokenRemoved = 8,  // set beside kFlagToken by strip_token(), never when sealing
+};
 
 struct EnvelopeHeader {  // trivially destructible: lives in shell frames
     Suite suite;
@@ -72,14 +83,16 @@ void seal_envelope_with_nonce(const Xaes &key, const EnvelopeHeader &header, con
 // Throws malformed when the bytes are not a well-formed envelope of version 1.
 EnvelopeParts parse_envelope(ByteView envelope);
 // out must be exactly envelope_plaintext_size(). Throws cannot_open.
-void open_envelope(const Xaes &key, const EnvelopeParts &parts, const Binding &binding, ByteSpan out);
+void open_envelope(const Xaes &key, const EnvelopeParts &parts, const Binding &binding,
+                   ByteSpan out);
 
 // Search token: first 16 bytes of HMAC-SHA-256(blind-index key, normalised value).
 void search_token(const Key32 &index_key, ByteView normalised, uint8_t out[kTokenBytes]);
 
-// Copies the envelope without its token and with the token flag still set as sealed (the flag is
-// authenticated); ledger images use it so that an erased value cannot be confirmed later.
-// Returns the bytes written.
+// Copies the envelope without its token. Flag bit 1 stays (it is authenticated) and bit 3 says that
+// the token is gone; the copy still opens. Ledger images use it so that an erased value cannot be
+// confirmed later. An envelope without a token is copied as it is. out: at least envelope.size
+// bytes. Returns the bytes written. Throws malformed.
 size_t strip_token(ByteView envelope, ByteSpan out);
 
 // Unsealed values: plaintext under a random key of this server run, so that a misused column never
@@ -87,7 +100,8 @@ size_t strip_token(ByteView envelope, ByteSpan out);
 inline constexpr size_t kBootIdBytes = 8;
 size_t unsealed_size(size_t plaintext_bytes) noexcept;
 bool is_unsealed(ByteView bytes) noexcept;
-void make_unsealed(const Xaes &boot_key, ByteView boot_id, PlaintextType type, ByteView plaintext, ByteSpan out);
+void make_unsealed(const Xaes &boot_key, ByteView boot_id, PlaintextType type, ByteView plaintext,
+                   ByteSpan out);
 size_t unsealed_plaintext_size(ByteView unsealed);
 // Throws cannot_open when the value belongs to another server run.
 void open_unsealed(const Xaes &boot_key, ByteView boot_id, ByteView unsealed, ByteSpan out);

@@ -10,14 +10,14 @@ namespace aegis::core {
 void hkdf_sha256(ByteView salt, ByteView input_key, ByteView info, ByteSpan out);
 
 enum class Purpose : uint8_t {
-    check_value = 1,   // proof that a master secret is the right one; may be stored
-    tenant_kek = 2,    // wraps a tenant's root keys
-    encrypt = 3,       // seals one field
-    blind_index = 4,   // search tokens of one sealed type
-    audit = 5,         // personal data inside ledger entries
-    login = 6,         // keyed look-up of sign-in names
-    subject = 7,       // wraps a data subject's root key
-    credential = 8,    // payment-provider credentials
+    check_value = 1,  // proof that a master secret is the right one; may be stored
+    tenant_kek = 2,   // wraps a tenant's root keys
+    encrypt = 3,      // seals one field
+    blind_index = 4,  // search tokens of one sealed type
+    audit = 5,        // personal data inside ledger entries
+    login = 6,        // keyed look-up of sign-in names
+    subject = 7,      // wraps a data subject's root key
+    credential = 8,   // payment-provider credentials
 };
 
 // What a derived key is for. `tenant` is 16 bytes or empty (the system's own keys).
@@ -30,7 +30,8 @@ struct KeyInfo {
 
 // "aegis" 0x01 | purpose | u16 len | tenant | u32 epoch | u32 reference
 inline constexpr size_t kMaxKeyInfoBytes = 5 + 1 + 1 + 2 + 16 + 4 + 4;
-size_t encode_key_info(const KeyInfo &info, ByteSpan out);  // bytes written; throws invalid_argument
+size_t encode_key_info(const KeyInfo &info,
+                       ByteSpan out);  // bytes written; throws invalid_argument
 
 void derive_key(const Key32 &input_key, ByteView salt, const KeyInfo &info, Key32 &out);
 

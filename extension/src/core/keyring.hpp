@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a key provider delivers: lines "version:64 hex digits", "#" comments, blank lines.
-// The highest version is the active one. docs/key.md.
+// Versions run from 1 to 2147483647, in any order. The highest version is the active one.
+// docs/key.md.
 #pragma once
 
 #include "core/secret.hpp"
@@ -26,11 +27,16 @@ void parse_keyring(std::string_view text, Keyring *out);
 // Proof of a master key that may be stored: HKDF(key, info check_value | version), 8 bytes.
 void master_check_value(const MasterKey &key, uint8_t out[kCheckValueBytes]);
 // Wraps a 32-byte root: nonce 24 | ciphertext 32 | tag 16 under
-// KEK = HKDF(master, salt, info tenant_kek | tenant | epoch | master version).
+// KEK = HKDF(master, salt, info tenant_kek | tenant | epoch | master version). The salt has 32
+// bytes.
 inline constexpr size_t kWrappedRootBytes = 72;
-void wrap_root(const MasterKey &master, ByteView salt, ByteView tenant, uint32_t epoch, ByteView root,
-               uint8_t out[kWrappedRootBytes]);
-void unwrap_root(const MasterKey &master, ByteView salt, ByteView tenant, uint32_t epoch, ByteView wrapped,
+void wrap_root(const MasterKey &master, ByteView salt, ByteView tenant, uint32_t epoch,
+               ByteView root, uint8_t out[kWrappedRootBytes]);
+// The same with a given nonce, for golden files only.
+void wrap_root_with_nonce(const MasterKey &master, ByteView salt, ByteView tenant, uint32_t epoch,
+                          ByteView nonce, ByteView root, uint8_t out[kWrappedRootBytes]);
+void unwrap_root(const MasterKey &master, ByteView salt, ByteView tenant, uint32_t epoch,
+                 ByteView wrapped,
                  uint8_t out[kKeyBytes]);  // throws cannot_open
 
 }  // namespace aegis::core

@@ -7,9 +7,9 @@
 
 namespace aegis::core {
 
-Digest merkle_leaf(ByteView data);                        // SHA-256(0x00 || data)
+Digest merkle_leaf(ByteView data);                            // SHA-256(0x00 || data)
 Digest merkle_node(const Digest &left, const Digest &right);  // SHA-256(0x01 || left || right)
-Digest merkle_empty_root();                               // SHA-256("")
+Digest merkle_empty_root();                                   // SHA-256("")
 
 // The right edge of a tree: one hash for every complete subtree, largest first.
 struct Frontier {

@@ -9,9 +9,9 @@ namespace aegis::core {
 enum class Normaliser : uint8_t { none = 0, email = 1 };
 enum class Mask : uint8_t { none = 0, full = 1, email = 2, last4 = 3 };
 
-// Bytes written into out (at least value.size). email: trims ASCII white space and lower-cases
-// ASCII; non-ASCII bytes pass unchanged. Throws malformed when the result is empty or, for e-mail,
-// has no "@" with something on both sides.
+// Bytes written into out (at least value.size). none: the value as it is. email: trims ASCII white
+// space and lower-cases ASCII; non-ASCII bytes pass unchanged; throws malformed when the result has
+// no "@" with something on both sides.
 size_t normalise(Normaliser how, ByteView value, ByteSpan out);
 
 // Bytes written into out (at least mask_capacity()). email: b***@e***.com; last4: *** and the last

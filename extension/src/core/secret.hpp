@@ -9,7 +9,7 @@ namespace aegis::core {
 inline constexpr size_t kKeyBytes = 32;
 
 class Key32 {
-   public:
+ public:
     Key32() noexcept { memset(bytes_, 0, sizeof bytes_); }
     explicit Key32(ByteView bytes);  // throws invalid_argument unless exactly 32 bytes
     ~Key32() { wipe(bytes_); }
@@ -19,7 +19,7 @@ class Key32 {
     ByteView view() const noexcept { return bytes_; }
     ByteSpan span() noexcept { return bytes_; }
 
-   private:
+ private:
     uint8_t bytes_[kKeyBytes];
 };
 

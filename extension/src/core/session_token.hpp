@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The bearer token of a session, version 1: "ags1_" region "_" base64url(32 random bytes).
-// The region is a routing hint. Only SHA-256 of the whole token is stored. docs/format/session-token-v1.md.
+// The region is a routing hint. Only SHA-256 of the whole token is stored.
+// docs/format/session-token-v1.md.
 #pragma once
 
 #include "core/digest.hpp"

@@ -11,7 +11,7 @@ inline constexpr size_t kXaesNonceBytes = 24;
 inline constexpr size_t kXaesTagBytes = 16;
 
 class Xaes {
-   public:
+ public:
     explicit Xaes(const Key32 &key);
     ~Xaes();
     Xaes(const Xaes &) = delete;
@@ -22,7 +22,7 @@ class Xaes {
     // out must hold sealed.size - kXaesTagBytes. On failure out is wiped and cannot_open is thrown.
     void open(ByteView nonce, ByteView associated_data, ByteView sealed, ByteSpan out) const;
 
-   private:
+ private:
     struct State;
     State *state_;
 };

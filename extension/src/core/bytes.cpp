@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/bytes.hpp"
+
+#include <openssl/crypto.h>
+
+namespace aegis::core {
+
+bool equal_constant_time(ByteView a, ByteView b) noexcept {
+    return a.size == b.size && (a.size == 0 || CRYPTO_memcmp(a.data, b.data, a.size) == 0);
+}
+
+void wipe(ByteSpan bytes) noexcept {
+    if (bytes.size) OPENSSL_cleanse(bytes.data, bytes.size);
+}
+
+}  // namespace aegis::core

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// The algorithm is fetched once per process and the context kept once per thread: an implicit
+// fetch costs several times the hash of a short message. A forked child inherits both safely, since
+// neither holds a secret between calls.
+#include "core/digest.hpp"
+
+#include "core/error.hpp"
+#include "core/openssl.hpp"
+
+namespace aegis::core {
+
+namespace {
+
+constexpr size_t kBlockBytes = 64;
+
+EVP_MD_CTX *sha256_context() {
+    static EVP_MD *const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+    thread_local EVP_MD_CTX *context = nullptr;
+    if (!context) {
+        EVP_MD_CTX *fresh = EVP_MD_CTX_new();
+        if (!fresh || !algorithm || EVP_DigestInit_ex2(fresh, algorithm, nullptr) != 1) {
+            EVP_MD_CTX_free(fresh);
+            fail(Code::crypto_failure, "SHA-256 is not available");
+        }
+        context = fresh;
+    }
+    return context;
+}
+
+void hash(EVP_MD_CTX *context, const ByteView *parts, size_t count, uint8_t *out) {
+    bool ok = EVP_DigestInit_ex2(context, nullptr, nullptr) == 1;
+    for (size_t i = 0; ok && i < count; ++i)
+        ok = parts[i].size == 0 || EVP_DigestUpdate(context, parts[i].data, parts[i].size) == 1;
+    if (!ok || EVP_DigestFinal_ex(context, out, nullptr) != 1)
+        fail(Code::crypto_failure, "SHA-256 failed");
+}
+
+}  // namespace
+
+Digest sha256(const ByteView *parts, size_t count) {
+    Digest digest;
+    hash(sha256_context(), parts, count, digest.bytes);
+    return digest;
+}
+
+Digest sha256(ByteView part) {
+    return sha256(&part, 1);
+}
+
+Digest sha256(ByteView first, ByteView second) {
+    const ByteView parts[] = {first, second};
+    return sha256(parts, 2);
+}
+
+Digest hmac_sha256(ByteView key, const ByteView *parts, size_t count) {
+    if (count > kMaxHmacParts) throw Error{Code::invalid_argument, "too many parts for HMAC"};
+    EVP_MD_CTX *context = sha256_context();
+
+    // RFC 2104 over the kept context: EVP_MAC would spend more on its parameters than on hashing.
+    uint8_t pad[kBlockBytes] = {};
+    if (key.size > kBlockBytes)
+        hash(context, &key, 1, pad);
+    else if (key.size)
+        memcpy(pad, key.data, key.size);
+    for (uint8_t &byte : pad) byte ^= 0x36;
+
+    ByteView message[1 + kMaxHmacParts];
+    message[0] = pad;
+    for (size_t i = 0; i < count; ++i) message[1 + i] = parts[i];
+    Digest digest;
+    hash(context, message, 1 + count, digest.bytes);
+
+    for (uint8_t &byte : pad) byte ^= 0x36 ^ 0x5c;
+    const ByteView outer[] = {pad, digest.view()};
+    hash(context, outer, 2, digest.bytes);
+    wipe(pad);
+    return digest;
+}
+
+Digest hmac_sha256(ByteView key, ByteView message) {
+    return hmac_sha256(key, &message, 1);
+}
+
+}  // namespace aegis::core

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// Owning pointers for libcrypto's objects, and the one way in which its refusals become errors.
+// Included only by core's .cpp files.
+#pragma once
+
+#include <openssl/err.h>
+#include <openssl/evp.h>
+
+#include <memory>
+
+#include "core/error.hpp"
+
+namespace aegis::core {
+
+struct CipherContextDeleter {
+    void operator()(EVP_CIPHER_CTX *ctx) const noexcept { EVP_CIPHER_CTX_free(ctx); }
+};
+using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, CipherContextDeleter>;
+
+// libcrypto queues its errors per thread; what is not cleared is reported to whoever asks next,
+// which in a database is the server's own TLS code.
+[[noreturn]] inline void fail(Code code, const char *message) {
+    ERR_clear_error();
+    throw Error{code, message};
+}
+
+}  // namespace aegis::core

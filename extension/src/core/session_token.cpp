@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/session_token.hpp"
+
+#include "core/encoding.hpp"
+#include "core/error.hpp"
+#include "core/random.hpp"
+
+namespace aegis::core {
+
+namespace {
+
+constexpr std::string_view kPrefix = "ags1_";
+constexpr size_t kMaxRegionBytes = 16;
+constexpr size_t kRandomBytes = 32;
+constexpr size_t kRandomDigits = 43;
+static_assert(kMaxSessionTokenBytes == 5 + kMaxRegionBytes + 1 + kRandomDigits);
+
+bool is_region_character(char c) {
+    return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
+}
+
+}  // namespace
+
+size_t make_session_token(std::string_view region, char *out) {
+    if (region.empty() || region.size() > kMaxRegionBytes)
+        throw Error{Code::invalid_argument, "a region must have 1 to 16 characters"};
+    char *at = out;
+    memcpy(at, kPrefix.data(), kPrefix.size());
+    at += kPrefix.size();
+    for (char c : region) {
+        const char written = c == '_' ? '-' : c;
+        if (!is_region_character(written))
+            throw Error{Code::invalid_argument,
+                        "a region must consist of A-Z, 0-9, \"_\" and \"-\""};
+        *at++ = written;
+    }
+    *at++ = '_';
+    uint8_t random[kRandomBytes];
+    random_secret(random);
+    to_base64url(random, at);
+    wipe(random);
+    return static_cast<size_t>(at - out) + kRandomDigits;
+}
+
+bool is_session_token(std::string_view text) noexcept {
+    if (text.size() > kMaxSessionTokenBytes || text.substr(0, kPrefix.size()) != kPrefix)
+        return false;
+    text.remove_prefix(kPrefix.size());
+    const size_t region = text.find('_');  // base64url may hold "_" too, a region never does
+    if (region == std::string_view::npos || region == 0 || region > kMaxRegionBytes) return false;
+    for (char c : text.substr(0, region))
+        if (!is_region_character(c)) return false;
+    text.remove_prefix(region + 1);
+    if (text.size() != kRandomDigits) return false;
+    uint8_t random[kRandomBytes];
+    try {
+        from_base64url(text, random);
+    } catch (const Error &) {
+        return false;
+    }
+    wipe(random);
+    return true;
+}
+
+Digest session_token_hash(std::string_view token) {
+    return sha256(as_bytes(token));
+}
+
+}  // namespace aegis::core
