@@ -3,6 +3,7 @@
 #include "charge.hpp"
 #include "field.hpp"
 #include "hook.hpp"
+#include "job.hpp"
 #include "key.hpp"
 #include "ledger.hpp"
 #include "ledger_guard.hpp"
@@ -18,13 +19,17 @@ WEAK void settle(int) {}
 WEAK int pending_sign_ins(const pg_uuid_t &, int) { return 0; }
 WEAK void set_origin(const char *, const char *, const char *) {}
 WEAK int collect() { return 0; }
+WEAK void forget(Oid) {}
+WEAK Usage usage() { return {}; }
 WEAK void define() {}
 }  // namespace charge
-namespace worker {
-WEAK bool is_alive() { return true; }
-WEAK void wake() {}
-WEAK void define() {}
-}  // namespace worker
+namespace job {
+WEAK bool run_next() { return false; }
+}  // namespace job
+namespace seal {
+int pass();
+WEAK int pass() { return 0; }
+}  // namespace seal
 namespace key {
 WEAK const core::Xaes *field_cipher(const pg_uuid_t &, uint32_t, uint32_t *) { return nullptr; }
 WEAK const core::Xaes *audit_cipher(const pg_uuid_t &, uint32_t *) { return nullptr; }
