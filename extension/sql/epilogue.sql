@@ -39,3 +39,6 @@ GRANT EXECUTE ON FUNCTION aegis.tenant_id(), aegis.user_id(), aegis.session_id()
 
 -- worker
 GRANT EXECUTE ON FUNCTION aegis.worker_status() TO aegis_auditor, aegis_gateway, aegis_operator;
+
+-- key
+GRANT EXECUTE ON FUNCTION aegis.key_status() TO aegis_operator, aegis_auditor;

@@ -4,7 +4,6 @@
 #include "field.hpp"
 #include "hook.hpp"
 #include "job.hpp"
-#include "key.hpp"
 #include "ledger.hpp"
 #include "ledger_guard.hpp"
 #include "stored_constant.hpp"
@@ -30,16 +29,6 @@ namespace seal {
 int pass();
 WEAK int pass() { return 0; }
 }  // namespace seal
-namespace key {
-WEAK const core::Xaes *field_cipher(const pg_uuid_t &, uint32_t, uint32_t *) { return nullptr; }
-WEAK const core::Xaes *audit_cipher(const pg_uuid_t &, uint32_t *) { return nullptr; }
-WEAK void search_token(const pg_uuid_t &, uint32_t, core::ByteView, uint8_t *) {}
-WEAK void login_token(const pg_uuid_t &, core::ByteView, uint8_t *) {}
-WEAK const core::Xaes *boot_cipher(core::ByteView *) { return nullptr; }
-WEAK void create_tenant_keys(const pg_uuid_t &) {}
-WEAK void load_provider() {}
-WEAK void define() {}
-}  // namespace key
 namespace field {
 WEAK const Field *find(uint32_t) { return nullptr; }
 WEAK struct varlena *seal(const pg_uuid_t &, const Field &, core::ByteView) { return nullptr; }
