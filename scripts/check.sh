@@ -1,0 +1,51 @@
+#!/usr/bin/env bash
+# ./aegis check [--long] [SUITE ...]
+#
+# Installs what is missing, builds a testing copy and runs every test suite, or only those named:
+#   lint        layers, pairs, exports, SQL hygiene, messages, format, scripts, words, schedule, links
+#   unit        the core library, with AddressSanitizer and UndefinedBehaviorSanitizer
+#   regress     pg_regress: one test per concept
+#   isolation   pg_isolation_regress: what concurrent sessions may see
+#   process     crashes, restarts, wrong installations, each with a cluster of its own
+#   server      the gateway, from outside
+#   up          ./aegis up twice, the guided walk, ./aegis down, in a home of its own
+#
+#   --long      also what takes more than a minute; without it the summary counts it as skipped
+#
+# A running ./aegis up is not disturbed. The last line is "N passed, N failed, N skipped".
+set -euo pipefail
+. "$(dirname "$0")/lib/layout.sh"
+. "$scripts/lib/packages.sh"
+. "$scripts/lib/build.sh"
+. "$scripts/lib/progress.sh"
+. "$scripts/lib/suite.sh"
+
+export AEGIS_LONG=no
+suites=()
+for argument in "$@"; do
+  case $argument in
+    --long) AEGIS_LONG=yes ;;
+    lint | unit | regress | isolation | process | server | up) suites+=("$argument") ;;
+    *) fail "check does not know \"$argument\"" "./aegis check --help lists the suites." ;;
+  esac
+done
+if [ ${#suites[@]} = 0 ]; then suites=(lint unit regress isolation process server up); fi
+
+steps=3
+prepare_home
+exec 9> "$home/check.lock"
+flock -n 9 || fail "another ./aegis check works on \"$home\"" "Wait until it has ended."
+trap 'echo; echo "aegis: interrupted" >&2; exit 130' INT TERM
+
+checked=$home/check            # a copy of its own: built for testing
+results=$home/check-results
+step "Packages" install_packages up check
+prepare_users
+cd "$home"
+step "Copy of the sources" copy_source "$checked"
+step "Extensions, built for testing" build_for_testing
+mkdir -p "$results"
+
+cd "$checked"
+for suite in "${suites[@]}"; do run_suite "$suite"; done
+summary

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# ./aegis down
+#
+# Stops the gateway and the private cluster that up started. Data stay; ./aegis up goes on with them.
+set -euo pipefail
+. "$(dirname "$0")/lib/layout.sh"
+. "$scripts/lib/cluster.sh"
+. "$scripts/lib/gateway.sh"
+
+if [ ! -d "$home" ]; then
+  echo "nothing runs"
+  exit
+fi
+cd "$home"
+stop_gateway
+stop_server > /dev/null
+echo "stopped"

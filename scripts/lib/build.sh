@@ -1,0 +1,38 @@
+# shellcheck shell=bash
+# Builds in a space-free copy of the clone, so that make and PGXS bear any path.
+
+# copy_source DESTINATION: the files of the clone that git tracks or would track; what has vanished from
+# the clone vanishes from the copy, times are kept, so that make rebuilds only what changed.
+copy_source() {
+  local to=$1
+  mkdir -p "$to"
+  cd "$clone" || exit
+  # The clone may belong to somebody else than root, which git refuses unless told.
+  git -c safe.directory='*' ls-files -z --cached --others --exclude-standard \
+    | while IFS= read -r -d '' file; do
+        if [ -f "$file" ] || [ -L "$file" ]; then printf '%s\0' "$file"; fi
+      done | LC_ALL=C sort -zu > "$to/.files.new"
+  if [ -e "$to/.files" ]; then
+    comm -z -23 "$to/.files" "$to/.files.new" | (cd "$to" && xargs -0r rm -f --)
+  fi
+  tar --null --no-recursion -T "$to/.files.new" -cf - | tar --no-same-owner -xf - -C "$to"
+  mv "$to/.files.new" "$to/.files"
+  cd "$home" || exit
+}
+
+# build_extensions: into the private copy of PostgreSQL.
+build_extensions() {
+  local config
+  config=$("$source/tests/pg_tree.sh" "$tree")
+  make -s -C "$source" -j"$(nproc)" PG_CONFIG="$config"
+  make -s -C "$source" install PG_CONFIG="$config"
+}
+
+# build_programs: aegis-server and aegis-keygen, into $bin.
+build_programs() {
+  cmake -S "$source" -B "$home/build" -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=OFF
+  cmake --build "$home/build" -j"$(nproc)" --target aegis-server aegis-keygen
+  # install(1) replaces the file: a program that runs keeps its own.
+  find "$home/build" -type f -perm -u+x \( -name aegis-server -o -name aegis-keygen \) \
+    -exec install -m 0755 -t "$bin" {} +
+}

@@ -1,0 +1,88 @@
+# shellcheck shell=bash
+# Where things live, and which operating-system user runs what. Sourced by every verb.
+#
+# make, PGXS and socket paths do not bear a space or a long path, a server refuses to run as root, and
+# another user cannot enter root's home. So one layout serves every case: everything is built, installed
+# and run in $home, a short path outside the clone, and the clone's .aegis/home points to it.
+
+clone=$(dirname "$(dirname "$(readlink -f "$0")")")
+scripts=$clone/scripts
+digest=$(printf %s "$clone" | sha256sum | cut -c1-8)
+if [ "$(id -u)" = 0 ]; then
+  home=${AEGIS_HOME:-/var/lib/aegis-$digest}
+  server_user=postgres
+  gateway_user=aegis-gateway
+else
+  home=${AEGIS_HOME:-/var/tmp/aegis-$(id -u)-$digest}
+  server_user=$(id -un)
+  gateway_user=$server_user
+fi
+port=${AEGIS_PORT:-8443}
+unset "${!PG@}"                # nothing of the caller's may lead psql to another server
+
+source=$home/source            # space-free copy of the clone
+tree=$home/pg                  # private copy of the installed PostgreSQL, with the extensions in it
+pg_bin=$tree/lib/postgresql/15/bin
+bin=$home/bin                  # the programs
+data=$home/server/data
+keyring=$home/server/keyring   # the master key, outside the data directory
+socket=$home/socket
+server_log=$home/server/log
+gateway_log=$home/gateway/log
+database=aegis
+
+# fail MESSAGE HINT: ends the script.
+fail() {
+  echo "aegis: $1" >&2
+  echo "hint: $2" >&2
+  exit 1
+}
+
+as_server() {
+  if [ "$(id -u)" = 0 ]; then runuser -u "$server_user" -- "$@"; else "$@"; fi
+}
+
+as_gateway() {
+  if [ "$(id -u)" = 0 ]; then runuser -u "$gateway_user" -- "$@"; else "$@"; fi
+}
+
+# Makes $home, refuses one that another user could have laid, and leaves the pointer in the clone.
+prepare_home() {
+  case $home in
+    *[!A-Za-z0-9/._-]* | [!/]*)
+      fail "AEGIS_HOME is \"$home\"" "Give an absolute path of letters, digits and / . _ - only." ;;
+  esac
+  if [ ${#home} -gt 70 ]; then
+    fail "AEGIS_HOME has ${#home} characters" "Socket paths are short: give a path of at most 70 characters."
+  fi
+  mkdir -p "$home"
+  if [ -L "$home" ] || [ ! -O "$home" ]; then
+    fail "\"$home\" belongs to another user" "Set AEGIS_HOME to a folder of your own."
+  fi
+  chmod 0755 "$home"
+  mkdir -p "$home/log" "$bin"
+  chmod 0700 "$home/log"
+  mkdir -p "$clone/.aegis"
+  ln -sfn "$home" "$clone/.aegis/home"
+}
+
+# The users exist only once PostgreSQL is installed, so this comes after the packages.
+prepare_users() {
+  if [ "$(id -u)" = 0 ] && ! getent passwd "$gateway_user" > /dev/null; then
+    useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$gateway_user"
+  fi
+  mkdir -p "$home/server" "$home/gateway" "$socket"
+  chmod 0700 "$home/server" "$home/gateway"
+  chmod 0755 "$socket"
+  if [ "$(id -u)" = 0 ]; then
+    chown "$server_user": "$home/server" "$socket"
+    chown "$gateway_user": "$home/gateway"
+  fi
+}
+
+# running PID PROGRAM: true when this process runs exactly this program, so that a number that was
+# given to another process since, or by a restart of the machine, is never taken for ours.
+running() {
+  local exe
+  [ -n "$1" ] && exe=$(readlink "/proc/$1/exe" 2> /dev/null) && [ "${exe% (deleted)}" = "$2" ]
+}

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# ./aegis status
+#
+# Prints what runs, where, and whether the gateway is healthy. Fails when something is down.
+set -euo pipefail
+. "$(dirname "$0")/lib/layout.sh"
+. "$scripts/lib/cluster.sh"
+. "$scripts/lib/gateway.sh"
+
+status=0
+echo "home      $home"
+if server_running; then
+  echo "server    runs as $server_user, process $(server_pid), socket $socket"
+else
+  echo "server    does not run"
+  status=3
+fi
+if gateway_running; then
+  echo "gateway   runs as $gateway_user, process $(gateway_pid), https://localhost:$port"
+  echo "health    $(health 2>&1)" || status=3
+else
+  echo "gateway   does not run"
+  status=3
+fi
+exit "$status"
