@@ -36,3 +36,9 @@ END $$;
 GRANT EXECUTE ON FUNCTION aegis.tenant_id(), aegis.user_id(), aegis.session_id(), aegis.user_lo(), aegis.user_hi(),
   aegis.team_ord(), aegis.team_lo(), aegis.team_hi(), aegis.rank(), aegis.auth_method(), aegis.request_id(),
   aegis.client_ip() TO PUBLIC;
+
+-- worker
+GRANT EXECUTE ON FUNCTION aegis.worker_status() TO aegis_auditor, aegis_gateway, aegis_operator;
+
+-- key
+GRANT EXECUTE ON FUNCTION aegis.key_status() TO aegis_operator, aegis_auditor;

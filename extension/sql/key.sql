@@ -1,1 +1,53 @@
--- key
+-- Keys: check values of master keys, wrapped root keys of tenants. docs/key.md.
+
+CREATE TABLE aegis.master_key (
+  version       bigint PRIMARY KEY CHECK (version > 0),
+  check_value   bytea NOT NULL CHECK (pg_catalog.octet_length(check_value) = 8),
+  state         text NOT NULL CHECK (state = 'registered'),
+  registered_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+);
+SELECT pg_catalog.pg_extension_config_dump('aegis.master_key', '');
+COMMENT ON TABLE aegis.master_key IS 'master keys that this database has seen, by a check value; never the keys';
+
+CREATE TABLE aegis.tenant_key (
+  tenant_id      uuid NOT NULL,
+  kind           text NOT NULL CHECK (kind IN ('root', 'index')),
+  epoch          integer NOT NULL CHECK (epoch > 0),
+  master_version bigint NOT NULL REFERENCES aegis.master_key,
+  salt           bytea CHECK (pg_catalog.octet_length(salt) = 32),
+  wrapped        bytea CHECK (pg_catalog.octet_length(wrapped) = 72),
+  state          text NOT NULL CHECK (state IN ('active', 'destroyed')),
+  created_at     timestamptz NOT NULL DEFAULT pg_catalog.now(),
+  PRIMARY KEY (tenant_id, kind, epoch),
+  CHECK (state <> 'active' OR (salt IS NOT NULL AND wrapped IS NOT NULL))
+);
+SELECT pg_catalog.pg_extension_config_dump('aegis.tenant_key', '');
+COMMENT ON TABLE aegis.tenant_key IS 'root keys of tenants, wrapped under a master key; the nil tenant is the system';
+
+CREATE FUNCTION aegis.provided_keys(OUT version bigint, OUT check_value bytea) RETURNS SETOF record
+  AS 'MODULE_PATHNAME', 'aegis_provided_keys' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION aegis.provided_keys() IS 'check values of the master keys that the key provider delivers';
+
+CREATE FUNCTION aegis.key_fault() RETURNS text
+  AS 'MODULE_PATHNAME', 'aegis_key_fault' LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION aegis.key_fault() IS 'why the key provider could not be read, NULL when it could';
+
+CREATE FUNCTION aegis.key_status(OUT version bigint, OUT state text, OUT check_value text, OUT root_keys bigint,
+                                 OUT fault text) RETURNS SETOF record
+  LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL RESTRICTED SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT COALESCE(p.version, m.version),
+         CASE WHEN p.version IS NULL AND m.version IS NULL THEN 'none'
+              WHEN p.version IS NULL THEN 'missing'
+              WHEN m.version IS NULL THEN 'unregistered'
+              WHEN p.check_value <> m.check_value THEN 'wrong'
+              WHEN p.version = max(p.version) OVER () THEN 'active'
+              ELSE 'previous' END,
+         encode(COALESCE(m.check_value, p.check_value), 'hex'),
+         (SELECT count(*) FROM aegis.tenant_key k WHERE k.master_version = m.version AND k.state = 'active'),
+         aegis.key_fault()
+    FROM (SELECT 1) one
+    LEFT JOIN (aegis.provided_keys() p FULL JOIN aegis.master_key m ON m.version = p.version) ON true
+   ORDER BY 1
+$$;
+COMMENT ON FUNCTION aegis.key_status() IS 'master keys of this database against those that the key provider delivers';

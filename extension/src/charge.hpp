@@ -69,6 +69,16 @@ void set_origin(const char *ip, const char *user_agent, const char *request_id);
 
 // For the worker: writes what backends of this database left behind. Returns the slots written.
 int collect();
+// For the launcher and the worker: a database or its extension is gone, and with it the ledger that
+// its charges belong to. They are counted in the server log and freed.
+void forget(Oid database);
+
+struct Usage {
+    int open;          // charges of transactions that run, in this database
+    int waiting;       // charges that the worker has to write, in this database
+    uint64_t refused;  // times no slot was free, in this cluster since its start
+};
+Usage usage();
 
 void define();  // transaction callbacks; called from _PG_init
 

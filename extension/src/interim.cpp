@@ -3,7 +3,7 @@
 #include "charge.hpp"
 #include "field.hpp"
 #include "hook.hpp"
-#include "key.hpp"
+#include "job.hpp"
 #include "ledger.hpp"
 #include "ledger_guard.hpp"
 #include "stored_constant.hpp"
@@ -18,23 +18,17 @@ WEAK void settle(int) {}
 WEAK int pending_sign_ins(const pg_uuid_t &, int) { return 0; }
 WEAK void set_origin(const char *, const char *, const char *) {}
 WEAK int collect() { return 0; }
+WEAK void forget(Oid) {}
+WEAK Usage usage() { return {}; }
 WEAK void define() {}
 }  // namespace charge
-namespace worker {
-WEAK bool is_alive() { return true; }
-WEAK void wake() {}
-WEAK void define() {}
-}  // namespace worker
-namespace key {
-WEAK const core::Xaes *field_cipher(const pg_uuid_t &, uint32_t, uint32_t *) { return nullptr; }
-WEAK const core::Xaes *audit_cipher(const pg_uuid_t &, uint32_t *) { return nullptr; }
-WEAK void search_token(const pg_uuid_t &, uint32_t, core::ByteView, uint8_t *) {}
-WEAK void login_token(const pg_uuid_t &, core::ByteView, uint8_t *) {}
-WEAK const core::Xaes *boot_cipher(core::ByteView *) { return nullptr; }
-WEAK void create_tenant_keys(const pg_uuid_t &) {}
-WEAK void load_provider() {}
-WEAK void define() {}
-}  // namespace key
+namespace job {
+WEAK bool run_next() { return false; }
+}  // namespace job
+namespace seal {
+int pass();
+WEAK int pass() { return 0; }
+}  // namespace seal
 namespace field {
 WEAK const Field *find(uint32_t) { return nullptr; }
 WEAK struct varlena *seal(const pg_uuid_t &, const Field &, core::ByteView) { return nullptr; }

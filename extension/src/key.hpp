@@ -12,9 +12,10 @@ class Key32;
 
 namespace aegis::key {
 
-// The cipher that seals or opens one field of a tenant under one epoch (kCurrentEpoch for writing;
-// *epoch tells which). Owned by a per-backend cache: use it at once, keep nothing. A nil tenant
-// means the system's own keys. ERROR AG004 key missing, AG005 shredded, AG014 wrong master key.
+// The cipher that seals or opens one field of a tenant. *epoch holds the wanted epoch,
+// kCurrentEpoch for writing, and is set to the one that the cipher belongs to. Owned by a
+// per-backend cache: use it at once, keep nothing. A nil tenant means the system's own keys. ERROR
+// AG004 key missing, AG005 shredded, AG014 wrong master key.
 inline constexpr uint32_t kCurrentEpoch = 0;
 const core::Xaes *field_cipher(const pg_uuid_t &tenant, uint32_t field, uint32_t *epoch);
 // Cipher for personal data inside ledger entries (purpose audit).

@@ -10,15 +10,21 @@
 
 namespace aegis::key {
 
+// Why the provider could not be read, for people. Names a path at most, never what is inside.
+struct Fault {
+    char message[256];  // empty when it could
+    char hint[192];
+};
+
 struct Page {
     // Grows whenever keys appear, change or are destroyed; caches compare it on every use.
     std::atomic<uint64_t> generation;
-    std::atomic<uint32_t> sequence;  // odd while the keyring is being replaced
+    std::atomic<uint32_t> sequence;  // odd while keyring and fault are being replaced
     bool boot_ready;
     uint8_t boot_id[core::kBootIdBytes];
     uint8_t boot_key[core::kKeyBytes];
     core::Keyring keyring;
-    char fault[256];  // why the provider could not be read; empty when it could
+    Fault fault;
 };
 
 }  // namespace aegis::key

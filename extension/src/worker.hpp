@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The background processes: one launcher per cluster, which reloads keys and starts one worker in
 // every database that has the extension; the worker seals, collects charges and runs jobs.
+// docs/worker.md.
 #pragma once
 
 #include <atomic>
@@ -10,23 +11,35 @@
 namespace aegis::worker {
 
 inline constexpr int kMaxDatabases = 64;
+// A worker that did not pass its loop for this long counts as dead.
+inline constexpr int64_t kStaleMicros = 10 * 1000000;
 
 struct Slot {
-    std::atomic<uint32_t> database;  // Oid, 0 when free
-    std::atomic<int32_t> pid;
-    std::atomic<int64_t> heartbeat_micros;  // last pass of the loop
-    std::atomic<int64_t> sealed_micros;     // time up to which everything committed is sealed
+    std::atomic<uint32_t> database;         // Oid, 0 when free
+    std::atomic<int32_t> pid;               // 0 while no worker runs
+    std::atomic<int32_t> wake_at;           // 1 + number of the worker's PGPROC, 0 for none
+    std::atomic<uint32_t> announced;        // 1 once this server start is in the ledger
+    std::atomic<int64_t> heartbeat_micros;  // last pass of the loop, on now_micros()'s clock
+    std::atomic<int64_t> sealed_micros;     // Unix time up to which everything committed is sealed
 };
 
 struct Slots {
     Slot databases[kMaxDatabases];
     std::atomic<int32_t> launcher_pid;
+    std::atomic<int32_t> launcher_wake_at;  // as Slot::wake_at
+    std::atomic<uint32_t> attention;        // grows when a database got the extension
 };
 
+// Microseconds on a clock that all processes share and nobody can set.
+int64_t now_micros();
+// Slot of the current database, or nullptr while it never had a worker.
+Slot *slot();
 // True while the worker of this database lives and passed its loop recently.
 bool is_alive();
-// Wakes the worker of this database. Cheap; safe at commit.
+// Wakes the worker of this database. A few instructions; safe in transaction callbacks.
 void wake();
+// Proves life. A step that runs longer than a second calls it between its parts.
+void beat();
 
 void define();  // registers the launcher; called from _PG_init
 

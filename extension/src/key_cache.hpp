@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// Derived keys of this backend: a small set-associative table in locked memory that no core dump
+// and no child sees. Emptied when the shared generation moves, when aegis.tenant_key changes shape,
+// and at exit. docs/key.md.
+#pragma once
+
+#include "core/kdf.hpp"
+#include "pg/postgres.hpp"
+
+namespace aegis::core {
+class Xaes;
+}  // namespace aegis::core
+
+namespace aegis::key_cache {
+
+struct Entry {
+    uint64_t used;  // 0: empty; larger is more recent
+    pg_uuid_t tenant;
+    core::Purpose purpose;
+    uint32_t asked_epoch;
+    uint32_t reference;
+    uint32_t epoch;
+    core::Xaes *cipher;  // nullptr where the key itself is what is used
+    uint8_t key[core::kKeyBytes];
+};
+
+enum class Form { cipher, bytes };
+
+// The derived key, from the cache or from the tenant's root. Valid until the next call. Errors as
+// key::load_root().
+const Entry *derive(const pg_uuid_t &tenant, core::Purpose purpose, uint32_t epoch,
+                    uint32_t reference, Form form);
+
+// The current transaction made root keys: should it abort, what was derived from them is dropped.
+void expect_abort();
+// Changes whenever the cache was emptied, so that what was computed from a key can be dropped too.
+uint64_t version();
+
+void define();  // callbacks; called from key::define
+
+}  // namespace aegis::key_cache

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// For tests only: makes a tenant's keys and compares derived values without showing any.
+#ifdef AEGIS_TESTING
+
+#include "core/xaes.hpp"
+#include "key.hpp"
+
+#include "pg/function.hpp"
+
+AEGIS_FUNCTION(aegis_probe_create_keys) {
+    aegis::key::create_tenant_keys(*PG_GETARG_UUID_P(0));
+    PG_RETURN_VOID();
+}
+
+AEGIS_FUNCTION(aegis_probe_login_token) {
+    uint8_t token[32];
+    aegis::key::login_token(*PG_GETARG_UUID_P(0), aegis::pg::varlena_view(PG_GETARG_DATUM(1)),
+                            token);
+    PG_RETURN_BYTEA_P(aegis::pg::copy_varlena(token));
+}
+
+AEGIS_FUNCTION(aegis_probe_audit_epoch) {
+    uint32_t epoch = aegis::key::kCurrentEpoch;
+    aegis::key::audit_cipher(*PG_GETARG_UUID_P(0), &epoch);
+    PG_RETURN_INT32(static_cast<int32>(epoch));
+}
+
+#endif

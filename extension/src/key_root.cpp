@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "core/random.hpp"
+#include "key_root.hpp"
+
+#include "key.hpp"
+#include "key_cache.hpp"
+#include "key_master.hpp"
+#include "own_table.hpp"
+#include "pg/function.hpp"
+#include "role.hpp"
+
+namespace aegis::key {
+
+namespace {
+
+// Columns of aegis.tenant_key.
+enum Column {
+    kTenant = 1,
+    kKind = 2,
+    kEpoch = 3,
+    kMasterVersion = 4,
+    kSalt = 5,
+    kWrapped = 6,
+    kState = 7
+};
+
+constexpr uint32_t kFirstEpoch = 1;
+constexpr size_t kSaltBytes = 32;
+
+const char *const kKindNames[] = {"root", "index"};
+
+struct Row {
+    uint32_t epoch;
+    uint32_t master_version;
+    bool active;
+    uint8_t salt[kSaltBytes];
+    uint8_t wrapped[core::kWrappedRootBytes];
+};
+
+bool text_is(Datum value, const char *text) {
+    core::ByteView view = pg::varlena_view(value);
+    return view.size == strlen(text) && memcmp(view.data, text, view.size) == 0;
+}
+
+void copy_exactly(Datum value, uint8_t *out, size_t size) {
+    core::ByteView view = pg::varlena_view(value);
+    if (view.size != size)
+        ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+                        errmsg("row of aegis.tenant_key has a value of wrong size")));
+    memcpy(out, view.data, size);
+}
+
+// The row of an epoch, or the newest active one. False when there is none.
+bool find_row(const pg_uuid_t &tenant, RootKind kind, uint32_t epoch, Row *row) {
+    ScanKeyData key;
+    ScanKeyInit(&key, kTenant, BTEqualStrategyNumber, F_UUID_EQ, UUIDPGetDatum(&tenant));
+    own_table::Scan scan = own_table::begin("tenant_key", &key);
+    bool found = false;
+    HeapTuple tuple;
+    while (HeapTupleIsValid(tuple = own_table::next(scan))) {
+        bool is_null = false;
+        if (!text_is(own_table::column(scan, tuple, kKind, &is_null),
+                     kKindNames[static_cast<int>(kind)]))
+            continue;
+        uint32_t row_epoch = DatumGetInt32(own_table::column(scan, tuple, kEpoch, &is_null));
+        bool active = text_is(own_table::column(scan, tuple, kState, &is_null), "active");
+        bool wanted = epoch == kCurrentEpoch
+                          ? (!found || (active && (!row->active || row_epoch > row->epoch)))
+                          : row_epoch == epoch;
+        if (!wanted) continue;
+        found = true;
+        row->epoch = row_epoch;
+        row->active = active;
+        row->master_version = static_cast<uint32_t>(
+            DatumGetInt64(own_table::column(scan, tuple, kMasterVersion, &is_null)));
+        if (active) {
+            copy_exactly(own_table::column(scan, tuple, kSalt, &is_null), row->salt,
+                         sizeof row->salt);
+            copy_exactly(own_table::column(scan, tuple, kWrapped, &is_null), row->wrapped,
+                         sizeof row->wrapped);
+        }
+    }
+    own_table::end(scan);
+    return found;
+}
+
+bool is_nil(const pg_uuid_t &tenant) {
+    static const pg_uuid_t nil = {};
+    return memcmp(&tenant, &nil, sizeof nil) == 0;
+}
+
+bool insert_root(const pg_uuid_t &tenant, RootKind kind, const core::MasterKey &master) {
+    uint8_t salt[kSaltBytes], wrapped[core::kWrappedRootBytes];
+    pg::Report report = pg::run([&] {
+        core::Key32 root;
+        core::random_secret(root.span());
+        core::random_secret(salt);
+        core::wrap_root(master, salt, tenant_name(tenant), kFirstEpoch, root.view(), wrapped);
+    });
+    pg::raise(report);
+    pg_uuid_t id = tenant;
+    Oid types[] = {UUIDOID, TEXTOID, INT4OID, INT8OID, BYTEAOID, BYTEAOID};
+    Datum values[] = {UUIDPGetDatum(&id),
+                      CStringGetTextDatum(kKindNames[static_cast<int>(kind)]),
+                      Int32GetDatum(kFirstEpoch),
+                      Int64GetDatum(master.version),
+                      PointerGetDatum(pg::copy_varlena(salt)),
+                      PointerGetDatum(pg::copy_varlena(wrapped))};
+    int result = SPI_execute_with_args(
+        "INSERT INTO aegis.tenant_key (tenant_id, kind, epoch, master_version, salt, "
+        "wrapped, state) VALUES ($1, $2, $3, $4, $5, $6, 'active') "
+        "ON CONFLICT (tenant_id, kind, epoch) DO NOTHING",
+        6, types, values, nullptr, false, 0);
+    if (result != SPI_OK_INSERT)
+        elog(ERROR, "could not store a root key: %s", SPI_result_code_string(result));
+    return SPI_processed > 0;
+}
+
+}  // namespace
+
+core::ByteView tenant_name(const pg_uuid_t &tenant) {
+    return is_nil(tenant) ? core::ByteView() : pg::view_of(tenant);
+}
+
+void load_root(const pg_uuid_t &tenant, RootKind kind, uint32_t epoch, Root *out) {
+    Row row{};
+    if (!find_row(tenant, kind, epoch, &row))
+        ereport(ERROR,
+                (errcode(AEGIS_ERRCODE_KEY_MISSING),
+                 is_nil(tenant) ? errmsg("the system has no keys in this database yet")
+                 : epoch == kCurrentEpoch
+                     ? errmsg("the tenant has no keys in this database")
+                     : errmsg("the tenant has no key of epoch %u in this database", epoch),
+                 is_nil(tenant)
+                     ? errhint("Create the first tenant.")
+                     : errhint("Restore aegis.tenant_key together with the data that it opens.")));
+    if (!row.active)
+        ereport(ERROR, (errcode(AEGIS_ERRCODE_KEY_SHREDDED), errmsg("the key was destroyed"),
+                        errdetail("What was sealed under it cannot be opened by anyone.")));
+    core::MasterKey master;
+    require_master(row.master_version, &master);
+    pg::Report report = pg::run([&] {
+        core::unwrap_root(master, row.salt, tenant_name(tenant), row.epoch, row.wrapped, out->key);
+    });
+    core::wipe({reinterpret_cast<uint8_t *>(&master), sizeof master});
+    if (report.failed)
+        ereport(ERROR,
+                (errcode(AEGIS_ERRCODE_CANNOT_OPEN), errmsg("wrapped root key cannot be opened"),
+                 errdetail(
+                     "The row of aegis.tenant_key does not belong to this tenant and master key."),
+                 errhint("Restore the row from a backup.")));
+    out->epoch = row.epoch;
+}
+
+bool create_roots(const pg_uuid_t &tenant) {
+    Row row{};
+    bool has[] = {find_row(tenant, RootKind::root, kFirstEpoch, &row),
+                  find_row(tenant, RootKind::index, kFirstEpoch, &row)};
+    if (has[0] && has[1]) return false;
+    core::MasterKey master;
+    require_active_master(&master);
+    Oid user;
+    int security;
+    GetUserIdAndSecContext(&user, &security);
+    SPI_connect();
+    SetUserIdAndSecContext(role::owner(), security | SECURITY_LOCAL_USERID_CHANGE);
+    bool made = false;
+    for (RootKind kind : {RootKind::root, RootKind::index})
+        if (!has[static_cast<int>(kind)]) made |= insert_root(tenant, kind, master);
+    SetUserIdAndSecContext(user, security);
+    SPI_finish();
+    core::wipe({reinterpret_cast<uint8_t *>(&master), sizeof master});
+    CommandCounterIncrement();
+    key_cache::expect_abort();
+    return made;
+}
+
+}  // namespace aegis::key

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// The random root keys of a tenant, stored wrapped in aegis.tenant_key: one for what is sealed, by
+// epoch, and one for search, which epochs leave alone. docs/key.md.
+#pragma once
+
+#include "core/kdf.hpp"
+#include "pg/postgres.hpp"
+
+namespace aegis::key {
+
+enum class RootKind : uint8_t { root = 0, index = 1 };
+
+struct Root {  // secret; whoever holds one wipes it
+    uint8_t key[core::kKeyBytes];
+    uint32_t epoch;
+};
+
+// "The system" is the nil tenant, which derivations name by an empty string.
+core::ByteView tenant_name(const pg_uuid_t &tenant);
+
+// Reads and unwraps a root; kCurrentEpoch takes the newest active one. ERROR AG004 when the tenant
+// has no such key or the master key is missing, AG005 when it was destroyed, AG014 wrong master
+// key.
+void load_root(const pg_uuid_t &tenant, RootKind kind, uint32_t epoch, Root *out);
+
+// Makes whichever root of the first epoch is missing. True when it made one. Runs SPI.
+bool create_roots(const pg_uuid_t &tenant);
+
+}  // namespace aegis::key
