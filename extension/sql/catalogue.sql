@@ -1,1 +1,59 @@
--- catalogue
+-- The catalogue of event types: what may be recorded, by whom, with which details. docs/catalogue.md.
+
+CREATE TABLE aegis.event_type (
+  name         text    NOT NULL PRIMARY KEY
+                       CHECK (name ~ '^[a-z][a-z0-9_]*([.][a-z][a-z0-9_]*)+$' AND pg_catalog.octet_length(name) < 64),
+  description  text    NOT NULL CHECK (description <> ''),
+  writer       text    NOT NULL CHECK (writer IN ('c', 'sql')),
+  fields       jsonb   NOT NULL DEFAULT '{}' CHECK (pg_catalog.jsonb_typeof(fields) = 'object'),
+  by_extension boolean NOT NULL
+);
+COMMENT ON TABLE aegis.event_type IS 'event types: name, who may write them, class of every detail';
+SELECT pg_catalog.pg_extension_config_dump('aegis.event_type', 'WHERE NOT by_extension');
+
+INSERT INTO aegis.event_type (name, description, writer, by_extension)
+SELECT t.name, t.description, 'c', true FROM (VALUES
+  ('auth.sign_in',             'a user signed in'),
+  ('auth.sign_in_failed',      'a sign-in was refused'),
+  ('auth.sign_in_abandoned',   'a sign-in was begun and rolled back, cancelled or lost'),
+  ('auth.locked',              'an account was locked after failed sign-ins'),
+  ('auth.sign_out',            'a session was ended by its user'),
+  ('auth.session_superseded',  'a session ended because its user signed in elsewhere'),
+  ('auth.denied',              'a request was refused'),
+  ('event.declared',           'an application declared an event type'),
+  ('field.policy_changed',     'who may reveal a field was changed'),
+  ('field.registered',         'a column was encrypted'),
+  ('job.created',              'a job was created'),
+  ('job.finished',             'a job finished or failed'),
+  ('key.master_registered',    'a master key was seen for the first time'),
+  ('key.tenant_created',       'the keys of a tenant were made'),
+  ('ledger.epoch_begun',       'an operator began a new epoch of the ledger'),
+  ('operator.assumed_tenant',  'an operator took the context of a tenant'),
+  ('pii.revealed',             'encrypted values were read in clear'),
+  ('route.registered',         'an operator registered a route'),
+  ('row.changed',              'a row of an audited table was inserted, updated or deleted, or the table truncated'),
+  ('setting.wall_off',         'the server started with a wall switched off'),
+  ('system.started',           'the server started'),
+  ('table.audited',            'capture of the changes of a table began'),
+  ('table.protected',          'a table was put under tenant protection'),
+  ('table.unaudited',          'capture of the changes of a table ended'),
+  ('table.unprotected',        'tenant protection was taken from a table'),
+  ('team.created',             'a team was created'),
+  ('tenant.created',           'a tenant was created'),
+  ('user.created',             'a user was created'),
+  ('user.deactivated',         'a user was deactivated'),
+  ('user.moved',               'a user was moved to another team'),
+  ('user.rank_changed',        'the rank of a user was changed')
+) AS t(name, description);
+
+CREATE FUNCTION aegis.declare_event(name text, description text, fields jsonb DEFAULT '{}') RETURNS void
+  AS 'MODULE_PATHNAME', 'aegis_declare_event' LANGUAGE C VOLATILE STRICT SECURITY DEFINER PARALLEL UNSAFE
+  SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION aegis.declare_event(text, text, jsonb) IS
+  'declares an event type of an application; fields gives each detail "clear" or "personal", with " required"';
+
+CREATE FUNCTION aegis.record(event text, target_kind text DEFAULT NULL, target_id text DEFAULT NULL,
+                             outcome text DEFAULT 'success', detail jsonb DEFAULT '{}') RETURNS void
+  AS 'MODULE_PATHNAME', 'aegis_record' LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION aegis.record(text, text, text, text, jsonb) IS
+  'writes one ledger entry of a declared type in the current transaction';

@@ -42,3 +42,11 @@ GRANT EXECUTE ON FUNCTION aegis.worker_status() TO aegis_auditor, aegis_gateway,
 
 -- key
 GRANT EXECUTE ON FUNCTION aegis.key_status() TO aegis_operator, aegis_auditor;
+
+-- worker
+GRANT EXECUTE ON FUNCTION aegis.worker_status() TO aegis_auditor, aegis_gateway, aegis_operator;
+
+-- Ledger: whoever can connect may record what the catalogue lets SQL write.
+GRANT EXECUTE ON FUNCTION aegis.record(text, text, text, text, jsonb) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION aegis.declare_event(text, text, jsonb) TO aegis_operator;
+GRANT SELECT ON aegis.event_type TO aegis_auditor, aegis_operator;

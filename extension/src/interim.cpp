@@ -5,6 +5,7 @@
 #include "hook.hpp"
 #include "job.hpp"
 #include "ledger.hpp"
+#include "key.hpp"
 #include "ledger_guard.hpp"
 #include "stored_constant.hpp"
 #include "wall.hpp"
@@ -34,11 +35,6 @@ WEAK const Field *find(uint32_t) { return nullptr; }
 WEAK struct varlena *seal(const pg_uuid_t &, const Field &, core::ByteView) { return nullptr; }
 WEAK void define() {}
 }  // namespace field
-namespace ledger {
-WEAK void append(const Event &) {}
-WEAK core::ByteView encode_detail(const DetailPair *, int, core::ByteSpan) { return {}; }
-WEAK void define() {}
-}  // namespace ledger
 namespace wall {
 WEAK List *restrictive_policies(CmdType, Relation) { return NIL; }
 WEAK void check_relations(List *) {}

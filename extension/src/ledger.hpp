@@ -30,7 +30,15 @@ struct Event {  // views and PODs only
 // Works in read-only transactions and in XACT_EVENT_PRE_COMMIT. May ereport.
 void append(const Event &event);
 
-// Small helper for details: ("key", "text value") pairs sorted by the caller.
+// Seals personal data of a tenant (nil: the system's) for an entry, under the audit key. out must be
+// exactly personal_size() long. ERROR AG004 while the key is missing.
+size_t personal_size(size_t plaintext_bytes);
+void seal_personal(const pg_uuid_t &tenant, core::ByteView plaintext, core::ByteSpan out);
+
+// Microseconds since 1970-01-01 UTC.
+int64_t unix_micros(TimestampTz time);
+
+// Writes details as an encoded map into buffer, in canonical order. Keys differ.
 struct DetailPair {
     const char *key;
     const char *text;   // nullptr: use number

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// The catalogue of event types: which exist, who may write them, which details they carry and which
+// of those are personal. docs/catalogue.md.
+#pragma once
+
+#include "pg/postgres.hpp"
+
+namespace aegis::catalogue {
+
+enum class Writer : uint8_t { c, sql };
+
+struct DetailField {
+    const char *name;
+    bool personal;  // stored sealed
+    bool required;
+};
+
+struct EventType {
+    char name[NAMEDATALEN];  // hash key
+    Writer writer;
+    int field_count;
+    const DetailField *fields;
+};
+
+// The declared type, cached; ERROR AG015 when there is none.
+const EventType &require(const char *name);
+
+void define();
+
+}  // namespace aegis::catalogue

@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+// Composes an entry from what the caller says and what the session is, and writes it. What comes
+// from the verified context and what PostgreSQL itself knows (session user) stand side by side, so
+// that a lie of one shows against the other.
+#include "core/envelope.hpp"
+#include "core/xaes.hpp"
+
+#include "ledger.hpp"
+
+#include "catalogue.hpp"
+#include "context.hpp"
+#include "entry_table.hpp"
+#include "guc.hpp"
+#include "key.hpp"
+#include "ledger_tables.hpp"
+#include "pg/function.hpp"
+#include "region.hpp"
+
+namespace aegis::ledger {
+
+namespace {
+
+constexpr size_t kStackBody = 2048;
+constexpr size_t kIpBytes = 64;
+constexpr size_t kUserAgentBytes = 512;
+constexpr size_t kOriginBytes = 1024;
+
+constexpr int64_t kUnixEpochMicros =
+    static_cast<int64_t>(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY * USECS_PER_SEC;
+
+// Ordinal of the next entry in the current top-level transaction.
+struct {
+    uint64 xid;
+    uint32_t next;
+} ordinal;
+
+// Origin of the current context, sealed once: one request usually writes several entries.
+struct {
+    uint64_t key_generation;
+    pg_uuid_t tenant;
+    char ip[kIpBytes];
+    char user_agent[kUserAgentBytes];
+    size_t size;
+    uint8_t envelope[kOriginBytes];
+} origin;
+
+bool is_nil(const pg_uuid_t &uuid) {
+    static const pg_uuid_t nil = {};
+    return memcmp(&uuid, &nil, sizeof nil) == 0;
+}
+
+std::string_view text_of(const char *text) {
+    return text == nullptr ? std::string_view() : std::string_view(text);
+}
+
+// Fails closed when the sealer has not reached now minus the limit.
+void check_lag() {
+    if (guc::seal_lag_limit_ms == 0)
+        return;
+    region::State *state = region::state();
+    int64 sealed = 0;
+    for (int i = 0; state != nullptr && i < worker::kMaxDatabases; i++) {
+        const worker::Slot &slot = state->workers.databases[i];
+        if (slot.database.load() != MyDatabaseId)
+            continue;
+        if (slot.pid.load() == MyProcPid)
+            return;  // the sealer itself writes what others left behind
+        sealed = slot.sealed_micros.load();
+    }
+    int64 now = GetCurrentTimestamp() + kUnixEpochMicros;
+    if (now - sealed > static_cast<int64>(guc::seal_lag_limit_ms) * 1000)
+        ereport(ERROR, (errcode(AEGIS_ERRCODE_SEALING_LAGS), errmsg("sealing of the ledger lags behind its limit"),
+                        errdetail("aegis.seal_lag_limit makes writes fail rather than stay unsealed."),
+                        errhint("See aegis.health() and the server's log for the state of the worker.")));
+}
+
+// The envelope of {0: ip, 1: user agent}; empty when there is neither.
+core::ByteView seal_origin(const pg_uuid_t &tenant, const char *ip, const char *user_agent) {
+    bool has_ip = ip != nullptr && *ip != '\0', has_agent = user_agent != nullptr && *user_agent != '\0';
+    if (!has_ip && !has_agent)
+        return {};
+    char ip_text[kIpBytes] = {}, agent_text[kUserAgentBytes] = {};
+    if (has_ip)
+        strlcpy(ip_text, ip, sizeof ip_text);
+    if (has_agent)  // cut between characters
+        memcpy(agent_text, user_agent,
+               pg_mbcliplen(user_agent, static_cast<int>(strlen(user_agent)), sizeof agent_text - 1));
+
+    key::Page *page = region::key_page();
+    uint64_t generation = page != nullptr ? page->generation.load() : 0;
+    if (origin.size > 0 && generation == origin.key_generation && memcmp(&origin.tenant, &tenant, sizeof tenant) == 0 &&
+        strcmp(origin.ip, ip_text) == 0 && strcmp(origin.user_agent, agent_text) == 0)
+        return {origin.envelope, origin.size};
+
+    uint8_t plain[kIpBytes + kUserAgentBytes + 16];
+    core::CborWriter writer{core::ByteSpan(plain)};
+    writer.map((has_ip ? 1 : 0) + (has_agent ? 1 : 0));
+    if (has_ip) {
+        writer.unsigned_int(0);
+        writer.text(ip_text);
+    }
+    if (has_agent) {
+        writer.unsigned_int(1);
+        writer.text(agent_text);
+    }
+    origin.size = 0;
+    size_t size = personal_size(writer.needed);
+    if (size > sizeof origin.envelope)
+        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("origin of a ledger entry is too long")));
+    seal_personal(tenant, {plain, writer.needed}, {origin.envelope, size});
+    origin.key_generation = generation;
+    origin.tenant = tenant;
+    strlcpy(origin.ip, ip_text, sizeof origin.ip);
+    strlcpy(origin.user_agent, agent_text, sizeof origin.user_agent);
+    origin.size = size;
+    return {origin.envelope, size};
+}
+
+void write(const core::EntryFields &fields, const pg_uuid_t *tenant) {
+    uint8_t stack[kStackBody];
+    core::ByteSpan body(stack);
+    size_t size = core::encode_entry(fields, body);
+    uint8_t *heap = nullptr;
+    if (size > sizeof stack) {
+        if (size > MaxAllocSize / 2)
+            ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("ledger entry is too long")));
+        heap = static_cast<uint8_t *>(palloc(size));
+        body = {heap, size};
+        core::encode_entry(fields, body);
+    }
+    body.size = size;
+    core::Digest leaf;
+    pg::raise(pg::run([&] { leaf = core::leaf_hash(body); }));
+    entry_table::insert({fields.xid, static_cast<int32>(fields.epoch), static_cast<int32>(fields.ordinal), tenant,
+                         leaf.view(), body});
+    if (heap != nullptr)
+        pfree(heap);
+}
+
+}  // namespace
+
+size_t personal_size(size_t plaintext_bytes) {
+    core::EnvelopeHeader header = {};
+    header.suite = core::Suite::xaes_256_gcm;
+    return core::envelope_size(header, plaintext_bytes);
+}
+
+void seal_personal(const pg_uuid_t &tenant, core::ByteView plaintext, core::ByteSpan out) {
+    core::EnvelopeHeader header = {};
+    header.suite = core::Suite::xaes_256_gcm;
+    header.type = core::PlaintextType::bytea;
+    const core::Xaes *cipher = key::audit_cipher(tenant, &header.epoch);
+    if (cipher == nullptr)
+        ereport(ERROR, (errcode(AEGIS_ERRCODE_KEY_MISSING), errmsg("audit key is missing"),
+                        errhint("An entry with personal data is never written in clear. Check aegis.key_provider.")));
+    pg::raise(pg::run([&] {
+        core::tenant_tag(pg::view_of(tenant), header.tenant_tag);
+        core::Binding binding;
+        binding.tenant = pg::view_of(tenant);
+        core::seal_envelope(*cipher, header, binding, {}, plaintext, out);
+    }));
+}
+
+int64_t unix_micros(TimestampTz time) {
+    return time + kUnixEpochMicros;
+}
+
+void append(const Event &event) {
+    if (RecoveryInProgress())
+        ereport(ERROR, (errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
+                        errmsg("cannot write a ledger entry during recovery"),
+                        errhint("Send what is recorded to the primary server.")));
+    if (IsParallelWorker())
+        ereport(ERROR, (errcode(ERRCODE_INVALID_TRANSACTION_STATE),
+                        errmsg("cannot write a ledger entry in a parallel worker")));
+    catalogue::require(event.type);
+    check_lag();
+
+    // Key look-ups and toasting read tables; before commit there is no snapshot.
+    bool pushed = !ActiveSnapshotSet();
+    if (pushed)
+        PushActiveSnapshot(GetTransactionSnapshot());
+
+    const context::Context *context = context::current();
+    const pg_uuid_t *tenant = event.tenant, *user = event.user, *session = event.session;
+    const char *ip = event.ip, *user_agent = event.user_agent, *request_id = event.request_id;
+    core::EntryFields fields;
+    if (context != nullptr) {
+        tenant = tenant != nullptr ? tenant : &context->tenant;
+        user = user != nullptr ? user : &context->user;
+        session = session != nullptr ? session : &context->session;
+        ip = ip != nullptr ? ip : context->ip;
+        user_agent = user_agent != nullptr ? user_agent : context->user_agent;
+        request_id = request_id != nullptr ? request_id : context->request_id;
+        fields.rank = context->rank;
+        fields.way = static_cast<int>(context->way);
+        fields.job = static_cast<uint64_t>(context->job);
+    }
+    if (tenant != nullptr && is_nil(*tenant))
+        tenant = nullptr;
+    static const pg_uuid_t nil = {};
+
+    fields.epoch = static_cast<uint64_t>(entry_table::open_epoch());
+    if (tenant != nullptr)
+        fields.tenant = pg::view_of(*tenant);
+    fields.event = event.type;
+    fields.unix_micros = event.unix_micros != 0 ? event.unix_micros : unix_micros(GetCurrentTimestamp());
+    fields.outcome = event.outcome;
+    fields.session_user = text_of(event.session_user != nullptr ? event.session_user
+                                                                : GetUserNameFromId(GetSessionUserId(), true));
+    if (user != nullptr && !is_nil(*user))
+        fields.user = pg::view_of(*user);
+    if (session != nullptr && !is_nil(*session))
+        fields.session = pg::view_of(*session);
+    fields.request_id = text_of(request_id);
+    fields.origin = seal_origin(tenant != nullptr ? *tenant : nil, ip, user_agent);
+    fields.target_kind = text_of(event.target_kind);
+    fields.target_id = text_of(event.target_id);
+    fields.detail = event.detail;
+    fields.image = event.image;
+    fields.xid = U64FromFullTransactionId(GetTopFullTransactionId());
+    if (ordinal.xid != fields.xid)
+        ordinal = {fields.xid, 0};
+    fields.ordinal = ordinal.next++;
+
+    write(fields, tenant);
+    if (pushed)
+        PopActiveSnapshot();
+}
+
+core::ByteView encode_detail(const DetailPair *pairs, int count, core::ByteSpan buffer) {
+    // Canonical order of text keys: shorter first, then bytewise.
+    constexpr int kMaxPairs = 32;
+    int order[kMaxPairs];
+    if (count > kMaxPairs)
+        ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("too many details for a ledger entry")));
+    for (int i = 0; i < count; i++) {
+        int at = i;
+        size_t length = strlen(pairs[i].key);
+        while (at > 0) {
+            const char *other = pairs[order[at - 1]].key;
+            size_t other_length = strlen(other);
+            if (other_length < length || (other_length == length && strcmp(other, pairs[i].key) < 0))
+                break;
+            order[at] = order[at - 1];
+            at--;
+        }
+        order[at] = i;
+    }
+    core::CborWriter writer{buffer};
+    writer.map(static_cast<uint64_t>(count));
+    for (int i = 0; i < count; i++) {
+        const DetailPair &pair = pairs[order[i]];
+        writer.text(pair.key);
+        if (pair.text != nullptr)
+            writer.text(pair.text);
+        else
+            writer.signed_int(pair.number);
+    }
+    if (writer.overflowed())
+        ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("details of a ledger entry do not fit")));
+    return {buffer.data, writer.needed};
+}
+
+void define() {
+    ledger_tables::define();
+    entry_table::define();
+    catalogue::define();
+}
+
+}  // namespace aegis::ledger

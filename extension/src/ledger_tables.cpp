@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ledger_tables.hpp"
+
+#include "pg/function.hpp"
+
+namespace aegis::ledger_tables {
+
+namespace {
+
+constexpr int kMaxPartitions = 4096;
+
+struct Cache {
+    bool valid;
+    Oids oids;
+    int partition_count;
+    Oid partitions[kMaxPartitions];
+} cache;
+
+void forget_relation(Datum, Oid relation) {
+    // The parent is invalidated whenever a partition comes or goes.
+    if (!OidIsValid(relation) || relation == cache.oids.entry)
+        cache.valid = false;
+}
+
+void forget_schema(Datum, int, uint32) {
+    cache.valid = false;
+}
+
+bool fill() {
+    Oid schema = get_namespace_oid("aegis", true);
+    if (!OidIsValid(schema))
+        return false;
+    Oids oids = {};
+    oids.schema = schema;
+    oids.entry = get_relname_relid("entry", schema);
+    oids.entry_seq = get_relname_relid("entry_seq", schema);
+    oids.event_type = get_relname_relid("event_type", schema);
+    oids.epoch = get_relname_relid("ledger_epoch", schema);
+    oids.seal = get_relname_relid("seal", schema);
+    oids.seal_leaves = get_relname_relid("seal_leaves", schema);
+    oids.tenant_log = get_relname_relid("tenant_log", schema);
+    if (!OidIsValid(oids.entry) || !OidIsValid(oids.entry_seq))
+        return false;
+
+    cache.oids = oids;
+    cache.valid = true;  // cleared again by an invalidation that arrives while we read
+    List *children = find_inheritance_children(oids.entry, NoLock);
+    if (list_length(children) > kMaxPartitions)
+        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                        errmsg("aegis.entry has more than %d partitions", kMaxPartitions)));
+    cache.partition_count = 0;
+    ListCell *cell;
+    foreach (cell, children)
+        cache.partitions[cache.partition_count++] = lfirst_oid(cell);
+    list_free(children);
+    // While the extension's script runs, later tables are still missing: look again next time.
+    if (!OidIsValid(oids.event_type) || !OidIsValid(oids.epoch) || !OidIsValid(oids.seal) ||
+        !OidIsValid(oids.seal_leaves) || !OidIsValid(oids.tenant_log))
+        cache.valid = false;
+    return true;
+}
+
+}  // namespace
+
+bool detail::own_change_open = false;
+
+bool is_own_change() {
+    return detail::own_change_open;
+}
+
+const Oids *find() {
+    if (!cache.valid && !fill())
+        return nullptr;
+    return &cache.oids;
+}
+
+const Oids &require() {
+    const Oids *oids = find();
+    if (oids == nullptr)
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("the ledger does not exist in this database"),
+                        errhint("Run CREATE EXTENSION aegis.")));
+    return *oids;
+}
+
+bool contains(Oid relation) {
+    const Oids *oids = find();
+    if (oids == nullptr || !OidIsValid(relation))
+        return false;
+    if (relation == oids->entry || relation == oids->entry_seq || relation == oids->event_type ||
+        relation == oids->epoch || relation == oids->seal || relation == oids->seal_leaves ||
+        relation == oids->tenant_log)
+        return true;
+    for (int i = 0; i < cache.partition_count; i++)
+        if (cache.partitions[i] == relation)
+            return true;
+    return false;
+}
+
+void define() {
+    CacheRegisterRelcacheCallback(forget_relation, 0);
+    CacheRegisterSyscacheCallback(NAMESPACEOID, forget_schema, 0);
+}
+
+}  // namespace aegis::ledger_tables
