@@ -1,0 +1,49 @@
+-- The catalogue says what may be recorded, by whom and with which details; nothing else enters the ledger.
+\set VERBOSITY terse
+
+-- allows: an application declares a type, twice in the same form, and records it
+SELECT aegis.declare_event('parcel.sent', 'a parcel left the house', '{"weight": "clear required", "fragile": "clear", "note": "clear", "recipient": "personal"}');
+SELECT aegis.declare_event('parcel.sent', 'a parcel left the house', '{"weight": "clear required", "fragile": "clear", "note": "clear", "recipient": "personal"}');
+SELECT aegis.record('parcel.sent', 'parcel', '7', detail => '{"weight": 1200, "fragile": true, "note": null}');
+SELECT aegis.record('parcel.sent', outcome => 'failure', detail => '{"weight": -1.50}');
+SELECT count(*) AS declarations FROM aegis.entry
+ WHERE position('event.declared'::bytea IN body) > 0 AND position('parcel.sent'::bytea IN body) > 0;
+SELECT count(*) AS recorded FROM aegis.entry WHERE position('parcel.sent'::bytea IN body) > 0;
+
+-- allows: a type declared and recorded in one transaction; rolled back, it is unknown again
+BEGIN;
+SELECT aegis.declare_event('parcel.lost', 'a parcel was lost');
+SELECT aegis.record('parcel.lost');
+ROLLBACK;
+SELECT aegis.record('parcel.lost');
+
+-- refuses: undeclared types, types of Aegis itself, undeclared and missing details, nested values
+SELECT aegis.record('no.such_event');
+SELECT aegis.record('auth.sign_in');
+SELECT aegis.record('row.changed');
+SELECT aegis.record('parcel.sent', detail => '{"weight": 1, "colour": "red"}');
+SELECT aegis.record('parcel.sent');
+SELECT aegis.record('parcel.sent', detail => '{"weight": null}');
+SELECT aegis.record('parcel.sent', detail => '{"weight": {"unit": "g"}}');
+SELECT aegis.record('parcel.sent', detail => '[1]');
+SELECT aegis.record('parcel.sent', outcome => 'maybe', detail => '{"weight": 1}');
+SELECT aegis.record(NULL);
+SELECT aegis.record('parcel.sent', outcome => NULL);
+SELECT count(*) AS recorded FROM aegis.entry WHERE position('parcel.sent'::bytea IN body) > 0;
+
+-- refuses: declarations in Aegis's families, in another form, with unknown classes
+SELECT aegis.declare_event('auth.invented', 'x');
+SELECT aegis.declare_event('parcel.sent', 'a parcel left the house', '{"weight": "clear"}');
+SELECT aegis.declare_event('parcel.moved', 'x', '{"weight": "secret"}');
+SELECT aegis.declare_event('parcel.moved', 'x', '{"weight": {"class": "clear"}}');
+SELECT aegis.declare_event('parcel.moved', 'x', '["weight"]');
+SELECT aegis.declare_event('Parcel', 'x');
+SELECT aegis.declare_event('parcel.moved', '');
+CREATE ROLE regress_catalogue_nobody;
+SET ROLE regress_catalogue_nobody;
+SELECT aegis.declare_event('parcel.moved', 'x');
+RESET ROLE;
+DROP ROLE regress_catalogue_nobody;
+
+-- survives: every type of Aegis is in its page
+SELECT name, writer FROM aegis.event_type WHERE by_extension ORDER BY name COLLATE "C";
