@@ -2,13 +2,11 @@
 // Weak bodies for the first days: each disappears when its concept's file arrives.
 #include "charge.hpp"
 #include "field.hpp"
-#include "hook.hpp"
 #include "job.hpp"
 #include "ledger.hpp"
 #include "key.hpp"
 #include "ledger_guard.hpp"
 #include "stored_constant.hpp"
-#include "wall.hpp"
 #include "worker.hpp"
 #define WEAK __attribute__((weak))
 namespace aegis {
@@ -35,13 +33,6 @@ WEAK const Field *find(uint32_t) { return nullptr; }
 WEAK struct varlena *seal(const pg_uuid_t &, const Field &, core::ByteView) { return nullptr; }
 WEAK void define() {}
 }  // namespace field
-namespace wall {
-WEAK List *restrictive_policies(CmdType, Relation) { return NIL; }
-WEAK void check_relations(List *) {}
-WEAK void check_statement(PlannedStmt *) {}
-WEAK void check_function(Oid) {}
-WEAK void define() {}
-}  // namespace wall
 namespace ledger_guard {
 WEAK void check_relations(List *) {}
 WEAK void check_statement(PlannedStmt *) {}
@@ -50,7 +41,4 @@ WEAK void check_object(ObjectAccessType, Oid, Oid, int, void *) {}
 namespace stored_constant {
 WEAK void check_object(ObjectAccessType, Oid, Oid, int, void *) {}
 }  // namespace stored_constant
-namespace hook {
-WEAK void install() {}
-}  // namespace hook
 }  // namespace aegis

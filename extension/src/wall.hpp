@@ -8,14 +8,38 @@
 
 namespace aegis::wall {
 
+// Which rules hold at this moment. They follow the session user; code that runs as aegis_owner (the
+// extension's own SECURITY DEFINER functions) is free, and what such code runs as somebody else
+// (a handler as aegis_member) is under the member's rules.
+enum class Rules {
+    none,
+    member,   // deny lists
+    gateway,  // allow-list: the gateway's login speaks for itself
+};
+Rules rules_in_force();
+
+// The predicate tenant_id = aegis.tenant_id() for a table with row security and a tenant column.
 List *restrictive_policies(CmdType command, Relation relation);
-// ExecutorCheckPerms: ERROR AG009/AG001 for a relation that a tenant session may not touch.
-void check_relations(List *range_table);
-// ProcessUtility: ERROR AG010 for a statement that a tenant session may not run.
+// ExecutorCheckPerms: ERROR AG009/AG001/AG010 for a relation that must not be touched, or false
+// when the caller only asks. `permissions` is NIL on PostgreSQL 15.
+bool check_relations(List *range_table, List *permissions, bool report);
+// ProcessUtility: ERROR AG010 for a statement that a tenant session may not run, or that would
+// open a role of Aegis.
 void check_statement(PlannedStmt *statement);
-// Object access: ERROR for a function that a tenant session may not execute.
+// Object access: ERROR AG010 for a function that a tenant session may not execute.
 void check_function(Oid function);
 
-void define();
+// True for a table with row security (forced or not) and a column tenant_id of type uuid.
+bool has_tenant_rows(Oid relation, bool *forced);
+
+// True when the name matches one of the patterns; a star at a pattern's end stands for any ending.
+bool matches_any(const char *name, const char *const *patterns, size_t count);
+
+// Names of the walls that the configuration switched off; returns how many.
+inline constexpr int kWalls = 5;
+int switched_off_names(const char *names[kWalls]);
+
+void define();           // called from _PG_init
+void define_function();  // the function wall's part of it
 
 }  // namespace aegis::wall

@@ -26,7 +26,41 @@ inline void *guc_extra_alloc(size_t bytes) {
 #endif
 }
 
+// Rights that a statement asks for on a relation. 0: the planner added it (a partition of a table
+// that was checked itself), nobody addressed it. From 16 the rights stand in a list of their own.
+inline AclMode required_permissions(const RangeTblEntry *entry, [[maybe_unused]] List *permissions) {
+#if PG_VERSION_NUM >= 160000
+    if (entry->perminfoindex == 0)
+        return 0;
+    return getRTEPermissionInfo(permissions, const_cast<RangeTblEntry *>(entry))->requiredPerms;
+#else
+    return entry->requiredPerms;
+#endif
+}
+
+// The role whose rights count, InvalidOid for the current user (a view's owner otherwise).
+inline Oid checked_as(const RangeTblEntry *entry, [[maybe_unused]] List *permissions) {
+#if PG_VERSION_NUM >= 160000
+    if (entry->perminfoindex == 0)
+        return InvalidOid;
+    return getRTEPermissionInfo(permissions, const_cast<RangeTblEntry *>(entry))->checkAsUser;
+#else
+    return entry->checkAsUser;
+#endif
+}
+
 }  // namespace aegis::pg
+
+// Signature of ExecutorCheckPerms_hook.
+#if PG_VERSION_NUM >= 160000
+#define AEGIS_CHECK_PERMISSIONS_PARAMETERS List *range_table, List *permissions, bool report
+#define AEGIS_CHECK_PERMISSIONS_ARGUMENTS range_table, permissions, report
+#define AEGIS_CHECK_PERMISSIONS_INFOS permissions
+#else
+#define AEGIS_CHECK_PERMISSIONS_PARAMETERS List *range_table, bool report
+#define AEGIS_CHECK_PERMISSIONS_ARGUMENTS range_table, report
+#define AEGIS_CHECK_PERMISSIONS_INFOS NIL
+#endif
 
 #if PG_VERSION_NUM >= 160000
 #define AEGIS_EXPORT PGDLLEXPORT

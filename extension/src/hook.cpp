@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// Knows which hooks there are, in which order the concepts are asked, and that previous hooks stay
+// in the chain. It decides nothing itself.
+#include "hook.hpp"
+
+#include "ledger_guard.hpp"
+#include "pg/compat.hpp"
+#include "stored_constant.hpp"
+#include "wall.hpp"
+
+namespace aegis::hook {
+
+namespace {
+
+row_security_policy_hook_type previous_restrictive = nullptr;
+ExecutorCheckPerms_hook_type previous_check_permissions = nullptr;
+ProcessUtility_hook_type previous_utility = nullptr;
+object_access_hook_type previous_object_access = nullptr;
+
+extern "C" {
+
+List *on_restrictive_policies(CmdType command, Relation relation) {
+    List *policies = previous_restrictive ? previous_restrictive(command, relation) : NIL;
+    return list_concat(policies, wall::restrictive_policies(command, relation));
+}
+
+bool on_check_permissions(AEGIS_CHECK_PERMISSIONS_PARAMETERS) {
+    if (previous_check_permissions && !previous_check_permissions(AEGIS_CHECK_PERMISSIONS_ARGUMENTS))
+        return false;
+    ledger_guard::check_relations(range_table);
+    return wall::check_relations(range_table, AEGIS_CHECK_PERMISSIONS_INFOS, report);
+}
+
+void on_utility(PlannedStmt *statement, const char *text, bool read_only_tree, ProcessUtilityContext context,
+                ParamListInfo parameters, QueryEnvironment *environment, DestReceiver *receiver,
+                QueryCompletion *completion) {
+    ledger_guard::check_statement(statement);
+    wall::check_statement(statement);
+    ProcessUtility_hook_type next = previous_utility ? previous_utility : standard_ProcessUtility;
+    next(statement, text, read_only_tree, context, parameters, environment, receiver, completion);
+}
+
+void on_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void *arg) {
+    if (previous_object_access)
+        previous_object_access(access, class_id, object_id, sub_id, arg);
+    switch (access) {
+        case OAT_FUNCTION_EXECUTE:  // hot: once per function of every statement
+            wall::check_function(object_id);
+            break;
+        case OAT_NAMESPACE_SEARCH:
+            break;
+        default:
+            ledger_guard::check_object(access, class_id, object_id, sub_id, arg);
+            stored_constant::check_object(access, class_id, object_id, sub_id, arg);
+            break;
+    }
+}
+
+}  // extern "C"
+
+// Puts `ours` at the head of the chain and remembers what was there.
+template <typename Hook>
+void chain(Hook &head, Hook &previous, Hook ours) {
+    previous = head;
+    head = ours;
+}
+
+}  // namespace
+
+void install() {
+    chain(row_security_policy_hook_restrictive, previous_restrictive, on_restrictive_policies);
+    chain(ExecutorCheckPerms_hook, previous_check_permissions, on_check_permissions);
+    chain(ProcessUtility_hook, previous_utility, on_utility);
+    chain(object_access_hook, previous_object_access, on_object_access);
+}
+
+}  // namespace aegis::hook
