@@ -6,12 +6,17 @@
 
 #include "core/error.hpp"
 #include "core/openssl.hpp"
+#include "core/thread_exit.hpp"
 
 namespace aegis::core {
 
 namespace {
 
 constexpr size_t kBlockBytes = 64;
+
+void free_context(void *context) {
+    EVP_MD_CTX_free(static_cast<EVP_MD_CTX *>(context));
+}
 
 EVP_MD_CTX *sha256_context() {
     static EVP_MD *const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
@@ -23,6 +28,7 @@ EVP_MD_CTX *sha256_context() {
             fail(Code::crypto_failure, "SHA-256 is not available");
         }
         context = fresh;
+        free_at_thread_exit<free_context>(context);
     }
     return context;
 }

@@ -1,0 +1,263 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Writes tests/vectors/*.json from the independent implementation. The files are frozen: a format that
+has been released never changes, so running this must change nothing (check.py compares)."""
+import json
+import os
+import sys
+
+import aegis_format as f
+
+MASTER = bytes(range(32))                      # the published test key, 00 .. 1f
+SALT = bytes(range(0x20, 0x40))
+TENANT = bytes.fromhex("018f2b6c7d8e7f0091a2b3c4d5e6f708")
+OTHER_TENANT = bytes.fromhex("018f2b6c7d8e7f0091a2b3c4d5e6f709")
+ROOT = bytes(range(0x40, 0x60))
+SUBJECT = bytes.fromhex("00112233445566778899aabbccddeeff")
+NO_TENANT = bytes(16)                          # the system's own keys
+
+
+def nonce(n):
+    return bytes([n]) + bytes(range(0xE0, 0xF7))
+
+
+def plain(value):
+    """JSON form: bytes become hexadecimal text."""
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, (list, tuple)):
+        return [plain(v) for v in value]
+    if isinstance(value, dict):
+        return {k: plain(v) for k, v in value.items()}
+    return value
+
+
+def keys_v1():
+    infos = [("check_value", b"", 0, 1), ("tenant_kek", TENANT, 1, 1), ("encrypt", TENANT, 1, 0x01020304),
+             ("blind_index", TENANT, 1, 2), ("audit", NO_TENANT, 1, 0), ("login", TENANT, 1, 0),
+             ("subject", TENANT, 3, 0), ("credential", TENANT, 0xFFFFFFFF, 0xFFFFFFFF)]
+    return {
+        "key_info": [{"purpose": f.PURPOSES[p], "tenant": t, "epoch": e, "reference": r,
+                      "encoded": f.key_info(p, t, e, r)} for p, t, e, r in infos],
+        "derived_key": [{"input_key": k, "salt": s, "purpose": f.PURPOSES[p], "tenant": t,
+                         "epoch": e, "reference": r, "key": f.derive_key(k, s, p, t, e, r)}
+                        for k, s, (p, t, e, r) in
+                        [(MASTER, b"", infos[0]), (MASTER, SALT, infos[1])]
+                        + [(ROOT, b"", info) for info in infos[2:]]],
+        "check_value": [{"master": MASTER, "version": v, "check_value": f.check_value(MASTER, v)}
+                        for v in (1, 2, 2147483647)],
+        "wrapped_root": [{"master": MASTER, "version": v, "salt": SALT, "tenant": t, "epoch": e,
+                          "nonce": nonce(n), "root": ROOT,
+                          "kek": f.tenant_kek(MASTER, v, SALT, t, e),
+                          "wrapped": f.wrap_root(MASTER, v, SALT, t, e, nonce(n), ROOT)}
+                         for n, (v, t, e) in enumerate([(1, TENANT, 1), (2, TENANT, 1), (1, TENANT, 2),
+                                                        (1, NO_TENANT, 1), (1, OTHER_TENANT, 1)])],
+        "field_reference": [{"name": name, "reference": f.field_reference(name)}
+                            for name in ("customer.email", "customer.name", "user.email", "")],
+        "tenant_tag": [{"tenant": t, "tag": f.tenant_tag(t)} for t in (TENANT, OTHER_TENANT, NO_TENANT)],
+        "search_token": [{"index_key": MASTER, "value": v, "normalised": f.normalise_email(v),
+                          "token": f.search_token(MASTER, f.normalise_email(v))}
+                         for v in (b"bob@example.com", b"  Bob@Example.COM\n",
+                                   "Zo\u00eb@B\u00dcCHER.example".encode(), b"a@b")],
+    }
+
+
+def envelope_v1():
+    key = f.derive_key(ROOT, b"", "encrypt", TENANT, 1, f.field_reference("customer.email"))
+    cases = []
+
+    def add(name, kind, flags, plaintext, row=(), epoch=1, tenant=TENANT):
+        subject = SUBJECT if flags & f.SUBJECT else b""
+        token = f.search_token(MASTER, plaintext) if flags & f.TOKEN else b""
+        n = nonce(len(cases))
+        field = f.field_reference("customer.email")
+        envelope = f.seal_envelope(key, kind, flags, tenant, subject, list(row), epoch, field, token, n,
+                                   plaintext)
+        cases.append({"name": name, "key": key, "type": kind, "flags": flags, "tenant": tenant,
+                      "subject": subject, "row": list(row), "epoch": epoch, "field": field,
+                      "token": token, "nonce": n, "plaintext": plaintext,
+                      "associated_data": f.associated_data(envelope[:20], tenant, subject, list(row)),
+                      "envelope": envelope, "armor": f.armor(envelope),
+                      "stripped": f.strip_token(envelope)})
+
+    add("text", 1, 0, b"bob@example.com")
+    add("empty text", 1, 0, b"")
+    add("bytea", 2, 0, bytes(range(256)))
+    add("jsonb", 3, 0, b"\x01" + b'{"a": 1}')
+    add("numeric", 4, 0, bytes.fromhex("0002000000000002000109c4"))
+    add("date", 5, 0, bytes.fromhex("00002550"))
+    add("timestamptz", 6, 0, bytes.fromhex("0002f3a1b2c3d4e5"))
+    add("row-bound, one part", 1, f.ROW_BOUND, b"row", [bytes.fromhex("000000000000002a")])
+    add("row-bound, two parts", 1, f.ROW_BOUND, b"row", [TENANT, b"\x00\x00\x00\x2a"])
+    add("row-bound, an empty part", 1, f.ROW_BOUND, b"row", [b""])
+    add("row-bound, a long part", 1, f.ROW_BOUND, b"row", [bytes(300)])
+    add("with a token", 1, f.TOKEN, b"bob@example.com")
+    add("with a token, empty", 1, f.TOKEN, b"")
+    add("subject", 1, f.SUBJECT, b"personal")
+    add("subject and row", 1, f.SUBJECT | f.ROW_BOUND, b"personal", [b"\x01"])
+    add("token and row", 1, f.TOKEN | f.ROW_BOUND, b"bob@example.com", [b"\x01"])
+    add("token and subject", 1, f.TOKEN | f.SUBJECT, b"bob@example.com")
+    add("everything", 1, 7, b"bob@example.com", [b"\x01", b"\x02"])
+    add("largest epoch", 1, 0, b"x", epoch=0xFFFFFFFF)
+    add("the system's own", 2, 0, b"\xa1\x00\x6119", tenant=NO_TENANT)
+    add("sixteen bytes", 1, 0, b"0123456789abcdef")
+    add("a kilobyte", 1, 0, b"k" * 1024)
+
+    good = cases[0]["envelope"]
+    token = cases[11]["envelope"]
+
+    def changed(at, value, base=good):
+        return base[:at] + bytes([value]) + base[at + 1:]
+
+    malformed = [("empty", b""), ("header only", good[:20]), ("no room for a tag", good[:59]),
+                 ("wrong magic", changed(0, 0xA2)), ("unsealed", changed(1, 0)),
+                 ("unknown suite", changed(1, 2)), ("type 0", changed(2, 0)), ("type 7", changed(2, 7)),
+                 ("removed token without token", changed(3, 8)), ("unknown flag", changed(3, 0x10)),
+                 ("epoch 0", changed(15, 0)), ("token flag without room", changed(3, 2, good[:75]))]
+    unopenable = [("type", changed(2, 2)), ("tenant tag", changed(4, good[4] ^ 1)),
+                  ("epoch", changed(15, 2)), ("field", changed(19, good[19] ^ 1)),
+                  ("nonce, first half", changed(20, good[20] ^ 1)),
+                  ("nonce, second half", changed(43, good[43] ^ 1)),
+                  ("ciphertext", changed(44, good[44] ^ 1)), ("tag", changed(len(good) - 1, good[-1] ^ 1)),
+                  ("truncated", good[:-1]), ("extended", good + b"\0"),
+                  ("row-bound flag", changed(3, 1)), ("subject flag", changed(3, 4)),
+                  ("token flag", changed(3, 2, cases[20]["envelope"])), ("token and removed flags", changed(3, 10)),
+                  ("token taken as nonce", changed(3, 0, token))]
+    return {"valid": cases,
+            "malformed": [{"name": n, "envelope": e} for n, e in malformed],
+            "unopenable": [{"name": n, "envelope": e, "key": key, "tenant": TENANT}
+                           for n, e in unopenable]}
+
+
+def entry_v1():
+    user, session = bytes(range(16)), bytes(range(16, 32))
+    origin = envelope_v1()["valid"][19]["envelope"]
+    full = {"epoch": 1, "tenant": TENANT, "event": "invoice.sent", "unix_micros": 1764000000123456,
+            "outcome": "success", "session_user": "aegis_gateway", "user": user, "session": session,
+            "rank": 3, "way": 1, "job": 12, "request_id": "r-7f", "origin": origin,
+            "target_kind": "invoice", "target_id": "42",
+            "detail": {"number": "A-2025-0042", "total": 129900, "paid": False, "digest": b"\x00\xff",
+                       "change": -1},
+            "image": {0: "aegis_app.invoice", 1: "U", 2: {"id": 42}, 3: {"status": "draft"},
+                      4: {"status": "sent"}, 5: origin},
+            "xid": 4294967297, "ordinal": 2}
+    cases = [
+        ("least", {"epoch": 0, "event": "system.started", "unix_micros": 0, "outcome": "success"}),
+        ("full", full),
+        ("denied, no user", {"epoch": 1, "tenant": TENANT, "event": "auth.denied",
+                             "unix_micros": 1764000000000000, "outcome": "denied",
+                             "session_user": "aegis_gateway", "request_id": "\u00fc"}),
+        ("before 1970", {"epoch": 1, "event": "system.started", "unix_micros": -1,
+                         "outcome": "failure"}),
+        ("target with kind only", {"epoch": 1, "event": "a.b", "unix_micros": 1, "outcome": "success",
+                                   "target_kind": "table"}),
+        ("target with id only", {"epoch": 1, "event": "a.b", "unix_micros": 1, "outcome": "success",
+                                 "target_id": "t"}),
+        ("row truncated", {"epoch": 1, "tenant": TENANT, "event": "row.changed", "unix_micros": 1,
+                           "outcome": "success", "image": {0: "app.t", 1: "T"}, "xid": 740}),
+        ("row inserted", {"epoch": 1, "tenant": TENANT, "event": "row.changed", "unix_micros": 1,
+                          "outcome": "success", "image": {0: "app.t", 1: "I", 2: {"id": 1},
+                                                          4: {"a": "x", "bb": None}}, "xid": 741,
+                          "ordinal": 1}),
+        ("largest numbers", {"epoch": 2**64 - 1, "event": "a.b", "unix_micros": 2**63 - 1,
+                             "outcome": "success", "rank": 2**31 - 1, "way": 2**31 - 1,
+                             "job": 2**64 - 1, "xid": 2**64 - 1, "ordinal": 2**32 - 1}),
+        ("smallest time", {"epoch": 1, "event": "a.b", "unix_micros": -(2**63), "outcome": "success"}),
+        ("detail sorted by length first", {"epoch": 1, "event": "a.b", "unix_micros": 1,
+                                           "outcome": "success", "detail": {"b": 1, "aa": 2, "a": 3}}),
+    ]
+    valid = []
+    for name, fields in cases:
+        case = {"name": name, "fields": {k: v for k, v in fields.items() if k not in ("detail", "image")},
+                "body": f.entry(fields), "leaf": f.merkle_leaf(f.entry(fields))}
+        for part in ("detail", "image"):
+            if part in fields:
+                case["fields"][part + "_cbor"] = f.cbor(fields[part])
+        valid.append(case)
+    head, tail = f.cbor("aegis/entry/1"), bytes.fromhex("0101036161") + bytes.fromhex("04000500")
+    base = b"\x00" + head + tail
+    refused = [
+        ("empty", b""), ("not a map", b"\x85" + base), ("trailing byte", b"\xa5" + base + b"\x00"),
+        ("another version", b"\xa5\x00" + f.cbor("aegis/entry/2") + tail),
+        ("missing outcome", b"\xa4" + base[:-2]), ("unknown key", b"\xa6" + base + b"\x0e\x00"),
+        ("key twice", b"\xa6" + base + b"\x05\x00"), ("unsorted", b"\xa6" + base + b"\x02\x50" + TENANT),
+        ("long head", b"\xb8\x05" + base), ("long key", b"\xa5\x18\x00" + base[1:]),
+        ("indefinite map", b"\xbf" + base + b"\xff"), ("outcome 3", b"\xa5" + base[:-1] + b"\x03"),
+        ("empty actor", b"\xa6" + base + b"\x06\xa0"), ("rank 0", b"\xa6" + base + b"\x06\xa1\x03\x00"),
+        ("empty request id", b"\xa6" + base + b"\x07\x60"),
+        ("empty target", b"\xa6" + base + b"\x09\x82\x60\x60"),
+        ("empty detail", b"\xa6" + base + b"\x0a\xa0"),
+        ("detail unsorted", b"\xa6" + base + bytes.fromhex("0aa2626161016161 02".replace(" ", ""))),
+        ("detail with null", b"\xa6" + base + bytes.fromhex("0aa16161f6")),
+        ("detail with a float", b"\xa6" + base + bytes.fromhex("0aa16161f93c00")),
+        ("image without operation", b"\xa6" + base + bytes.fromhex("0ba1006161")),
+        ("image with operation X", b"\xa6" + base + bytes.fromhex("0ba2006161016158")),
+        ("xid 0", b"\xa6" + base + b"\x0c\x00"), ("ordinal 0", b"\xa6" + base + b"\x0d\x00"),
+        ("text that is not UTF-8", b"\xa6" + base + b"\x07\x61\xff"),
+    ]
+    return {"valid": valid, "refused": [{"name": n, "body": b} for n, b in refused]}
+
+
+def seal_v1():
+    leaves = [bytes.fromhex(h) for h in ("", "00", "10", "2021", "3031", "40414243", "5051525354555657",
+                                         "606162636465666768696a6b6c6d6e6f")]
+    trees = [{"leaves": leaves[:n], "root": f.merkle_root([f.merkle_leaf(d) for d in leaves[:n]]),
+              "frontier": f.frontier([f.merkle_leaf(d) for d in leaves[:n]])} for n in range(9)]
+    log_a, log_b = f.sha256(b"log a"), f.sha256(b"log b")
+    heads = [{"log_id": i, "size": s, "root": r, "data": f.head_leaf_data(i, s, r),
+              "leaf": f.merkle_leaf(f.head_leaf_data(i, s, r))}
+             for i, s, r in ((log_a, 3, trees[3]["root"]), (log_b, 2**40, trees[8]["root"]))]
+    chain, previous = [], bytes(32)
+    for number, entries in enumerate((1, 3, 70000)):
+        fields = {"epoch": 1, "number": number + 1, "unix_micros": 1764000000000000 + number * 1000000,
+                  "entries": entries, "root_size": number + 1, "root": trees[number + 1]["root"],
+                  "previous": previous, "snapshot": "7%d:8%d:7%d" % (number, number, number),
+                  "wal_position": 0x16B374D848 + number * 4096}
+        encoded = f.seal(fields)
+        previous = f.sha256(encoded)
+        chain.append({"fields": fields, "seal": encoded, "hash": previous})
+    good = chain[0]["seal"]
+    refused = [("empty", b""), ("nine items", b"\x89" + good[1:]), ("trailing byte", good + b"\x00"),
+               ("another version", good.replace(b"aegis/seal/1", b"aegis/seal/2")),
+               ("long head", b"\x98\x0a" + good[1:]), ("truncated", good[:-1]),
+               ("negative epoch", good[:14] + b"\x20" + good[15:]), ("a map", b"\xaa" + good[1:])]
+    return {"tree": trees, "head": heads, "chain": chain,
+            "refused": [{"name": n, "seal": s} for n, s in refused]}
+
+
+def session_token_v1():
+    valid = []
+    for region, random in (("EU_WEST", MASTER), ("US-EAST", bytes(32)), ("X", b"\xff" * 32),
+                           ("ABCDEFGHIJ012345", ROOT)):
+        token = f.session_token(region, random)
+        valid.append({"region": region, "random": random, "token": token,
+                      "hash": f.session_token_hash(token)})
+    tail = "A" * 43
+    refused = ["", "ags1_", "ags1__" + tail, "ags1_EU" + tail, "AGS1_EU_" + tail, "ags2_EU_" + tail,
+               "ags1_eu_" + tail, "ags1_EU_WEST_" + tail, "ags1_ABCDEFGHIJ0123456_" + tail,
+               "ags1_EU_" + tail[1:], "ags1_EU_" + tail + "A", "ags1_EU_" + tail[1:] + "B",
+               "ags1_EU_" + tail + "=", "ags1_EU_" + tail[1:] + "+", " ags1_EU_" + tail,
+               "ags1_EU_" + tail + "\n"]
+    return {"valid": valid, "refused": refused}
+
+
+ALL = {"keys_v1": keys_v1, "envelope_v1": envelope_v1, "entry_v1": entry_v1, "seal_v1": seal_v1,
+       "session_token_v1": session_token_v1}
+
+
+def text(name):
+    about = {"format": name.replace("_v1", "-v1").replace("_", "-"),
+             "about": "Byte strings are hexadecimal. Keys and nonces are published and for tests only."}
+    return json.dumps({**about, **plain(ALL[name]())}, indent=1, ensure_ascii=True) + "\n"
+
+
+def main():
+    folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "vectors")
+    for name in ALL:
+        with open(os.path.join(folder, name + ".json"), "w", encoding="ascii") as out:
+            out.write(text(name))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: Apache-2.0
+// The frozen vectors of tests/vectors, which an independent implementation wrote.
+#include <rapidjson/document.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "bytes_of.hpp"
+#include "core/encoding.hpp"
+#include "core/entry.hpp"
+#include "core/envelope.hpp"
+#include "core/kdf.hpp"
+#include "core/keyring.hpp"
+#include "core/normalise.hpp"
+#include "core/seal.hpp"
+#include "core/session_token.hpp"
+
+using namespace aegis::core;
+using namespace aegis::test;
+using rapidjson::Value;
+
+namespace {
+
+rapidjson::Document load(const char *name) {
+    std::ifstream file(std::string(AEGIS_VECTORS "/") + name + ".json");
+    std::stringstream text;
+    text << file.rdbuf();
+    rapidjson::Document document;
+    // Full precision is not needed, but the largest 64-bit numbers are.
+    document.Parse(text.str().c_str());
+    EXPECT_FALSE(document.HasParseError()) << name;
+    return document;
+}
+
+std::string str(const Value &object, const char *member) {
+    return object[member].GetString();
+}
+Bytes hex(const Value &object, const char *member) {
+    return from_hex(object[member].GetString());
+}
+uint32_t u32(const Value &object, const char *member) {
+    return object[member].GetUint();
+}
+
+KeyInfo key_info(const Value &v, const Bytes &tenant) {
+    return {static_cast<Purpose>(u32(v, "purpose")), view(tenant), u32(v, "epoch"),
+            u32(v, "reference")};
+}
+
+MasterKey master_of(const Value &v) {
+    MasterKey master{u32(v, "version"), {}};
+    memcpy(master.key, hex(v, "master").data(), kKeyBytes);
+    return master;
+}
+
+}  // namespace
+
+TEST(Vectors, KeysV1) {
+    const rapidjson::Document all = load("keys_v1");
+    for (const Value &v : all["key_info"].GetArray()) {
+        uint8_t out[kMaxKeyInfoBytes];
+        const Bytes tenant = hex(v, "tenant");
+        EXPECT_EQ(to_hex({out, encode_key_info(key_info(v, tenant), out)}), str(v, "encoded"));
+    }
+    for (const Value &v : all["derived_key"].GetArray()) {
+        Key32 out;
+        const Bytes tenant = hex(v, "tenant"), salt = hex(v, "salt");
+        derive_key(Key32(view(hex(v, "input_key"))), view(salt), key_info(v, tenant), out);
+        EXPECT_EQ(to_hex(out.view()), str(v, "key"));
+    }
+    for (const Value &v : all["check_value"].GetArray()) {
+        uint8_t out[kCheckValueBytes];
+        master_check_value(master_of(v), out);
+        EXPECT_EQ(to_hex(out), str(v, "check_value"));
+    }
+    for (const Value &v : all["wrapped_root"].GetArray()) {
+        const Bytes salt = hex(v, "salt"), tenant = hex(v, "tenant"), nonce = hex(v, "nonce"),
+                    root = hex(v, "root");
+        uint8_t wrapped[kWrappedRootBytes], out[kKeyBytes];
+        wrap_root_with_nonce(master_of(v), view(salt), view(tenant), u32(v, "epoch"), view(nonce),
+                             view(root), wrapped);
+        EXPECT_EQ(to_hex(wrapped), str(v, "wrapped"));
+        unwrap_root(master_of(v), view(salt), view(tenant), u32(v, "epoch"), wrapped, out);
+        EXPECT_EQ(to_hex(out), str(v, "root"));
+    }
+    for (const Value &v : all["field_reference"].GetArray()) {
+        const std::string name = str(v, "name");
+        EXPECT_EQ(get_u32(sha256(as_bytes("aegis/field/1"), as_bytes(name)).bytes),
+                  u32(v, "reference"));
+    }
+    for (const Value &v : all["tenant_tag"].GetArray()) {
+        uint8_t out[kTenantTagBytes];
+        tenant_tag(view(hex(v, "tenant")), out);
+        EXPECT_EQ(to_hex(out), str(v, "tag"));
+    }
+    for (const Value &v : all["search_token"].GetArray()) {
+        const Bytes value = hex(v, "value");
+        Bytes normal(value.size());
+        normal.resize(normalise(Normaliser::email, view(value), span(normal)));
+        EXPECT_EQ(to_hex(view(normal)), str(v, "normalised"));
+        uint8_t token[kTokenBytes];
+        search_token(Key32(view(hex(v, "index_key"))), view(normal), token);
+        EXPECT_EQ(to_hex(token), str(v, "token"));
+    }
+    EXPECT_GE(all["derived_key"].Size(), 8u);
+}
+
+TEST(Vectors, EnvelopeV1) {
+    const rapidjson::Document all = load("envelope_v1");
+    EXPECT_GE(all["valid"].Size(), 20u);
+    for (const Value &v : all["valid"].GetArray()) {
+        const Bytes tenant = hex(v, "tenant"), subject = hex(v, "subject"), token = hex(v, "token"),
+                    nonce = hex(v, "nonce"), plaintext = hex(v, "plaintext");
+        std::vector<Bytes> parts;
+        for (const Value &part : v["row"].GetArray()) parts.push_back(from_hex(part.GetString()));
+        std::vector<ByteView> views;
+        for (const Bytes &part : parts) views.push_back(view(part));
+        const Binding binding{view(tenant), view(subject), views.data(),
+                              static_cast<uint8_t>(views.size())};
+        EnvelopeHeader header{Suite::xaes_256_gcm,
+                              static_cast<PlaintextType>(u32(v, "type")),
+                              static_cast<uint8_t>(u32(v, "flags")),
+                              {},
+                              u32(v, "epoch"),
+                              u32(v, "field")};
+        tenant_tag(view(tenant), header.tenant_tag);
+        const Xaes key{Key32(view(hex(v, "key")))};
+        Bytes envelope(envelope_size(header, plaintext.size()));
+        seal_envelope_with_nonce(key, header, binding, view(token), view(nonce), view(plaintext),
+                                 span(envelope));
+        EXPECT_EQ(to_hex(view(envelope)), str(v, "envelope")) << str(v, "name");
+
+        std::string armor(armor_size(envelope.size()), '?');
+        to_armor(view(envelope), armor.data());
+        EXPECT_EQ(armor, str(v, "armor"));
+        Bytes stripped(envelope.size());
+        stripped.resize(strip_token(view(envelope), span(stripped)));
+        EXPECT_EQ(to_hex(view(stripped)), str(v, "stripped"));
+        for (const Bytes &form : {envelope, stripped}) {
+            Bytes out(plaintext.size());
+            open_envelope(key, parse_envelope(view(form)), binding, span(out));
+            EXPECT_EQ(out, plaintext);
+        }
+    }
+    for (const Value &v : all["malformed"].GetArray()) {
+        SCOPED_TRACE(str(v, "name"));
+        const Bytes envelope = hex(v, "envelope");
+        expect_error(Code::malformed, [&] { parse_envelope(view(envelope)); });
+    }
+    for (const Value &v : all["unopenable"].GetArray()) {
+        SCOPED_TRACE(str(v, "name"));
+        const Bytes envelope = hex(v, "envelope"), tenant = hex(v, "tenant");
+        const Xaes key{Key32(view(hex(v, "key")))};
+        const EnvelopeParts parts = parse_envelope(view(envelope));
+        Bytes out(envelope_plaintext_size(parts));
+        const Binding binding{view(tenant), {}, nullptr, 0};
+        expect_error(Code::cannot_open, [&] { open_envelope(key, parts, binding, span(out)); });
+    }
+}
+
+TEST(Vectors, EntryV1) {
+    const rapidjson::Document all = load("entry_v1");
+    for (const Value &v : all["valid"].GetArray()) {
+        SCOPED_TRACE(str(v, "name"));
+        const Value &in = v["fields"];
+        const auto bytes = [&](const char *member) {
+            return in.HasMember(member) ? hex(in, member) : Bytes();
+        };
+        const auto text = [&](const char *member) {
+            return in.HasMember(member) ? str(in, member) : std::string();
+        };
+        const auto number = [&](const char *member) {
+            return in.HasMember(member) ? in[member].GetUint64() : 0;
+        };
+        const Bytes tenant = bytes("tenant"), user = bytes("user"), session = bytes("session"),
+                    origin = bytes("origin"), detail = bytes("detail_cbor"),
+                    image = bytes("image_cbor");
+        const std::string event = text("event"), session_user = text("session_user"),
+                          request = text("request_id"), kind = text("target_kind"),
+                          id = text("target_id"), outcome = text("outcome");
+        EntryFields f;
+        f.epoch = number("epoch");
+        f.tenant = view(tenant);
+        f.event = event;
+        f.unix_micros = in["unix_micros"].GetInt64();
+        f.outcome = outcome == "success"   ? Outcome::success
+                    : outcome == "failure" ? Outcome::failure
+                                           : Outcome::denied;
+        f.session_user = session_user;
+        f.user = view(user);
+        f.session = view(session);
+        f.rank = static_cast<int>(number("rank"));
+        f.way = static_cast<int>(number("way"));
+        f.job = number("job");
+        f.request_id = request;
+        f.origin = view(origin);
+        f.target_kind = kind;
+        f.target_id = id;
+        f.detail = view(detail);
+        f.image = view(image);
+        f.xid = number("xid");
+        f.ordinal = static_cast<uint32_t>(number("ordinal"));
+
+        Bytes body(encode_entry(f, {}));
+        encode_entry(f, span(body));
+        EXPECT_EQ(to_hex(view(body)), str(v, "body"));
+        EXPECT_EQ(to_hex(leaf_hash(view(body)).view()), str(v, "leaf"));
+        Bytes again(body.size());
+        EXPECT_EQ(encode_entry(decode_entry(view(body)), span(again)), body.size());
+        EXPECT_EQ(again, body);
+    }
+    for (const Value &v : all["refused"].GetArray()) {
+        SCOPED_TRACE(str(v, "name"));
+        const Bytes body = hex(v, "body");
+        expect_error(Code::malformed, [&] { decode_entry(view(body)); });
+    }
+}
+
+TEST(Vectors, SealV1) {
+    const rapidjson::Document all = load("seal_v1");
+    for (const Value &v : all["tree"].GetArray()) {
+        Frontier frontier;
+        for (const Value &leaf : v["leaves"].GetArray())
+            frontier.append(merkle_leaf(view(from_hex(leaf.GetString()))));
+        EXPECT_EQ(to_hex(frontier.root().view()), str(v, "root"));
+        Bytes encoded(frontier_size(frontier));
+        encode_frontier(frontier, span(encoded));
+        EXPECT_EQ(to_hex(view(encoded)), str(v, "frontier"));
+    }
+    for (const Value &v : all["head"].GetArray()) {
+        Digest root;
+        memcpy(root.bytes, hex(v, "root").data(), kDigestBytes);
+        EXPECT_EQ(to_hex(head_leaf(view(hex(v, "log_id")), v["size"].GetUint64(), root).view()),
+                  str(v, "leaf"));
+        EXPECT_EQ(to_hex(merkle_leaf(view(hex(v, "data"))).view()), str(v, "leaf"));
+    }
+    for (const Value &v : all["chain"].GetArray()) {
+        const Value &in = v["fields"];
+        const std::string snapshot = str(in, "snapshot");
+        SealFields f{};
+        f.epoch = in["epoch"].GetUint64();
+        f.number = in["number"].GetUint64();
+        f.unix_micros = in["unix_micros"].GetInt64();
+        f.entries = in["entries"].GetUint64();
+        f.root_size = in["root_size"].GetUint64();
+        memcpy(f.root.bytes, hex(in, "root").data(), kDigestBytes);
+        memcpy(f.previous.bytes, hex(in, "previous").data(), kDigestBytes);
+        f.snapshot = snapshot;
+        f.wal_position = in["wal_position"].GetUint64();
+        Bytes encoded(encode_seal(f, {}));
+        encode_seal(f, span(encoded));
+        EXPECT_EQ(to_hex(view(encoded)), str(v, "seal"));
+        EXPECT_EQ(to_hex(seal_hash(view(encoded)).view()), str(v, "hash"));
+        Bytes again(encoded.size());
+        encode_seal(decode_seal(view(encoded)), span(again));
+        EXPECT_EQ(again, encoded);
+    }
+    for (const Value &v : all["refused"].GetArray()) {
+        SCOPED_TRACE(str(v, "name"));
+        const Bytes seal = hex(v, "seal");
+        expect_error(Code::malformed, [&] { decode_seal(view(seal)); });
+    }
+}
+
+TEST(Vectors, SessionTokenV1) {
+    const rapidjson::Document all = load("session_token_v1");
+    for (const Value &v : all["valid"].GetArray()) {
+        const std::string token = str(v, "token");
+        EXPECT_TRUE(is_session_token(token));
+        EXPECT_EQ(to_hex(session_token_hash(token).view()), str(v, "hash"));
+        const Bytes random = hex(v, "random");
+        std::string digits(base64url_size(random.size()), '?');
+        to_base64url(view(random), digits.data());
+        EXPECT_EQ(token.substr(token.size() - digits.size()), digits);
+        char made[kMaxSessionTokenBytes];
+        const size_t size = make_session_token(str(v, "region"), made);
+        EXPECT_EQ(std::string(made, size - digits.size()),
+                  token.substr(0, token.size() - digits.size()));
+    }
+    for (const Value &token : all["refused"].GetArray())
+        EXPECT_FALSE(is_session_token(token.GetString())) << token.GetString();
+}
