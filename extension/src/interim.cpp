@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Weak bodies for the first days: each disappears when its concept's file arrives.
-#include "charge.hpp"
 #include "field.hpp"
 #include "job.hpp"
 #include "ledger.hpp"
@@ -10,17 +9,6 @@
 #include "worker.hpp"
 #define WEAK __attribute__((weak))
 namespace aegis {
-namespace charge {
-WEAK int open(const Order &) { return 0; }
-WEAK void count_reveal(const pg_uuid_t &, uint32_t, uint64_t) {}
-WEAK void settle(int) {}
-WEAK int pending_sign_ins(const pg_uuid_t &, int) { return 0; }
-WEAK void set_origin(const char *, const char *, const char *) {}
-WEAK int collect() { return 0; }
-WEAK void forget(Oid) {}
-WEAK Usage usage() { return {}; }
-WEAK void define() {}
-}  // namespace charge
 namespace job {
 WEAK bool run_next() { return false; }
 }  // namespace job

@@ -53,6 +53,16 @@ void wake() {
         SetLatch(&ProcGlobal->allProcs[at - 1].procLatch);
 }
 
+void survive_restart() {
+    Slots &slots = region::state()->workers;
+    for (Slot &of_database : slots.databases) {
+        of_database.wake_at.store(0);
+        of_database.pid.store(0);
+    }
+    slots.launcher_wake_at.store(0);
+    slots.launcher_pid.store(0);
+}
+
 void beat() {
     Slot *of_database = slot();
     if (of_database != nullptr && of_database->pid.load() == MyProcPid)

@@ -41,6 +41,9 @@ void wake();
 // Proves life. A step that runs longer than a second calls it between its parts.
 void beat();
 
+// For the postmaster, while no other process lives: no slot has a worker any more.
+void survive_restart();
+
 void define();  // registers the launcher; called from _PG_init
 
 }  // namespace aegis::worker

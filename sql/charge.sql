@@ -1,0 +1,145 @@
+-- A charge is freed when its transaction has written its own entry and committed; in every other
+-- case the worker writes the entry, and no slot is lost.
+\set VERBOSITY terse
+
+CREATE FUNCTION probe_open(kind int, event text, tenant uuid, usr uuid, target text) RETURNS int
+  AS 'aegis', 'aegis_probe_charge_open' LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
+CREATE FUNCTION probe_settle(slot int) RETURNS void
+  AS 'aegis', 'aegis_probe_charge_settle' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+CREATE FUNCTION probe_reveal(tenant uuid, field bigint, amount bigint) RETURNS bigint
+  AS 'aegis', 'aegis_probe_charge_reveal' LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
+CREATE FUNCTION probe_pending(usr uuid, besides int) RETURNS int
+  AS 'aegis', 'aegis_probe_charge_pending' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+CREATE FUNCTION probe_origin(ip text, user_agent text, request_id text) RETURNS void
+  AS 'aegis', 'aegis_probe_charge_origin' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+
+-- Waits until nothing is left to write; false after 20 seconds.
+CREATE FUNCTION regress_wait_collected() RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+  FOR i IN 1 .. 400 LOOP
+    IF (SELECT alive AND charges_waiting = 0 FROM aegis.worker_status()) THEN RETURN true; END IF;
+    PERFORM pg_catalog.pg_sleep(0.05);
+  END LOOP;
+  RETURN false;
+END $$;
+\set tenant '''11111111-1111-4111-8111-111111111111'''
+\set user '''22222222-2222-4222-8222-222222222222'''
+\set nobody '''00000000-0000-0000-0000-000000000000'''
+SELECT regress_wait_collected();
+
+-- allows: a settled charge is free after commit
+BEGIN;
+SELECT probe_open(1, 'auth.sign_in_abandoned', :nobody, :user, 'settled') AS slot \gset
+SELECT charges_open FROM aegis.worker_status();
+SELECT probe_settle(:slot);
+COMMIT;
+SELECT charges_open, charges_waiting FROM aegis.worker_status();
+
+-- allows: attempts that are not decided yet are seen by the next one
+BEGIN;
+SELECT probe_open(1, 'auth.sign_in_abandoned', :nobody, :user, 'first') AS first \gset
+SELECT probe_open(1, 'auth.sign_in_abandoned', :nobody, :user, 'second') AS second \gset
+SELECT probe_pending(:user, -1) AS every, probe_pending(:user, :second) AS others, probe_pending(:tenant, -1) AS foreign_ones;
+ROLLBACK;
+SELECT regress_wait_collected();
+SELECT probe_pending(:user, -1) AS every;
+
+-- survives: rollback, with the origin of the request
+BEGIN;
+SELECT probe_origin('192.0.2.7', 'probe/1', 'request-1');
+SELECT probe_open(3, 'auth.denied', :nobody, :user, 'rolled back') IS NOT NULL AS opened;
+ROLLBACK;
+-- survives: rollback to a savepoint takes back the entry, so it takes back the settlement
+BEGIN;
+SELECT probe_open(1, 'auth.sign_in_abandoned', :nobody, :user, 'savepoint') AS slot \gset
+SAVEPOINT a;
+SELECT probe_settle(:slot);
+ROLLBACK TO a;
+COMMIT;
+-- survives: a charge that was opened in the savepoint too
+BEGIN;
+SAVEPOINT a;
+SELECT probe_open(1, 'auth.sign_in_abandoned', :nobody, :user, 'inside') IS NOT NULL AS opened;
+ROLLBACK TO a;
+SELECT charges_open FROM aegis.worker_status();
+COMMIT;
+-- survives: an error
+BEGIN;
+SELECT probe_open(4, 'operator.assumed_tenant', :nobody, :user, 'error') / 0;
+COMMIT;
+-- survives: a released savepoint keeps its settlement
+BEGIN;
+SELECT probe_open(1, 'auth.sign_in_abandoned', :nobody, :user, 'released') AS slot \gset
+SAVEPOINT a;
+SAVEPOINT b;
+SELECT probe_settle(:slot);
+RELEASE b;
+RELEASE a;
+COMMIT;
+SELECT charges_open FROM aegis.worker_status();
+SELECT regress_wait_collected();
+
+-- allows: reveals are counted per tenant and field, in parallel workers too
+CREATE TABLE regress_numbers AS SELECT n FROM generate_series(1, 1000) n;
+BEGIN;
+SELECT sum(probe_reveal(:tenant, 7, 2)) FROM regress_numbers;
+SELECT charges_open FROM aegis.worker_status();
+SET LOCAL force_parallel_mode = on;
+SELECT sum(probe_reveal(:tenant, 7, 1)), sum(probe_reveal(:tenant, 8, 1)) FROM regress_numbers;
+SELECT charges_open > 1 AS more FROM aegis.worker_status();
+COMMIT;
+SELECT charges_open, charges_waiting FROM aegis.worker_status();
+BEGIN;
+SELECT sum(probe_reveal(:tenant, 9, 3)) FROM regress_numbers;
+ROLLBACK;
+SELECT regress_wait_collected();
+-- allows: in a read-only transaction
+BEGIN READ ONLY;
+SELECT probe_reveal(:tenant, 10, 1);
+COMMIT;
+
+-- refuses: a transaction that would leave its charges behind
+BEGIN;
+SELECT probe_open(1, 'auth.sign_in_abandoned', :nobody, :user, 'prepared') IS NOT NULL AS opened;
+PREPARE TRANSACTION 'regress_charge';
+-- refuses: one transaction that would fill the table
+\set VERBOSITY sqlstate
+SELECT count(probe_open(1, 'auth.sign_in_abandoned', :nobody, :user, 'many')) FROM generate_series(1, 33);
+SELECT regress_wait_collected();
+-- refuses: anything while no worker is there to write it
+DO $$
+DECLARE worker int := (SELECT pid FROM aegis.worker_status());
+BEGIN
+  PERFORM pg_catalog.pg_terminate_backend(worker, 5000);
+  PERFORM probe_open(1, 'auth.sign_in_abandoned', '00000000-0000-0000-0000-000000000000',
+                     '22222222-2222-4222-8222-222222222222', 'no worker');
+END $$;
+\set VERBOSITY terse
+SELECT regress_wait_collected();
+
+-- survives: more charges than there are slots, however they end
+CREATE PROCEDURE regress_many(amount int, settled boolean) LANGUAGE plpgsql AS $$
+DECLARE slot int;
+BEGIN
+  FOR i IN 1 .. amount LOOP
+    slot := probe_open(1, 'auth.sign_in_abandoned', '00000000-0000-0000-0000-000000000000',
+                       '22222222-2222-4222-8222-222222222222', 'many');
+    IF settled THEN
+      PERFORM probe_settle(slot);
+      COMMIT;
+    ELSE
+      ROLLBACK;
+    END IF;
+  END LOOP;
+END $$;
+CALL regress_many(5000, true);
+CALL regress_many(3000, false);
+SELECT regress_wait_collected();
+CALL regress_many(3000, false);
+SELECT regress_wait_collected();
+SELECT charges_open, charges_waiting, charges_refused FROM aegis.worker_status();
+
+DROP PROCEDURE regress_many(int, boolean);
+DROP TABLE regress_numbers;
+DROP FUNCTION regress_wait_collected(), probe_open(int, text, uuid, uuid, text), probe_settle(int),
+  probe_reveal(uuid, bigint, bigint), probe_pending(uuid, int), probe_origin(text, text, text);
