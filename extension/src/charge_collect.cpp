@@ -15,6 +15,7 @@ constexpr int kBatch = 64;
 // What the entry says about it, by Left.
 const char *const kNotes[] = {"transaction rolled back", "transaction left it to the worker",
                               "backend lost in a crash"};
+constexpr uint32_t kTriesWithOrigin = 4;
 constexpr int64_t kFirstPauseMicros = 250000;
 constexpr int64_t kLongestPauseMicros = 30 * 1000000;
 
@@ -144,6 +145,8 @@ int collect() {
         if (slot.state.load() != kOrphan || slot.not_before_micros > now || !detail::take(i))
             continue;
         taken_slots[taken_count++] = i;
+        // The tenant's key may be gone for good, and with it the seal over the address.
+        if (slot.failures >= kTriesWithOrigin) slot.ip[0] = slot.user_agent[0] = '\0';
         detail::write_entry(slot, slot.count.load(), kNotes[static_cast<int>(slot.left)]);
         if (slot.kind == Kind::sign_in) note_abandoned_sign_in(slot);
         settle(i);

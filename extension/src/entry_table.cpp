@@ -52,6 +52,24 @@ Datum bytea_of(core::ByteView bytes) {
     return PointerGetDatum(pg::copy_varlena(bytes));
 }
 
+// A reveal in a read-only transaction is recorded like any other.
+int64 next_seq(Oid sequence) {
+    if (!XactReadOnly)
+        return nextval_internal(sequence, false);
+    volatile int64 seq = 0;
+    XactReadOnly = false;
+    PG_TRY();
+    {
+        seq = nextval_internal(sequence, false);
+    }
+    PG_FINALLY();
+    {
+        XactReadOnly = true;
+    }
+    PG_END_TRY();
+    return seq;
+}
+
 }  // namespace
 
 int32 open_epoch() {
@@ -72,7 +90,7 @@ int64 insert(const Row &row) {
     Relation parent = table_open(oids.entry, RowExclusiveLock);
     // Drawn here, after the row change that is described, and never cached: a later writer of the
     // same row has a larger number.
-    int64 seq = nextval_internal(oids.entry_seq, false);
+    int64 seq = next_seq(oids.entry_seq);
     Relation leaf_table = table_open(partition_of(parent, seq), RowExclusiveLock);
 
     Datum values[kColumns];

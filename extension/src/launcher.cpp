@@ -92,6 +92,13 @@ void look() {
     }
 }
 
+// Whether a worker ever found the extension in this database.
+bool has_slot(Oid oid) {
+    for (Slot &slot : region::state()->workers.databases)
+        if (slot.database.load() == oid) return true;
+    return false;
+}
+
 void start(Database *database) {
     BackgroundWorker worker;
     memset(&worker, 0, sizeof worker);
@@ -136,7 +143,8 @@ long tend() {
         if (retry_all) {
             database->not_before_micros = 0;
             database->pause_micros = kFirstPauseMicros;
-            database->retry = database->handle != nullptr;
+            // A worker that is looking just now may have looked too early.
+            database->retry = database->handle != nullptr && !has_slot(database->oid);
         }
         if (database->handle != nullptr) {
             pid_t pid;
