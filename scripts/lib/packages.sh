@@ -43,6 +43,7 @@ install_packages() {
   "${admin[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends \
     -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold install "${missing[@]}"
   if [ -n "$quiet" ]; then
+    "${admin[@]}" rm -f "$conf.ucf-dist"
     "${admin[@]}" cp /usr/share/postgresql-common/createcluster.conf "$conf"
   fi
   mapfile -t missing < <(missing_packages "$@")
