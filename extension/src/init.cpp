@@ -18,6 +18,15 @@ PG_MODULE_MAGIC;
 
 AEGIS_EXPORT void _PG_init(void);
 
+static int server_version() {
+#ifdef AEGIS_TESTING
+    // Lets a test see the refusal without an old server.
+    if (const char *pretended = getenv("AEGIS_TEST_SERVER_VERSION"))
+        return pg_strtoint32(pretended);
+#endif
+    return pg_strtoint32(GetConfigOption("server_version_num", false, false));
+}
+
 void _PG_init(void) {
     // Loaded late, the context could be poisoned first and the walls would not stand.
     if (!process_shared_preload_libraries_in_progress)
@@ -25,8 +34,7 @@ void _PG_init(void) {
                         errmsg("aegis must be loaded via shared_preload_libraries"),
                         errhint("Add \"aegis\" to shared_preload_libraries and restart the server.")));
 
-    const char *version = GetConfigOption("server_version_num", false, false);
-    if (pg_strtoint32(version) < aegis::pg::kMinimumServerVersion)
+    if (server_version() < aegis::pg::kMinimumServerVersion)
         ereport(FATAL, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("aegis needs PostgreSQL %d.%d or newer, this is %s",
                                aegis::pg::kMinimumServerVersion / 10000, aegis::pg::kMinimumServerVersion % 10000,

@@ -1,0 +1,94 @@
+# shellcheck shell=bash
+# Throw-away clusters for the tests in tests/process: sourced, with the repository as current folder.
+# Everything is below one new folder in /tmp, belongs to the user that the server runs as, and is stopped
+# and removed when the script ends. Results are printed as "ok NAME" or "not ok NAME".
+
+bin=$PWD/.aegis/pg/lib/postgresql/15/bin
+if [ ! -e "$PWD/.aegis/pg/lib/postgresql/15/lib/aegis.so" ]; then
+  echo "aegis is not built for testing" >&2
+  echo "hint: run tests/regress.sh once, or ./aegis check process" >&2
+  exit 1
+fi
+unset "${!PG@}"
+export LC_ALL=C.UTF-8
+
+as_server() { if [ "$(id -u)" = 0 ]; then runuser -u postgres -- "$@"; else "$@"; fi; }
+
+place=$(as_server mktemp -d /tmp/aegis-process.XXXXXX)
+cluster=$place/data
+log=$place/log
+failed=0
+
+end() {
+  as_server "$bin/pg_ctl" stop -s -m immediate -D "$cluster" > /dev/null 2>&1 || true
+  rm -rf "$place"
+}
+trap end EXIT
+trap 'exit 130' INT TERM
+
+# make_cluster: a stopped cluster without aegis in its configuration; connections by socket only.
+make_cluster() {
+  as_server "$bin/initdb" -D "$cluster" -U postgres --encoding=UTF8 --no-locale --no-sync -A trust > /dev/null
+  as_server tee -a "$cluster/postgresql.conf" > /dev/null << CONF
+listen_addresses = ''
+unix_socket_directories = '$place'
+log_line_prefix = '%m [%p] '
+CONF
+  as_server sh -c 'umask 0277; printf "1:%064d\n" 7 > "$0"' "$place/keyring"
+}
+
+# settings LINE ...: appends to postgresql.conf.
+settings() { printf '%s\n' "$@" | as_server tee -a "$cluster/postgresql.conf" > /dev/null; }
+
+preload() { settings "shared_preload_libraries = 'aegis'" "aegis.environment = 'development'" "aegis.key_provider = 'file:$place/keyring'"; }
+
+# start [VARIABLE=VALUE ...]: false when the server does not come up; its log is $log.
+start() { as_server env "$@" "$bin/pg_ctl" start -s -w -t 60 -D "$cluster" -l "$log" > /dev/null 2>&1; }
+stop() { as_server "$bin/pg_ctl" stop -s -w -m "${1:-fast}" -D "$cluster"; }
+
+# query SQL [PSQL ARGUMENT ...]: as the superuser in database test; unaligned, errors with details.
+query() {
+  local text=$1
+  shift
+  as_server "$bin/psql" -XAtq -v ON_ERROR_STOP=1 -h "$place" -U postgres -d "${query_database:-postgres}" "$@" -c "$text" 2>&1
+}
+
+# says NAME COMMAND-OUTPUT PATTERN ...: ok when every extended regular expression is in the text.
+says() {
+  local name=$1 text=$2 pattern
+  shift 2
+  for pattern in "$@"; do
+    if ! grep -qE -- "$pattern" <<< "$text"; then
+      echo "not ok $name"
+      echo "  wanted: $pattern"
+      sed 's/^/  got: /' <<< "$text"
+      failed=1
+      return
+    fi
+  done
+  echo "ok $name"
+}
+
+# is NAME GOT WANTED
+is() {
+  if [ "$2" = "$3" ]; then
+    echo "ok $1"
+  else
+    echo "not ok $1"
+    echo "  wanted: $3"
+    echo "  got: $2"
+    failed=1
+  fi
+}
+
+# within SECONDS COMMAND ...: waits until the command succeeds; false when it does not in time.
+within() {
+  local until=$((SECONDS + $1))
+  shift
+  while ! "$@" > /dev/null 2>&1; do
+    [ "$SECONDS" -lt "$until" ] || return 1
+    sleep 0.1
+  done
+}
+
+finish() { exit "$failed"; }

@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# What stands in the way of an installation is one clear error with a hint.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. tests/cluster.sh
+
+make_cluster
+start
+says "library not preloaded: CREATE EXTENSION" "$(query "CREATE EXTENSION aegis" || true)" \
+  'ERROR:  aegis must be loaded via shared_preload_libraries' 'HINT:  Add "aegis" to shared_preload_libraries and restart the server\.'
+says "library not preloaded: LOAD" "$(query "LOAD 'aegis'" || true)" \
+  'ERROR:  aegis must be loaded via shared_preload_libraries'
+# The library would refuse this one itself.
+query "CREATE ROLE aegis_gateway LOGIN BYPASSRLS" > /dev/null
+stop
+
+preload
+if start AEGIS_TEST_SERVER_VERSION=150019; then echo "the server started" >> "$log"; stop; fi
+says "PostgreSQL too old" "$(as_server cat "$log")" 'FATAL:  aegis needs PostgreSQL 15\.20 or newer' \
+  'HINT:  Update PostgreSQL to its newest minor release\.'
+
+start || { as_server tail -n 20 "$log"; exit 1; }
+says "role made beforehand with an attribute" "$(query "CREATE EXTENSION aegis" || true)" \
+  'ERROR:  role "aegis_gateway" exists with attributes that aegis does not allow' 'HINT:  Run ALTER ROLE aegis_gateway .*NOBYPASSRLS'
+query "ALTER ROLE aegis_gateway NOBYPASSRLS" > /dev/null
+says "role made by hand with LOGIN" "$(query "CREATE EXTENSION aegis" || true)" \
+  'ERROR:  role "aegis_gateway" was made by hand with LOGIN' 'HINT:  Drop the role, or run ALTER ROLE aegis_gateway NOLOGIN'
+query "DROP ROLE aegis_gateway" > /dev/null
+
+query "CREATE DATABASE latin ENCODING 'LATIN1' TEMPLATE template0" > /dev/null
+says "database without UTF8" "$(query_database=latin query "CREATE EXTENSION aegis" || true)" \
+  'ERROR:  aegis needs a database with encoding UTF8' "HINT:  Create the database with ENCODING 'UTF8'\."
+
+says "nothing in the way" "$(query "CREATE EXTENSION aegis" && echo installed || true)" '^installed$'
+query "CREATE DATABASE second" > /dev/null
+says "a second database uses the same roles" "$(query_database=second query "CREATE EXTENSION aegis" && echo installed || true)" '^installed$'
+finish
