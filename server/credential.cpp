@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "credential.hpp"
+
+#include "core/session_token.hpp"
+
+#include <algorithm>
+#include <vector>
+
+namespace aegis::server {
+
+namespace {
+
+constexpr std::string_view kCookie = "__Host-aegis";
+
+std::string_view trimmed(std::string_view text) {
+    while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+    while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+    return text;
+}
+
+void find_cookies(std::string_view list, std::vector<std::string_view> *found) {
+    for (size_t at = 0; at <= list.size();) {
+        size_t end = std::min(list.find(';', at), list.size());
+        std::string_view pair = trimmed(list.substr(at, end - at));
+        size_t equals = pair.find('=');
+        if (equals != std::string_view::npos && pair.substr(0, equals) == kCookie)
+            found->push_back(pair.substr(equals + 1));
+        at = end + 1;
+    }
+}
+
+// The token behind "Bearer ", whose case does not matter; empty for every other scheme.
+std::string_view bearer_token(std::string_view value) {
+    constexpr std::string_view scheme = "bearer ";
+    if (value.size() <= scheme.size()) return {};
+    for (size_t at = 0; at < scheme.size(); ++at) {
+        char c =
+            value[at] >= 'A' && value[at] <= 'Z' ? static_cast<char>(value[at] + 32) : value[at];
+        if (c != scheme[at]) return {};
+    }
+    return trimmed(value.substr(scheme.size()));
+}
+
+}  // namespace
+
+Credential credential_of(const Head &head) {
+    std::vector<std::string_view> tokens;
+    for (const auto &[name, value] : head.fields) {
+        if (name == "authorization")
+            tokens.push_back(bearer_token(value));
+        else if (name == "cookie")
+            find_cookies(value, &tokens);
+    }
+    if (tokens.empty()) return Credential::none;
+    if (tokens.size() > 1) return Credential::ambiguous;
+    return core::is_session_token(tokens.front()) ? Credential::session : Credential::malformed;
+}
+
+}  // namespace aegis::server

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gateway.hpp"
+
+#include "credential.hpp"
+#include "log.hpp"
+#include "problem.hpp"
+
+#include <algorithm>
+#include <iterator>
+
+namespace aegis::server {
+
+namespace {
+
+constexpr std::string_view kHealthPath = "/api/health";
+
+// They concern one connection; the database has no use for them.
+constexpr std::string_view kHopByHop[] = {"connection", "keep-alive", "proxy-connection",
+                                          "te",         "trailer",    "upgrade"};
+
+bool is_read(const std::string &method) {
+    return method == "GET" || method == "HEAD";
+}
+
+}  // namespace
+
+Verdict Gateway::refuse(const Connection &connection, int status, std::string_view name,
+                        std::string_view detail) const {
+    Verdict verdict;
+    verdict.early = problem(status, name, detail, connection.request_id);
+    verdict.problem = name;
+    return verdict;
+}
+
+Verdict Gateway::answer_health(const Connection &connection, std::string body) const {
+    Verdict verdict;
+    if (!is_read(connection.head.method)) {
+        verdict = refuse(connection, 405, "method-not-allowed", "the route has other methods");
+        verdict.early->set("allow", "GET, HEAD");
+    } else {
+        Response response;
+        response.status = monitor_.health() == Health::down ? 503 : 200;
+        response.set("content-type", "application/json");
+        if (response.status == 503) response.set("retry-after", "1");
+        response.body = std::move(body);
+        verdict.early = std::move(response);
+    }
+    return verdict;
+}
+
+Verdict Gateway::judge(const Connection &connection) const {
+    switch (connection.listener) {
+        case Listener::main:
+            return judge_main(connection);
+        case Listener::admin:
+            return judge_admin(connection);
+        case Listener::redirect:
+            return judge_redirect(connection);
+    }
+    return refuse(connection, 500, "internal", "");
+}
+
+Verdict Gateway::judge_main(const Connection &connection) const {
+    const Head &head = connection.head;
+    if (!config_.hosts.empty() &&
+        std::find(config_.hosts.begin(), config_.hosts.end(), head.host) == config_.hosts.end())
+        return refuse(connection, 421, "misdirected", "this host is not served here");
+    if (head.path == kHealthPath) {
+        Verdict verdict = answer_health(
+            connection, std::string("{\"status\":\"") + name_of(monitor_.health()) + "\"}");
+        verdict.shown_route = kHealthPath;
+        return verdict;
+    }
+    Routes table = monitor_.routes();
+    if (table == nullptr)
+        return refuse(connection, 503, "database-unavailable", "the database cannot be reached");
+    RouteTable::Match match = table->find(head.method, head.path);
+    if (match.route == nullptr && match.allow.empty())
+        return refuse(connection, 404, "not-found", "there is no such route");
+    if (match.route == nullptr) {
+        Verdict verdict =
+            refuse(connection, 405, "method-not-allowed", "the route has other methods");
+        verdict.early->set("allow", match.allow);
+        return verdict;
+    }
+    Verdict verdict;
+    if (!match.route->is_public) {
+        switch (credential_of(head)) {
+            case Credential::none:
+                verdict = refuse(connection, 401, "unauthenticated", "a credential is required");
+                break;
+            case Credential::malformed:
+                verdict = refuse(connection, 401, "unauthenticated", "the credential is malformed");
+                break;
+            case Credential::ambiguous:
+                verdict = refuse(connection, 400, "ambiguous-credential",
+                                 "more than one credential was sent");
+                break;
+            case Credential::session:
+                break;
+        }
+    }
+    size_t limit = std::min(match.route->body_limit, static_cast<size_t>(config_.body_bytes));
+    if (!verdict.early && head.content_length > limit)
+        verdict = refuse(connection, 413, "body-too-large", "the body is too large");
+    verdict.table = table;
+    verdict.route = match.route;
+    verdict.shown_route = match.route->path;
+    verdict.anonymous_write = match.route->is_public && !is_read(head.method);
+    return verdict;
+}
+
+Verdict Gateway::judge_admin(const Connection &connection) const {
+    const std::string &path = connection.head.path;
+    if (path == "/live") {
+        Verdict verdict = answer_health(connection, "{\"status\":\"ok\"}");
+        if (verdict.early->status == 503)
+            verdict.early->status = 200;  // the process lives whatever the database does
+        return verdict;
+    }
+    if (path == "/ready")
+        return answer_health(connection,
+                             std::string("{\"status\":\"") + name_of(monitor_.health()) + "\"}");
+    if (path == "/health") {
+        Load load = load_();
+        Routes table = monitor_.routes();
+        return answer_health(
+            connection, std::string("{\"status\":\"") + name_of(monitor_.health()) +
+                            "\",\"connections\":" + std::to_string(load.connections) +
+                            ",\"queued\":" + std::to_string(load.queued) +
+                            ",\"routes\":" + std::to_string(table != nullptr ? table->size() : 0) +
+                            ",\"database\":" + monitor_.database_health() + "}");
+    }
+    return refuse(connection, 404, "not-found", "there is no such route");
+}
+
+// A page may be led to TLS. An interface may not: what it sent in the clear is already lost, and
+// its author should hear of it.
+Verdict Gateway::judge_redirect(const Connection &connection) const {
+    const Head &head = connection.head;
+    bool interface = head.path == "/api" || head.path.compare(0, 5, "/api/") == 0;
+    bool named = config_.hosts.empty() || std::find(config_.hosts.begin(), config_.hosts.end(),
+                                                    head.host) != config_.hosts.end();
+    if (interface || !named || !is_read(head.method))
+        return refuse(connection, 403, "https-required", "use https");
+    Verdict verdict;
+    Response response;
+    response.status = 308;
+    std::string port =
+        config_.listener.port == 443 ? "" : ":" + std::to_string(config_.listener.port);
+    response.set("location", "https://" + head.host + port + head.target());
+    verdict.early = std::move(response);
+    return verdict;
+}
+
+Response Gateway::forward(const Connection &connection, std::string_view body, Database *database,
+                          std::string_view *problem_name) const {
+    const Head &head = connection.head;
+    std::vector<std::pair<std::string, std::string>> fields;
+    fields.reserve(head.fields.size());
+    std::copy_if(head.fields.begin(), head.fields.end(), std::back_inserter(fields),
+                 [](const auto &field) {
+                     return std::find(std::begin(kHopByHop), std::end(kHopByHop), field.first) ==
+                            std::end(kHopByHop);
+                 });
+    Call call;
+    // A HEAD is the GET whose body is not sent.
+    call.method = head.method == "HEAD" ? std::string_view("GET") : std::string_view(head.method);
+    call.target = head.target();
+    call.fields = &fields;
+    call.body = body;
+    call.peer = connection.peer;
+    call.request_id = connection.request_id;
+
+    Failure failure;
+    std::optional<Answer> answer = database->handle(call, &failure);
+    if (answer && answer->status >= 200 && answer->status <= 599) {
+        Response response;
+        response.status = answer->status;
+        response.body = std::move(answer->body);
+        if (!take_headers(answer->headers, &response))
+            log_event(Level::warn, "answer_header_refused",
+                      {{"request_id", connection.request_id}});
+        return response;
+    }
+    auto fail = [&](int status, std::string_view name, std::string_view detail) {
+        *problem_name = name;
+        return problem(status, name, detail, connection.request_id, failure.sqlstate);
+    };
+    if (failure.kind == Failure::Kind::timeout) return fail(504, "timeout", "");
+    if (!answer && failure.kind == Failure::Kind::unavailable)
+        return fail(503, "database-unavailable", "the database cannot be reached");
+    log_event(Level::error, "statement_failed",
+              {{"request_id", connection.request_id}, {"sqlstate", failure.sqlstate}});
+    if (failure.sqlstate.compare(0, 2, "53") == 0) return fail(503, "busy", "");
+    return fail(500, "internal", "");
+}
+
+}  // namespace aegis::server

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the gateway answers: which requests it turns away by itself, and how the others reach the
+// database. No rule of the application is known here.
+#pragma once
+
+#include "connection.hpp"
+#include "db.hpp"
+#include "monitor.hpp"
+
+#include <functional>
+#include <string>
+
+namespace aegis::server {
+
+struct Load {
+    size_t connections = 0;
+    size_t queued = 0;
+};
+
+class Gateway {
+ public:
+    Gateway(const Config &config, const Monitor &monitor, std::function<Load()> load)
+        : config_(config), monitor_(monitor), load_(std::move(load)) {}
+
+    // Decides with the head alone.
+    Verdict judge(const Connection &connection) const;
+    // One statement. *problem names a failure for the log.
+    Response forward(const Connection &connection, std::string_view body, Database *database,
+                     std::string_view *problem) const;
+
+ private:
+    Verdict refuse(const Connection &connection, int status, std::string_view name,
+                   std::string_view detail) const;
+    Verdict judge_main(const Connection &connection) const;
+    Verdict judge_admin(const Connection &connection) const;
+    Verdict judge_redirect(const Connection &connection) const;
+    Verdict answer_health(const Connection &connection, std::string body) const;
+
+    const Config &config_;
+    const Monitor &monitor_;
+    std::function<Load()> load_;
+};
+
+}  // namespace aegis::server

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// One JSON object per line, to standard error or a file. Only what is named here is ever logged: no
+// header values, cookies, queries or bodies, and of the path only the route's template.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace aegis::server {
+
+enum class Level { debug, info, warn, error };
+
+struct RequestLine {
+    std::string_view request_id;
+    std::string_view method;  // empty when the head could not be read
+    std::string_view route;   // template, empty when no route matched
+    std::string_view peer;
+    std::string_view
+        problem;  // name of the gateway's own refusal, empty when the database answered
+    int status = 0;
+    std::chrono::nanoseconds duration{0};
+};
+
+// Throws std::runtime_error when the file cannot be opened. An empty file means standard error.
+void open_log(std::string_view level, const std::string &file);
+// For rotation: the file is opened again under its name.
+void reopen_log();
+
+void log_request(const RequestLine &line);
+// event is a stable lower-case name; the pairs are constant or operator-owned texts.
+void log_event(Level level, std::string_view event,
+               const std::vector<std::pair<std::string_view, std::string>> &fields = {});
+
+}  // namespace aegis::server

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+// aegis-server: puts the parts together, says clearly why it cannot start, and follows signals.
+// SIGTERM and SIGINT drain, SIGHUP reloads the certificate and reopens the log.
+#include "config.hpp"
+#include "log.hpp"
+#include "monitor.hpp"
+#include "poller.hpp"
+#include "stream.hpp"
+#include "tls.hpp"
+#include "worker.hpp"
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <thread>
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+
+#ifndef AEGIS_VERSION
+#error "the build defines AEGIS_VERSION"
+#endif
+
+namespace aegis::server {
+
+namespace {
+
+constexpr int kExitFailure = 1;
+constexpr int kExitConfig = 78;  // EX_CONFIG: restarting will not help
+
+int complain(const std::string &message, const std::string &hint, int code) {
+    fprintf(stderr, "aegis-server: error: %s\n", message.c_str());
+    if (!hint.empty()) fprintf(stderr, "hint: %s\n", hint.c_str());
+    return code;
+}
+
+// libpq takes what is not given from PG* variables: a password, a service file, other hosts.
+void forget_libpq_variables() {
+    std::vector<std::string> names;
+    for (char **entry = environ; *entry != nullptr; ++entry) {
+        const char *equals = std::strchr(*entry, '=');
+        if (std::strncmp(*entry, "PG", 2) == 0 && equals != nullptr)
+            names.emplace_back(*entry, static_cast<size_t>(equals - *entry));
+    }
+    for (const std::string &name : names) unsetenv(name.c_str());
+}
+
+// One descriptor per connection: as many as we may have.
+void raise_descriptor_limit(int64_t connections) {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 ||
+        limit.rlim_cur < static_cast<rlim_t>(connections) + 128)
+        log_event(Level::warn, "few_descriptors",
+                  {{"limit", std::to_string(limit.rlim_cur)},
+                   {"hint", "Raise LimitNOFILE, or lower max_connections in [server]."}});
+}
+
+sigset_t our_signals() {
+    sigset_t set;
+    sigemptyset(&set);
+    for (int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&set, number);
+    return set;
+}
+
+// Everything but the certificate needs a restart: a reload that fails changes nothing.
+void reload(const Config &running, const std::string &path, const Variables &variables,
+            Poller *poller) {
+    try {
+        reopen_log();
+        Config fresh = load_config(path, variables);
+        poller->set_tls(make_tls_context(fresh.certificate, fresh.key));
+        log_event(Level::info, "reloaded", {{"certificate", fresh.certificate}});
+        if (fresh.listen != running.listen || fresh.workers != running.workers ||
+            fresh.socket != running.socket || fresh.host != running.host)
+            log_event(Level::warn, "restart_needed",
+                      {{"hint", "Listeners, workers and the database change with a restart."}});
+    } catch (const std::exception &error) {
+        log_event(Level::error, "reload_failed", {{"message", error.what()}});
+    }
+}
+
+int serve(const Config &config, const std::string &path, const Variables &variables) {
+    sigset_t signals = our_signals();
+    pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // every thread inherits it
+    signal(SIGPIPE, SIG_IGN);
+
+    Front(config.idle_seconds, config.requests_per_connection).self_check();
+    if (config.development && make_development_certificate(config.certificate, config.key))
+        log_event(Level::warn, "development_certificate_made",
+                  {{"certificate", config.certificate}});
+    TlsContext tls = make_tls_context(config.certificate, config.key);
+
+    Workers *workers_seen = nullptr;
+    Poller poller(config, [&](Connection *connection) { workers_seen->take(connection); });
+    poller.set_tls(std::move(tls));
+    poller.listen(config.listener, Listener::main);
+    if (config.admin.on()) poller.listen(config.admin, Listener::admin);
+    if (config.redirect.on()) poller.listen(config.redirect, Listener::redirect);
+    raise_descriptor_limit(config.max_connections);
+
+    Monitor monitor(config);
+    Failure failure;
+    if (!monitor.refresh(&failure) && (failure.sqlstate == "28000" || failure.sqlstate == "42501"))
+        return complain("the database login \"" + config.user + "\" is not fit: " + failure.message,
+                        failure.sqlstate == "28000"
+                            ? "Use a login of its own that is a member of aegis_gateway and "
+                              "nothing else."
+                            : "Run: GRANT aegis_gateway TO " + config.user + ";",
+                        kExitConfig);
+
+    Gateway gateway(config, monitor, [&] {
+        Load load;
+        load.connections = poller.connections();
+        load.queued = workers_seen->queued();
+        return load;
+    });
+    Workers workers(config, gateway);
+    workers_seen = &workers;
+    workers.start(&poller);
+    monitor.start();
+    std::thread poll_thread([&] { poller.run(); });
+    log_event(Level::info, "started",
+              {{"listen", config.listen},
+               {"environment", config.environment},
+               {"workers", std::to_string(config.workers)},
+               {"version", AEGIS_VERSION}});
+
+    for (bool running = true; running;) {
+        int number = 0;
+        if (sigwait(&signals, &number) != 0) continue;
+        if (number == SIGHUP) {
+            reload(config, path, variables, &poller);
+        } else {
+            log_event(Level::info, "draining", {{"signal", strsignal(number)}});
+            running = false;
+        }
+    }
+    // A second signal does not wait.
+    signal(SIGTERM, SIG_DFL);
+    signal(SIGINT, SIG_DFL);
+    pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+    poller.drain();
+    poll_thread.join();
+    workers.stop();
+    monitor.stop();
+    log_event(Level::info, "stopped");
+    return 0;
+}
+
+}  // namespace
+
+int main_with(int argc, char **argv) {
+    CLI::App app("The HTTPS gateway of Aegis: parses, limits and forwards; the database decides.",
+                 "aegis-server");
+    std::string path;
+    bool check_only = false;
+    bool allow_root = false;
+    app.add_option("--config", path, "configuration file (TOML); AEGIS_* variables override it");
+    app.add_flag("--check-config", check_only, "check the configuration and exit");
+    app.add_flag("--allow-root", allow_root, "serve although running as root (containers)");
+    app.set_version_flag("--version", std::string("aegis-server ") + AEGIS_VERSION);
+    app.footer(
+        "Signals: TERM and INT finish what is under way and exit; HUP reloads the certificate "
+        "and reopens the log.");
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError &error) {
+        int code = app.exit(error);
+        return code == 0 ? 0 : kExitConfig;
+    }
+    forget_libpq_variables();
+    Variables variables = variables_of_process();
+    try {
+        Config config = load_config(path, variables);
+        if (check_only) {
+            printf("the configuration is valid: %s\n", path.empty() ? "(defaults)" : path.c_str());
+            return 0;
+        }
+        if (geteuid() == 0 && !allow_root)
+            return complain("refusing to run as root",
+                            "Start it as a user of its own; --allow-root is for containers.",
+                            kExitConfig);
+        open_log(config.log_level, config.log_file);
+        return serve(config, path, variables);
+    } catch (const ConfigError &error) {
+        return complain(error.what(), error.hint(), kExitConfig);
+    } catch (const TlsError &error) {
+        return complain(error.what(), error.hint(), kExitConfig);
+    } catch (const ListenError &error) {
+        return complain(error.what(), error.hint(), kExitFailure);
+    } catch (const std::exception &error) {
+        return complain(error.what(), "", kExitFailure);
+    }
+}
+
+}  // namespace aegis::server
+
+int main(int argc, char **argv) {
+    return aegis::server::main_with(argc, argv);
+}

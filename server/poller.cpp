@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "poller.hpp"
+
+#include "log.hpp"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+
+namespace aegis::server {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int kBacklog = 1024;
+constexpr int kAcceptsPerRound = 64;
+constexpr auto kSweepInterval = std::chrono::milliseconds(100);
+// Ids below this one are the wake-up descriptor and the doors.
+constexpr uint64_t kFirstConnection = 16;
+
+std::string address_text(const sockaddr_storage &address) {
+    char text[INET6_ADDRSTRLEN] = "";
+    if (address.ss_family == AF_INET) {
+        inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in &>(address).sin_addr, text,
+                  sizeof(text));
+    } else if (address.ss_family == AF_INET6) {
+        const in6_addr &six = reinterpret_cast<const sockaddr_in6 &>(address).sin6_addr;
+        if (IN6_IS_ADDR_V4MAPPED(&six))
+            inet_ntop(AF_INET, six.s6_addr + 12, text, sizeof(text));
+        else
+            inet_ntop(AF_INET6, &six, text, sizeof(text));
+    }
+    return text;
+}
+
+socklen_t socket_address(const Endpoint &endpoint, sockaddr_storage *address) {
+    std::memset(address, 0, sizeof(*address));
+    auto *four = reinterpret_cast<sockaddr_in *>(address);
+    if (inet_pton(AF_INET, endpoint.address.c_str(), &four->sin_addr) == 1) {
+        four->sin_family = AF_INET;
+        four->sin_port = htons(endpoint.port);
+        return sizeof(sockaddr_in);
+    }
+    auto *six = reinterpret_cast<sockaddr_in6 *>(address);
+    inet_pton(AF_INET6, endpoint.address.c_str(), &six->sin6_addr);
+    six->sin6_family = AF_INET6;
+    six->sin6_port = htons(endpoint.port);
+    return sizeof(sockaddr_in6);
+}
+
+}  // namespace
+
+Poller::Poller(const Config &config, Handover handover)
+    : config_(config),
+      handover_(std::move(handover)),
+      epoll_fd_(epoll_create1(EPOLL_CLOEXEC)),
+      wake_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      next_id_(kFirstConnection) {
+    if (epoll_fd_ < 0 || wake_fd_ < 0)
+        throw std::runtime_error("cannot create an event descriptor");
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.u64 = 0;
+    if (epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, wake_fd_, &event) != 0)
+        throw std::runtime_error("cannot watch an event descriptor");
+}
+
+Poller::~Poller() {
+    connections_.clear();
+    for (const Door &door : doors_) {
+        if (door.fd >= 0) close(door.fd);
+    }
+    close(wake_fd_);
+    close(epoll_fd_);
+}
+
+void Poller::listen(const Endpoint &endpoint, Listener listener) {
+    sockaddr_storage address;
+    socklen_t length = socket_address(endpoint, &address);
+    std::string shown = endpoint.address + ", port " + std::to_string(endpoint.port);
+    auto fail = [&](int fd) {
+        int reason = errno;
+        if (fd >= 0) close(fd);
+        const char *hint = "Check [server] listen.";
+        if (reason == EADDRINUSE)
+            hint = "Another program has this port: stop it, or choose another in [server] listen.";
+        else if (reason == EACCES)
+            hint = "Ports below 1024 need CAP_NET_BIND_SERVICE.";
+        else if (reason == EADDRNOTAVAIL)
+            hint = "No interface of this machine has that address.";
+        throw ListenError("cannot listen on " + shown + ": " + std::strerror(reason), hint);
+    };
+    int fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0) fail(fd);
+    int on = 1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+    if (address.ss_family == AF_INET6) setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+    if (bind(fd, reinterpret_cast<sockaddr *>(&address), length) != 0 ||
+        ::listen(fd, kBacklog) != 0)
+        fail(fd);
+    doors_.push_back({fd, listener});
+    epoll_event event{};
+    event.events = EPOLLIN;
+    event.data.u64 = doors_.size();
+    if (epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event) != 0) fail(-1);
+}
+
+void Poller::set_tls(TlsContext context) {
+    std::atomic_store(&tls_, std::move(context));
+}
+
+bool Poller::is_idle(const Connection &connection) {
+    return (connection.phase == Phase::head && connection.in.empty()) ||
+           connection.phase == Phase::hello;
+}
+
+void Poller::erase(uint64_t id) {
+    auto found = connections_.find(id);
+    if (found == connections_.end()) return;
+    auto counted = per_address_.find(found->second->peer);
+    if (counted != per_address_.end() && --counted->second == 0) per_address_.erase(counted);
+    connections_.erase(found);  // closing the descriptor takes it out of the epoll set
+    count_ = connections_.size();
+}
+
+void Poller::accept_from(const Door &door) {
+    for (int round = 0; round < kAcceptsPerRound; ++round) {
+        sockaddr_storage address{};
+        socklen_t length = sizeof(address);
+        int fd = accept4(door.fd, reinterpret_cast<sockaddr *>(&address), &length,
+                         SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0) {
+            if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+                log_event(Level::error, "accept_failed", {{"message", std::strerror(errno)}});
+                usleep(10000);  // the socket stays readable: do not spin
+            }
+            return;
+        }
+        int on = 1;
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+        admit(fd, door, address_text(address));
+    }
+}
+
+void Poller::admit(int fd, const Door &door, std::string peer) {
+    std::lock_guard<std::mutex> guard(lock_);
+    auto counted = per_address_.find(peer);
+    bool too_many =
+        counted != per_address_.end() && counted->second >= config_.connections_per_address;
+    bool full = connections_.size() >= static_cast<size_t>(config_.max_connections);
+    if (too_many || (full && !make_room())) {
+        close(fd);
+        return;
+    }
+    TlsContext tls = door.listener == Listener::main ? std::atomic_load(&tls_) : nullptr;
+    uint64_t id = next_id_++;
+    ++per_address_[peer];
+    auto made =
+        std::make_unique<Connection>(id, fd, door.listener, std::move(peer), std::move(tls));
+    made->phase_deadline = Clock::now() + std::chrono::seconds(config_.handshake_seconds);
+    made->parked = true;
+    connections_[id] = std::move(made);
+    count_ = connections_.size();
+    epoll_event event{};
+    event.events = EPOLLIN | EPOLLONESHOT;
+    event.data.u64 = id;
+    if (epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event) != 0) erase(id);
+}
+
+// The idle connection that would end soonest makes room for a new one.
+bool Poller::make_room() {
+    uint64_t victim = 0;
+    Clock::time_point soonest = Clock::time_point::max();
+    for (const auto &[id, connection] : connections_) {
+        if (connection->parked && is_idle(*connection) && connection->phase_deadline < soonest) {
+            victim = id;
+            soonest = connection->phase_deadline;
+        }
+    }
+    if (victim == 0) return false;
+    erase(victim);
+    return true;
+}
+
+void Poller::park(Connection *connection, Io want) {
+    std::lock_guard<std::mutex> guard(lock_);
+    if (draining_ && is_idle(*connection)) {
+        erase(connection->id);
+        return;
+    }
+    connection->parked = true;
+    epoll_event event{};
+    event.events = (want == Io::want_write ? EPOLLOUT : EPOLLIN) | EPOLLONESHOT;
+    event.data.u64 = connection->id;
+    if (epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, connection->fd, &event) != 0) erase(connection->id);
+}
+
+void Poller::release(Connection *connection) {
+    std::lock_guard<std::mutex> guard(lock_);
+    erase(connection->id);
+}
+
+void Poller::wake() {
+    uint64_t one = 1;
+    if (write(wake_fd_, &one, sizeof(one)) != sizeof(one) && errno != EAGAIN)
+        log_event(Level::error, "wake_failed", {{"message", std::strerror(errno)}});
+}
+
+void Poller::drain() {
+    {
+        std::lock_guard<std::mutex> guard(lock_);
+        drain_deadline_ = Clock::now() + std::chrono::seconds(config_.drain_seconds);
+        draining_ = true;
+    }
+    wake();
+}
+
+// Deadlines, and what a drain ends. Expired connections go to a worker, which knows what to say.
+void Poller::sweep() {
+    std::vector<Connection *> expired;
+    {
+        std::lock_guard<std::mutex> guard(lock_);
+        Clock::time_point now = Clock::now();
+        std::vector<uint64_t> ended;
+        for (const auto &[id, connection] : connections_) {
+            if (!connection->parked) continue;
+            if (draining_ && is_idle(*connection)) {
+                ended.push_back(id);
+            } else if (connection->phase_deadline <= now) {
+                connection->parked = false;
+                connection->expired = true;
+                expired.push_back(connection.get());
+            }
+        }
+        for (uint64_t id : ended) erase(id);
+    }
+    for (Connection *connection : expired) handover_(connection);
+}
+
+void Poller::run() {
+    std::array<epoll_event, 256> events;
+    Clock::time_point next_sweep = Clock::now() + kSweepInterval;
+    for (;;) {
+        int count = epoll_wait(epoll_fd_, events.data(), static_cast<int>(events.size()),
+                               static_cast<int>(kSweepInterval.count()));
+        for (int at = 0; at < count; ++at) {
+            uint64_t id = events[at].data.u64;
+            if (id == 0) {
+                uint64_t drained;
+                if (read(wake_fd_, &drained, sizeof(drained)) < 0 && errno != EAGAIN)
+                    log_event(Level::error, "wake_failed", {{"message", std::strerror(errno)}});
+                continue;
+            }
+            if (id < kFirstConnection) {
+                if (!draining_) accept_from(doors_[id - 1]);
+                continue;
+            }
+            Connection *ready = nullptr;
+            {
+                std::lock_guard<std::mutex> guard(lock_);
+                auto found = connections_.find(id);
+                if (found != connections_.end() && found->second->parked) {
+                    ready = found->second.get();
+                    ready->parked = false;
+                }
+            }
+            if (ready != nullptr) handover_(ready);
+        }
+        if (draining_) {
+            for (Door &door : doors_) {
+                if (door.fd >= 0) close(door.fd);
+                door.fd = -1;
+            }
+            if (count_ == 0 || Clock::now() >= drain_deadline_) return;
+        }
+        if (Clock::now() >= next_sweep) {
+            sweep();
+            next_sweep = Clock::now() + kSweepInterval;
+        }
+    }
+}
+
+}  // namespace aegis::server

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// Accepts connections and keeps all that wait for their client in one epoll set, so that none of
+// them owns a thread. A connection belongs either to the poller (parked) or to the one worker that
+// it was handed to. Deadlines of parked connections are watched here.
+#pragma once
+
+#include "config.hpp"
+#include "connection.hpp"
+
+#include <atomic>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <stdexcept>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+namespace aegis::server {
+
+class ListenError : public std::runtime_error {
+ public:
+    ListenError(const std::string &message, std::string hint)
+        : std::runtime_error(message), hint_(std::move(hint)) {}
+    const std::string &hint() const { return hint_; }
+
+ private:
+    std::string hint_;
+};
+
+class Poller {
+ public:
+    // Takes a connection that is readable, writable or expired; called on the poller's thread.
+    using Handover = std::function<void(Connection *)>;
+
+    Poller(const Config &config, Handover handover);
+    ~Poller();
+
+    // Throws ListenError.
+    void listen(const Endpoint &endpoint, Listener listener);
+    void set_tls(TlsContext context);
+
+    // Until drain() was called and every connection has ended or the drain time is over.
+    void run();
+    // Stops accepting, closes idle connections, lets the others finish. From any thread.
+    void drain();
+    bool draining() const { return draining_; }
+
+    // Waits for the client until connection->phase_deadline. The caller gives the connection up.
+    void park(Connection *connection, Io want);
+    // Closes and destroys a connection that the caller holds.
+    void release(Connection *connection);
+
+    size_t connections() const { return count_; }
+
+ private:
+    struct Door {
+        int fd;
+        Listener listener;
+    };
+
+    void accept_from(const Door &door);
+    void admit(int fd, const Door &door, std::string peer);
+    bool make_room();
+    void wake();
+    void sweep();
+    void erase(uint64_t id);  // with the lock held
+    static bool is_idle(const Connection &connection);
+
+    const Config &config_;
+    Handover handover_;
+    int epoll_fd_;
+    int wake_fd_;
+    std::vector<Door> doors_;
+    TlsContext tls_;
+    std::atomic<bool> draining_{false};
+    std::chrono::steady_clock::time_point drain_deadline_{};
+    std::atomic<size_t> count_{0};
+
+    std::mutex lock_;
+    std::unordered_map<uint64_t, std::unique_ptr<Connection>> connections_;
+    std::unordered_map<std::string, int64_t> per_address_;
+    uint64_t next_id_;
+};
+
+}  // namespace aegis::server

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "request_id.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include <openssl/rand.h>
+
+namespace aegis::server {
+
+bool is_request_id(std::string_view text) {
+    return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               c == '.' || c == '_' || c == '-';
+    });
+}
+
+std::string make_request_id() {
+    unsigned char raw[16];
+    if (RAND_bytes(raw, sizeof(raw)) != 1)
+        throw std::runtime_error("the system gives no random bytes");
+    raw[6] = static_cast<unsigned char>((raw[6] & 0x0f) | 0x40);
+    raw[8] = static_cast<unsigned char>((raw[8] & 0x3f) | 0x80);
+    static constexpr char digits[] = "0123456789abcdef";
+    std::string text;
+    text.reserve(36);
+    for (size_t at = 0; at < sizeof(raw); ++at) {
+        if (at == 4 || at == 6 || at == 8 || at == 10) text += '-';
+        text += digits[raw[at] >> 4];
+        text += digits[raw[at] & 15];
+    }
+    return text;
+}
+
+}  // namespace aegis::server

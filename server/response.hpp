@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+// An answer before it is written, and the header fields that every answer of the gateway carries.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace aegis::server {
+
+struct Response {
+    int status = 500;
+    std::vector<std::pair<std::string, std::string>> headers;
+    std::string body;
+
+    const std::string *find(std::string_view lower_case_name) const;
+    void set(std::string name, std::string value);  // replaces every field of that name
+};
+
+// The standard phrase, "Unknown" for a status without one.
+const char *reason(int status);
+
+// Keeps what an answer of the database may set: known-good names and values, never framing, never
+// what the gateway itself answers for. False when a field had to be refused.
+bool take_headers(const std::vector<std::string> &flat, Response *response);
+
+// Adds date, request id, caching and the security fields. secure: the answer leaves over TLS.
+void add_standard_headers(std::string_view request_id, bool secure, Response *response);
+
+// The whole answer as bytes, for answers that are given before a request could be understood.
+std::string serialise(const Response &response, bool close);
+
+}  // namespace aegis::server

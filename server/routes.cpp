@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "routes.hpp"
+
+#include <algorithm>
+
+namespace aegis::server {
+
+namespace {
+
+std::vector<std::string> split(std::string_view path) {
+    std::vector<std::string> segments;
+    for (size_t at = 0; at < path.size();) {
+        size_t slash = std::min(path.find('/', at + 1), path.size());
+        segments.emplace_back(path.substr(at + 1, slash - at - 1));
+        at = slash;
+    }
+    return segments;
+}
+
+bool is_parameter(const std::string &segment) {
+    return segment.size() > 2 && segment.front() == '{' && segment.back() == '}';
+}
+
+bool matches(const std::vector<std::string> &pattern, const std::vector<std::string> &path) {
+    if (pattern.size() != path.size()) return false;
+    for (size_t at = 0; at < path.size(); ++at) {
+        if (is_parameter(pattern[at]) ? path[at].empty() : pattern[at] != path[at]) return false;
+    }
+    return true;
+}
+
+// Fixed segments sort before parameters, position by position.
+bool more_specific(const std::vector<std::string> &a, const std::vector<std::string> &b) {
+    if (a.size() != b.size()) return a.size() < b.size();
+    for (size_t at = 0; at < a.size(); ++at) {
+        if (is_parameter(a[at]) != is_parameter(b[at])) return is_parameter(b[at]);
+    }
+    return false;
+}
+
+bool equal(const Route &a, const Route &b) {
+    return a.method == b.method && a.path == b.path && a.is_public == b.is_public &&
+           a.body_limit == b.body_limit;
+}
+
+}  // namespace
+
+RouteTable::RouteTable(std::vector<Route> routes) : routes_(std::move(routes)) {
+    std::stable_sort(routes_.begin(), routes_.end(), [](const Route &a, const Route &b) {
+        return more_specific(split(a.path), split(b.path));
+    });
+    segments_.reserve(routes_.size());
+    for (const Route &route : routes_) segments_.push_back(split(route.path));
+}
+
+RouteTable::Match RouteTable::find(std::string_view method, std::string_view path) const {
+    if (method == "HEAD") method = "GET";
+    Match match;
+    std::vector<std::string> wanted = split(path);
+    std::vector<std::string_view> allowed;
+    for (size_t at = 0; at < routes_.size(); ++at) {
+        if (!matches(segments_[at], wanted)) continue;
+        if (routes_[at].method == method) {
+            match.route = &routes_[at];
+            return match;
+        }
+        allowed.push_back(routes_[at].method);
+    }
+    std::sort(allowed.begin(), allowed.end());
+    allowed.erase(std::unique(allowed.begin(), allowed.end()), allowed.end());
+    for (std::string_view name : allowed) {
+        match.allow += (match.allow.empty() ? "" : ", ") + std::string(name);
+        if (name == "GET") match.allow += ", HEAD";
+    }
+    return match;
+}
+
+bool RouteTable::same_as(const std::vector<Route> &routes) const {
+    RouteTable other(routes);
+    return other.routes_.size() == routes_.size() &&
+           std::equal(routes_.begin(), routes_.end(), other.routes_.begin(), equal);
+}
+
+}  // namespace aegis::server

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is decided about a request once its head is known and before its body is read.
+#pragma once
+
+#include "response.hpp"
+#include "routes.hpp"
+
+#include <optional>
+
+namespace aegis::server {
+
+struct Verdict {
+    std::optional<Response> early;  // answered without the database
+    std::string_view problem;       // name of the refusal, for the log; a constant
+    Routes table;                   // keeps the route alive
+    const Route *route = nullptr;
+    std::string_view shown_route;  // for the log: the template, never the path
+    bool anonymous_write = false;  // sign-in and the like: has workers of its own
+};
+
+}  // namespace aegis::server

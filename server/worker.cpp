@@ -1,0 +1,394 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "worker.hpp"
+
+#include "log.hpp"
+#include "problem.hpp"
+#include "request_id.hpp"
+
+namespace aegis::server {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::seconds;
+
+constexpr auto kLingerTime = std::chrono::milliseconds(2000);
+// Requests that one connection may have answered in a row while others wait.
+constexpr int kTurns = 8;
+
+HeadLimits limits_of(const Config &config) {
+    HeadLimits limits;
+    limits.bytes = static_cast<size_t>(config.head_bytes);
+    limits.fields = static_cast<size_t>(config.head_fields);
+    return limits;
+}
+
+}  // namespace
+
+bool Queue::push(Connection *connection) {
+    {
+        std::lock_guard<std::mutex> guard(lock_);
+        if (closed_ || waiting_.size() >= capacity_) return false;
+        waiting_.push_back(connection);
+    }
+    filled_.notify_one();
+    return true;
+}
+
+Connection *Queue::pop() {
+    std::unique_lock<std::mutex> guard(lock_);
+    filled_.wait(guard, [this] { return closed_ || !waiting_.empty(); });
+    if (waiting_.empty()) return nullptr;
+    Connection *connection = waiting_.front();
+    waiting_.pop_front();
+    return connection;
+}
+
+void Queue::close() {
+    {
+        std::lock_guard<std::mutex> guard(lock_);
+        closed_ = true;
+    }
+    filled_.notify_all();
+}
+
+size_t Queue::size() const {
+    std::lock_guard<std::mutex> guard(lock_);
+    return waiting_.size();
+}
+
+struct Workers::Hands {
+    explicit Hands(const Config &config, bool sign_in_)
+        : database(config),
+          front(config.idle_seconds, config.requests_per_connection),
+          sign_in(sign_in_) {}
+
+    Database database;
+    Front front;
+    const bool sign_in;
+    int turns = 0;
+};
+
+Workers::Workers(const Config &config, const Gateway &gateway)
+    : config_(config),
+      gateway_(gateway),
+      limits_(limits_of(config)),
+      main_(static_cast<size_t>(config.queue)),
+      sign_in_(static_cast<size_t>(config.queue)) {}
+
+Workers::~Workers() {
+    stop();
+}
+
+void Workers::start(Poller *poller) {
+    poller_ = poller;
+    for (int64_t at = 0; at < config_.workers; ++at) threads_.emplace_back([this] { run(false); });
+    for (int64_t at = 0; at < config_.sign_in_workers; ++at)
+        threads_.emplace_back([this] { run(true); });
+}
+
+void Workers::stop() {
+    main_.close();
+    sign_in_.close();
+    for (std::thread &thread : threads_) thread.join();
+    threads_.clear();
+}
+
+void Workers::run(bool sign_in) {
+    Hands hands(config_, sign_in);
+    Queue &queue = sign_in ? sign_in_ : main_;
+    while (Connection *connection = queue.pop()) {
+        try {
+            hands.turns = 0;
+            drive(connection, &hands);
+        } catch (const std::exception &error) {
+            // Memory or randomness ran out: this client loses its connection, the others do not.
+            log_event(Level::error, "worker_failed", {{"message", error.what()}});
+            release(connection);
+        }
+    }
+}
+
+void Workers::take(Connection *connection) {
+    if (main_.push(connection)) return;
+    bool may_speak =
+        connection->phase == Phase::head && connection->out.empty() && !connection->expired;
+    if (!may_speak) {
+        release(connection);
+        return;
+    }
+    connection->request_id = make_request_id();
+    log(*connection, 503, "busy");
+    refuse(connection, 503, "busy", "too many requests are waiting");
+    (void)connection->flush();  // what does not fit into the socket now is not waited for
+    begin_linger(connection);
+    poller_->park(connection, Io::want_read);
+}
+
+void Workers::release(Connection *connection) {
+    give_back(connection);
+    poller_->release(connection);
+}
+
+void Workers::give_back(Connection *connection) {
+    reserved_ -= static_cast<int64_t>(connection->reserved);
+    connection->reserved = 0;
+}
+
+void Workers::log(const Connection &connection, int status, std::string_view problem) {
+    RequestLine line;
+    line.request_id = connection.request_id;
+    line.method = connection.head.method;
+    line.route = connection.verdict.shown_route;
+    line.peer = connection.peer;
+    line.problem = problem;
+    line.status = status;
+    if (connection.started != Clock::time_point())
+        line.duration = Clock::now() - connection.started;
+    log_request(line);
+}
+
+bool Workers::park_or_release(Connection *connection, Io io) {
+    if (io == Io::closed)
+        release(connection);
+    else
+        poller_->park(connection, io);
+    return false;
+}
+
+void Workers::begin_write(Connection *connection) {
+    connection->phase = Phase::write;
+    connection->phase_deadline = Clock::now() + seconds(config_.write_seconds);
+}
+
+void Workers::begin_linger(Connection *connection) {
+    connection->half_close();
+    connection->phase = Phase::linger;
+    connection->phase_deadline = Clock::now() + kLingerTime;
+    give_back(connection);
+    std::string().swap(connection->in);
+}
+
+// For what cannot go on: the answer is written here, the connection is closed after it.
+void Workers::refuse(Connection *connection, int status, std::string_view name,
+                     std::string_view detail) {
+    Response response = problem(status, name, detail, connection->request_id);
+    if (status == 405) response.set("allow", "GET, HEAD, POST, PUT, PATCH, DELETE");
+    bool secure = connection->listener == Listener::main && !connection->plain_text;
+    add_standard_headers(connection->request_id, secure, &response);
+    connection->out = serialise(response, true);
+    connection->close_after = true;
+    begin_write(connection);
+}
+
+void Workers::refuse_head(Connection *connection, const Refusal &refusal) {
+    connection->head = Head();
+    connection->verdict = Verdict();
+    connection->started = Clock::time_point();
+    connection->request_id = make_request_id();
+    log(*connection, refusal.status, refusal.name);
+    refuse(connection, refusal.status, refusal.name, refusal.detail);
+}
+
+void Workers::expire(Connection *connection) {
+    connection->expired = false;
+    bool partial = (connection->phase == Phase::head && !connection->in.empty()) ||
+                   connection->phase == Phase::body;
+    if (!partial) {
+        release(connection);
+        return;
+    }
+    refuse_head(connection, {408, "request-timeout", "the request took too long to arrive"});
+    if (connection->flush() == Io::closed) {
+        release(connection);
+        return;
+    }
+    begin_linger(connection);
+    poller_->park(connection, Io::want_read);
+}
+
+void Workers::drive(Connection *connection, Hands *hands) {
+    if (connection->expired) {
+        expire(connection);
+        return;
+    }
+    bool on = true;
+    while (on) {
+        switch (connection->phase) {
+            case Phase::hello:
+                on = step_hello(connection);
+                break;
+            case Phase::handshake:
+                on = step_handshake(connection);
+                break;
+            case Phase::head:
+                on = step_head(connection);
+                break;
+            case Phase::body:
+                on = step_body(connection);
+                break;
+            case Phase::ready:
+                on = step_ready(connection, hands);
+                break;
+            case Phase::write:
+                on = step_write(connection, hands);
+                break;
+            case Phase::linger:
+                on = step_linger(connection);
+                break;
+        }
+    }
+}
+
+bool Workers::step_hello(Connection *connection) {
+    Io io = connection->hello();
+    if (io == Io::done) {
+        connection->phase = Phase::handshake;
+        return true;
+    }
+    if (io == Io::closed && connection->plain_text) {
+        // The connection has no TLS yet, so this goes out in the clear, as it came.
+        refuse_head(connection, {400, "https-required", "this port speaks TLS only; use https"});
+        return true;
+    }
+    return park_or_release(connection, io);
+}
+
+bool Workers::step_handshake(Connection *connection) {
+    Io io = connection->handshake();
+    if (io != Io::done) return park_or_release(connection, io);
+    connection->phase = Phase::head;
+    connection->phase_deadline = Clock::now() + seconds(config_.head_seconds);
+    return true;
+}
+
+bool Workers::step_head(Connection *connection) {
+    for (;;) {
+        size_t before = connection->in.size();
+        if (before > 0) {
+            if (!connection->head_begun) {
+                connection->head_begun = true;
+                connection->phase_deadline = Clock::now() + seconds(config_.head_seconds);
+            }
+            size_t consumed = 0;
+            Refusal refusal;
+            HeadState state =
+                parse_head(connection->in, limits_, &connection->head, &consumed, &refusal);
+            if (state == HeadState::refused) {
+                refuse_head(connection, refusal);
+                return true;
+            }
+            if (state == HeadState::complete) {
+                connection->in.erase(0, consumed);
+                accept_head(connection);
+                return true;
+            }
+        }
+        // One byte more than allowed, so that "too large" can be told from "not yet".
+        Io io = connection->fill(limits_.bytes + 1);
+        if (connection->in.size() == before) return park_or_release(connection, io);
+    }
+}
+
+void Workers::accept_head(Connection *connection) {
+    connection->started = Clock::now();
+    const Head &head = connection->head;
+    const std::string *given = head.find("x-request-id");
+    connection->request_id = given != nullptr && is_request_id(*given) ? *given : make_request_id();
+    connection->verdict = gateway_.judge(*connection);
+    connection->close_after = head.close || poller_->draining() ||
+                              connection->served + 1 >= config_.requests_per_connection;
+    size_t length = head.content_length;
+    if (!connection->verdict.early && length > 0) {
+        int64_t total = reserved_ += static_cast<int64_t>(length);
+        connection->reserved = length;
+        if (total > config_.buffered_bytes) {
+            give_back(connection);
+            connection->verdict.early =
+                problem(503, "busy", "too much is being received", connection->request_id);
+            connection->verdict.problem = "busy";
+        }
+    }
+    connection->phase = Phase::body;
+    connection->phase_deadline = connection->started + seconds(config_.body_seconds);
+    if (connection->verdict.early) {
+        // A body that is not there yet is not waited for, and what comes after it cannot be read.
+        if (connection->in.size() < length) connection->close_after = true;
+        connection->phase = Phase::ready;
+    }
+}
+
+bool Workers::step_body(Connection *connection) {
+    size_t length = connection->head.content_length;
+    while (connection->in.size() < length) {
+        size_t before = connection->in.size();
+        Io io = connection->fill(length);
+        if (connection->in.size() == before) return park_or_release(connection, io);
+    }
+    connection->phase = Phase::ready;
+    return true;
+}
+
+bool Workers::step_ready(Connection *connection, Hands *hands) {
+    Verdict &verdict = connection->verdict;
+    if (!verdict.early && verdict.anonymous_write && !hands->sign_in) {
+        if (sign_in_.push(connection)) return false;
+        verdict.early =
+            problem(503, "busy", "too many sign-ins are waiting", connection->request_id);
+        verdict.problem = "busy";
+    }
+    std::string_view name = verdict.problem;
+    std::string_view method = connection->head.method;
+    std::string_view body;
+    if (verdict.early)
+        method = method == "HEAD" ? "HEAD" : "GET";  // httplib has no body to read
+    else
+        body = std::string_view(connection->in).substr(0, connection->head.content_length);
+    int status = 0;
+    connection->out = hands->front.respond(
+        method, body, connection->close_after, [&](const std::string &received) {
+            Response response =
+                verdict.early ? std::move(*verdict.early)
+                              : gateway_.forward(*connection, received, &hands->database, &name);
+            add_standard_headers(connection->request_id, connection->listener == Listener::main,
+                                 &response);
+            status = response.status;
+            return response;
+        });
+    connection->in.erase(0, connection->head.content_length);
+    if (connection->in.empty() && connection->in.capacity() > 65536) connection->in.shrink_to_fit();
+    give_back(connection);
+    log(*connection, status, name);
+    ++connection->served;
+    begin_write(connection);
+    return true;
+}
+
+bool Workers::step_write(Connection *connection, Hands *hands) {
+    Io io = connection->flush();
+    if (io != Io::done) return park_or_release(connection, io);
+    if (connection->close_after) {
+        begin_linger(connection);
+        return true;
+    }
+    connection->phase = Phase::head;
+    connection->head_begun = false;
+    connection->verdict = Verdict();
+    connection->phase_deadline = Clock::now() + seconds(config_.idle_seconds);
+    // Next in line: other connections after some turns, and never on a sign-in worker.
+    if (!connection->in.empty() && (hands->sign_in || ++hands->turns >= kTurns) &&
+        main_.push(connection))
+        return false;
+    if (connection->in.empty()) {
+        if (connection->has_pending()) return true;
+        poller_->park(connection, Io::want_read);
+        return false;
+    }
+    return true;
+}
+
+bool Workers::step_linger(Connection *connection) {
+    return park_or_release(connection, connection->discard());
+}
+
+}  // namespace aegis::server

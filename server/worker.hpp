@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// The threads that move connections on, each with a database connection of its own, behind a
+// bounded queue. Anonymous writes (sign-in: a password hash each) have a pool of their own, so that
+// a flood of them leaves the others alone.
+#pragma once
+
+#include "gateway.hpp"
+#include "poller.hpp"
+#include "stream.hpp"
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace aegis::server {
+
+// Bounded; connections in it belong to it.
+class Queue {
+ public:
+    explicit Queue(size_t capacity) : capacity_(capacity) {}
+
+    bool push(Connection *connection);  // false when full or closed
+    Connection *pop();                  // nullptr once closed
+    void close();
+    size_t size() const;
+
+ private:
+    const size_t capacity_;
+    mutable std::mutex lock_;
+    std::condition_variable filled_;
+    std::deque<Connection *> waiting_;
+    bool closed_ = false;
+};
+
+class Workers {
+ public:
+    Workers(const Config &config, const Gateway &gateway);
+    ~Workers();
+
+    void start(Poller *poller);
+    void stop();
+
+    // From the poller: to a worker, or, when the queue is full, away with 503.
+    void take(Connection *connection);
+    size_t queued() const { return main_.size() + sign_in_.size(); }
+
+ private:
+    struct Hands;  // what one thread works with
+
+    void run(bool sign_in);
+    void drive(Connection *connection, Hands *hands);
+    void expire(Connection *connection);
+
+    // Each moves on by one step. False: the connection was parked, handed over or released.
+    bool step_hello(Connection *connection);
+    bool step_handshake(Connection *connection);
+    bool step_head(Connection *connection);
+    bool step_body(Connection *connection);
+    bool step_ready(Connection *connection, Hands *hands);
+    bool step_write(Connection *connection, Hands *hands);
+    bool step_linger(Connection *connection);
+
+    void accept_head(Connection *connection);
+    void refuse_head(Connection *connection, const Refusal &refusal);
+    void refuse(Connection *connection, int status, std::string_view name, std::string_view detail);
+    void begin_write(Connection *connection);
+    void begin_linger(Connection *connection);
+    bool park_or_release(Connection *connection, Io io);
+    void release(Connection *connection);
+    void give_back(Connection *connection);
+    void log(const Connection &connection, int status, std::string_view problem);
+
+    const Config &config_;
+    const Gateway &gateway_;
+    const HeadLimits limits_;
+    Poller *poller_ = nullptr;
+    Queue main_;
+    Queue sign_in_;
+    std::atomic<int64_t> reserved_{0};
+    std::vector<std::thread> threads_;
+};
+
+}  // namespace aegis::server
