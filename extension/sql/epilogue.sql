@@ -50,3 +50,6 @@ GRANT EXECUTE ON FUNCTION aegis.worker_status() TO aegis_auditor, aegis_gateway,
 GRANT EXECUTE ON FUNCTION aegis.record(text, text, text, text, jsonb) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION aegis.declare_event(text, text, jsonb) TO aegis_operator;
 GRANT SELECT ON aegis.event_type TO aegis_auditor, aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.begin_epoch(text) TO aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.wait_sealed(interval) TO PUBLIC;
+GRANT SELECT ON aegis.ledger_epoch, aegis.seal, aegis.seal_leaves, aegis.tenant_log TO aegis_auditor;

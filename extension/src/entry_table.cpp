@@ -16,20 +16,27 @@ void forget_epoch(Datum, Oid relation) {
         cached_epoch = 0;
 }
 
-// The newest row of aegis.ledger_epoch; 1 before the first seal has written one.
+// The newest row of aegis.ledger_epoch; 1 before the first seal has written one. In a restored
+// ledger, whose newest epoch belongs to another cluster, entries already belong to the next: their
+// transaction numbers would mean something else in the old one.
 int32 read_epoch(Oid relation) {
     Relation table = table_open(relation, AccessShareLock);
     SysScanDesc scan = systable_beginscan(table, InvalidOid, false, nullptr, 0, nullptr);
-    int32 newest = 1;
+    int32 newest = 0;
+    bool is_here = true;
     HeapTuple tuple;
     while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
         bool is_null;
         int32 epoch = DatumGetInt32(heap_getattr(tuple, 1, RelationGetDescr(table), &is_null));
-        newest = Max(newest, epoch);
+        int64 cluster = DatumGetInt64(heap_getattr(tuple, 2, RelationGetDescr(table), &is_null));
+        if (epoch < newest)
+            continue;
+        newest = epoch;
+        is_here = cluster == static_cast<int64>(GetSystemIdentifier());
     }
     systable_endscan(scan);
     table_close(table, NoLock);
-    return newest;
+    return newest == 0 ? 1 : newest + (is_here ? 0 : 1);
 }
 
 Oid partition_of(Relation parent, int64 seq) {
@@ -127,10 +134,13 @@ int64 single_int64(const char *query) {
 void make_partition(int64 number) {
     char *statements = psprintf(
         "CREATE TABLE aegis.entry_p" INT64_FORMAT " (LIKE aegis.entry INCLUDING STORAGE);"
-        "ALTER TABLE aegis.entry_p" INT64_FORMAT " OWNER TO aegis_owner;"
         "ALTER TABLE aegis.entry ATTACH PARTITION aegis.entry_p" INT64_FORMAT " FOR VALUES FROM (" INT64_FORMAT
-        ") TO (" INT64_FORMAT ")",
-        number, number, number, number * kPartitionEntries, (number + 1) * kPartitionEntries);
+        ") TO (" INT64_FORMAT ");"
+        "CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON aegis.entry_p" INT64_FORMAT
+        " FOR EACH STATEMENT EXECUTE FUNCTION aegis.refuse_ledger_change();"
+        "ALTER TABLE aegis.entry_p" INT64_FORMAT
+        " ENABLE ALWAYS TRIGGER refuse_change, ENABLE ALWAYS TRIGGER refuse_truncate",
+        number, number, number * kPartitionEntries, (number + 1) * kPartitionEntries, number, number);
     if (SPI_execute(statements, false, 0) < 0)
         ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not make a partition of aegis.entry")));
     CommandCounterIncrement();

@@ -2,8 +2,6 @@
 // Weak bodies for the first days: each disappears when its concept's file arrives.
 #include "field.hpp"
 #include "job.hpp"
-#include "ledger.hpp"
-#include "key.hpp"
 #include "ledger_guard.hpp"
 #include "stored_constant.hpp"
 #include "worker.hpp"
@@ -12,10 +10,6 @@ namespace aegis {
 namespace job {
 WEAK bool run_next() { return false; }
 }  // namespace job
-namespace seal {
-int pass();
-WEAK int pass() { return 0; }
-}  // namespace seal
 namespace field {
 WEAK const Field *find(uint32_t) { return nullptr; }
 WEAK struct varlena *seal(const pg_uuid_t &, const Field &, core::ByteView) { return nullptr; }

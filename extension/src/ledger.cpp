@@ -15,6 +15,8 @@
 #include "ledger_tables.hpp"
 #include "pg/function.hpp"
 #include "region.hpp"
+#include "seal.hpp"
+#include "worker.hpp"
 
 namespace aegis::ledger {
 
@@ -57,16 +59,10 @@ std::string_view text_of(const char *text) {
 void check_lag() {
     if (guc::seal_lag_limit_ms == 0)
         return;
-    region::State *state = region::state();
-    int64 sealed = 0;
-    for (int i = 0; state != nullptr && i < worker::kMaxDatabases; i++) {
-        const worker::Slot &slot = state->workers.databases[i];
-        if (slot.database.load() != MyDatabaseId)
-            continue;
-        if (slot.pid.load() == MyProcPid)
-            return;  // the sealer itself writes what others left behind
-        sealed = slot.sealed_micros.load();
-    }
+    const worker::Slot *slot = worker::slot();
+    if (slot != nullptr && slot->pid.load() == MyProcPid)
+        return;  // the sealer itself writes what others left behind
+    int64 sealed = slot != nullptr ? slot->sealed_micros.load() : 0;
     int64 now = GetCurrentTimestamp() + kUnixEpochMicros;
     if (now - sealed > static_cast<int64>(guc::seal_lag_limit_ms) * 1000)
         ereport(ERROR, (errcode(AEGIS_ERRCODE_SEALING_LAGS), errmsg("sealing of the ledger lags behind its limit"),
@@ -266,6 +262,7 @@ void define() {
     ledger_tables::define();
     entry_table::define();
     catalogue::define();
+    seal::define();
 }
 
 }  // namespace aegis::ledger

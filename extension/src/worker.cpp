@@ -13,10 +13,7 @@
 #include "pg/function.hpp"
 #include "region.hpp"
 #include "role.hpp"
-
-namespace aegis::seal {
-int pass();
-}
+#include "seal.hpp"
 
 namespace aegis::worker {
 
