@@ -130,6 +130,14 @@ void name_step(void *arg) {
     errcontext("aegis worker, step \"%s\"", static_cast<Step *>(arg)->name);
 }
 
+// DROP EXTENSION takes this lock first and its tables' after; a step in between would deadlock.
+bool hold_extension() {
+    Oid extension = get_extension_oid("aegis", true);
+    if (!OidIsValid(extension)) return false;
+    LockDatabaseObject(ExtensionRelationId, extension, 0, AccessShareLock);
+    return OidIsValid(get_extension_oid("aegis", true));
+}
+
 void run(Step &step) {
     if (step.not_before_micros > now_micros()) return;
     ErrorContextCallback context = {error_context_stack, name_step, &step};
@@ -144,7 +152,7 @@ void run(Step &step) {
         int security;
         GetUserIdAndSecContext(&user, &security);
         SetUserIdAndSecContext(role::owner(), security | SECURITY_LOCAL_USERID_CHANGE);
-        step.run();
+        if (hold_extension()) step.run();
         SetUserIdAndSecContext(user, security);
         PopActiveSnapshot();
         CommitTransactionCommand();
