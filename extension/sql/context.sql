@@ -47,3 +47,7 @@ COMMENT ON FUNCTION aegis.request_id() IS 'request id of the current context';
 CREATE FUNCTION aegis.client_ip() RETURNS text
   AS 'MODULE_PATHNAME', 'aegis_client_ip' LANGUAGE C STABLE LEAKPROOF PARALLEL SAFE;
 COMMENT ON FUNCTION aegis.client_ip() IS 'address of the client as the gateway reported it';
+
+CREATE FUNCTION aegis.require_tenant() RETURNS uuid
+  AS 'MODULE_PATHNAME', 'aegis_require_tenant' LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION aegis.require_tenant() IS 'tenant of the current context; an error AG001 when none is set';

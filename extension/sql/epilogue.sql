@@ -34,7 +34,7 @@ END $$;
 
 -- The context's getters are read by policies and defaults of every role.
 GRANT EXECUTE ON FUNCTION aegis.tenant_id(), aegis.user_id(), aegis.session_id(), aegis.user_lo(), aegis.user_hi(),
-  aegis.team_ord(), aegis.team_lo(), aegis.team_hi(), aegis.rank(), aegis.auth_method(), aegis.request_id(),
+  aegis.team_ord(), aegis.team_lo(), aegis.team_hi(), aegis.rank(), aegis.auth_method(), aegis.request_id(), aegis.require_tenant(),
   aegis.client_ip() TO PUBLIC;
 
 -- worker
@@ -53,3 +53,10 @@ GRANT SELECT ON aegis.event_type TO aegis_auditor, aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.begin_epoch(text) TO aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.wait_sealed(interval) TO PUBLIC;
 GRANT SELECT ON aegis.ledger_epoch, aegis.seal, aegis.seal_leaves, aegis.tenant_log TO aegis_auditor;
+
+-- tenant, team
+GRANT EXECUTE ON FUNCTION aegis.create_team(text, uuid) TO aegis_member, aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.create_tenant(text, text, text) TO aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.current_tenant() TO aegis_auditor, aegis_member, aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.teams() TO aegis_member, aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.tenants() TO aegis_auditor, aegis_operator;

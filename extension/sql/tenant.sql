@@ -1,1 +1,33 @@
--- tenant
+-- Tenants: who they are and where they live. docs/tenant.md.
+
+CREATE TABLE aegis.tenant (
+  id         uuid NOT NULL PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
+  slug       text COLLATE "C" NOT NULL UNIQUE CHECK (slug ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
+  name       text NOT NULL CHECK (pg_catalog.length(name) BETWEEN 1 AND 200),
+  region     text COLLATE "C" NOT NULL CHECK (region ~ '^[A-Z0-9_]{1,16}$'),
+  status     text COLLATE "C" NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'suspended')),
+  created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+);
+SELECT pg_catalog.pg_extension_config_dump('aegis.tenant', '');
+COMMENT ON TABLE aegis.tenant IS 'tenants: the slug is what people type, the region is where the data stays';
+
+CREATE FUNCTION aegis.create_tenant(slug text, name text, region text DEFAULT NULL) RETURNS uuid
+  AS 'MODULE_PATHNAME', 'aegis_create_tenant' LANGUAGE C VOLATILE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL UNSAFE
+  SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION aegis.create_tenant(text, text, text) IS
+  'creates a tenant with its keys and its root team; region defaults to this cluster''s';
+
+CREATE FUNCTION aegis.tenants(OUT id uuid, OUT slug text, OUT name text, OUT region text, OUT status text,
+                              OUT created_at timestamptz) RETURNS SETOF record
+  LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE ROWS 100 SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT t.id, t.slug, t.name, t.region, t.status, t.created_at FROM aegis.tenant t ORDER BY t.slug
+$$;
+COMMENT ON FUNCTION aegis.tenants() IS 'every tenant of this cluster; for operators and auditors';
+
+CREATE FUNCTION aegis.current_tenant(OUT id uuid, OUT slug text, OUT name text, OUT region text) RETURNS SETOF record
+  LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE ROWS 1 SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT t.id, t.slug, t.name, t.region FROM aegis.tenant t WHERE t.id = aegis.require_tenant()
+$$;
+COMMENT ON FUNCTION aegis.current_tenant() IS 'the tenant of the current context';

@@ -217,6 +217,10 @@ Datum text_or_null(FunctionCallInfo fcinfo, const char *text) {
 AEGIS_FUNCTION(aegis_tenant_id) {
     return uuid_or_null(fcinfo, &Context::tenant);
 }
+AEGIS_FUNCTION(aegis_require_tenant) {
+    aegis::context::require();
+    return uuid_or_null(fcinfo, &Context::tenant);
+}
 AEGIS_FUNCTION(aegis_user_id) {
     return uuid_or_null(fcinfo, &Context::user);
 }

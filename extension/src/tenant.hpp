@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who the tenants are. Look-ups read the tables directly: they work for any role, before there is a
+// context, and see what the current transaction wrote. docs/tenant.md.
+#pragma once
+
+#include "pg/postgres.hpp"
+
+namespace aegis::tenant {
+
+struct Tenant {
+    pg_uuid_t id;
+    char slug[64];
+    char region[17];
+    bool active;  // false while suspended
+};
+
+// False when there is no such tenant. The region is not judged.
+bool find_by_slug(const char *slug, Tenant *tenant);
+bool find_by_id(const pg_uuid_t &id, Tenant *tenant);
+
+// ERROR AG008 for a suspended tenant, AG012 with the right region for one that lives elsewhere.
+void require_usable(const Tenant &tenant);
+
+// The range of a team and everything below it; false when the tenant has no such team.
+bool team_range(const pg_uuid_t &tenant, const pg_uuid_t &team, int64 *ord, int64 *last_ord);
+// The team that every other is below.
+bool root_team(const pg_uuid_t &tenant, pg_uuid_t *team, int64 *ord, int64 *last_ord);
+
+}  // namespace aegis::tenant
