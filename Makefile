@@ -22,13 +22,19 @@ REGRESS_OPTS = --temp-instance=$(or $(OUT),.)/tmp_check --temp-config=$(or $(TEM
 PG_CPPFLAGS  = -std=c++17 -Iextension/src $(if $(TESTING),-DAEGIS_TESTING)
 PG_CXXFLAGS  = -MMD -MP -Wall -Wextra -Werror -Wno-unused-parameter -Wno-register -Wno-missing-field-initializers
 SHLIB_LINK   = -lcrypto -largon2 -lzxcvbn -lstdc++ -Wl,--version-script=extension/aegis.map
-EXTRA_CLEAN  = $(SRCS:.cpp=.d) tests/isolation/out
+EXTRA_CLEAN  = $(SRCS:.cpp=.d) extension/src/.testing-0 extension/src/.testing-1 tests/isolation/out
 override with_llvm = no
 
 PG_CONFIG   ?= pg_config
 PGXS        := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 -include $(OBJS:.o=.d)
+
+# The probes exist only in a build for tests; going from one build to the other rebuilds them. (Not a
+# rule: PGXS makes every target secondary, and a missing secondary file rebuilds nothing.)
+TESTING_STAMP := extension/src/.testing-$(or $(TESTING),0)
+$(shell [ -e $(TESTING_STAMP) ] || { rm -f extension/src/.testing-*; touch $(TESTING_STAMP); })
+$(filter %_probe.o,$(OBJS)): $(TESTING_STAMP)
 
 extension/aegis--$(EXTVERSION).sql: $(SQL_ORDER:%=extension/sql/%.sql) extension/aegis.control
 	cat $(SQL_ORDER:%=extension/sql/%.sql) > $@
