@@ -43,9 +43,6 @@ GRANT EXECUTE ON FUNCTION aegis.worker_status() TO aegis_auditor, aegis_gateway,
 -- key
 GRANT EXECUTE ON FUNCTION aegis.key_status() TO aegis_operator, aegis_auditor;
 
--- worker
-GRANT EXECUTE ON FUNCTION aegis.worker_status() TO aegis_auditor, aegis_gateway, aegis_operator;
-
 -- Ledger: whoever can connect may record what the catalogue lets SQL write.
 GRANT EXECUTE ON FUNCTION aegis.record(text, text, text, text, jsonb) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION aegis.declare_event(text, text, jsonb) TO aegis_operator;
@@ -60,3 +57,27 @@ GRANT EXECUTE ON FUNCTION aegis.create_tenant(text, text, text) TO aegis_operato
 GRANT EXECUTE ON FUNCTION aegis.current_tenant() TO aegis_auditor, aegis_member, aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.teams() TO aegis_member, aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.tenants() TO aegis_auditor, aegis_operator;
+
+-- sealed: whoever may use a table may use what its columns need; none of these opens anything.
+GRANT EXECUTE ON FUNCTION aegis.armor(aegis.sealed_email), aegis.armor(aegis.sealed_text),
+  aegis.is_sealed(aegis.sealed_email), aegis.is_sealed(aegis.sealed_text),
+  aegis.is_sealed_for(aegis.sealed_email, bigint, uuid), aegis.is_sealed_for(aegis.sealed_text, bigint, uuid),
+  aegis.sealed_email_cmp(aegis.sealed_email, aegis.sealed_email),
+  aegis.sealed_email_eq(aegis.sealed_email, aegis.sealed_email), aegis.sealed_email_eq(aegis.sealed_email, text),
+  aegis.sealed_email_eq(text, aegis.sealed_email), aegis.sealed_email_hash(aegis.sealed_email),
+  aegis.sealed_email_hash_extended(aegis.sealed_email, bigint), aegis.sealed_email_in(cstring),
+  aegis.sealed_email_ne(aegis.sealed_email, aegis.sealed_email), aegis.sealed_email_ne(aegis.sealed_email, text),
+  aegis.sealed_email_ne(text, aegis.sealed_email), aegis.sealed_email_out(aegis.sealed_email),
+  aegis.sealed_email_recv(internal), aegis.sealed_email_send(aegis.sealed_email), aegis.sealed_text_in(cstring),
+  aegis.sealed_text_out(aegis.sealed_text), aegis.sealed_text_recv(internal),
+  aegis.sealed_text_send(aegis.sealed_text), aegis.to_sealed_email(character), aegis.to_sealed_email(text),
+  aegis.to_sealed_text(character), aegis.to_sealed_text(text) TO PUBLIC;
+
+-- field: seal_row is for whoever creates or restores a table with sealed columns.
+GRANT EXECUTE ON FUNCTION aegis.encrypt_column(regclass, name, text, regtype, text, text) TO aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.masked(aegis.sealed_email), aegis.masked(aegis.sealed_text),
+  aegis.reveal(aegis.sealed_email), aegis.reveal(aegis.sealed_text) TO aegis_member, aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.seal_email(text, bigint, uuid), aegis.seal_text(text, bigint, uuid),
+  aegis.set_reveal_policy(text, smallint, text) TO aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.seal_row() TO PUBLIC;
+GRANT SELECT ON aegis.field, aegis.reveal_policy TO aegis_auditor, aegis_operator;

@@ -1,1 +1,75 @@
--- field
+-- Encrypted fields: registry, reveal policy, the trigger that seals, the functions that read. docs/field.md.
+
+CREATE TABLE aegis.field (
+  reference    bigint PRIMARY KEY,
+  name         text NOT NULL UNIQUE,
+  relation     regclass NOT NULL,
+  column_name  name NOT NULL,
+  type         text NOT NULL CHECK (type IN ('sealed_text', 'sealed_email')),
+  mask         text NOT NULL CHECK (mask IN ('full', 'email', 'last4')),
+  by_extension boolean NOT NULL
+);
+SELECT pg_catalog.pg_extension_config_dump('aegis.field', 'WHERE NOT by_extension');
+COMMENT ON TABLE aegis.field IS 'encrypted fields: a stable number for a column, and how it is masked';
+
+CREATE TABLE aegis.reveal_policy (
+  field        bigint NOT NULL REFERENCES aegis.field ON DELETE CASCADE,
+  rank         smallint NOT NULL CHECK (rank BETWEEN 0 AND 4),
+  level        text NOT NULL CHECK (level IN ('none', 'masked', 'full')),
+  by_extension boolean NOT NULL,
+  PRIMARY KEY (field, rank, by_extension)
+);
+SELECT pg_catalog.pg_extension_config_dump('aegis.reveal_policy', 'WHERE NOT by_extension');
+COMMENT ON TABLE aegis.reveal_policy IS
+  'what a rank may see of a field; rank 0 stands for operators; an operator''s row holds over an extension''s';
+
+CREATE FUNCTION aegis.registry_changed() RETURNS trigger
+  AS 'MODULE_PATHNAME', 'aegis_registry_changed' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION aegis.registry_changed() IS 'makes every session read the registry of fields again';
+
+CREATE TRIGGER registry_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON aegis.field
+  FOR EACH STATEMENT EXECUTE FUNCTION aegis.registry_changed();
+CREATE TRIGGER registry_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON aegis.reveal_policy
+  FOR EACH STATEMENT EXECUTE FUNCTION aegis.registry_changed();
+
+CREATE FUNCTION aegis.seal_row() RETURNS trigger
+  AS 'MODULE_PATHNAME', 'aegis_seal_row' LANGUAGE C VOLATILE;
+COMMENT ON FUNCTION aegis.seal_row() IS 'seals a row''s unsealed values for its tenant';
+
+CREATE FUNCTION aegis.seal_text(plaintext text, field bigint, tenant uuid) RETURNS aegis.sealed_text
+  AS 'MODULE_PATHNAME', 'aegis_seal_plaintext' LANGUAGE C VOLATILE STRICT PARALLEL SAFE COST 20;
+COMMENT ON FUNCTION aegis.seal_text(text, bigint, uuid) IS 'seals a plaintext for a registered field and a tenant';
+
+CREATE FUNCTION aegis.seal_email(plaintext text, field bigint, tenant uuid) RETURNS aegis.sealed_email
+  AS 'MODULE_PATHNAME', 'aegis_seal_plaintext' LANGUAGE C VOLATILE STRICT PARALLEL SAFE COST 20;
+COMMENT ON FUNCTION aegis.seal_email(text, bigint, uuid) IS 'seals a plaintext for a registered field and a tenant';
+
+CREATE FUNCTION aegis.encrypt_column("table" regclass, "column" name, field text,
+                                     type regtype DEFAULT 'aegis.sealed_text', mask text DEFAULT 'full',
+                                     reveal text DEFAULT 'full') RETURNS void
+  AS 'MODULE_PATHNAME', 'aegis_encrypt_column' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+  SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION aegis.encrypt_column(regclass, name, text, regtype, text, text) IS
+  'encrypts a column as a field: registers it, seals existing rows, installs trigger and constraint';
+
+CREATE FUNCTION aegis.set_reveal_policy(field text, rank smallint, level text) RETURNS void
+  AS 'MODULE_PATHNAME', 'aegis_set_reveal_policy' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+  SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION aegis.set_reveal_policy(text, smallint, text) IS
+  'sets what a rank (1 to 4, 0 for operators) may see of a field: none, masked or full';
+
+CREATE FUNCTION aegis.reveal(aegis.sealed_text) RETURNS text
+  AS 'MODULE_PATHNAME', 'aegis_reveal' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 20;
+COMMENT ON FUNCTION aegis.reveal(aegis.sealed_text) IS 'the plaintext, where the policy allows; charged and recorded';
+
+CREATE FUNCTION aegis.reveal(aegis.sealed_email) RETURNS text
+  AS 'MODULE_PATHNAME', 'aegis_reveal' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 20;
+COMMENT ON FUNCTION aegis.reveal(aegis.sealed_email) IS 'the plaintext, where the policy allows; charged and recorded';
+
+CREATE FUNCTION aegis.masked(aegis.sealed_text) RETURNS text
+  AS 'MODULE_PATHNAME', 'aegis_masked' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 20;
+COMMENT ON FUNCTION aegis.masked(aegis.sealed_text) IS 'the mask of the value, where the policy allows';
+
+CREATE FUNCTION aegis.masked(aegis.sealed_email) RETURNS text
+  AS 'MODULE_PATHNAME', 'aegis_masked' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 20;
+COMMENT ON FUNCTION aegis.masked(aegis.sealed_email) IS 'the mask of the value, where the policy allows';

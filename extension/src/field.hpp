@@ -5,6 +5,7 @@
 #include "core/envelope.hpp"
 #include "core/normalise.hpp"
 #include "pg/postgres.hpp"
+#include "sealed.hpp"
 
 namespace aegis::field {
 
@@ -17,12 +18,28 @@ struct Field {
     uint32_t type_reference;  // which blind index; 0 for opaque types
 };
 
-// Registered field by reference, cached; nullptr when unknown.
+enum class Level : uint8_t { none = 0, masked = 1, full = 2 };
+inline constexpr int kOperatorRank = 0;  // contexts that an operator assumed
+inline constexpr int kRanks = 5;         // 1 to 4: users
+
+// Registered field by reference, cached; nullptr when unknown. Valid until the registry changes:
+// use it at once.
 const Field *find(uint32_t reference);
+// What the current context may see of a field; none without one.
+Level level(const Field &field);
 
-// Seals plaintext for a tenant and field into a new envelope varlena.
+// Seals plaintext for a tenant and field into a new envelope varlena. ERROR 22P02 when a searchable
+// value is not well formed, 54000 when it is too long for an index.
 struct varlena *seal(const pg_uuid_t &tenant, const Field &field, core::ByteView plaintext);
+// The plaintext in new memory; the caller wipes it with sealed::discard(). ERROR AG003, the same
+// for a changed value, another tenant's and another field's.
+core::ByteSpan open(const pg_uuid_t &tenant, const Field &field, core::ByteView envelope);
+[[noreturn]] void cannot_open();
 
-void define();
+// The reference that belongs to a name.
+uint32_t reference_of(const char *name);
+
+void define();          // called from _PG_init
+void define_trigger();  // called from define()
 
 }  // namespace aegis::field

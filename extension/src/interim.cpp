@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Weak bodies for the first days: each disappears when its concept's file arrives.
-#include "field.hpp"
 #include "job.hpp"
 #include "ledger_guard.hpp"
 #include "stored_constant.hpp"
@@ -10,11 +9,6 @@ namespace aegis {
 namespace job {
 WEAK bool run_next() { return false; }
 }  // namespace job
-namespace field {
-WEAK const Field *find(uint32_t) { return nullptr; }
-WEAK struct varlena *seal(const pg_uuid_t &, const Field &, core::ByteView) { return nullptr; }
-WEAK void define() {}
-}  // namespace field
 namespace ledger_guard {
 WEAK void check_relations(List *) {}
 WEAK void check_statement(PlannedStmt *) {}

@@ -1,0 +1,285 @@
+// SPDX-License-Identifier: Apache-2.0
+// The registry in memory, and sealing and opening by it. Entries are updated in place when the
+// tables change, so a pointer to one never dangles.
+#include "core/digest.hpp"
+#include "core/xaes.hpp"
+#include "field.hpp"
+
+#include "context.hpp"
+#include "key.hpp"
+#include "own_table.hpp"
+#include "pg/function.hpp"
+
+namespace aegis::field {
+
+namespace {
+
+// Columns of aegis.field and aegis.reveal_policy.
+enum FieldColumn { kReference = 1, kName = 2, kType = 5, kMask = 6 };
+enum PolicyColumn { kPolicyField = 1, kPolicyRank = 2, kPolicyLevel = 3, kPolicyByExtension = 4 };
+
+struct Known {
+    Field field;
+    bool live;
+    Level levels[kRanks];
+    bool overridden[kRanks];
+};
+
+struct Registry {
+    MemoryContext memory;
+    bool valid;
+    Oid field_table, policy_table;
+    int count, room;
+    Known **known;  // ascending references
+} registry;
+
+void table_changed(Datum, Oid relid) {
+    if (relid == InvalidOid || relid == registry.field_table || relid == registry.policy_table)
+        registry.valid = false;
+}
+
+bool is(Datum value, const char *literal) {
+    core::ByteView view = pg::varlena_view(value);
+    return view.size == strlen(literal) && memcmp(view.data, literal, view.size) == 0;
+}
+
+core::Mask mask_of(Datum value) {
+    return is(value, "email")   ? core::Mask::email
+           : is(value, "last4") ? core::Mask::last4
+                                : core::Mask::full;
+}
+
+// Index of the first entry whose reference is not smaller.
+int lower_bound(uint32_t reference) {
+    int low = 0, high = registry.count;
+    while (low < high) {
+        int middle = (low + high) / 2;
+        if (registry.known[middle]->field.reference < reference)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+Known *lookup(uint32_t reference) {
+    int at = lower_bound(reference);
+    return at < registry.count && registry.known[at]->field.reference == reference
+               ? registry.known[at]
+               : nullptr;
+}
+
+Known *lookup_or_add(uint32_t reference) {
+    if (Known *known = lookup(reference)) return known;
+    MemoryContext caller = MemoryContextSwitchTo(registry.memory);
+    if (registry.count == registry.room) {
+        int room = registry.room ? registry.room * 2 : 64;
+        Known **grown = static_cast<Known **>(palloc(sizeof(Known *) * room));
+        if (registry.count > 0) memcpy(grown, registry.known, sizeof(Known *) * registry.count);
+        registry.known = grown;
+        registry.room = room;
+    }
+    Known *known = static_cast<Known *>(palloc0(sizeof(Known)));
+    known->field.reference = reference;
+    int at = lower_bound(reference);
+    memmove(registry.known + at + 1, registry.known + at, sizeof(Known *) * (registry.count - at));
+    registry.known[at] = known;
+    registry.count++;
+    MemoryContextSwitchTo(caller);
+    return known;
+}
+
+void load_fields() {
+    own_table::Scan scan = own_table::begin("field", nullptr);
+    HeapTuple tuple;
+    while (HeapTupleIsValid(tuple = own_table::next(scan))) {
+        bool is_null = false;
+        Datum reference = own_table::column(scan, tuple, kReference, &is_null);
+        Known *known = lookup_or_add(static_cast<uint32_t>(DatumGetInt64(reference)));
+        core::ByteView name = pg::varlena_view(own_table::column(scan, tuple, kName, &is_null));
+        size_t length = Min(name.size, sizeof known->field.name - 1);
+        memcpy(known->field.name, name.data, length);
+        known->field.name[length] = '\0';
+        const sealed::Type &type =
+            is(own_table::column(scan, tuple, kType, &is_null), sealed::email_type().name)
+                ? sealed::email_type()
+                : sealed::text_type();
+        known->field.type = core::PlaintextType::text;
+        known->field.normaliser = type.normaliser;
+        known->field.type_reference = type.reference;
+        known->field.mask = mask_of(own_table::column(scan, tuple, kMask, &is_null));
+        known->live = true;
+    }
+    own_table::end(scan);
+}
+
+// A row that an operator set holds over the one that came with an extension.
+void load_policies() {
+    own_table::Scan scan = own_table::begin("reveal_policy", nullptr);
+    HeapTuple tuple;
+    while (HeapTupleIsValid(tuple = own_table::next(scan))) {
+        bool is_null = false;
+        Known *known = lookup(static_cast<uint32_t>(
+            DatumGetInt64(own_table::column(scan, tuple, kPolicyField, &is_null))));
+        int rank = DatumGetInt16(own_table::column(scan, tuple, kPolicyRank, &is_null));
+        bool by_extension =
+            DatumGetBool(own_table::column(scan, tuple, kPolicyByExtension, &is_null));
+        if (known == nullptr || rank < 0 || rank >= kRanks ||
+            (by_extension && known->overridden[rank]))
+            continue;
+        Datum level = own_table::column(scan, tuple, kPolicyLevel, &is_null);
+        known->levels[rank] = is(level, "full")     ? Level::full
+                              : is(level, "masked") ? Level::masked
+                                                    : Level::none;
+        known->overridden[rank] = !by_extension;
+    }
+    own_table::end(scan);
+}
+
+void load() {
+    if (registry.memory == nullptr)
+        registry.memory =
+            AllocSetContextCreate(CacheMemoryContext, "aegis fields", ALLOCSET_SMALL_SIZES);
+    registry.field_table = own_table::find("field");
+    registry.policy_table = own_table::find("reveal_policy");
+    for (int i = 0; i < registry.count; i++) {
+        registry.known[i]->live = false;
+        memset(registry.known[i]->levels, 0, sizeof registry.known[i]->levels);
+        memset(registry.known[i]->overridden, 0, sizeof registry.known[i]->overridden);
+    }
+    // Set first: a change that arrives while reading clears it again.
+    registry.valid = true;
+    PG_TRY();
+    {
+        load_fields();
+        load_policies();
+    }
+    PG_CATCH();
+    {
+        registry.valid = false;
+        PG_RE_THROW();
+    }
+    PG_END_TRY();
+}
+
+const Known *find_known(uint32_t reference) {
+    if (!registry.valid) load();
+    Known *known = lookup(reference);
+    return known != nullptr && known->live ? known : nullptr;
+}
+
+}  // namespace
+
+const Field *find(uint32_t reference) {
+    const Known *known = find_known(reference);
+    return known != nullptr ? &known->field : nullptr;
+}
+
+Level level(const Field &field) {
+    const context::Context *context = context::current();
+    const Known *known = find_known(field.reference);
+    if (context == nullptr || known == nullptr) return Level::none;
+    int rank = context->way == context::Way::break_glass ? kOperatorRank : context->rank;
+    bool is_user =
+        context->way == context::Way::session_token || context->way == context::Way::sign_in;
+    if (rank != kOperatorRank && (!is_user || rank < 1 || rank >= kRanks)) return Level::none;
+    return known->levels[rank];
+}
+
+void cannot_open() {
+    pg::raise(pg::report_of(core::Error{core::Code::cannot_open, ""}));
+    pg_unreachable();
+}
+
+struct varlena *seal(const pg_uuid_t &tenant, const Field &field, core::ByteView plaintext) {
+    core::EnvelopeHeader header{};
+    header.suite = core::Suite::xaes_256_gcm;
+    header.type = field.type;
+    header.field = field.reference;
+    sealed::tenant_tag(tenant, header.tenant_tag);
+
+    uint8_t token[core::kTokenBytes];
+    core::ByteView token_view;
+    if (field.type_reference != 0) {
+        if (plaintext.size > sealed::kMaxSearchableBytes)
+            ereport(
+                ERROR,
+                (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                 errmsg("value of field \"%s\" is too long to be searchable", field.name),
+                 errdetail("At most %zu bytes fit into an index.", sealed::kMaxSearchableBytes)));
+        uint8_t normal[sealed::kMaxSearchableBytes];
+        size_t size = 0;
+        pg::Report report =
+            pg::run([&] { size = core::normalise(field.normaliser, plaintext, normal); });
+        if (report.failed) {
+            core::wipe(normal);
+            pg::raise(report);
+        }
+        key::search_token(tenant, field.type_reference, {normal, size}, token);
+        core::wipe(normal);
+        header.flags |= core::kFlagToken;
+        token_view = token;
+    }
+    header.epoch = key::kCurrentEpoch;
+    const core::Xaes *cipher = key::field_cipher(tenant, field.reference, &header.epoch);
+    struct varlena *result = pg::alloc_varlena(core::envelope_size(header, plaintext.size));
+    core::Binding binding{};
+    binding.tenant = pg::view_of(tenant);
+    pg::raise(pg::run([&] {
+        core::seal_envelope(*cipher, header, binding, token_view, plaintext, pg::payload(result));
+    }));
+    return result;
+}
+
+core::ByteSpan open(const pg_uuid_t &tenant, const Field &field, core::ByteView envelope) {
+    core::EnvelopeParts parts{};
+    uint8_t tag[core::kTenantTagBytes];
+    sealed::tenant_tag(tenant, tag);
+    if (pg::run([&] { parts = core::parse_envelope(envelope); }).failed ||
+        memcmp(parts.header.tenant_tag, tag, sizeof tag) != 0 ||
+        parts.header.field != field.reference || parts.header.type != field.type)
+        cannot_open();
+    uint32_t epoch = parts.header.epoch;
+    const core::Xaes *cipher = key::field_cipher(tenant, field.reference, &epoch);
+    size_t size = core::envelope_plaintext_size(parts);
+    core::ByteSpan plaintext{static_cast<uint8_t *>(palloc(size + 1)), size};
+    core::Binding binding{};
+    binding.tenant = pg::view_of(tenant);
+    pg::raise(pg::run([&] { core::open_envelope(*cipher, parts, binding, plaintext); }));
+    // The token is not authenticated: a value that others would find under a wrong name is refused.
+    if (field.type_reference != 0 && parts.token.size == core::kTokenBytes) {
+        sealed::Type type{field.name, field.normaliser, field.type_reference};
+        uint8_t token[core::kTokenBytes];
+        sealed::token_of_plaintext(tenant, type, plaintext, token);
+        if (!core::equal_constant_time(token, parts.token)) {
+            sealed::discard(plaintext);
+            cannot_open();
+        }
+    }
+    return plaintext;
+}
+
+uint32_t reference_of(const char *name) {
+    uint32_t reference = 0;
+    pg::raise(pg::run([&] {
+        core::Digest digest = core::sha256(core::as_bytes("aegis/field/1"), core::as_bytes(name));
+        reference = core::get_u32(digest.bytes);
+    }));
+    return reference;
+}
+
+void define() {
+    CacheRegisterRelcacheCallback(table_changed, 0);
+    define_trigger();
+}
+
+}  // namespace aegis::field
+
+// Statement trigger on the registry's tables: every backend reads them again.
+AEGIS_FUNCTION(aegis_registry_changed) {
+    if (!CALLED_AS_TRIGGER(fcinfo))
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+                        errmsg("function is a trigger")));
+    CacheInvalidateRelcache(reinterpret_cast<TriggerData *>(fcinfo->context)->tg_relation);
+    PG_RETURN_POINTER(nullptr);
+}

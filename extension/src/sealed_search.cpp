@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+// Equality, hashing and token order of searchable types, and what ANALYZE may learn. Everything
+// works on 16-byte tokens. The token of an unsealed value depends on its type and the current
+// tenant only, so constants, parameters and stored values agree in every plan.
+#include "core/xaes.hpp"
+#include "sealed.hpp"
+
+#include "context.hpp"
+#include "key.hpp"
+#include "key_cache.hpp"
+#include "pg/function.hpp"
+
+namespace aegis::sealed {
+
+namespace {
+
+// Tokens of the unsealed values that a plan compares with every row. A value's nonce is random, so
+// equal nonces mean equal values.
+struct Remembered {
+    uint64_t version;  // of the keys
+    pg_uuid_t tenant;
+    uint32_t type;
+    uint8_t nonce[core::kXaesNonceBytes];
+    uint8_t token[core::kTokenBytes];
+} remembered[64];
+
+core::ByteView nonce_of_unsealed(core::ByteView value) {
+    return value.slice(4 + core::kBootIdBytes, core::kXaesNonceBytes);
+}
+
+// ERROR when an envelope has no token to compare.
+const uint8_t *embedded_token(core::ByteView envelope) {
+    core::EnvelopeParts parts = parse(envelope);
+    if (parts.token.size != core::kTokenBytes)
+        ereport(ERROR,
+                (errcode(ERRCODE_DATA_CORRUPTED), errmsg("sealed value has no search token")));
+    return parts.token.data;
+}
+
+}  // namespace
+
+void token_of_plaintext(const pg_uuid_t &tenant, const Type &type, core::ByteView plaintext,
+                        uint8_t out[core::kTokenBytes]) {
+    core::ByteSpan normal{static_cast<uint8_t *>(palloc(plaintext.size + 1)), plaintext.size};
+    pg::Report report =
+        pg::run([&] { normal.size = core::normalise(type.normaliser, plaintext, normal); });
+    if (report.failed && report.sqlstate != ERRCODE_INVALID_TEXT_REPRESENTATION) pg::raise(report);
+    // No stored value equals a text that is not well formed: it is compared as it stands.
+    key::search_token(tenant, type.reference, report.failed ? plaintext : core::ByteView(normal),
+                      out);
+    normal.size = plaintext.size;
+    discard(normal);
+}
+
+void token_of_value(const Type &type, core::ByteView value, uint8_t out[core::kTokenBytes]) {
+    if (is_envelope(value)) {
+        memcpy(out, embedded_token(value), core::kTokenBytes);
+        return;
+    }
+    const pg_uuid_t &tenant = context::require().tenant;
+    core::ByteView nonce = nonce_of_unsealed(value);
+    uint64_t version = key_cache::version();
+    Remembered &entry = remembered[nonce.data[0] % lengthof(remembered)];
+    if (entry.version != version || entry.type != type.reference ||
+        memcmp(&entry.tenant, &tenant, sizeof tenant) != 0 ||
+        memcmp(entry.nonce, nonce.data, nonce.size) != 0) {
+        core::ByteSpan plaintext = open_unsealed(value);
+        entry.version = 0;
+        token_of_plaintext(tenant, type, plaintext, entry.token);
+        discard(plaintext);
+        entry.tenant = tenant;
+        entry.type = type.reference;
+        memcpy(entry.nonce, nonce.data, nonce.size);
+        entry.version = key_cache::version();
+    }
+    memcpy(out, entry.token, core::kTokenBytes);
+}
+
+}  // namespace aegis::sealed
+
+namespace {
+
+using namespace aegis;
+
+// Negative, zero or positive, by the tokens' bytes.
+int compare(Datum a, Datum b) {
+    const sealed::Type &type = sealed::email_type();
+    uint8_t first[core::kTokenBytes], second[core::kTokenBytes];
+    sealed::token_of_value(type, pg::varlena_view(a), first);
+    sealed::token_of_value(type, pg::varlena_view(b), second);
+    return memcmp(first, second, sizeof first);
+}
+
+// A text that a plan compares with every row is read once.
+struct LastText {
+    struct varlena *text;
+    struct varlena *value;
+};
+
+int compare_with_text(FunctionCallInfo fcinfo, Datum value, Datum text) {
+    LastText *last = static_cast<LastText *>(fcinfo->flinfo->fn_extra);
+    if (last == nullptr) {
+        last = static_cast<LastText *>(
+            MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(LastText)));
+        fcinfo->flinfo->fn_extra = last;
+    }
+    core::ByteView view = pg::varlena_view(text);
+    if (last->value == nullptr || view.size != VARSIZE(last->text) - VARHDRSZ ||
+        memcmp(view.data, VARDATA(last->text), view.size) != 0) {
+        MemoryContext caller = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+        struct varlena *copy = pg::copy_varlena(view);
+        struct varlena *made = sealed::from_text(sealed::email_type(), pg::payload(copy));
+        MemoryContextSwitchTo(caller);
+        if (last->value != nullptr) {
+            core::wipe(pg::payload(last->text));
+            pfree(last->text);
+            pfree(last->value);
+        }
+        last->text = copy;
+        last->value = made;
+    }
+    return compare(value, PointerGetDatum(last->value));
+}
+
+[[noreturn]] void no_order() {
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("sealed values have no order"),
+                    errhint("Compare them with = and <> only.")));
+    pg_unreachable();
+}
+
+}  // namespace
+
+AEGIS_FUNCTION(aegis_sealed_email_eq) {
+    PG_RETURN_BOOL(compare(PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)) == 0);
+}
+AEGIS_FUNCTION(aegis_sealed_email_ne) {
+    PG_RETURN_BOOL(compare(PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)) != 0);
+}
+AEGIS_FUNCTION(aegis_sealed_email_cmp) {
+    PG_RETURN_INT32(compare(PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)));
+}
+AEGIS_FUNCTION(aegis_sealed_email_hash) {
+    uint8_t token[core::kTokenBytes];
+    sealed::token_of_value(sealed::email_type(), pg::varlena_view(PG_GETARG_DATUM(0)), token);
+    return hash_any(token, sizeof token);
+}
+AEGIS_FUNCTION(aegis_sealed_email_hash_extended) {
+    uint8_t token[core::kTokenBytes];
+    sealed::token_of_value(sealed::email_type(), pg::varlena_view(PG_GETARG_DATUM(0)), token);
+    return hash_any_extended(token, sizeof token, static_cast<uint64>(PG_GETARG_INT64(1)));
+}
+AEGIS_FUNCTION(aegis_sealed_email_eq_text) {
+    PG_RETURN_BOOL(compare_with_text(fcinfo, PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)) == 0);
+}
+AEGIS_FUNCTION(aegis_sealed_email_ne_text) {
+    PG_RETURN_BOOL(compare_with_text(fcinfo, PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)) != 0);
+}
+AEGIS_FUNCTION(aegis_text_eq_sealed_email) {
+    PG_RETURN_BOOL(compare_with_text(fcinfo, PG_GETARG_DATUM(1), PG_GETARG_DATUM(0)) == 0);
+}
+AEGIS_FUNCTION(aegis_text_ne_sealed_email) {
+    PG_RETURN_BOOL(compare_with_text(fcinfo, PG_GETARG_DATUM(1), PG_GETARG_DATUM(0)) != 0);
+}
+
+// The ordering operators exist for the operator class alone, because sorts and merge joins need
+// one. A statement that uses them is refused: when it runs, and when it is planned, because an
+// index would answer without calling them.
+AEGIS_FUNCTION(aegis_sealed_email_order) {
+    no_order();
+}
+AEGIS_FUNCTION(aegis_sealed_order_selectivity) {
+    no_order();
+}
+
+namespace {
+
+// Null fraction and width only. Most common values and histograms would show frequencies, and the
+// planner would compare them without a tenant.
+void compute_statistics(VacAttrStatsP stats, AnalyzeAttrFetchFunc fetch, int rows,
+                        double total_rows) {
+    int nulls = 0, values = 0;
+    double width = 0;
+    for (int i = 0; i < rows; i++) {
+        vacuum_delay_point();
+        bool is_null = false;
+        Datum value = fetch(stats, i, &is_null);
+        if (is_null) {
+            nulls++;
+        } else {
+            values++;
+            width += VARSIZE_ANY(DatumGetPointer(value));
+        }
+    }
+    if (rows == 0) return;
+    stats->stats_valid = true;
+    stats->stanullfrac = static_cast<float4>(static_cast<double>(nulls) / rows);
+    stats->stawidth = values > 0 ? static_cast<int32>(width / values) : 0;
+    stats->stadistinct = values > 0 ? -1.0f + stats->stanullfrac : 0;  // as good as unique
+}
+
+}  // namespace
+
+AEGIS_FUNCTION(aegis_sealed_typanalyze) {
+    VacAttrStats *stats = reinterpret_cast<VacAttrStats *>(PG_GETARG_POINTER(0));
+    if (stats->attr->attstattarget < 0) stats->attr->attstattarget = default_statistics_target;
+    stats->compute_stats = compute_statistics;
+    stats->minrows = 300;
+    PG_RETURN_BOOL(true);
+}
