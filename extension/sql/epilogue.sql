@@ -81,3 +81,5 @@ GRANT EXECUTE ON FUNCTION aegis.seal_email(text, bigint, uuid), aegis.seal_text(
   aegis.set_reveal_policy(text, smallint, text) TO aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.seal_row() TO PUBLIC;
 GRANT SELECT ON aegis.field, aegis.reveal_policy TO aegis_auditor, aegis_operator;
+-- operator
+GRANT EXECUTE ON FUNCTION aegis.assume_tenant(uuid, text, text, boolean) TO aegis_operator;

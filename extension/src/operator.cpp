@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// The order is the point: who asks and why is checked, then charged in memory that no rollback
+// reverts, then written, and only then the context exists.
+#include "operator.hpp"
+
+#include "charge.hpp"
+#include "context.hpp"
+#include "ledger.hpp"
+#include "pg/function.hpp"
+#include "role.hpp"
+#include "tenant.hpp"
+
+namespace aegis::operator_way {
+
+namespace {
+
+void require_operator() {
+    Oid user = GetSessionUserId();
+    if (role::is_tenant_session() || !(superuser_arg(user) || is_member_of_role(user, role::operator_())))
+        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                        errmsg("role \"%s\" may not assume a tenant", GetUserNameFromId(user, false)),
+                        errhint("Connect as a member of aegis_operator.")));
+}
+
+const char *required_text(FunctionCallInfo fcinfo, int argument, const char *name, size_t most) {
+    const char *given = PG_ARGISNULL(argument) ? "" : text_to_cstring(PG_GETARG_TEXT_PP(argument));
+    size_t length = strlen(given);
+    if (strspn(given, " \t\r\n") == length)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s must be given", name),
+                        errdetail("It is recorded in the ledger.")));
+    if (length > most)
+        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("%s is longer than %zu bytes", name, most)));
+    return given;
+}
+
+void charge_and_record(const pg_uuid_t &tenant, const char *reason, const char *ticket, bool read_only) {
+    char *target = DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&tenant)));
+    charge::Order order{};
+    order.kind = charge::Kind::break_glass;
+    order.event = "operator.assumed_tenant";
+    order.tenant = tenant;
+    order.target = target;
+    order.detail = psprintf("ticket %s, %s: %s", ticket, read_only ? "read-only" : "read-write", reason);
+    int slot = charge::open(order);
+
+    const ledger::DetailPair pairs[] = {{"access", read_only ? "read-only" : "read-write", 0},
+                                        {"reason", reason, 0},
+                                        {"ticket", ticket, 0}};
+    uint8_t buffer[512];
+    ledger::Event event{};
+    event.type = order.event;
+    event.tenant = &tenant;
+    event.target_kind = "tenant";
+    event.target_id = target;
+    event.detail = ledger::encode_detail(pairs, lengthof(pairs), core::ByteSpan(buffer));
+    ledger::append(event);
+    charge::settle(slot);
+}
+
+void set_local(const char *name, const char *value) {
+    set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
+}
+
+void limit_transaction(bool read_only) {
+    // One statement runs no longer than the time box; a statement that begins after its end is
+    // refused by the executor's check.
+    const char *now = GetConfigOption("statement_timeout", false, false);
+    int milliseconds = 0;
+    parse_int(now, &milliseconds, GUC_UNIT_MS, nullptr);
+    if (milliseconds == 0 || milliseconds > kTimeBoxSeconds * 1000)
+        set_local("statement_timeout", psprintf("%ds", kTimeBoxSeconds));
+    if (read_only)
+        set_local("transaction_read_only", "on");
+}
+
+}  // namespace
+
+}  // namespace aegis::operator_way
+
+using namespace aegis;
+
+AEGIS_FUNCTION(aegis_assume_tenant) {
+    operator_way::require_operator();
+    if (PG_ARGISNULL(0) || PG_ARGISNULL(3))
+        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("tenant and read_only must not be null")));
+    const char *reason = operator_way::required_text(fcinfo, 1, "reason", operator_way::kReasonBytes);
+    const char *ticket = operator_way::required_text(fcinfo, 2, "ticket", operator_way::kTicketBytes);
+    bool read_only = PG_GETARG_BOOL(3);
+    // A subtransaction would give back the read-only state when it ends, and keep the context.
+    if (GetCurrentTransactionNestLevel() > 1)
+        ereport(ERROR, (errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+                        errmsg("cannot assume a tenant inside a subtransaction"),
+                        errhint("Call aegis.assume_tenant() first in the transaction.")));
+    if (context::current() != nullptr)
+        ereport(ERROR, (errcode(AEGIS_ERRCODE_CONTEXT_REFUSED), errmsg("context is already set in this transaction"),
+                        errhint("Start a new transaction.")));
+
+    tenant::Tenant tenant;
+    if (!tenant::find_by_id(*PG_GETARG_UUID_P(0), &tenant))
+        ereport(ERROR, (errcode(AEGIS_ERRCODE_TENANT_UNKNOWN), errmsg("tenant does not exist")));
+    tenant::require_usable(tenant);
+    pg_uuid_t team;
+    int64 ord, last_ord;
+    if (!tenant::root_team(tenant.id, &team, &ord, &last_ord))
+        ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("tenant has no root team")));
+
+    operator_way::charge_and_record(tenant.id, reason, ticket, read_only);
+
+    context::Context context{};
+    context.tenant = tenant.id;
+    context.way = context::Way::break_glass;
+    context.read_only = read_only;
+    context.expires_at =
+        TimestampTzPlusMilliseconds(GetCurrentTimestamp(), operator_way::kTimeBoxSeconds * INT64CONST(1000));
+    const pg_uuid_t nobody{};
+    context::set_ranges(context, context::kRankAdmin, nobody, ord, last_ord);
+    context::establish(context);
+    operator_way::limit_transaction(read_only);
+    PG_RETURN_VOID();
+}
