@@ -7,6 +7,7 @@
 
 #include "ledger.hpp"
 
+#include "audit.hpp"
 #include "catalogue.hpp"
 #include "context.hpp"
 #include "entry_table.hpp"
@@ -263,6 +264,7 @@ void define() {
     entry_table::define();
     catalogue::define();
     seal::define();
+    audit::define();
 }
 
 }  // namespace aegis::ledger

@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: Apache-2.0
+// The triggers of audited tables. Which columns may stand in clear follows from their types and from
+// the trigger's arguments; everything else goes into one envelope under the tenant's audit key.
+#include "core/cbor.hpp"
+
+#include "audit.hpp"
+
+#include "context.hpp"
+#include "ledger.hpp"
+#include "pg/function.hpp"
+#include "row_value.hpp"
+
+namespace aegis::audit {
+
+namespace {
+
+// Keys of the row image, core/entry.hpp.
+enum ImageKey : uint64_t { kRelation = 0, kOperation = 1, kPrimaryKey = 2, kOld = 3, kNew = 4, kSealedRest = 5 };
+
+struct Column {
+    AttrNumber number;
+    bool in_key;  // part of the primary key and clear
+    bool clear;
+    bool by_value;
+    int16 length;
+    const char *name;
+    row_value::Encoding encoding;
+};
+
+struct Plan {  // of one table; columns in canonical order of their names
+    Oid relation;
+    bool valid;
+    bool stale;
+    MemoryContext memory;
+    const char *name;
+    AttrNumber tenant;  // column tenant_id, 0 for none
+    int count;
+    int key_count;
+    Column *columns;
+};
+
+HTAB *plans = nullptr;
+
+void forget(Datum, Oid relation) {
+    if (plans == nullptr)
+        return;
+    if (OidIsValid(relation)) {
+        Plan *plan = static_cast<Plan *>(hash_search(plans, &relation, HASH_FIND, nullptr));
+        if (plan != nullptr) {
+            plan->valid = false;
+            plan->stale = true;
+        }
+        return;
+    }
+    HASH_SEQ_STATUS status;
+    hash_seq_init(&status, plans);
+    while (void *entry = hash_seq_search(&status)) {
+        Plan *plan = static_cast<Plan *>(entry);
+        plan->valid = false;
+        plan->stale = true;
+    }
+}
+
+int by_canonical_name(const void *a, const void *b) {
+    const char *left = static_cast<const Column *>(a)->name, *right = static_cast<const Column *>(b)->name;
+    size_t left_length = strlen(left), right_length = strlen(right);
+    if (left_length != right_length)
+        return left_length < right_length ? -1 : 1;
+    return strcmp(left, right);
+}
+
+bool is_named(const Trigger *trigger, const char *column) {
+    for (int i = 0; i < trigger->tgnargs; i++)
+        if (strcmp(trigger->tgargs[i], column) == 0)
+            return true;
+    return false;
+}
+
+void build(Plan *plan, Relation relation, const Trigger *trigger) {
+    if (plan->memory == nullptr)
+        plan->memory = AllocSetContextCreate(TopMemoryContext, "aegis audited table", ALLOCSET_SMALL_SIZES);
+    MemoryContextReset(plan->memory);
+    MemoryContext caller = MemoryContextSwitchTo(plan->memory);
+    TupleDesc shape = RelationGetDescr(relation);
+    Bitmapset *key = RelationGetIndexAttrBitmap(relation, INDEX_ATTR_BITMAP_PRIMARY_KEY);
+    plan->name = psprintf("%s.%s", get_namespace_name(RelationGetNamespace(relation)), RelationGetRelationName(relation));
+    plan->columns = static_cast<Column *>(palloc0(sizeof(Column) * Max(shape->natts, 1)));
+    plan->count = plan->key_count = 0;
+    plan->tenant = 0;
+    for (int i = 0; i < shape->natts; i++) {
+        Form_pg_attribute attribute = TupleDescAttr(shape, i);
+        if (attribute->attisdropped)
+            continue;
+        Column *column = &plan->columns[plan->count++];
+        column->number = attribute->attnum;
+        column->name = pstrdup(NameStr(attribute->attname));
+        column->by_value = attribute->attbyval;
+        column->length = attribute->attlen;
+        column->encoding = row_value::encoding_of(attribute->atttypid);
+        column->clear = column->encoding.is_public || is_named(trigger, column->name);
+        column->in_key = column->clear && bms_is_member(attribute->attnum - FirstLowInvalidHeapAttributeNumber, key);
+        plan->key_count += column->in_key;
+        if (attribute->atttypid == UUIDOID && strcmp(column->name, "tenant_id") == 0)
+            plan->tenant = attribute->attnum;
+    }
+    qsort(plan->columns, plan->count, sizeof(Column), by_canonical_name);
+    MemoryContextSwitchTo(caller);
+}
+
+const Plan &plan_of(Relation relation, const Trigger *trigger) {
+    Oid oid = RelationGetRelid(relation);
+    if (plans == nullptr) {
+        HASHCTL control = {};
+        control.keysize = sizeof(Oid);
+        control.entrysize = sizeof(Plan);
+        plans = hash_create("aegis audited tables", 64, &control, HASH_ELEM | HASH_BLOBS);
+    }
+    bool found;
+    Plan *plan = static_cast<Plan *>(hash_search(plans, &oid, HASH_ENTER, &found));
+    if (!found) {
+        plan->valid = false;
+        plan->memory = nullptr;
+    }
+    if (!plan->valid) {
+        plan->stale = false;
+        build(plan, relation, trigger);
+        plan->valid = !plan->stale;  // an invalidation may have arrived while we read
+    }
+    return *plan;
+}
+
+struct Row {
+    const Datum *values;
+    const bool *nulls;
+    bool is_null(const Column &column) const { return nulls[column.number - 1]; }
+    Datum value(const Column &column) const { return values[column.number - 1]; }
+};
+
+bool differs(const Column &column, const Row &old_row, const Row &new_row) {
+    bool old_null = old_row.is_null(column), new_null = new_row.is_null(column);
+    if (old_null || new_null)
+        return old_null != new_null;
+    return !datum_image_eq(old_row.value(column), new_row.value(column), column.by_value, column.length);
+}
+
+// Which columns of which row an image shows.
+struct Selection {
+    const Plan *plan;
+    const Row *row;
+    const Row *other;  // for an update: only where the two differ
+    bool clear;
+
+    bool takes(const Column &column) const {
+        if (column.clear != clear)
+            return false;
+        if (other != nullptr)  // a column that became or was null stands as null on that side
+            return differs(column, *row, *other);
+        return !column.in_key && !row->is_null(column);
+    }
+    uint64_t count() const {
+        uint64_t taken = 0;
+        for (int i = 0; i < plan->count; i++)
+            taken += takes(plan->columns[i]);
+        return taken;
+    }
+    void write(core::CborWriter &writer, uint64_t key) const {
+        writer.unsigned_int(key);
+        writer.map(count());
+        for (int i = 0; i < plan->count; i++) {
+            const Column &column = plan->columns[i];
+            if (!takes(column))
+                continue;
+            writer.text(column.name);
+            if (row->is_null(column))
+                writer.null();
+            else
+                row_value::write(writer, column.encoding, row->value(column));
+        }
+    }
+};
+
+struct Change {
+    const Plan *plan;
+    const char *operation;
+    const Row *old_row;
+    const Row *new_row;
+    core::ByteView sealed;
+};
+
+Selection selection(const Change &change, bool is_new, bool clear) {
+    const Row *row = is_new ? change.new_row : change.old_row;
+    const Row *other = is_new ? change.old_row : change.new_row;
+    return {change.plan, row, other, clear};
+}
+
+uint64_t parts(const Change &change, bool clear) {
+    uint64_t count = 0;
+    for (bool is_new : {false, true})
+        if ((is_new ? change.new_row : change.old_row) != nullptr)
+            count += selection(change, is_new, clear).count() > 0;
+    return count;
+}
+
+void write_rows(core::CborWriter &writer, const Change &change, bool clear) {
+    for (bool is_new : {false, true}) {
+        if ((is_new ? change.new_row : change.old_row) == nullptr)
+            continue;
+        Selection chosen = selection(change, is_new, clear);
+        if (chosen.count() > 0)
+            chosen.write(writer, is_new ? kNew : kOld);
+    }
+}
+
+void write_image(core::CborWriter &writer, const Change &change) {
+    const Plan &plan = *change.plan;
+    const Row *keyed = change.old_row != nullptr ? change.old_row : change.new_row;
+    bool has_key = keyed != nullptr && plan.key_count > 0;
+    writer.map(2 + has_key + parts(change, true) + (change.sealed.size > 0));
+    writer.unsigned_int(kRelation);
+    writer.text(plan.name);
+    writer.unsigned_int(kOperation);
+    writer.text(change.operation);
+    if (has_key) {
+        writer.unsigned_int(kPrimaryKey);
+        writer.map(plan.key_count);
+        for (int i = 0; i < plan.count; i++) {
+            const Column &column = plan.columns[i];
+            if (!column.in_key)
+                continue;
+            writer.text(column.name);
+            row_value::write(writer, column.encoding, keyed->value(column));
+        }
+    }
+    write_rows(writer, change, true);
+    if (change.sealed.size > 0) {
+        writer.unsigned_int(kSealedRest);
+        writer.bytes(change.sealed);
+    }
+}
+
+void write_rest(core::CborWriter &writer, const Change &change) {
+    writer.map(parts(change, false));
+    write_rows(writer, change, false);
+}
+
+// Runs a writer over a small buffer first, over a fitting one when that overflowed.
+core::ByteView encode(const Change &change, void (*write)(core::CborWriter &, const Change &), core::ByteSpan small) {
+    core::CborWriter writer{small};
+    write(writer, change);
+    if (!writer.overflowed())
+        return {small.data, writer.needed};
+    if (writer.needed > MaxAllocSize / 4)
+        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                        errmsg("row of table \"%s\" is too long for a ledger entry", change.plan->name)));
+    core::ByteSpan large(static_cast<uint8_t *>(palloc(writer.needed)), writer.needed);
+    core::CborWriter again{large};
+    write(again, change);
+    return large;
+}
+
+void record(const Plan &plan, const char *operation, const Row *old_row, const Row *new_row) {
+    static const pg_uuid_t nil = {};
+    const pg_uuid_t *tenant = nullptr;
+    const Row *row = new_row != nullptr ? new_row : old_row;
+    if (plan.tenant != 0 && row != nullptr && !row->nulls[plan.tenant - 1])
+        tenant = DatumGetUUIDP(row->values[plan.tenant - 1]);
+    const context::Context *context = context::current();
+    if (tenant == nullptr && context != nullptr)
+        tenant = &context->tenant;
+
+    uint8_t rest_buffer[1024], image_buffer[2048];
+    Change change = {&plan, operation, old_row, new_row, {}};
+    if (parts(change, false) > 0) {
+        core::ByteView rest = encode(change, write_rest, core::ByteSpan(rest_buffer));
+        size_t size = ledger::personal_size(rest.size);
+        uint8_t *envelope = static_cast<uint8_t *>(palloc(size));
+        ledger::seal_personal(tenant != nullptr ? *tenant : nil, rest, {envelope, size});
+        change.sealed = {envelope, size};
+    }
+    ledger::Event event = {};
+    event.type = "row.changed";
+    event.tenant = tenant;
+    event.image = encode(change, write_image, core::ByteSpan(image_buffer));
+    ledger::append(event);
+}
+
+Row row_of(TupleTableSlot *slot) {
+    slot_getallattrs(slot);
+    return {slot->tts_values, slot->tts_isnull};
+}
+
+TriggerData *trigger_data(FunctionCallInfo fcinfo) {
+    if (!CALLED_AS_TRIGGER(fcinfo))
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED), errmsg("not called as a trigger")));
+    return reinterpret_cast<TriggerData *>(fcinfo->context);
+}
+
+}  // namespace
+
+void define() {
+    CacheRegisterRelcacheCallback(forget, 0);
+}
+
+}  // namespace aegis::audit
+
+AEGIS_FUNCTION(aegis_audit_row) {
+    using namespace aegis::audit;
+    TriggerData *data = trigger_data(fcinfo);
+    if (!TRIGGER_FIRED_AFTER(data->tg_event) || !TRIGGER_FIRED_FOR_ROW(data->tg_event))
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+                        errmsg("aegis.audit_row must be fired after a row")));
+    const auto &plan = plan_of(data->tg_relation, data->tg_trigger);
+    Row first = row_of(data->tg_trigslot);
+    if (TRIGGER_FIRED_BY_INSERT(data->tg_event)) {
+        record(plan, "I", nullptr, &first);
+    } else if (TRIGGER_FIRED_BY_DELETE(data->tg_event)) {
+        record(plan, "D", &first, nullptr);
+    } else {
+        Row second = row_of(data->tg_newslot);
+        record(plan, "U", &first, &second);
+    }
+    return PointerGetDatum(nullptr);
+}
+
+AEGIS_FUNCTION(aegis_audit_truncate) {
+    using namespace aegis::audit;
+    TriggerData *data = trigger_data(fcinfo);
+    if (!TRIGGER_FIRED_BY_TRUNCATE(data->tg_event))
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+                        errmsg("aegis.audit_truncate must be fired by TRUNCATE")));
+    record(plan_of(data->tg_relation, data->tg_trigger), "T", nullptr, nullptr);
+    return PointerGetDatum(nullptr);
+}
