@@ -25,6 +25,8 @@ SELECT t.name, t.description, 'c', true FROM (VALUES
   ('field.registered',         'a column was encrypted'),
   ('job.created',              'a job was created'),
   ('job.finished',             'a job finished or failed'),
+  ('job.paused',               'a job was stopped by an operator'),
+  ('job.resumed',              'a paused or failed job was let go on'),
   ('key.master_registered',    'a master key was seen for the first time'),
   ('key.tenant_created',       'the keys of a tenant were made'),
   ('ledger.epoch_begun',       'an operator began a new epoch of the ledger'),

@@ -88,3 +88,9 @@ GRANT EXECUTE ON FUNCTION aegis.seal_row() TO PUBLIC;
 GRANT SELECT ON aegis.field, aegis.reveal_policy TO aegis_auditor, aegis_operator;
 -- operator
 GRANT EXECUTE ON FUNCTION aegis.assume_tenant(uuid, text, text, boolean) TO aegis_operator;
+
+-- job
+GRANT EXECUTE ON FUNCTION aegis.create_job(text, uuid, jsonb), aegis.pause_job(bigint), aegis.resume_job(bigint)
+  TO aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.wait_job(bigint, interval) TO aegis_auditor, aegis_operator;
+GRANT SELECT ON aegis.jobs TO aegis_auditor, aegis_operator;

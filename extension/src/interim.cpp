@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Weak bodies for the first days: each disappears when its concept's file arrives.
-#include "job.hpp"
 #include "ledger_guard.hpp"
 #include "stored_constant.hpp"
 #include "worker.hpp"
 #define WEAK __attribute__((weak))
 namespace aegis {
-namespace job {
-WEAK bool run_next() { return false; }
-}  // namespace job
 namespace ledger_guard {
 WEAK void check_relations(List *) {}
 WEAK void check_statement(PlannedStmt *) {}

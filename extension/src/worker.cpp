@@ -14,6 +14,7 @@
 #include "region.hpp"
 #include "role.hpp"
 #include "seal.hpp"
+#include "wall.hpp"
 
 namespace aegis::worker {
 
@@ -68,13 +69,88 @@ void beat() {
 
 namespace {
 
+// Fourth field of the advisory lock: users' locks have 1 and 2 there, so none can collide.
+constexpr uint16 kLockSpace = 0xAE;
+
+// DROP, ALTER and CREATE DATABASE ... TEMPLATE hold a lock on the database and wait a few seconds
+// for its sessions to go. A worker goes at once; the launcher's next one waits for the lock.
+bool database_is_wanted() {
+    LOCKTAG tag;
+    SET_LOCKTAG_OBJECT(tag, InvalidOid, DatabaseRelationId, MyDatabaseId, 0);
+    if (LockAcquire(&tag, RowExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL) return true;
+    LockRelease(&tag, RowExclusiveLock, true);
+    return false;
+}
+
+// Settings that somebody made for the database or the superuser must not bend the worker.
+void set_fixed_settings() {
+    static const char *const fixed[][2] = {
+        {"synchronous_commit", "on"},
+        {"search_path", "pg_catalog"},
+        {"row_security", "on"},
+        {"session_replication_role", "origin"},
+        {"default_transaction_read_only", "off"},
+        {"default_transaction_isolation", "read committed"},
+        {"statement_timeout", "0"},
+        {"lock_timeout", "0"},
+        {"idle_in_transaction_session_timeout", "0"},
+    };
+    for (const auto &setting : fixed)
+        SetConfigOption(setting[0], setting[1], PGC_SUSET, PGC_S_OVERRIDE);
+}
+
+}  // namespace
+
+void connect(Oid database) {
+    pqsignal(SIGHUP, SignalHandlerForConfigReload);
+    pqsignal(SIGTERM, die);
+    BackgroundWorkerUnblockSignals();
+    BackgroundWorkerInitializeConnectionByOid(database, InvalidOid, 0);
+    set_fixed_settings();
+}
+
+bool extension_is_here() {
+    StartTransactionCommand();
+    bool here = OidIsValid(get_extension_oid("aegis", true));
+    CommitTransactionCommand();
+    return here;
+}
+
+bool hold_extension() {
+    Oid extension = get_extension_oid("aegis", true);
+    if (!OidIsValid(extension)) return false;
+    LockDatabaseObject(ExtensionRelationId, extension, 0, AccessShareLock);
+    return OidIsValid(get_extension_oid("aegis", true));
+}
+
+// The advisory lock goes with its holder, whatever the end.
+bool lock_alone(Part part) {
+    LOCKTAG tag;
+    SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, static_cast<uint32>(part), kLockSpace);
+    return LockAcquire(&tag, ExclusiveLock, true, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+void rest(int millis) {
+    if (millis > 0) {
+        (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, millis,
+                        PG_WAIT_EXTENSION);
+        ResetLatch(MyLatch);
+    }
+    if (ProcDiePending || database_is_wanted())
+        proc_exit(1);  // at rest, so there is nothing to report
+    CHECK_FOR_INTERRUPTS();
+    if (ConfigReloadPending) {
+        ConfigReloadPending = false;
+        ProcessConfigFile(PGC_SIGHUP);
+    }
+}
+
+namespace {
+
 // Longest rest between two passes: the heartbeat and the check for DROP DATABASE need it.
 constexpr int kLongestRestMillis = 1000;
 constexpr int64_t kFirstPauseMicros = 250000;
 constexpr int64_t kLongestPauseMicros = 30 * 1000000;
-// Fourth field of the advisory lock: users' locks have 1 and 2 there, so none can collide.
-constexpr uint16 kLockSpace = 0xAE;
-
 struct Step {
     const char *name;
     void (*run)();
@@ -92,50 +168,31 @@ void announce() {
     started.type = "system.started";
     started.detail = ledger::encode_detail(&version, 1, core::ByteSpan(bytes));
     ledger::append(started);
-    const struct {
-        const char *name;
-        bool on;
-    } walls[] = {{"aegis.restrictive_wall", guc::restrictive_wall},
-                 {"aegis.default_deny", guc::default_deny},
-                 {"aegis.statement_guard", guc::statement_guard},
-                 {"aegis.function_guard", guc::function_guard},
-                 {"aegis.ledger_guard", guc::ledger_guard},
-                 {"aegis.restore_mode", !guc::restore_mode}};
-    for (const auto &wall : walls) {
-        if (wall.on) continue;
+    const char *names[wall::kWalls];
+    int count = wall::switched_off_names(names);
+    for (int i = 0; i < count; i++) {
         ledger::Event off = {};
         off.type = "setting.wall_off";
         off.target_kind = "setting";
-        off.target_id = wall.name;
+        off.target_id = names[i];
         ledger::append(off);
     }
 }
 
 void collect() {
-    charge::collect();
+    if (!guc::restore_mode) charge::collect();
 }
 void seal() {
     seal::pass();
-}
-void run_job() {
-    job::run_next();
 }
 
 Step steps[] = {{"start record", announce, 0, 0},
                 {"collect charges", collect, 0, 0},
                 {"seal", seal, 0, 0},
-                {"job", run_job, 0, 0}};
+                {"jobs", job::tend, 0, 0}};
 
 void name_step(void *arg) {
     errcontext("aegis worker, step \"%s\"", static_cast<Step *>(arg)->name);
-}
-
-// DROP EXTENSION takes this lock first and its tables' after; a step in between would deadlock.
-bool hold_extension() {
-    Oid extension = get_extension_oid("aegis", true);
-    if (!OidIsValid(extension)) return false;
-    LockDatabaseObject(ExtensionRelationId, extension, 0, AccessShareLock);
-    return OidIsValid(get_extension_oid("aegis", true));
 }
 
 void run(Step &step) {
@@ -152,7 +209,8 @@ void run(Step &step) {
         int security;
         GetUserIdAndSecContext(&user, &security);
         SetUserIdAndSecContext(role::owner(), security | SECURITY_LOCAL_USERID_CHANGE);
-        if (hold_extension()) step.run();
+        bool here = hold_extension();
+        if (here) step.run();
         SetUserIdAndSecContext(user, security);
         PopActiveSnapshot();
         CommitTransactionCommand();
@@ -176,23 +234,6 @@ void run(Step &step) {
     beat();
 }
 
-// DROP, ALTER and CREATE DATABASE ... TEMPLATE hold a lock on the database and wait a few seconds
-// for its sessions to go. A worker goes at once; the launcher's next one waits for the lock.
-bool database_is_wanted() {
-    LOCKTAG tag;
-    SET_LOCKTAG_OBJECT(tag, InvalidOid, DatabaseRelationId, MyDatabaseId, 0);
-    if (LockAcquire(&tag, RowExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL) return true;
-    LockRelease(&tag, RowExclusiveLock, true);
-    return false;
-}
-
-bool extension_is_here() {
-    StartTransactionCommand();
-    bool here = OidIsValid(get_extension_oid("aegis", true));
-    CommitTransactionCommand();
-    return here;
-}
-
 void release_slot(int, Datum) {
     Slot *mine = slot();
     if (mine == nullptr) return;
@@ -201,12 +242,7 @@ void release_slot(int, Datum) {
     mine->pid.compare_exchange_strong(pid, 0);
 }
 
-// The advisory lock decides who is the worker: PostgreSQL drops it with its holder, whatever the
-// end.
-bool claim_slot() {
-    LOCKTAG tag;
-    SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, 0, kLockSpace);
-    if (LockAcquire(&tag, ExclusiveLock, true, true) == LOCKACQUIRE_NOT_AVAIL) return false;
+void claim_slot() {
     Slot *mine = slot();
     if (mine == nullptr)
         for (Slot &candidate : region::state()->workers.databases) {
@@ -224,24 +260,6 @@ bool claim_slot() {
     mine->heartbeat_micros.store(now_micros());
     mine->pid.store(MyProcPid);
     mine->wake_at.store(MyProc->pgprocno + 1);
-    return true;
-}
-
-// Settings that somebody made for the database or the superuser must not bend the worker.
-void set_fixed_settings() {
-    static const char *const fixed[][2] = {
-        {"synchronous_commit", "on"},
-        {"search_path", "pg_catalog"},
-        {"row_security", "on"},
-        {"session_replication_role", "origin"},
-        {"default_transaction_read_only", "off"},
-        {"default_transaction_isolation", "read committed"},
-        {"statement_timeout", "0"},
-        {"lock_timeout", "0"},
-        {"idle_in_transaction_session_timeout", "0"},
-    };
-    for (const auto &setting : fixed)
-        SetConfigOption(setting[0], setting[1], PGC_SUSET, PGC_S_OVERRIDE);
 }
 
 }  // namespace
@@ -251,28 +269,18 @@ void set_fixed_settings() {
 using namespace aegis;
 
 extern "C" AEGIS_EXPORT void aegis_worker_main(Datum database) {
-    pqsignal(SIGHUP, SignalHandlerForConfigReload);
-    pqsignal(SIGTERM, die);
-    BackgroundWorkerUnblockSignals();
-    BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(database), InvalidOid, 0);
-    worker::set_fixed_settings();
-
+    worker::connect(DatumGetObjectId(database));
     if (!worker::extension_is_here()) {
         charge::forget(MyDatabaseId);
         proc_exit(0);
     }
-    if (!worker::claim_slot()) proc_exit(0);
+    if (!worker::lock_alone(worker::Part::worker)) proc_exit(0);
+    worker::claim_slot();
 
     MemoryContext pass =
         AllocSetContextCreate(TopMemoryContext, "aegis worker pass", ALLOCSET_DEFAULT_SIZES);
     for (;;) {
-        if (ProcDiePending || worker::database_is_wanted())
-            proc_exit(1);  // at rest, so there is nothing to report
-        CHECK_FOR_INTERRUPTS();
-        if (ConfigReloadPending) {
-            ConfigReloadPending = false;
-            ProcessConfigFile(PGC_SIGHUP);
-        }
+        worker::rest(Min(guc::seal_interval_ms, worker::kLongestRestMillis));
         worker::beat();
         if (!worker::extension_is_here()) proc_exit(0);
         for (worker::Step &step : worker::steps) {
@@ -281,9 +289,6 @@ extern "C" AEGIS_EXPORT void aegis_worker_main(Datum database) {
             MemoryContextReset(pass);
         }
         pgstat_report_stat(false);
-        (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-                        Min(guc::seal_interval_ms, worker::kLongestRestMillis), PG_WAIT_EXTENSION);
-        ResetLatch(MyLatch);
     }
 }
 

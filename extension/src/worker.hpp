@@ -44,6 +44,20 @@ void beat();
 // For the postmaster, while no other process lives: no slot has a worker any more.
 void survive_restart();
 
+// For background processes of one database.
+enum class Part : uint16_t { worker = 0, jobs = 1 };
+// Signals, connection as the bootstrap superuser, and settings that nobody bends.
+void connect(Oid database);
+bool extension_is_here();
+// Locks the extension for the current transaction; false when it is gone. DROP EXTENSION takes this
+// lock first and its tables' after; a transaction without it would deadlock with that.
+bool hold_extension();
+// False when another process has this part in this database already. Held until the process ends.
+bool lock_alone(Part part);
+// Ends the process when it or its database is to go; otherwise takes care of interrupts and
+// settings, and sleeps until the latch is set, at most `millis`. Never called in a transaction.
+void rest(int millis);
+
 void define();  // registers the launcher; called from _PG_init
 
 }  // namespace aegis::worker

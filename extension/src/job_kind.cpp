@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// What jobs do: one function per kind, called for one step in the step's transaction, under the
+// kind's role and the job's context.
+#include "job.hpp"
+#include "role.hpp"
+
+namespace aegis::job {
+
+namespace {
+
+// Re-computes the hashes of a tenant's log, or of the whole ledger, from what is stored.
+Progress verify_ledger(const Job &job) {
+    Oid types[] = {UUIDOID};
+    Datum values[] = {UUIDPGetDatum(&job.tenant)};
+    char nulls[] = {job.has_tenant ? ' ' : 'n', '\0'};
+    static const char query[] =
+        "SELECT pg_catalog.jsonb_build_object("
+        "'findings', pg_catalog.jsonb_array_length(f.rows), 'rows', f.rows)::pg_catalog.text "
+        "FROM (SELECT pg_catalog.coalesce(pg_catalog.jsonb_agg(pg_catalog.to_jsonb(v)), '[]') AS "
+        "rows "
+        "FROM aegis.verify_ledger($1) v) f";
+    if (SPI_execute_with_args(query, 1, types, values, nulls, false, 1) != SPI_OK_SELECT)
+        ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not verify the ledger")));
+    return {true, 1, SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1)};
+}
+
+// Removes sessions that ended long ago, some at a time, so that no lock is held for long.
+Progress end_sessions(const Job &job) {
+    constexpr int32 kAtMost = 1000;
+    Oid types[] = {INT4OID};
+    Datum values[] = {Int32GetDatum(kAtMost)};
+    if (SPI_execute_with_args("SELECT aegis.expire_sessions($1)", 1, types, values, nullptr, false,
+                              1) != SPI_OK_SELECT)
+        ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not expire sessions")));
+    bool is_null;
+    int32 ended =
+        DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null));
+    return {ended < kAtMost, job.done + ended, nullptr};
+}
+
+const Kind kinds[] = {
+    {"end_sessions", Scope::system, role::owner, end_sessions},
+    {"verify_ledger", Scope::either, role::auditor, verify_ledger},
+};
+
+}  // namespace
+
+const Kind *find_kind(const char *name) {
+    for (const Kind &kind : kinds)
+        if (strcmp(kind.name, name) == 0) return &kind;
+    return nullptr;
+}
+
+const char *kind_names() {
+    static char names[128];
+    names[0] = '\0';
+    for (const Kind &kind : kinds) {
+        strlcat(names, names[0] != '\0' ? ", " : "", sizeof names);
+        strlcat(names, kind.name, sizeof names);
+    }
+    return names;
+}
+
+}  // namespace aegis::job
