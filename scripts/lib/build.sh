@@ -30,7 +30,7 @@ build_extensions() {
 
 # build_programs: aegis-server and aegis-keygen, into $bin.
 build_programs() {
-  cmake -S "$source" -B "$home/build" -DCMAKE_BUILD_TYPE=Release -DBUILD_TESTING=OFF
+  cmake -S "$source" -B "$home/build" -DCMAKE_BUILD_TYPE=Release -DAEGIS_TESTS=OFF
   cmake --build "$home/build" -j"$(nproc)" --target aegis-server aegis-keygen
   # install(1) replaces the file: a program that runs keeps its own.
   find "$home/build" -type f -perm -u+x \( -name aegis-server -o -name aegis-keygen \) \

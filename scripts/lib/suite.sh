@@ -70,8 +70,7 @@ suite_lint() {
 lines_lint() { plain; }
 
 suite_unit() {
-  cmake -S . -B build/unit -DCMAKE_BUILD_TYPE=Debug -DBUILD_TESTING=ON \
-    -DCMAKE_CXX_FLAGS="-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
+  cmake -S . -B build/unit -DCMAKE_BUILD_TYPE=Debug -DAEGIS_SANITIZE=ON
   cmake --build build/unit -j"$(nproc)"
   ctest --test-dir build/unit --output-on-failure --no-tests=error
 }

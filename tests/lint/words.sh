@@ -15,7 +15,8 @@ fi
 for file in $files; do
   lines=$(wc -l < "$file")
   case $file in
-    *.cpp | *.py) most=450 ;;
+    *.cpp) most=450 ;;
+    *.py) most=600 ;;
     *.md) most=260 ;;
     *) continue ;;
   esac
