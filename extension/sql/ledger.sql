@@ -41,5 +41,5 @@ COMMENT ON TABLE aegis.ledger_epoch IS 'clusters in which this ledger lived: tra
 SELECT pg_catalog.pg_extension_config_dump('aegis.ledger_epoch', '');
 
 CREATE FUNCTION aegis.refuse_ledger_change() RETURNS trigger
-  AS 'MODULE_PATHNAME', 'aegis_refuse_ledger_change' LANGUAGE C;
+  AS 'MODULE_PATHNAME', 'aegis_refuse_ledger_change' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION aegis.refuse_ledger_change() IS 'trigger: the ledger is append-only';

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Messages follow PostgreSQL's style: every error has a code, starts in lower case, ends without a full
-# stop; details and hints are sentences.
+# stop; details and hints are sentences. elog is for what cannot happen, as in PostgreSQL itself.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 # shellcheck disable=SC2046 # names without spaces
@@ -36,8 +36,6 @@ for path in sys.argv[1:]:
         statement = call(text, match.start() + len("ereport"))
         if not re.search(r"\berrcode", statement):
             report(path, text, match.start(), "error without errcode")
-    for match in re.finditer(r"\belog\(\s*(ERROR|FATAL)", text):
-        report(path, text, match.start(), "elog at error level: ereport with a code instead")
     for match in re.finditer(r'\berrmsg(?:_internal)?\(\s*"((?:\\.|[^"\\])*)"', text):
         message = match.group(1)
         if message.endswith("."):

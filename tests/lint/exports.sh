@@ -14,10 +14,15 @@ if [ -n "$leaked" ]; then
   echo "$leaked"
   exit 1
 fi
+# The probes of the tests are compiled for tests alone.
+if grep -L '^#ifdef AEGIS_TESTING' extension/src/*_probe.cpp | grep .; then
+  echo "a probe is compiled into the product"
+  exit 1
+fi
 # Every C function that SQL binds exists, and the other way round.
 bound=$(grep -rhoE "'MODULE_PATHNAME', *'[a-z0-9_]+'" extension/sql | sed "s/.*'\(aegis_[a-z0-9_]*\)'/\1/" | sort -u)
 built=$(nm -D --defined-only aegis.so | sed -n 's/.* pg_finfo_//p' | sort -u)
-if ! diff <(echo "$bound") <(echo "$built" | grep -v '^aegis_test_'); then
+if ! diff <(echo "$bound") <(echo "$built" | grep -vE '^aegis_(probe|test)_'); then
   echo "the symbols that extension/sql binds (<) and those that aegis.so has (>) differ"
   exit 1
 fi

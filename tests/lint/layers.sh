@@ -35,7 +35,8 @@ import re, sys
 forbidden = re.compile(r"\bstd::(string|vector|unique_ptr|shared_ptr|function|lock_guard|map|set|ostringstream)\b"
                        r"|\bnew\b|\bthrow\b|\btry\b|\bcatch\b")
 for path in sys.argv[1:]:
-    if path.endswith("pg/guard.hpp") or path.endswith("pg/postgres.hpp"):  # the boundary itself
+    # The boundary itself, and what throws across it on purpose.
+    if path.endswith(("pg/guard.hpp", "pg/postgres.hpp", "guard_probe.cpp")):
         continue
     text = open(path).read()
     blank = lambda m: re.sub(r"[^\n]", " ", m.group())
