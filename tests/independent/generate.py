@@ -14,7 +14,7 @@ TENANT = bytes.fromhex("018f2b6c7d8e7f0091a2b3c4d5e6f708")
 OTHER_TENANT = bytes.fromhex("018f2b6c7d8e7f0091a2b3c4d5e6f709")
 ROOT = bytes(range(0x40, 0x60))
 SUBJECT = bytes.fromhex("00112233445566778899aabbccddeeff")
-NO_TENANT = bytes(16)                          # the system's own keys
+NO_TENANT = bytes(16)                          # what the system's own envelopes are bound to
 
 
 def nonce(n):
@@ -34,7 +34,7 @@ def plain(value):
 
 def keys_v1():
     infos = [("check_value", b"", 0, 1), ("tenant_kek", TENANT, 1, 1), ("encrypt", TENANT, 1, 0x01020304),
-             ("blind_index", TENANT, 1, 2), ("audit", NO_TENANT, 1, 0), ("login", TENANT, 1, 0),
+             ("blind_index", TENANT, 1, 2), ("audit", b"", 1, 0), ("login", TENANT, 1, 0),
              ("subject", TENANT, 3, 0), ("credential", TENANT, 0xFFFFFFFF, 0xFFFFFFFF)]
     return {
         "key_info": [{"purpose": f.PURPOSES[p], "tenant": t, "epoch": e, "reference": r,
@@ -51,7 +51,7 @@ def keys_v1():
                           "kek": f.tenant_kek(MASTER, v, SALT, t, e),
                           "wrapped": f.wrap_root(MASTER, v, SALT, t, e, nonce(n), ROOT)}
                          for n, (v, t, e) in enumerate([(1, TENANT, 1), (2, TENANT, 1), (1, TENANT, 2),
-                                                        (1, NO_TENANT, 1), (1, OTHER_TENANT, 1)])],
+                                                        (1, b"", 1), (1, OTHER_TENANT, 1)])],
         "field_reference": [{"name": name, "reference": f.field_reference(name)}
                             for name in ("customer.email", "customer.name", "user.email", "")],
         "tenant_tag": [{"tenant": t, "tag": f.tenant_tag(t)} for t in (TENANT, OTHER_TENANT, NO_TENANT)],
@@ -63,14 +63,15 @@ def keys_v1():
 
 
 def envelope_v1():
-    key = f.derive_key(ROOT, b"", "encrypt", TENANT, 1, f.field_reference("customer.email"))
+    email = f.field_reference("customer.email")
+    key = f.derive_key(ROOT, b"", "encrypt", TENANT, 1, email)
+    system = f.derive_key(ROOT, b"", "audit", b"", 1, 0)
     cases = []
 
-    def add(name, kind, flags, plaintext, row=(), epoch=1, tenant=TENANT):
+    def add(name, kind, flags, plaintext, row=(), epoch=1, tenant=TENANT, key=key, field=email):
         subject = SUBJECT if flags & f.SUBJECT else b""
         token = f.search_token(MASTER, plaintext) if flags & f.TOKEN else b""
         n = nonce(len(cases))
-        field = f.field_reference("customer.email")
         envelope = f.seal_envelope(key, kind, flags, tenant, subject, list(row), epoch, field, token, n,
                                    plaintext)
         cases.append({"name": name, "key": key, "type": kind, "flags": flags, "tenant": tenant,
@@ -99,7 +100,7 @@ def envelope_v1():
     add("token and subject", 1, f.TOKEN | f.SUBJECT, b"bob@example.com")
     add("everything", 1, 7, b"bob@example.com", [b"\x01", b"\x02"])
     add("largest epoch", 1, 0, b"x", epoch=0xFFFFFFFF)
-    add("the system's own", 2, 0, b"\xa1\x00\x6119", tenant=NO_TENANT)
+    add("the system's own", 2, 0, f.cbor({0: "192.0.2.7"}), tenant=NO_TENANT, key=system, field=0)
     add("sixteen bytes", 1, 0, b"0123456789abcdef")
     add("a kilobyte", 1, 0, b"k" * 1024)
 
