@@ -4,6 +4,7 @@
 compare the C++ library with the same files, so that the two implementations agree byte for byte."""
 import json
 import os
+import re
 import sys
 
 import aegis_format as f
@@ -116,8 +117,24 @@ def tokens():
         refuses(token, f.read_session_token, token)
 
 
+def documents():
+    """What docs/format/ prints as a vector stands in the vector files."""
+    known = ""
+    for name in generate.ALL:
+        with open(os.path.join(FOLDER, name + ".json"), encoding="ascii") as file:
+            known += file.read()
+    folder = os.path.join(FOLDER, "..", "..", "docs", "format")
+    for page in sorted(os.listdir(folder)):
+        with open(os.path.join(folder, page), encoding="utf-8") as file:
+            text = re.sub(r"(?<=[0-9a-f])\n +(?=[0-9a-f])", "", file.read())  # rejoin long values
+        printed = re.findall(r"\b[0-9a-f]{16,}\b|\bags1_[\w-]{40,}|\bA1\.[\w-]{20,}", text)
+        same(page + " prints vectors", len(printed) >= 4, True)
+        for value in printed:
+            same("%s: %s..." % (page, value[:32]), value in known, True)
+
+
 def main():
-    for part in (xaes, keys, envelopes, entries, seals, tokens):
+    for part in (xaes, keys, envelopes, entries, seals, tokens, documents):
         part()
     print("%d checks agree" % checked)
     return 0
