@@ -37,7 +37,11 @@ void on_utility(PlannedStmt *statement, const char *text, bool read_only_tree, P
     ledger_guard::check_statement(statement);
     wall::check_statement(statement);
     ProcessUtility_hook_type next = previous_utility ? previous_utility : standard_ProcessUtility;
+    // Asked first: a statement that ends the transaction can free itself.
+    bool needs_check = stored_constant::needs_check(statement);
     next(statement, text, read_only_tree, context, parameters, environment, receiver, completion);
+    if (needs_check)
+        stored_constant::check_statement_done(statement);
 }
 
 void on_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void *arg) {

@@ -49,6 +49,24 @@ inline Oid checked_as(const RangeTblEntry *entry, [[maybe_unused]] List *permiss
 #endif
 }
 
+// The server declares tree walkers without parameters before 16, which C++ reads as taking none.
+using TreeWalker = bool (*)(Node *, void *);
+#if PG_VERSION_NUM >= 160000
+inline bool walk_expression(Node *node, TreeWalker walker, void *context) {
+    return expression_tree_walker_impl(node, walker, context);
+}
+inline bool walk_query(Query *query, TreeWalker walker, void *context) {
+    return query_tree_walker_impl(query, walker, context, 0);
+}
+#else
+inline bool walk_expression(Node *node, TreeWalker walker, void *context) {
+    return expression_tree_walker(node, reinterpret_cast<bool (*)()>(reinterpret_cast<void *>(walker)), context);
+}
+inline bool walk_query(Query *query, TreeWalker walker, void *context) {
+    return query_tree_walker(query, reinterpret_cast<bool (*)()>(reinterpret_cast<void *>(walker)), context, 0);
+}
+#endif
+
 }  // namespace aegis::pg
 
 // Signature of ExecutorCheckPerms_hook.
