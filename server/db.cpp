@@ -19,7 +19,7 @@ using Clock = std::chrono::steady_clock;
 constexpr char kStatement[] = "aegis_handle";
 constexpr char kHandle[] = "SELECT status, headers, body FROM aegis.handle($1, $2, $3, $4, $5, $6)";
 constexpr char kRoutes[] = "SELECT method, path, public, body_limit FROM aegis.routes()";
-constexpr char kHealth[] = "SELECT pg_catalog.to_json(h)::text FROM aegis.health() AS h";
+constexpr char kHealth[] = "SELECT aegis.health()";
 
 // A path that cannot exist: otherwise libpq looks for ~/.pgpass.
 constexpr char kNoPasswordFile[] = "/dev/null/none";
@@ -373,7 +373,8 @@ std::optional<std::vector<Route>> Database::routes(Failure *failure) {
 
 std::optional<std::string> Database::health(Failure *failure) {
     Result result = ask(kHealth, failure);
-    if (result == nullptr || PQntuples(result.get()) != 1) return std::nullopt;
+    if (result == nullptr || PQntuples(result.get()) != 1 || PQgetisnull(result.get(), 0, 0) == 1)
+        return std::nullopt;
     return std::string(cell(result.get(), 0, 0));
 }
 

@@ -24,18 +24,17 @@ bool is_read(const std::string &method) {
 
 }  // namespace
 
-Verdict Gateway::refuse(const Connection &connection, int status, std::string_view name,
-                        std::string_view detail) const {
+Verdict Gateway::refuse(const Connection &connection, const Refusal &refusal) const {
     Verdict verdict;
-    verdict.early = problem(status, name, detail, connection.request_id);
-    verdict.problem = name;
+    verdict.early = problem(refusal, connection.request_id);
+    verdict.problem = refusal.name;
     return verdict;
 }
 
 Verdict Gateway::answer_health(const Connection &connection, std::string body) const {
     Verdict verdict;
     if (!is_read(connection.head.method)) {
-        verdict = refuse(connection, 405, "method-not-allowed", "the route has other methods");
+        verdict = refuse(connection, kMethodNotAllowed);
         verdict.early->set("allow", "GET, HEAD");
     } else {
         Response response;
@@ -57,14 +56,14 @@ Verdict Gateway::judge(const Connection &connection) const {
         case Listener::redirect:
             return judge_redirect(connection);
     }
-    return refuse(connection, 500, "internal", "");
+    return refuse(connection, kInternal);
 }
 
 Verdict Gateway::judge_main(const Connection &connection) const {
     const Head &head = connection.head;
     if (!config_.hosts.empty() &&
         std::find(config_.hosts.begin(), config_.hosts.end(), head.host) == config_.hosts.end())
-        return refuse(connection, 421, "misdirected", "this host is not served here");
+        return refuse(connection, kMisdirected);
     if (head.path == kHealthPath) {
         Verdict verdict = answer_health(
             connection, std::string("{\"status\":\"") + name_of(monitor_.health()) + "\"}");
@@ -72,14 +71,11 @@ Verdict Gateway::judge_main(const Connection &connection) const {
         return verdict;
     }
     Routes table = monitor_.routes();
-    if (table == nullptr)
-        return refuse(connection, 503, "database-unavailable", "the database cannot be reached");
+    if (table == nullptr) return refuse(connection, kUnavailable);
     RouteTable::Match match = table->find(head.method, head.path);
-    if (match.route == nullptr && match.allow.empty())
-        return refuse(connection, 404, "not-found", "there is no such route");
+    if (match.route == nullptr && match.allow.empty()) return refuse(connection, kNotFound);
     if (match.route == nullptr) {
-        Verdict verdict =
-            refuse(connection, 405, "method-not-allowed", "the route has other methods");
+        Verdict verdict = refuse(connection, kMethodNotAllowed);
         verdict.early->set("allow", match.allow);
         return verdict;
     }
@@ -87,22 +83,20 @@ Verdict Gateway::judge_main(const Connection &connection) const {
     if (!match.route->is_public) {
         switch (credential_of(head)) {
             case Credential::none:
-                verdict = refuse(connection, 401, "unauthenticated", "a credential is required");
+                verdict = refuse(connection, kMissingCredential);
                 break;
             case Credential::malformed:
-                verdict = refuse(connection, 401, "unauthenticated", "the credential is malformed");
+                verdict = refuse(connection, kSessionInvalid);
                 break;
             case Credential::ambiguous:
-                verdict = refuse(connection, 400, "ambiguous-credential",
-                                 "more than one credential was sent");
+                verdict = refuse(connection, kAmbiguousCredential);
                 break;
             case Credential::session:
                 break;
         }
     }
     size_t limit = std::min(match.route->body_limit, static_cast<size_t>(config_.body_bytes));
-    if (!verdict.early && head.content_length > limit)
-        verdict = refuse(connection, 413, "body-too-large", "the body is too large");
+    if (!verdict.early && head.content_length > limit) verdict = refuse(connection, kBodyTooLarge);
     verdict.table = table;
     verdict.route = match.route;
     verdict.shown_route = match.route->path;
@@ -131,7 +125,7 @@ Verdict Gateway::judge_admin(const Connection &connection) const {
                             ",\"routes\":" + std::to_string(table != nullptr ? table->size() : 0) +
                             ",\"database\":" + monitor_.database_health() + "}");
     }
-    return refuse(connection, 404, "not-found", "there is no such route");
+    return refuse(connection, kNotFound);
 }
 
 // A page may be led to TLS. An interface may not: what it sent in the clear is already lost, and
@@ -141,8 +135,7 @@ Verdict Gateway::judge_redirect(const Connection &connection) const {
     bool interface = head.path == "/api" || head.path.compare(0, 5, "/api/") == 0;
     bool named = config_.hosts.empty() || std::find(config_.hosts.begin(), config_.hosts.end(),
                                                     head.host) != config_.hosts.end();
-    if (interface || !named || !is_read(head.method))
-        return refuse(connection, 403, "https-required", "use https");
+    if (interface || !named || !is_read(head.method)) return refuse(connection, kPlainText);
     Verdict verdict;
     Response response;
     response.status = 308;
@@ -183,17 +176,16 @@ Response Gateway::forward(const Connection &connection, std::string_view body, D
                       {{"request_id", connection.request_id}});
         return response;
     }
-    auto fail = [&](int status, std::string_view name, std::string_view detail) {
-        *problem_name = name;
-        return problem(status, name, detail, connection.request_id, failure.sqlstate);
+    auto fail = [&](const Refusal &refusal) {
+        *problem_name = refusal.name;
+        return problem(refusal, connection.request_id, failure.sqlstate);
     };
-    if (failure.kind == Failure::Kind::timeout) return fail(504, "timeout", "");
-    if (!answer && failure.kind == Failure::Kind::unavailable)
-        return fail(503, "database-unavailable", "the database cannot be reached");
+    if (failure.kind == Failure::Kind::timeout) return fail(kTimeout);
+    if (!answer && failure.kind == Failure::Kind::unavailable) return fail(kUnavailable);
     log_event(Level::error, "statement_failed",
               {{"request_id", connection.request_id}, {"sqlstate", failure.sqlstate}});
-    if (failure.sqlstate.compare(0, 2, "53") == 0) return fail(503, "busy", "");
-    return fail(500, "internal", "");
+    bool exhausted = failure.sqlstate.compare(0, 2, "53") == 0;
+    return fail(exhausted ? kUnavailable : kInternal);
 }
 
 }  // namespace aegis::server

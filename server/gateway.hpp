@@ -29,8 +29,7 @@ class Gateway {
                      std::string_view *problem) const;
 
  private:
-    Verdict refuse(const Connection &connection, int status, std::string_view name,
-                   std::string_view detail) const;
+    Verdict refuse(const Connection &connection, const Refusal &refusal) const;
     Verdict judge_main(const Connection &connection) const;
     Verdict judge_admin(const Connection &connection) const;
     Verdict judge_redirect(const Connection &connection) const;

@@ -37,43 +37,23 @@ std::string_view trimmed(std::string_view text) {
     return text;
 }
 
-constexpr Refusal kBadRequestLine{400, "bad-request", "the request line is malformed"};
-constexpr Refusal kBadLineEnd{400, "bad-request", "a line ends without CR LF"};
-constexpr Refusal kBadField{400, "bad-request", "a header field is malformed"};
-constexpr Refusal kBadHost{400, "bad-host", "exactly one well-formed Host field is required"};
-constexpr Refusal kBadTarget{400, "bad-target", "the request target is not a plain path"};
-constexpr Refusal kBadLength{400, "bad-length", "the length of the body is ambiguous"};
-constexpr Refusal kNoTransferCoding{411, "length-required",
-                                    "transfer codings are not accepted; send Content-Length"};
-constexpr Refusal kLengthRequired{411, "length-required", "Content-Length is required"};
-constexpr Refusal kNoContentCoding{415, "unsupported-encoding", "encoded bodies are not accepted"};
-constexpr Refusal kNoExpectation{417, "expectation-failed", "Expect is not supported"};
-constexpr Refusal kTargetTooLong{414, "target-too-long", "the request target is too long"};
-constexpr Refusal kHeadTooLarge{431, "head-too-large", "the request head is too large"};
-constexpr Refusal kBodyTooLarge{413, "body-too-large", "the body is too large"};
-constexpr Refusal kUnexpectedBody{400, "unexpected-body", "this method takes no body"};
-constexpr Refusal kDuplicateField{400, "duplicate-field", "a header field may appear only once"};
-constexpr Refusal kMethodNotAllowed{405, "method-not-allowed", "the method is not allowed"};
-constexpr Refusal kMethodUnknown{501, "method-unknown", "the method is not known"};
-constexpr Refusal kVersion{505, "version-not-supported", "only HTTP/1.1 is spoken here"};
-
 // Turns an early look at an unfinished head into a refusal where it can no longer become valid, so
 // that a client that speaks something else is not kept until the deadline.
 bool hopeless(std::string_view bytes, Refusal *refusal) {
     if (!bytes.empty() && !is_token(bytes.front())) {
-        *refusal = kBadRequestLine;
+        *refusal = kMalformedRequest;
         return true;
     }
     for (size_t at = 0; at < bytes.size(); ++at) {
         char c = bytes[at];
         if (c == '\0') {
-            *refusal = kBadField;
+            *refusal = kMalformedRequest;
             return true;
         }
         bool bare_feed = c == '\n' && (at == 0 || bytes[at - 1] != '\r');
         bool bare_return = c == '\r' && at + 1 < bytes.size() && bytes[at + 1] != '\n';
         if (bare_feed || bare_return) {
-            *refusal = kBadLineEnd;
+            *refusal = kMalformedRequest;
             return true;
         }
     }
@@ -154,7 +134,7 @@ bool request_line(std::string_view line, const HeadLimits &limits, Head *head, R
     size_t first = line.find(' ');
     size_t last = line.rfind(' ');
     if (first == std::string_view::npos || first == 0 || first == last) {
-        *refusal = kBadRequestLine;
+        *refusal = kMalformedRequest;
         return false;
     }
     std::string_view method = line.substr(0, first);
@@ -164,7 +144,7 @@ bool request_line(std::string_view line, const HeadLimits &limits, Head *head, R
         target.find(' ') != std::string_view::npos || version.size() != 8 ||
         version.substr(0, 5) != "HTTP/" || !is_digit(version[5]) || version[6] != '.' ||
         !is_digit(version[7])) {
-        *refusal = kBadRequestLine;
+        *refusal = kMalformedRequest;
         return false;
     }
     if (version != "HTTP/1.1") {
@@ -186,7 +166,7 @@ bool request_line(std::string_view line, const HeadLimits &limits, Head *head, R
         return false;
     }
     if (!good_path(path) || !good_query(query)) {
-        *refusal = kBadTarget;
+        *refusal = kMalformedTarget;
         return false;
     }
     head->method = method;
@@ -196,7 +176,7 @@ bool request_line(std::string_view line, const HeadLimits &limits, Head *head, R
 }
 
 bool field_line(std::string_view line, Head *head, Refusal *refusal) {
-    *refusal = kBadField;
+    *refusal = kMalformedRequest;
     size_t colon = line.find(':');
     // A line that begins with a blank would continue the one before; a blank before the colon is
     // read differently by different parsers. Both fail the token test.
@@ -231,22 +211,22 @@ bool framing(Head *head, Refusal *refusal) {
         if (name == "host") {
             ++hosts;
             if (!good_host(value, &head->host)) {
-                *refusal = kBadHost;
+                *refusal = kMalformedHost;
                 return false;
             }
         } else if (name == "content-length") {
             if (length != nullptr) {
-                *refusal = kBadLength;
+                *refusal = kAmbiguousLength;
                 return false;
             }
             length = &value;
         } else if (name == "transfer-encoding") {
             transfer_coding = true;
         } else if (name == "content-encoding" && lowered(value) != "identity") {
-            *refusal = kNoContentCoding;
+            *refusal = kContentCoding;
             return false;
         } else if (name == "expect") {
-            *refusal = kNoExpectation;
+            *refusal = kExpectation;
             return false;
         } else if (name == "content-type") {
             ++types;
@@ -257,20 +237,20 @@ bool framing(Head *head, Refusal *refusal) {
         }
     }
     if (hosts != 1) {
-        *refusal = kBadHost;
+        *refusal = kMalformedHost;
         return false;
     }
     if (types > 1 || proofs > 1) {
-        *refusal = kDuplicateField;
+        *refusal = kMalformedRequest;
         return false;
     }
     if (transfer_coding) {
-        *refusal = length != nullptr ? kBadLength : kNoTransferCoding;
+        *refusal = length != nullptr ? kAmbiguousLength : kLengthRequired;
         return false;
     }
     if (length != nullptr) {
         if (length->empty() || !std::all_of(length->begin(), length->end(), is_digit)) {
-            *refusal = kBadLength;
+            *refusal = kAmbiguousLength;
             return false;
         }
         if (length->size() > 10) {

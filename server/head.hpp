@@ -5,6 +5,8 @@
 // Pure: no input or output, no clock.
 #pragma once
 
+#include "refusal.hpp"
+
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -19,13 +21,6 @@ struct HeadLimits {
     size_t line_bytes = 8192;  // request line
     size_t path_bytes = 1024;
     size_t query_bytes = 4096;
-};
-
-// Why a request is turned away before anything looks at it. Name is the problem's stable name.
-struct Refusal {
-    int status = 0;
-    const char *name = "";
-    const char *detail = "";
 };
 
 struct Head {

@@ -22,19 +22,17 @@ std::string json_string(std::string_view text) {
     return out + "\"";
 }
 
-Response problem(int status, std::string_view name, std::string_view detail,
-                 std::string_view request_id, std::string_view code) {
+Response problem(const Refusal &refusal, std::string_view request_id, std::string_view code) {
     Response response;
-    response.status = status;
-    response.body = "{\"type\":" + json_string("urn:aegis:problem:" + std::string(name)) +
-                    ",\"title\":" + json_string(reason(status)) +
-                    ",\"status\":" + std::to_string(status);
-    if (!detail.empty()) response.body += ",\"detail\":" + json_string(detail);
+    response.status = refusal.status;
+    response.body = "{\"type\":" + json_string(std::string("urn:aegis:problem:") + refusal.name) +
+                    ",\"title\":" + json_string(refusal.title) +
+                    ",\"status\":" + std::to_string(refusal.status);
     if (!code.empty()) response.body += ",\"code\":" + json_string(code);
     response.body += ",\"request_id\":" + json_string(request_id) + "}";
     response.set("content-type", "application/problem+json");
-    if (status == 401) response.set("www-authenticate", "Bearer");
-    if (status == 503) response.set("retry-after", "1");
+    if (refusal.status == 401) response.set("www-authenticate", "Bearer");
+    if (refusal.status == 503) response.set("retry-after", "1");
     return response;
 }
 

@@ -118,8 +118,8 @@ void Workers::take(Connection *connection) {
         return;
     }
     connection->request_id = make_request_id();
-    log(*connection, 503, "busy");
-    refuse(connection, 503, "busy", "too many requests are waiting");
+    log(*connection, kOverloaded.status, kOverloaded.name);
+    refuse(connection, kOverloaded);
     (void)connection->flush();  // what does not fit into the socket now is not waited for
     begin_linger(connection);
     poller_->park(connection, Io::want_read);
@@ -170,10 +170,9 @@ void Workers::begin_linger(Connection *connection) {
 }
 
 // For what cannot go on: the answer is written here, the connection is closed after it.
-void Workers::refuse(Connection *connection, int status, std::string_view name,
-                     std::string_view detail) {
-    Response response = problem(status, name, detail, connection->request_id);
-    if (status == 405) response.set("allow", "GET, HEAD, POST, PUT, PATCH, DELETE");
+void Workers::refuse(Connection *connection, const Refusal &refusal) {
+    Response response = problem(refusal, connection->request_id);
+    if (refusal.status == 405) response.set("allow", "GET, HEAD, POST, PUT, PATCH, DELETE");
     bool secure = connection->listener == Listener::main && !connection->plain_text;
     add_standard_headers(connection->request_id, secure, &response);
     connection->out = serialise(response, true);
@@ -187,7 +186,7 @@ void Workers::refuse_head(Connection *connection, const Refusal &refusal) {
     connection->started = Clock::time_point();
     connection->request_id = make_request_id();
     log(*connection, refusal.status, refusal.name);
-    refuse(connection, refusal.status, refusal.name, refusal.detail);
+    refuse(connection, refusal);
 }
 
 void Workers::expire(Connection *connection) {
@@ -198,7 +197,7 @@ void Workers::expire(Connection *connection) {
         release(connection);
         return;
     }
-    refuse_head(connection, {408, "request-timeout", "the request took too long to arrive"});
+    refuse_head(connection, kRequestTimeout);
     if (connection->flush() == Io::closed) {
         release(connection);
         return;
@@ -248,7 +247,7 @@ bool Workers::step_hello(Connection *connection) {
     }
     if (io == Io::closed && connection->plain_text) {
         // The connection has no TLS yet, so this goes out in the clear, as it came.
-        refuse_head(connection, {400, "https-required", "this port speaks TLS only; use https"});
+        refuse_head(connection, kHttpsRequired);
         return true;
     }
     return park_or_release(connection, io);
@@ -304,9 +303,8 @@ void Workers::accept_head(Connection *connection) {
         connection->reserved = length;
         if (total > config_.buffered_bytes) {
             give_back(connection);
-            connection->verdict.early =
-                problem(503, "busy", "too much is being received", connection->request_id);
-            connection->verdict.problem = "busy";
+            connection->verdict.early = problem(kOverloaded, connection->request_id);
+            connection->verdict.problem = kOverloaded.name;
         }
     }
     connection->phase = Phase::body;
@@ -333,9 +331,8 @@ bool Workers::step_ready(Connection *connection, Hands *hands) {
     Verdict &verdict = connection->verdict;
     if (!verdict.early && verdict.anonymous_write && !hands->sign_in) {
         if (sign_in_.push(connection)) return false;
-        verdict.early =
-            problem(503, "busy", "too many sign-ins are waiting", connection->request_id);
-        verdict.problem = "busy";
+        verdict.early = problem(kOverloaded, connection->request_id);
+        verdict.problem = kOverloaded.name;
     }
     std::string_view name = verdict.problem;
     std::string_view method = connection->head.method;

@@ -65,7 +65,7 @@ class Workers {
 
     void accept_head(Connection *connection);
     void refuse_head(Connection *connection, const Refusal &refusal);
-    void refuse(Connection *connection, int status, std::string_view name, std::string_view detail);
+    void refuse(Connection *connection, const Refusal &refusal);
     void begin_write(Connection *connection);
     void begin_linger(Connection *connection);
     bool park_or_release(Connection *connection, Io io);
