@@ -94,3 +94,8 @@ GRANT EXECUTE ON FUNCTION aegis.create_job(text, uuid, jsonb), aegis.pause_job(b
   TO aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.wait_job(bigint, interval) TO aegis_auditor, aegis_operator;
 GRANT SELECT ON aegis.jobs TO aegis_auditor, aegis_operator;
+-- protect: who owns a table may protect it; the functions check.
+GRANT EXECUTE ON FUNCTION aegis.follow_parent(), aegis.key_findings(regclass),
+  aegis.protect_table(regclass, boolean, boolean, regclass, text), aegis.refuse_truncate(), aegis.stamp_row(),
+  aegis.unprotect_table(regclass) TO PUBLIC;
+GRANT SELECT ON aegis.protected_table TO aegis_auditor, aegis_operator;
