@@ -1,11 +1,337 @@
 // SPDX-License-Identifier: Apache-2.0
+// Three nets: permissions of a plan (SQL and COPY), utility statements by their target, and object
+// access for what reaches the catalogs by another road (DROP OWNED, CASCADE). Under them stand the
+// triggers, which stay when the guard is switched off. A superuser who unloads the library passes
+// them all; verification finds what was done then.
+#include "core/entry.hpp"
+
 #include "ledger_guard.hpp"
 
+#include "guc.hpp"
 #include "ledger_tables.hpp"
 #include "pg/function.hpp"
 
-// Stands when the guard's hooks are switched off. Our own code passes: the sealer moves the heads of
-// tenant logs forward.
+namespace aegis::ledger_guard {
+
+namespace {
+
+const char *const kHint =
+    "Corrections are new entries. See aegis.ledger_guard in docs/ledger.md for emergencies.";
+
+[[noreturn]] void refuse(const char *what, Oid relation) {
+    const char *name = OidIsValid(relation) ? get_rel_name(relation) : nullptr;
+    ereport(ERROR, (errcode(AEGIS_ERRCODE_LEDGER_APPEND_ONLY), errmsg("ledger is append-only"),
+                    name != nullptr ? errdetail("%s \"%s\" is refused.", what, name) : errdetail("%s is refused.", what),
+                    errhint("%s", kHint)));
+    pg_unreachable();
+}
+
+// The extension's own script and our own code pass.
+bool is_exempt() {
+    if (!guc::ledger_guard || ledger_tables::is_own_change() || !IsTransactionState())
+        return true;
+    return creating_extension && CurrentExtensionObject == get_extension_oid("aegis", true);
+}
+
+// A table of the ledger or one of their indexes; InvalidOid for anything else.
+Oid ledger_table_of(Oid relation) {
+    if (!OidIsValid(relation))
+        return InvalidOid;
+    if (ledger_tables::contains(relation))
+        return relation;
+    char kind = get_rel_relkind(relation);
+    if (kind != RELKIND_INDEX && kind != RELKIND_PARTITIONED_INDEX)
+        return InvalidOid;
+    Oid table = IndexGetRelation(relation, true);
+    return ledger_tables::contains(table) ? table : InvalidOid;
+}
+
+Oid table_of(const RangeVar *name) {
+    return name == nullptr ? InvalidOid : ledger_table_of(RangeVarGetRelid(name, NoLock, true));
+}
+
+void refuse_if_ledger(const char *what, const RangeVar *name) {
+    Oid table = table_of(name);
+    if (OidIsValid(table))
+        refuse(what, table);
+}
+
+// Catalogs through which a superuser could take the ledger's protection away row by row.
+bool is_guarding_catalog(Oid relation) {
+    switch (relation) {
+        case AttributeRelationId:
+        case ConstraintRelationId:
+        case DependRelationId:
+        case ExtensionRelationId:
+        case IndexRelationId:
+        case InheritsRelationId:
+        case PolicyRelationId:
+        case ProcedureRelationId:
+        case RelationRelationId:
+        case RewriteRelationId:
+        case TriggerRelationId:
+            return true;
+        default:
+            return false;
+    }
+}
+
+// The relation that a row of a catalog belongs to. SnapshotSelf: the row may be just written.
+Oid owner_of(Oid catalog, Oid index, AttrNumber oid_column, AttrNumber relation_column, Oid object) {
+    Relation relation = table_open(catalog, AccessShareLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, oid_column, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(object));
+    SysScanDesc scan = systable_beginscan(relation, index, true, SnapshotSelf, 1, &key);
+    HeapTuple tuple = systable_getnext(scan);
+    Oid owner = InvalidOid;
+    if (HeapTupleIsValid(tuple)) {
+        bool is_null;
+        owner = DatumGetObjectId(heap_getattr(tuple, relation_column, RelationGetDescr(relation), &is_null));
+    }
+    systable_endscan(scan);
+    table_close(relation, AccessShareLock);
+    return owner;
+}
+
+bool is_guarding_function(Oid function) {
+    const ledger_tables::Oids *oids = ledger_tables::find();
+    if (oids == nullptr || get_func_namespace(function) != oids->schema)
+        return false;
+    char *name = get_func_name(function);
+    return name != nullptr && (strcmp(name, "refuse_ledger_change") == 0 || strcmp(name, "audit_row") == 0 ||
+                               strcmp(name, "audit_truncate") == 0);
+}
+
+// The table of the ledger that an object belongs to; *what says how for the message.
+Oid ledger_table_behind(Oid class_id, Oid object_id, const char **what) {
+    switch (class_id) {
+        case RelationRelationId:
+            *what = "change of table";
+            return ledger_table_of(object_id);
+        case TriggerRelationId:
+            *what = "change of a trigger of table";
+            return ledger_table_of(owner_of(TriggerRelationId, TriggerOidIndexId, Anum_pg_trigger_oid,
+                                            Anum_pg_trigger_tgrelid, object_id));
+        case RewriteRelationId:
+            *what = "change of a rule of table";
+            return ledger_table_of(owner_of(RewriteRelationId, RewriteOidIndexId, Anum_pg_rewrite_oid,
+                                            Anum_pg_rewrite_ev_class, object_id));
+        case ConstraintRelationId:
+            *what = "change of a constraint of table";
+            return ledger_table_of(owner_of(ConstraintRelationId, ConstraintOidIndexId, Anum_pg_constraint_oid,
+                                            Anum_pg_constraint_conrelid, object_id));
+        case PolicyRelationId:
+            *what = "change of a policy of table";
+            return ledger_table_of(owner_of(PolicyRelationId, PolicyOidIndexId, Anum_pg_policy_oid,
+                                            Anum_pg_policy_polrelid, object_id));
+        default:
+            return InvalidOid;
+    }
+}
+
+// What the server itself writes when it starts does not make a ledger that is worth keeping.
+bool is_own_news(core::ByteView body) {
+    core::EntryFields entry;
+    pg::raise(pg::run([&] { entry = core::decode_entry(body); }));
+    return entry.event.substr(0, 7) == "system." || entry.event.substr(0, 8) == "setting." ||
+           entry.event == "key.master_registered" || entry.event == "key.tenant_created";
+}
+
+bool has_history(Oid table) {
+    Relation relation = table_open(table, AccessShareLock);
+    bool found = false;
+    if (relation->rd_rel->relkind == RELKIND_RELATION) {
+        SysScanDesc scan = systable_beginscan(relation, InvalidOid, false, nullptr, 0, nullptr);
+        HeapTuple tuple;
+        while (!found && HeapTupleIsValid(tuple = systable_getnext(scan))) {
+            bool is_null;
+            Datum body = heap_getattr(tuple, RelationGetNumberOfAttributes(relation), RelationGetDescr(relation), &is_null);
+            found = is_null || !is_own_news(pg::varlena_view(body));
+        }
+        systable_endscan(scan);
+    }
+    table_close(relation, AccessShareLock);
+    return found;
+}
+
+// An extension that recorded nothing yet may be dropped. Decided once per transaction: later drops
+// of the same DROP EXTENSION find some tables gone.
+bool may_drop_everything() {
+    static uint64 decided_in = 0;
+    static bool decision = false;
+    uint64 xid = U64FromFullTransactionId(GetTopFullTransactionId());
+    if (decided_in == xid)
+        return decision;
+    bool found = false;
+    List *parts = find_inheritance_children(ledger_tables::require().entry, AccessShareLock);
+    ListCell *cell;
+    foreach (cell, parts)
+        found = found || has_history(lfirst_oid(cell));
+    decided_in = xid;
+    decision = !found;
+    return decision;
+}
+
+void check_alter_table(const AlterTableStmt *statement) {
+    refuse_if_ledger("ALTER TABLE", statement->relation);
+    ListCell *cell;
+    foreach (cell, statement->cmds) {
+        const AlterTableCmd *command = lfirst_node(AlterTableCmd, cell);
+        if (command->subtype == AT_AddInherit || command->subtype == AT_DropInherit)
+            refuse_if_ledger("inheritance from", castNode(RangeVar, command->def));
+    }
+}
+
+void check_each(const char *what, List *names) {
+    ListCell *cell;
+    foreach (cell, names)
+        refuse_if_ledger(what, lfirst_node(RangeVar, cell));
+}
+
+}  // namespace
+
+void check_relations(List *range_table) {
+    ListCell *cell;
+    foreach (cell, range_table) {
+        const RangeTblEntry *entry = lfirst_node(RangeTblEntry, cell);
+        // FOR UPDATE asks for the right to update and is refused with it: nobody needs it here.
+        AclMode changes = entry->requiredPerms & (ACL_INSERT | ACL_UPDATE | ACL_DELETE | ACL_TRUNCATE);
+        if (entry->rtekind != RTE_RELATION || changes == 0)
+            continue;
+        if (is_guarding_catalog(entry->relid)) {
+            if (!is_exempt() && !creating_extension)
+                refuse("direct change of catalog", entry->relid);
+            continue;
+        }
+        if (!ledger_tables::contains(entry->relid) || is_exempt())
+            continue;
+        // A restore fills the tables; it adds, it does not change.
+        if (guc::restore_mode && changes == ACL_INSERT)
+            continue;
+        refuse(changes == ACL_INSERT ? "INSERT into" : (changes & ACL_DELETE) != 0 ? "DELETE from" : "UPDATE of",
+               entry->relid);
+    }
+}
+
+void check_statement(PlannedStmt *planned) {
+    Node *node = planned->utilityStmt;
+    if (node == nullptr)
+        return;
+    switch (nodeTag(node)) {  // before is_exempt(): most statements are none of these
+        case T_AlterExtensionContentsStmt:
+        case T_AlterObjectSchemaStmt:
+        case T_AlterPolicyStmt:
+        case T_AlterSeqStmt:
+        case T_AlterTableStmt:
+        case T_CreatePolicyStmt:
+        case T_CreateStmt:
+        case T_CreateTrigStmt:
+        case T_IndexStmt:
+        case T_RenameStmt:
+        case T_RuleStmt:
+        case T_TruncateStmt:
+            break;
+        default:
+            return;
+    }
+    if (is_exempt())
+        return;
+    // A restore attaches the partitions that were made after the installation.
+    if (guc::restore_mode && (IsA(node, AlterTableStmt) || IsA(node, CreateTrigStmt)))
+        return;
+    switch (nodeTag(node)) {
+        case T_AlterExtensionContentsStmt:
+            if (strcmp(castNode(AlterExtensionContentsStmt, node)->extname, "aegis") == 0)
+                refuse("ALTER EXTENSION aegis ADD or DROP", InvalidOid);
+            break;
+        case T_AlterObjectSchemaStmt:
+            refuse_if_ledger("SET SCHEMA of", castNode(AlterObjectSchemaStmt, node)->relation);
+            break;
+        case T_AlterPolicyStmt:
+            refuse_if_ledger("ALTER POLICY on", castNode(AlterPolicyStmt, node)->table);
+            break;
+        case T_AlterSeqStmt:
+            refuse_if_ledger("ALTER SEQUENCE", castNode(AlterSeqStmt, node)->sequence);
+            break;
+        case T_AlterTableStmt:
+            check_alter_table(castNode(AlterTableStmt, node));
+            break;
+        case T_CreatePolicyStmt:
+            refuse_if_ledger("CREATE POLICY on", castNode(CreatePolicyStmt, node)->table);
+            break;
+        case T_CreateStmt:
+            check_each("inheritance from", castNode(CreateStmt, node)->inhRelations);
+            break;
+        case T_CreateTrigStmt:
+            refuse_if_ledger("CREATE TRIGGER on", castNode(CreateTrigStmt, node)->relation);
+            break;
+        case T_IndexStmt:
+            refuse_if_ledger("CREATE INDEX on", castNode(IndexStmt, node)->relation);
+            break;
+        case T_RenameStmt: {
+            const RenameStmt *rename = castNode(RenameStmt, node);
+            refuse_if_ledger("RENAME of", rename->relation);
+            const ledger_tables::Oids *oids = ledger_tables::find();
+            if (rename->renameType == OBJECT_SCHEMA && oids != nullptr &&
+                get_namespace_oid(rename->subname, true) == oids->schema)
+                refuse("RENAME of schema aegis", InvalidOid);
+            break;
+        }
+        case T_RuleStmt:
+            refuse_if_ledger("CREATE RULE on", castNode(RuleStmt, node)->relation);
+            break;
+        case T_TruncateStmt:
+            check_each("TRUNCATE", castNode(TruncateStmt, node)->relations);
+            break;
+        default:
+            break;
+    }
+}
+
+void check_object(ObjectAccessType access, Oid class_id, Oid object_id, int, void *arg) {
+    if (is_exempt())
+        return;
+    const char *what = "change of table";
+    switch (access) {
+        case OAT_TRUNCATE:
+            if (OidIsValid(ledger_table_of(object_id)))
+                refuse("TRUNCATE", object_id);
+            return;
+        case OAT_POST_ALTER:
+            // VACUUM FULL, CLUSTER and REINDEX put a new file under the same rows.
+            if (arg != nullptr && static_cast<ObjectAccessPostAlter *>(arg)->is_internal)
+                return;
+            break;
+        case OAT_POST_CREATE:
+            if (class_id == RelationRelationId || (arg != nullptr && static_cast<ObjectAccessPostCreate *>(arg)->is_internal))
+                return;
+            break;
+        case OAT_DROP: {
+            // The old index of REINDEX CONCURRENTLY.
+            bool internal = arg != nullptr && (static_cast<ObjectAccessDrop *>(arg)->dropflags & PERFORM_DELETION_INTERNAL);
+            if (internal && class_id == RelationRelationId && !ledger_tables::contains(object_id))
+                return;
+            break;
+        }
+        default:
+            return;
+    }
+    if (class_id == ProcedureRelationId) {
+        if (!is_guarding_function(object_id) || (access == OAT_DROP && may_drop_everything()))
+            return;
+        refuse("change of a function that guards the ledger", InvalidOid);
+    }
+    if (guc::restore_mode && access != OAT_DROP)
+        return;
+    Oid table = ledger_table_behind(class_id, object_id, &what);
+    if (!OidIsValid(table) || (access == OAT_DROP && may_drop_everything()))
+        return;
+    refuse(what, table);
+}
+
+}  // namespace aegis::ledger_guard
+
+// Our own code passes: the sealer moves the heads of tenant logs forward.
 AEGIS_FUNCTION(aegis_refuse_ledger_change) {
     if (!CALLED_AS_TRIGGER(fcinfo))
         ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED), errmsg("not called as a trigger")));

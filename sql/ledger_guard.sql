@@ -1,0 +1,119 @@
+-- Nobody changes the ledger while the library is loaded: not its owner, not a superuser, by no road.
+\set VERBOSITY terse
+SELECT aegis.declare_event('guard_test.done', 'for the test of the guard');
+SELECT aegis.record('guard_test.done');
+SELECT aegis.wait_sealed() > 0 AS sealed;
+CREATE TABLE regress_before AS SELECT count(*) OVER () AS entries, leaf AS last_leaf FROM aegis.entry ORDER BY seq DESC LIMIT 1;
+
+-- refuses: every statement that writes rows
+UPDATE aegis.entry SET body = '\x00';
+UPDATE aegis.entry_p0 SET body = '\x00';
+DELETE FROM aegis.entry;
+DELETE FROM aegis.seal;
+UPDATE aegis.tenant_log SET size = 0;
+UPDATE aegis.seal_leaves SET seqs = '{}';
+DELETE FROM aegis.ledger_epoch;
+UPDATE aegis.event_type SET writer = 'sql';
+INSERT INTO aegis.entry_p0 SELECT * FROM aegis.entry_p0 LIMIT 1;
+INSERT INTO aegis.entry SELECT * FROM aegis.entry LIMIT 1;
+INSERT INTO aegis.event_type SELECT 'x.y', 'x', 'c', '{}', true ON CONFLICT (name) DO UPDATE SET writer = 'sql';
+MERGE INTO aegis.entry e USING (SELECT 1) s ON true WHEN MATCHED THEN DELETE;
+MERGE INTO aegis.seal e USING (SELECT 1) s ON false WHEN NOT MATCHED THEN INSERT (number) VALUES (1);
+WITH gone AS (DELETE FROM aegis.entry RETURNING 1) SELECT count(*) FROM gone;
+SELECT seq FROM aegis.entry LIMIT 1 FOR UPDATE;
+COPY aegis.event_type (name, description, writer, by_extension) FROM stdin;
+x.y	x	c	f
+\.
+TRUNCATE aegis.entry;
+TRUNCATE aegis.entry_p0, regress_before;
+TRUNCATE aegis.seal CASCADE;
+DO $$ BEGIN DELETE FROM aegis.entry; END $$;
+CREATE VIEW regress_view AS SELECT * FROM aegis.seal;
+DELETE FROM regress_view;
+DROP VIEW regress_view;
+
+-- refuses: the same under session_replication_role = replica, as the owner, and in a function of the owner
+SET session_replication_role = replica;
+DELETE FROM aegis.entry;
+TRUNCATE aegis.seal;
+RESET session_replication_role;
+SET ROLE aegis_owner;
+DELETE FROM aegis.entry;
+ALTER TABLE aegis.entry DISABLE TRIGGER ALL;
+DROP TABLE aegis.seal;
+RESET ROLE;
+
+-- refuses: every change of a table
+ALTER TABLE aegis.entry DISABLE TRIGGER refuse_change;
+ALTER TABLE aegis.entry_p0 DISABLE TRIGGER ALL;
+ALTER TABLE aegis.entry_p0 ENABLE TRIGGER refuse_change;
+ALTER TABLE aegis.seal ALTER COLUMN entries TYPE integer USING 0;
+ALTER TABLE aegis.seal DROP COLUMN entries;
+ALTER TABLE aegis.seal ADD COLUMN more text DEFAULT 'x';
+ALTER TABLE aegis.seal ADD CONSTRAINT never CHECK (false) NOT VALID;
+ALTER TABLE aegis.seal RENAME TO seal_old;
+ALTER TABLE aegis.seal RENAME COLUMN root TO toor;
+ALTER TABLE aegis.seal SET SCHEMA public;
+ALTER TABLE aegis.seal OWNER TO CURRENT_USER;
+ALTER TABLE aegis.seal SET UNLOGGED;
+ALTER TABLE aegis.seal ENABLE ROW LEVEL SECURITY;
+ALTER TABLE aegis.entry DETACH PARTITION aegis.entry_p0;
+CREATE TABLE regress_part PARTITION OF aegis.entry FOR VALUES FROM (-10) TO (0);
+CREATE TABLE regress_child () INHERITS (aegis.seal);
+CREATE TABLE regress_like (LIKE aegis.seal);
+ALTER TABLE regress_like INHERIT aegis.seal;
+DROP TABLE regress_like;
+ALTER SEQUENCE aegis.entry_seq RESTART;
+ALTER INDEX aegis.entry_xid RENAME TO entry_xdi;
+DROP INDEX aegis.entry_p0_epoch_xid_idx;
+CREATE INDEX ON aegis.seal (entries);
+CREATE RULE r AS ON INSERT TO aegis.seal DO INSTEAD NOTHING;
+CREATE FUNCTION regress_trigger() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+CREATE TRIGGER t BEFORE INSERT ON aegis.seal FOR EACH ROW EXECUTE FUNCTION regress_trigger();
+CREATE POLICY p ON aegis.seal USING (false);
+DROP TRIGGER refuse_change ON aegis.seal;
+ALTER TRIGGER refuse_change ON aegis.seal RENAME TO x;
+DROP TABLE aegis.entry_p0;
+DROP TABLE aegis.entry CASCADE;
+DROP OWNED BY aegis_owner CASCADE;
+REASSIGN OWNED BY aegis_owner TO CURRENT_USER;
+DROP SCHEMA aegis CASCADE;
+ALTER SCHEMA aegis RENAME TO sigea;
+DROP EXTENSION aegis CASCADE;
+ALTER EXTENSION aegis DROP TABLE aegis.seal;
+
+-- refuses: the functions and catalogs behind the guard
+CREATE OR REPLACE FUNCTION aegis.refuse_ledger_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN OLD; END';
+ALTER FUNCTION aegis.refuse_ledger_change() RENAME TO x;
+DROP FUNCTION aegis.refuse_ledger_change() CASCADE;
+SET allow_system_table_mods = on;
+UPDATE pg_trigger SET tgenabled = 'D' WHERE tgrelid = 'aegis.seal'::regclass;
+DELETE FROM pg_trigger WHERE tgrelid = 'aegis.seal'::regclass;
+UPDATE pg_class SET relname = 'seal_old' WHERE oid = 'aegis.seal'::regclass;
+UPDATE pg_class SET relhastriggers = false WHERE oid = 'aegis.seal'::regclass;
+UPDATE pg_proc SET prosrc = 'x' WHERE proname = 'refuse_ledger_change';
+DELETE FROM pg_depend WHERE refobjid = 'aegis.seal'::regclass;
+RESET allow_system_table_mods;
+
+-- allows: reading, dumping, maintenance
+BEGIN;
+LOCK TABLE aegis.entry, aegis.seal IN ACCESS SHARE MODE;
+COPY (SELECT count(*) > 0 FROM aegis.entry) TO stdout;
+COMMIT;
+VACUUM aegis.seal;
+VACUUM FULL aegis.entry_p0;
+CLUSTER aegis.seal USING seal_pkey;
+REINDEX TABLE aegis.entry_p0;
+REINDEX TABLE CONCURRENTLY aegis.seal;
+ANALYZE aegis.entry;
+COMMENT ON TABLE aegis.entry_p1 IS 'the entries that follow';
+
+-- survives: nothing is lost, and the ledger goes on
+SELECT bool_and(EXISTS (SELECT FROM aegis.entry e WHERE e.leaf = b.last_leaf)) AS still_there,
+       bool_and((SELECT count(*) FROM aegis.entry) >= entries) AS none_lost FROM regress_before b;
+SELECT aegis.record('guard_test.done');
+SELECT aegis.wait_sealed() > 0 AS sealed;
+SELECT count(*) AS triggers, bool_and(tgenabled = 'A') AS always FROM pg_trigger
+ WHERE tgname IN ('refuse_change', 'refuse_truncate') AND tgrelid::regclass::text !~ 'entry_p[2-9]';
+DROP FUNCTION regress_trigger();
+DROP TABLE regress_before;
