@@ -92,11 +92,8 @@ TEST(HeadLeaf, CommitsToEverything) {
     EXPECT_NE(leaf, to_hex(head_leaf(view(other), 5, root).view()));
     EXPECT_NE(leaf, to_hex(head_leaf(view(log), 6, root).view()));
     EXPECT_NE(leaf, to_hex(head_leaf(view(log), 5, another).view()));
-    Bytes data = bytes_of(kHeadType);
-    data.insert(data.end(), log.begin(), log.end());
-    const Bytes size = from_hex("0000000000000005");
-    data.insert(data.end(), size.begin(), size.end());
-    data.insert(data.end(), root.bytes, root.bytes + kDigestBytes);
-    EXPECT_EQ(leaf, to_hex(merkle_leaf(view(data)).view()));
+    const std::string data =
+        to_hex(as_bytes(kHeadType)) + to_hex(view(log)) + "0000000000000005" + to_hex(root.view());
+    EXPECT_EQ(leaf, to_hex(merkle_leaf(view(from_hex(data))).view()));
     expect_error(Code::invalid_argument, [&] { head_leaf({log.data(), 31}, 5, root); });
 }

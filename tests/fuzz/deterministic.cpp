@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs the fuzz target without libFuzzer: the frozen vectors, and a fixed number of mutations of
+// them from a fixed seed, so that every build tests the same inputs.
+//   parser_fuzz_run FOLDER_OF_VECTORS MUTATIONS
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <random>
+#include <sstream>
+#include <string>
+#include <vector>
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+namespace {
+
+using Bytes = std::vector<uint8_t>;
+
+// Every quoted value of the vector files, as text and, where it is hexadecimal, as bytes.
+std::vector<Bytes> seeds_of(const std::string &folder) {
+    std::vector<Bytes> seeds;
+    for (const char *name : {"keys_v1", "envelope_v1", "entry_v1", "seal_v1", "session_token_v1"}) {
+        std::ifstream file(folder + "/" + name + ".json");
+        std::stringstream text;
+        text << file.rdbuf();
+        const std::string all = text.str();
+        for (size_t at = 0, end; (at = all.find('"', at)) != std::string::npos; at = end + 1) {
+            end = all.find('"', ++at);
+            if (end == std::string::npos) break;
+            const std::string value = all.substr(at, end - at);
+            seeds.emplace_back(value.begin(), value.end());
+            if (value.empty() || value.size() % 2 ||
+                value.find_first_not_of("0123456789abcdef") != std::string::npos)
+                continue;
+            Bytes bytes;
+            for (size_t i = 0; i < value.size(); i += 2)
+                bytes.push_back(static_cast<uint8_t>(std::stoi(value.substr(i, 2), nullptr, 16)));
+            seeds.push_back(bytes);
+        }
+    }
+    return seeds;
+}
+
+void run_everywhere(Bytes input) {
+    input.insert(input.begin(), 0);
+    for (uint8_t parser = 0; parser < 9; ++parser) {
+        input[0] = parser;
+        LLVMFuzzerTestOneInput(input.data(), input.size());
+    }
+}
+
+}  // namespace
+
+int main(int argc, char **argv) {
+    if (argc != 3) {
+        fprintf(stderr, "usage: parser_fuzz_run FOLDER_OF_VECTORS MUTATIONS\n");
+        return 2;
+    }
+    const std::vector<Bytes> seeds = seeds_of(argv[1]);
+    if (seeds.size() < 500) {
+        fprintf(stderr, "only %zu seeds in %s\n", seeds.size(), argv[1]);
+        return 1;
+    }
+    for (const Bytes &seed : seeds) run_everywhere(seed);
+    std::mt19937 random(1);
+    const auto below = [&](size_t limit) { return random() % limit; };
+    const long mutations = atol(argv[2]);
+    for (long i = 0; i < mutations; ++i) {
+        Bytes input = seeds[below(seeds.size())];
+        for (size_t changes = 1 + below(4); changes > 0; --changes) {
+            const size_t at = input.empty() ? 0 : below(input.size());
+            switch (below(5)) {
+                case 0:
+                    input.insert(input.begin() + static_cast<std::ptrdiff_t>(at),
+                                 static_cast<uint8_t>(random()));
+                    break;
+                case 1:
+                    if (!input.empty())
+                        input.erase(input.begin() + static_cast<std::ptrdiff_t>(at));
+                    break;
+                case 2:
+                    input.resize(at);
+                    break;
+                case 3:
+                    if (!input.empty()) input[at] = static_cast<uint8_t>(random());
+                    break;
+                default:
+                    if (!input.empty()) input[at] ^= static_cast<uint8_t>(1u << below(8));
+            }
+        }
+        run_everywhere(input);
+    }
+    printf("%zu seeds and %ld mutations\n", seeds.size(), mutations);
+    return 0;
+}
