@@ -228,12 +228,20 @@ void record(const char *type, Oid relation) {
     ledger::append(event);
 }
 
+// Captures the changes of the table, unless somebody has arranged that already.
 void audit(Oid relation) {
     Oid types[] = {REGCLASSOID, NAMEARRAYOID};
+    Datum values[] = {ObjectIdGetDatum(relation)};
+    SPI_connect();
+    execute_as_owner("SELECT 1 FROM aegis.audited_table WHERE relation OPERATOR(pg_catalog.=) $1", 1, types, values,
+                     nullptr, false);
+    bool known = SPI_processed > 0;
+    SPI_finish();
+    if (known)
+        return;
     List *name = list_make2(makeString(pstrdup("aegis")), makeString(pstrdup("audit_table")));
-    Oid function = LookupFuncName(name, lengthof(types), types, true);
-    if (OidIsValid(function))
-        OidFunctionCall2(function, ObjectIdGetDatum(relation), PointerGetDatum(construct_empty_array(NAMEOID)));
+    OidFunctionCall2(LookupFuncName(name, lengthof(types), types, false), ObjectIdGetDatum(relation),
+                     PointerGetDatum(construct_empty_array(NAMEOID)));
 }
 
 }  // namespace
