@@ -102,3 +102,18 @@ void define() {
 }
 
 }  // namespace aegis::ledger_tables
+
+#ifdef AEGIS_TESTING
+// Changes the ledger past every guard, so that tests can see verification find it.
+AEGIS_FUNCTION(aegis_test_tamper) {
+    char *statement = text_to_cstring(PG_GETARG_TEXT_PP(0));
+    uint64 rows = 0;
+    aegis::ledger_tables::own_change([&] {
+        if (SPI_connect() != SPI_OK_CONNECT || SPI_execute(statement, false, 0) < 0)
+            ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not run the statement")));
+        rows = SPI_processed;
+        SPI_finish();
+    });
+    PG_RETURN_INT64(static_cast<int64>(rows));
+}
+#endif

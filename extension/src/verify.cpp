@@ -1,0 +1,525 @@
+// SPDX-License-Identifier: Apache-2.0
+// Verifies the whole ledger in one snapshot: hashes every body, rebuilds every log from the entries
+// that its leaves name, every head of the root log, and the chain of seals. It reads what is
+// there and trusts nothing but the newest seal, which the last row of the result names.
+#include "core/encoding.hpp"
+#include "core/seal.hpp"
+
+#include "entry_window.hpp"
+#include "ledger.hpp"
+#include "ledger_tables.hpp"
+#include "pg/function.hpp"
+
+namespace aegis::verify {
+
+namespace {
+
+constexpr int kFetch = 500;
+constexpr int64 kMostFindings = 1000;
+
+enum Check { kEntries, kLogs, kSeals, kRootLog, kHeads, kChecks };
+const char *const kCheckNames[kChecks] = {"entries", "tenant logs", "seals", "root log", "heads"};
+
+struct LogKey {
+    uint8_t has_tenant;
+    pg_uuid_t tenant;
+};
+
+struct Log {
+    int32 number;  // hash key
+    LogKey key;
+    uint8_t id[core::kLogIdBytes];
+    int64 size;  // as aegis.tenant_log says
+    core::Digest root;
+    core::Frontier frontier;  // as rebuilt
+    bool checked;             // belongs to the tenants that were asked for
+    bool broken;              // reported; its later roots are taken as they are stored
+};
+
+struct Tenant {
+    LogKey key;  // hash key
+    int32 log;
+};
+
+struct Seal {
+    core::SealFields fields;
+    core::Digest hash;
+    int64 number;
+};
+
+struct State {
+    ReturnSetInfo *result;
+    const pg_uuid_t *only;
+    HTAB *logs;
+    HTAB *tenants;
+    entry_window::Window *window;
+    MemoryContext memory;
+    int64 items[kChecks];
+    int64 findings[kChecks];
+    int64 unsealed;
+    // Walk over the leaves of one seal.
+    int64 leaves_in_seal;
+    int32 last_log;
+    int64 last_seq;
+    core::Frontier root_log;
+    Seal newest;
+    Datum newest_snapshot;
+};
+
+void put(State *state, const char *checked, const char *subject, const char *outcome, int64 items, const char *detail) {
+    Datum values[5] = {CStringGetTextDatum(checked), CStringGetTextDatum(subject), CStringGetTextDatum(outcome),
+                       Int64GetDatum(items), CStringGetTextDatum(detail)};
+    bool nulls[5] = {false, false, false, items < 0, false};
+    tuplestore_putvalues(state->result->setResult, state->result->setDesc, values, nulls);
+}
+
+void finding(State *state, Check check, const char *subject, const char *detail) {
+    if (++state->findings[check] <= kMostFindings)
+        put(state, kCheckNames[check], subject, "finding", 1, detail);
+}
+
+const char *name_of(const Log *log) {
+    if (log == nullptr)
+        return "an unknown log";
+    if (!log->key.has_tenant)
+        return "the system's log";
+    return psprintf("the log of tenant %s",
+                    DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&log->key.tenant))));
+}
+
+Log *log_by_number(State *state, int32 number) {
+    return static_cast<Log *>(hash_search(state->logs, &number, HASH_FIND, nullptr));
+}
+
+int32 log_of(void *pointer, const pg_uuid_t *tenant) {
+    State *state = static_cast<State *>(pointer);
+    if (state->only != nullptr && (tenant == nullptr || memcmp(tenant, state->only, UUID_LEN) != 0))
+        return -1;
+    LogKey key = {};
+    if (tenant != nullptr)
+        key = {1, *tenant};
+    Tenant *found = static_cast<Tenant *>(hash_search(state->tenants, &key, HASH_FIND, nullptr));
+    return found == nullptr ? 0 : found->log;
+}
+
+void duplicate(void *pointer, int64 seq) {
+    finding(static_cast<State *>(pointer), kEntries, psprintf("entry seq " INT64_FORMAT, seq),
+            "there are two entries with this seq");
+}
+
+bool copy_digest(Datum value, bool is_null, core::Digest *out) {
+    if (is_null)
+        return false;
+    core::ByteView bytes = pg::varlena_view(value);
+    if (bytes.size != core::kDigestBytes)
+        return false;
+    memcpy(out->bytes, bytes.data, bytes.size);
+    return true;
+}
+
+bool same(const core::Digest &a, const core::Digest &b) {
+    return memcmp(a.bytes, b.bytes, core::kDigestBytes) == 0;
+}
+
+void read_logs(State *state) {
+    if (SPI_execute("SELECT log, log_id, tenant_id, size, root FROM aegis.tenant_log", true, 0) != SPI_OK_SELECT)
+        ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not read the logs")));
+    for (uint64 i = 0; i < SPI_processed; i++) {
+        bool is_null;
+        HeapTuple row = SPI_tuptable->vals[i];
+        TupleDesc shape = SPI_tuptable->tupdesc;
+        int32 number = DatumGetInt32(SPI_getbinval(row, shape, 1, &is_null));
+        Log *log = static_cast<Log *>(hash_search(state->logs, &number, HASH_ENTER, nullptr));
+        memset(&log->key, 0, sizeof log->key);
+        log->frontier = core::Frontier();
+        log->broken = false;
+        core::ByteView id = pg::varlena_view(SPI_getbinval(row, shape, 2, &is_null));
+        memset(log->id, 0, sizeof log->id);
+        memcpy(log->id, id.data, Min(id.size, sizeof log->id));
+        Datum tenant = SPI_getbinval(row, shape, 3, &is_null);
+        if (!is_null)
+            log->key = {1, *DatumGetUUIDP(tenant)};
+        log->size = DatumGetInt64(SPI_getbinval(row, shape, 4, &is_null));
+        Datum root = SPI_getbinval(row, shape, 5, &is_null);
+        if (!copy_digest(root, is_null, &log->root))
+            memset(log->root.bytes, 0, sizeof log->root.bytes);
+        log->checked = state->only == nullptr ||
+                       (log->key.has_tenant && memcmp(&log->key.tenant, state->only, UUID_LEN) == 0);
+        Tenant *entry = static_cast<Tenant *>(hash_search(state->tenants, &log->key, HASH_ENTER, nullptr));
+        entry->log = number;
+        state->items[kLogs] += log->checked;
+    }
+}
+
+// One row of aegis.seal_leaves: appends what its entries hash to.
+void walk_leaves(State *state, int64 seal, int32 number, int64 first_leaf, const Datum *seqs, int count) {
+    Log *log = log_by_number(state, number);
+    const char *seal_name = psprintf("seal " INT64_FORMAT, seal);
+    state->leaves_in_seal += count;
+    if (log == nullptr) {
+        if (number != state->last_log)
+            finding(state, kLogs, seal_name, psprintf("it covers log %d, which does not exist", number));
+        return;
+    }
+    if (number != state->last_log)
+        state->last_seq = 0;
+    if (!log->checked)
+        return;
+    core::Digest *leaves = static_cast<core::Digest *>(palloc(sizeof(core::Digest) * Max(count, 1)));
+    if (!log->broken && static_cast<int64>(log->frontier.size) != first_leaf) {
+        finding(state, kLogs, name_of(log),
+                psprintf("leaf " INT64_FORMAT " is followed by leaf " INT64_FORMAT " in seal " INT64_FORMAT
+                         ": leaves are missing or repeated",
+                         static_cast<int64>(log->frontier.size) - 1, first_leaf, seal));
+        log->broken = true;
+    }
+    for (int i = 0; i < count; i++) {
+        int64 seq = DatumGetInt64(seqs[i]);
+        entry_window::Entry *entry;
+        const char *fault = nullptr;
+        switch (entry_window::find(state->window, seq, &entry)) {
+            case entry_window::Found::missing:
+                fault = "it is sealed and missing: it was deleted";
+                break;
+            case entry_window::Found::used_before:
+                fault = "two leaves name it";
+                break;
+            case entry_window::Found::entry:
+                if (entry->log != number)
+                    fault = "its tenant has another log";
+                else if (entry->fault != entry_window::kFaultNone)
+                    finding(state, kEntries, psprintf("entry seq " INT64_FORMAT, seq),
+                            psprintf("leaf " INT64_FORMAT " of %s, seal " INT64_FORMAT ": %s", first_leaf + i,
+                                     name_of(log), seal, entry_window::fault_text(entry->fault)));
+                leaves[i] = entry->leaf;
+                break;
+        }
+        if (seq <= state->last_seq && fault == nullptr)
+            fault = "it is out of order";
+        state->last_seq = seq;
+        if (fault != nullptr) {
+            finding(state, kEntries, psprintf("entry seq " INT64_FORMAT, seq),
+                    psprintf("leaf " INT64_FORMAT " of %s, seal " INT64_FORMAT ": %s", first_leaf + i, name_of(log),
+                             seal, fault));
+            log->broken = true;
+        }
+    }
+    if (!log->broken)
+        pg::raise(pg::run([&] {
+            for (int i = 0; i < count; i++)
+                log->frontier.append(leaves[i]);
+        }));
+    pfree(leaves);
+}
+
+// The last row of a log in a seal: compares the root, and appends the head to the root log.
+void close_log(State *state, int64 seal, int32 number, int64 size, const core::Digest &stored) {
+    Log *log = log_by_number(state, number);
+    if (log == nullptr)
+        return;
+    if (log->checked && !log->broken) {
+        core::Digest root;
+        pg::raise(pg::run([&] { root = log->frontier.root(); }));
+        if (!same(root, stored)) {
+            finding(state, kLogs, name_of(log),
+                    psprintf("its root at size " INT64_FORMAT " in seal " INT64_FORMAT
+                             " is not what its entries hash to: an entry was changed, inserted or moved",
+                             size, seal));
+            log->broken = true;
+        }
+    }
+    pg::raise(pg::run([&] {
+        state->root_log.append(core::head_leaf({log->id, sizeof log->id}, static_cast<uint64_t>(size), stored));
+    }));
+    // What aegis.tenant_log must say in the end.
+    if (!log->checked || log->broken) {
+        log->frontier.size = static_cast<uint64_t>(size);
+        log->frontier.count = 0;
+    }
+}
+
+struct SealRow {
+    bool valid;
+    int64 number;
+    int32 epoch;
+    int64 entries;
+    core::Digest root, previous, hash;
+    core::ByteView root_frontier, body;
+    Datum snapshot;
+    int64 root_size;
+    TimestampTz sealed_at;
+    uint64 wal;
+};
+
+void check_seal(State *state, const SealRow &row) {
+    const char *name = psprintf("seal " INT64_FORMAT, row.number);
+    state->items[kSeals]++;
+    if (row.number != state->newest.number + 1)
+        finding(state, kSeals, name,
+                psprintf("it follows seal " INT64_FORMAT ": seals between them are missing", state->newest.number));
+    core::SealFields fields;
+    core::Digest hash;
+    pg::Report report = pg::run([&] {
+        hash = core::seal_hash(row.body);
+        fields = core::decode_seal(row.body);
+    });
+    if (report.failed) {
+        finding(state, kSeals, name, "its body is not a seal");
+    } else {
+        const char *snapshot = DatumGetCString(DirectFunctionCall1(pg_snapshot_out, row.snapshot));
+        if (!same(hash, row.hash))
+            finding(state, kSeals, name, "its body does not have its hash");
+        if (fields.number != static_cast<uint64_t>(row.number) || fields.epoch != static_cast<uint64_t>(row.epoch) ||
+            fields.entries != static_cast<uint64_t>(row.entries) || !same(fields.root, row.root) ||
+            !same(fields.previous, row.previous) || fields.root_size != static_cast<uint64_t>(row.root_size) ||
+            fields.snapshot != snapshot || fields.wal_position != row.wal ||
+            fields.unix_micros != ledger::unix_micros(row.sealed_at))
+            finding(state, kSeals, name, "its columns say something else than its body");
+        if (!same(fields.previous, state->newest.hash))
+            finding(state, kSeals, name, "it does not follow the hash of the seal before it");
+        if (static_cast<int64>(fields.entries) != state->leaves_in_seal)
+            finding(state, kSeals, name,
+                    psprintf("it covers " UINT64_FORMAT " entries, but " INT64_FORMAT " leaves belong to it",
+                             fields.entries, state->leaves_in_seal));
+        core::Digest root;
+        pg::raise(pg::run([&] { root = state->root_log.root(); }));
+        state->items[kRootLog] = static_cast<int64>(state->root_log.size);
+        if (state->root_log.size != fields.root_size || !same(root, fields.root)) {
+            finding(state, kRootLog, name, "its root is not what the heads of the logs hash to");
+            // Go on from what this seal stored, so that one fault is one finding.
+            core::Frontier stored;
+            pg::Report damaged = pg::run([&] { stored = core::decode_frontier(row.root_frontier); });
+            if (!damaged.failed)
+                state->root_log = stored;
+        }
+    }
+    state->newest.number = row.number;
+    state->newest.hash = hash;
+    state->newest.fields = fields;
+    MemoryContext caller = MemoryContextSwitchTo(state->memory);
+    if (state->newest_snapshot != 0)
+        pfree(DatumGetPointer(state->newest_snapshot));
+    state->newest_snapshot = datumCopy(row.snapshot, false, -1);
+    MemoryContextSwitchTo(caller);
+    state->leaves_in_seal = 0;
+    state->last_log = 0;
+}
+
+struct Cursor {
+    Portal portal;
+    SPITupleTable *rows;
+    uint64 count, at;
+};
+
+Cursor open_cursor(const char *query) {
+    Cursor cursor = {};
+    SPIPlanPtr plan = SPI_prepare(query, 0, nullptr);
+    if (plan == nullptr)
+        ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not read the ledger")));
+    cursor.portal = SPI_cursor_open(nullptr, plan, nullptr, nullptr, true);
+    return cursor;
+}
+
+// Moves to the current row, fetching more when needed; nullptr at the end.
+HeapTuple peek(Cursor *cursor) {
+    if (cursor->at == cursor->count) {
+        if (cursor->rows != nullptr)
+            SPI_freetuptable(cursor->rows);
+        SPI_cursor_fetch(cursor->portal, true, kFetch);
+        cursor->rows = SPI_tuptable;
+        cursor->count = SPI_processed;
+        cursor->at = 0;
+        CHECK_FOR_INTERRUPTS();
+        if (cursor->count == 0)
+            return nullptr;
+    }
+    return cursor->rows->vals[cursor->at];
+}
+
+SealRow read_seal(Cursor *cursor) {
+    SealRow row = {};
+    HeapTuple tuple = peek(cursor);
+    if (tuple == nullptr)
+        return row;
+    TupleDesc shape = cursor->rows->tupdesc;
+    bool is_null;
+    row.valid = true;
+    row.number = DatumGetInt64(SPI_getbinval(tuple, shape, 1, &is_null));
+    row.epoch = DatumGetInt32(SPI_getbinval(tuple, shape, 2, &is_null));
+    row.entries = DatumGetInt64(SPI_getbinval(tuple, shape, 3, &is_null));
+    Datum value = SPI_getbinval(tuple, shape, 4, &is_null);
+    copy_digest(value, is_null, &row.root);
+    value = SPI_getbinval(tuple, shape, 5, &is_null);
+    copy_digest(value, is_null, &row.previous);
+    value = SPI_getbinval(tuple, shape, 6, &is_null);
+    copy_digest(value, is_null, &row.hash);
+    row.root_frontier = pg::varlena_view(SPI_getbinval(tuple, shape, 7, &is_null));
+    row.body = pg::varlena_view(SPI_getbinval(tuple, shape, 8, &is_null));
+    row.snapshot = SPI_getbinval(tuple, shape, 9, &is_null);
+    row.root_size = DatumGetInt64(SPI_getbinval(tuple, shape, 10, &is_null));
+    row.sealed_at = DatumGetTimestampTz(SPI_getbinval(tuple, shape, 11, &is_null));
+    row.wal = DatumGetUInt64(SPI_getbinval(tuple, shape, 12, &is_null));
+    return row;
+}
+
+// Leaves and seals side by side, in the order of seals.
+void walk(State *state) {
+    Cursor leaves = open_cursor(
+        "SELECT seal, log, first_leaf, seqs, root FROM aegis.seal_leaves ORDER BY seal, log, first_leaf");
+    Cursor seals = open_cursor(
+        "SELECT number, epoch, entries, root, previous, hash, root_frontier, body, snapshot, root_size, sealed_at, wal"
+        " FROM aegis.seal ORDER BY number");
+    int64 reported = 0;
+    MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "aegis verification", ALLOCSET_DEFAULT_SIZES);
+    state->memory = CurrentMemoryContext;
+    for (;;) {
+        MemoryContextSwitchTo(state->memory);
+        MemoryContextReset(scratch);
+        HeapTuple tuple = peek(&leaves);
+        MemoryContextSwitchTo(scratch);
+        SealRow seal = read_seal(&seals);
+        bool is_null;
+        int64 of_seal = 0;
+        if (tuple != nullptr)
+            of_seal = DatumGetInt64(SPI_getbinval(tuple, leaves.rows->tupdesc, 1, &is_null));
+        if (tuple == nullptr || (seal.valid && of_seal > seal.number)) {
+            if (!seal.valid)
+                break;
+            check_seal(state, seal);
+            seals.at++;
+            continue;
+        }
+        if ((!seal.valid || of_seal < seal.number) && of_seal != reported) {
+            finding(state, kSeals, psprintf("seal " INT64_FORMAT, of_seal), "it is missing, but leaves belong to it");
+            reported = of_seal;
+        }
+        TupleDesc shape = leaves.rows->tupdesc;
+        int32 log = DatumGetInt32(SPI_getbinval(tuple, shape, 2, &is_null));
+        int64 first_leaf = DatumGetInt64(SPI_getbinval(tuple, shape, 3, &is_null));
+        Datum *seqs;
+        int count;
+        deconstruct_array(DatumGetArrayTypeP(SPI_getbinval(tuple, shape, 4, &is_null)), INT8OID, sizeof(int64),
+                          FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &seqs, nullptr, &count);
+        walk_leaves(state, of_seal, log, first_leaf, seqs, count);
+        state->last_log = log;
+        core::Digest root;
+        Datum stored = SPI_getbinval(tuple, shape, 5, &is_null);
+        if (copy_digest(stored, is_null, &root))
+            close_log(state, of_seal, log, first_leaf + count, root);
+        pfree(seqs);
+        leaves.at++;
+        if (!seal.valid || of_seal < seal.number)
+            state->leaves_in_seal = 0;
+    }
+    MemoryContextSwitchTo(state->memory);
+    MemoryContextDelete(scratch);
+}
+
+// An entry that no leaf names is either too young or was smuggled in.
+void visit_unused(void *pointer, int64 seq, const entry_window::Entry &entry) {
+    State *state = static_cast<State *>(pointer);
+    const char *name = psprintf("entry seq " INT64_FORMAT, seq);
+    if (entry.fault != entry_window::kFaultNone)
+        finding(state, kEntries, name, psprintf("not sealed: %s", entry_window::fault_text(entry.fault)));
+    bool due = false;
+    if (state->newest.number > 0) {
+        int32 epoch = static_cast<int32>(state->newest.fields.epoch);
+        if (entry.epoch == epoch)
+            due = DatumGetBool(DirectFunctionCall2(pg_visible_in_snapshot, UInt64GetDatum(entry.xid),
+                                                   state->newest_snapshot));
+        else
+            due = entry.epoch < epoch;
+    }
+    if (due)
+        finding(state, kEntries, name,
+                psprintf("no leaf names it, although its transaction had ended before seal " INT64_FORMAT
+                         ": it was inserted later, or its leaf was removed",
+                         state->newest.number));
+    else
+        state->unsealed++;
+}
+
+void check_heads(State *state) {
+    HASH_SEQ_STATUS status;
+    hash_seq_init(&status, state->logs);
+    while (void *item = hash_seq_search(&status)) {
+        Log *log = static_cast<Log *>(item);
+        if (!log->checked)
+            continue;
+        state->items[kHeads]++;
+        bool wrong = static_cast<int64>(log->frontier.size) != log->size;
+        if (!wrong && !log->broken) {
+            core::Digest root;
+            pg::raise(pg::run([&] { root = log->frontier.root(); }));
+            wrong = !same(root, log->root);
+        }
+        if (wrong)
+            finding(state, kHeads, name_of(log),
+                    psprintf("its head says size " INT64_FORMAT ", its seals lead to size " INT64_FORMAT
+                             " or another root: seals were removed at the end, or the head was changed",
+                             log->size, static_cast<int64>(log->frontier.size)));
+    }
+}
+
+void summarise(State *state) {
+    static const char *const said[kChecks] = {
+        "bodies match their leaves and columns; every sealed entry is there once",
+        "roots follow from the entries, leaves have no gaps", "numbers have no gap, each seal follows from the last",
+        "roots follow from the heads of the logs", "current heads are those of the newest seals"};
+    const char *subject = state->only != nullptr ? "one tenant" : "all tenants";
+    state->items[kEntries] = entry_window::entries_read(state->window);
+    for (int i = 0; i < kChecks; i++) {
+        if (state->findings[i] == 0)
+            put(state, kCheckNames[i], subject, "ok", state->items[i], said[i]);
+        else
+            put(state, kCheckNames[i], subject, "finding", state->items[i],
+                psprintf(INT64_FORMAT " findings", state->findings[i]));
+    }
+    put(state, "unsealed", subject, "ok", state->unsealed, "entries that are not sealed yet, hence not proven");
+    if (state->newest.number == 0) {
+        put(state, "checked against", "nothing", "ok", -1, "there is no seal yet");
+        return;
+    }
+    char root[2 * core::kDigestBytes + 1] = {}, hash[2 * core::kDigestBytes + 1] = {};
+    core::to_hex(state->newest.fields.root.view(), root);
+    core::to_hex(state->newest.hash.view(), hash);
+    put(state, "checked against", psprintf("seal " INT64_FORMAT, state->newest.number), "ok", -1,
+        psprintf("root %s, hash %s, not signed", root, hash));
+}
+
+HTAB *make_table(const char *name, Size key, Size entry) {
+    HASHCTL control = {};
+    control.keysize = key;
+    control.entrysize = entry;
+    control.hcxt = CurrentMemoryContext;
+    return hash_create(name, 256, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+}
+
+}  // namespace
+
+}  // namespace aegis::verify
+
+AEGIS_FUNCTION(aegis_verify_ledger) {
+    using namespace aegis::verify;
+    InitMaterializedSRF(fcinfo, 0);
+    State *state = static_cast<State *>(palloc0(sizeof(State)));
+    new (&state->root_log) aegis::core::Frontier();
+    new (&state->newest.fields) aegis::core::SealFields();
+    state->result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
+    state->only = PG_ARGISNULL(0) ? nullptr : PG_GETARG_UUID_P(0);
+    if (SPI_connect() != SPI_OK_CONNECT)
+        ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not connect to SPI")));
+    state->logs = make_table("aegis logs", sizeof(int32), sizeof(Log));
+    state->tenants = make_table("aegis tenants", sizeof(LogKey), sizeof(Tenant));
+    // One snapshot for everything: the sealer goes on meanwhile.
+    PushActiveSnapshot(GetTransactionSnapshot());
+    read_logs(state);
+    state->window = aegis::entry_window::open({log_of, duplicate, state});
+    walk(state);
+    aegis::entry_window::visit_unused(state->window, visit_unused);
+    check_heads(state);
+    summarise(state);
+    PopActiveSnapshot();
+    SPI_finish();
+    return static_cast<Datum>(0);
+}
