@@ -3,15 +3,15 @@
 \set VERBOSITY terse
 
 CREATE FUNCTION probe_open(kind int, event text, tenant uuid, usr uuid, target text) RETURNS int
-  AS 'aegis', 'aegis_probe_charge_open' LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
+  AS 'aegis', 'aegis_test_charge_open' LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
 CREATE FUNCTION probe_settle(slot int) RETURNS void
-  AS 'aegis', 'aegis_probe_charge_settle' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+  AS 'aegis', 'aegis_test_charge_settle' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 CREATE FUNCTION probe_reveal(tenant uuid, field bigint, amount bigint) RETURNS bigint
-  AS 'aegis', 'aegis_probe_charge_reveal' LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
+  AS 'aegis', 'aegis_test_charge_reveal' LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
 CREATE FUNCTION probe_pending(usr uuid, besides int) RETURNS int
-  AS 'aegis', 'aegis_probe_charge_pending' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+  AS 'aegis', 'aegis_test_charge_pending' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 CREATE FUNCTION probe_origin(ip text, user_agent text, request_id text) RETURNS void
-  AS 'aegis', 'aegis_probe_charge_origin' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+  AS 'aegis', 'aegis_test_charge_origin' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 
 -- Waits until nothing is left to write; false after 20 seconds.
 CREATE FUNCTION regress_wait_collected() RETURNS boolean LANGUAGE plpgsql AS $$

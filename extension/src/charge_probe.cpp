@@ -9,7 +9,7 @@
 using namespace aegis;
 
 // (kind int, event text, tenant uuid, user uuid, target text) returns the slot
-AEGIS_FUNCTION(aegis_probe_charge_open) {
+AEGIS_FUNCTION(aegis_test_charge_open) {
     charge::Order order = {};
     order.kind = static_cast<charge::Kind>(PG_GETARG_INT32(0));
     order.event = text_to_cstring(PG_GETARG_TEXT_PP(1));
@@ -20,25 +20,25 @@ AEGIS_FUNCTION(aegis_probe_charge_open) {
 }
 
 // (slot int)
-AEGIS_FUNCTION(aegis_probe_charge_settle) {
+AEGIS_FUNCTION(aegis_test_charge_settle) {
     charge::settle(PG_GETARG_INT32(0));
     PG_RETURN_VOID();
 }
 
 // (tenant uuid, field bigint, values bigint) returns values
-AEGIS_FUNCTION(aegis_probe_charge_reveal) {
+AEGIS_FUNCTION(aegis_test_charge_reveal) {
     charge::count_reveal(*PG_GETARG_UUID_P(0), static_cast<uint32_t>(PG_GETARG_INT64(1)),
                          static_cast<uint64_t>(PG_GETARG_INT64(2)));
     PG_RETURN_INT64(PG_GETARG_INT64(2));
 }
 
 // (user uuid, except int)
-AEGIS_FUNCTION(aegis_probe_charge_pending) {
+AEGIS_FUNCTION(aegis_test_charge_pending) {
     PG_RETURN_INT32(charge::pending_sign_ins(*PG_GETARG_UUID_P(0), PG_GETARG_INT32(1)));
 }
 
 // (ip text, user_agent text, request_id text)
-AEGIS_FUNCTION(aegis_probe_charge_origin) {
+AEGIS_FUNCTION(aegis_test_charge_origin) {
     charge::set_origin(text_to_cstring(PG_GETARG_TEXT_PP(0)), text_to_cstring(PG_GETARG_TEXT_PP(1)),
                        text_to_cstring(PG_GETARG_TEXT_PP(2)));
     PG_RETURN_VOID();
