@@ -1,0 +1,211 @@
+-- What tenant sessions may not do, whatever was granted to them: the walls stand outside the catalogs.
+\set VERBOSITY terse
+SET client_min_messages = warning;
+SELECT current_user AS superuser \gset
+CREATE ROLE regress_wall_gateway LOGIN;
+GRANT aegis_gateway TO regress_wall_gateway;
+CREATE ROLE regress_wall_member LOGIN;
+GRANT aegis_member TO regress_wall_member;
+CREATE ROLE regress_wall_owner LOGIN;
+CREATE ROLE regress_wall_creator LOGIN CREATEROLE;
+CREATE SCHEMA yard AUTHORIZATION regress_wall_owner;
+GRANT ALL ON SCHEMA yard TO regress_wall_member, regress_wall_gateway;
+CREATE FUNCTION probe_context(tenant uuid, usr uuid, rank int, team_ord bigint, last_ord bigint) RETURNS void
+  AS '$libdir/aegis', 'aegis_probe_context' LANGUAGE C;
+SELECT aegis.create_tenant('wall-one', 'One') AS one \gset
+SELECT aegis.create_tenant('wall-two', 'Two') AS two \gset
+\set ann '''00000000-0000-4000-8000-00000000000a'''
+CREATE TABLE yard.forgotten (tenant_id uuid, note text);
+CREATE TABLE yard.half (tenant_id uuid, note text);
+ALTER TABLE yard.half ENABLE ROW LEVEL SECURITY;
+CREATE POLICY everything ON yard.half USING (true);
+CREATE TABLE yard.good (tenant_id uuid, id int, note text, PRIMARY KEY (tenant_id, id));
+SELECT aegis.protect_table('yard.good');
+INSERT INTO yard.good (tenant_id, id, note) VALUES (:'one', 1, 'mine'), (:'two', 0, 'theirs');
+CREATE MATERIALIZED VIEW yard.snapshot AS SELECT * FROM yard.good;
+CREATE VIEW yard.over_forgotten AS SELECT * FROM yard.forgotten;
+CREATE VIEW yard.over_activity AS SELECT * FROM pg_stat_activity;
+CREATE VIEW yard.over_good WITH (security_invoker) AS SELECT * FROM yard.good;
+CREATE TABLE yard.parts (tenant_id uuid, id int) PARTITION BY LIST (id);
+CREATE TABLE yard.part_1 PARTITION OF yard.parts FOR VALUES IN (1);
+CREATE SEQUENCE yard.counter;
+CREATE FUNCTION yard.definer() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT count(*) FROM yard.forgotten';
+GRANT ALL ON ALL TABLES IN SCHEMA yard TO regress_wall_member, regress_wall_gateway;
+GRANT ALL ON ALL SEQUENCES IN SCHEMA yard TO regress_wall_member;
+
+-- allows: members use protected tables, views over them, and the harmless catalogs
+\c - regress_wall_member
+BEGIN;
+SELECT probe_context(:'one', :ann, 4, 1, 2);
+SELECT note FROM yard.good;
+SELECT note FROM yard.over_good;
+SELECT relname FROM pg_class WHERE oid = 'yard.good'::regclass;
+SELECT table_name FROM information_schema.tables WHERE table_schema = 'yard' AND table_name = 'good';
+DECLARE c CURSOR FOR SELECT note FROM yard.good;
+FETCH c;
+CLOSE c;
+COPY (SELECT note FROM yard.good) TO STDOUT;
+SET LOCAL statement_timeout = '1s';
+SET LOCAL search_path = yard;
+SET TRANSACTION READ ONLY;
+COMMIT;
+SET application_name = 'till';
+SET TIME ZONE 'UTC';
+RESET ALL;
+DISCARD ALL;
+
+-- refuses: every relation that is not protected, however it is reached
+SELECT * FROM yard.forgotten;
+SELECT * FROM yard.half;
+SELECT * FROM yard.snapshot;
+SELECT * FROM yard.over_forgotten;
+SELECT * FROM yard.parts;
+SELECT * FROM yard.part_1;
+SELECT last_value FROM yard.counter;
+INSERT INTO yard.forgotten VALUES (NULL, 'x');
+SELECT yard.definer();
+-- refuses: a protected relation without a context
+SELECT * FROM yard.good;
+SELECT * FROM yard.over_good;
+DELETE FROM yard.good;
+-- refuses: catalogs that show others
+SELECT count(*) FROM pg_stat_activity;
+SELECT count(*) FROM yard.over_activity;
+SELECT count(*) FROM pg_stats;
+SELECT count(*) FROM pg_locks;
+SELECT count(*) FROM pg_prepared_statements;
+SELECT count(*) FROM pg_stat_user_tables;
+
+-- refuses: statements that reach beyond the tenant or the transaction
+EXPLAIN SELECT 1;
+LISTEN x;
+NOTIFY x;
+UNLISTEN x;
+PREPARE p AS SELECT 1;
+EXECUTE p;
+DEALLOCATE ALL;
+BEGIN;
+DECLARE c CURSOR WITH HOLD FOR SELECT 1;
+ROLLBACK;
+CREATE TEMP TABLE t (a int);
+CREATE TEMP TABLE t AS SELECT 1;
+SELECT 1 AS a INTO TEMP t;
+CREATE TABLE yard.t (a int);
+CREATE FUNCTION yard.f() RETURNS int LANGUAGE sql AS 'SELECT 1';
+BEGIN;
+LOCK TABLE yard.good;
+ROLLBACK;
+SET search_path = yard;
+SET work_mem = '1GB';
+SET LOCAL work_mem = '1GB';
+SET row_security = off;
+SET ROLE aegis_member;
+SET SESSION AUTHORIZATION regress_wall_owner;
+SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY;
+LOAD 'plpgsql';
+DO $$ BEGIN END $$;
+COPY yard.good TO PROGRAM 'cat';
+COPY yard.good TO '/tmp/x';
+DROP OWNED BY CURRENT_USER;
+ALTER ROLE CURRENT_USER PASSWORD 'x';
+GRANT SELECT ON yard.good TO PUBLIC;
+ANALYZE yard.good;
+BEGIN;
+PREPARE TRANSACTION 'x';
+ROLLBACK;
+
+-- refuses: functions that do the same
+SELECT set_config('search_path', 'yard', false);
+SELECT pg_notify('x', 'y');
+SELECT pg_advisory_lock(1);
+SELECT pg_try_advisory_xact_lock(1);
+SELECT lo_create(0);
+SELECT lo_get(1);
+SELECT pg_cancel_backend(1);
+SELECT pg_terminate_backend(1);
+SELECT count(*) FROM pg_stat_get_activity(NULL);
+SELECT pg_total_relation_size('yard.good');
+SELECT pg_sleep(0);
+SELECT 1 WHERE set_config('work_mem', '1GB', false) IS NULL;
+
+-- allows: the gateway's login calls its entry functions and sets up its connection
+\c - regress_wall_gateway
+SELECT 1 AS one;
+SET client_encoding = 'UTF8';
+SET statement_timeout = '10s';
+LISTEN aegis_route;
+UNLISTEN *;
+BEGIN;
+COMMIT;
+DISCARD ALL;
+-- refuses: everything else, catalogs included
+SELECT count(*) FROM pg_class;
+SELECT count(*) FROM pg_roles;
+SELECT count(*) FROM information_schema.tables;
+SELECT * FROM yard.good;
+SELECT * FROM aegis.tenant;
+SELECT aegis.tenant_id();
+SELECT probe_context(:'one', :ann, 4, 1, 2);
+SELECT current_setting('data_directory');
+SELECT now();
+SELECT query_to_xml('SELECT 1', true, true, '');
+SELECT aegis.assume_tenant(:'one', 'x', 'y');
+SET ROLE aegis_gateway;
+SET search_path = yard;
+LISTEN other;
+NOTIFY aegis_route;
+SHOW search_path;
+DO $$ BEGIN END $$;
+BEGIN;
+DECLARE c CURSOR FOR SELECT 1;
+ROLLBACK;
+CREATE TEMP TABLE t (a int);
+COPY (SELECT 1) TO STDOUT;
+INSERT INTO yard.forgotten VALUES (NULL, 'x');
+DELETE FROM yard.good;
+
+-- refuses: making the owner of the ledger somebody's role, for everybody
+\c - regress_wall_creator
+GRANT aegis_owner TO regress_wall_creator;
+CREATE ROLE regress_wall_x IN ROLE aegis_owner;
+GRANT aegis_operator TO regress_wall_creator;
+ALTER ROLE aegis_operator CREATEROLE;
+\c - :superuser
+GRANT aegis_owner TO regress_wall_creator;
+ALTER ROLE aegis_owner LOGIN;
+ALTER ROLE aegis_owner PASSWORD 'x';
+ALTER ROLE aegis_owner SET search_path = yard;
+ALTER ROLE aegis_owner RENAME TO regress_wall_x;
+ALTER GROUP aegis_owner ADD USER regress_wall_creator;
+ALTER ROLE aegis_member BYPASSRLS;
+ALTER ROLE aegis_gateway SUPERUSER;
+REASSIGN OWNED BY aegis_owner TO regress_wall_creator;
+-- allows: what a dump of the roles says again
+ALTER ROLE aegis_owner WITH NOSUPERUSER NOINHERIT NOCREATEROLE NOCREATEDB NOLOGIN NOREPLICATION NOBYPASSRLS;
+
+-- survives: a cached plan, a generic plan and a parallel plan keep to the context of each transaction
+INSERT INTO yard.good (tenant_id, id, note) SELECT :'two', n, 'two' FROM generate_series(1, 2000) n;
+ANALYZE yard.good;
+ALTER ROLE regress_wall_member SET force_parallel_mode = on;
+ALTER ROLE regress_wall_member SET plan_cache_mode = force_generic_plan;
+CREATE FUNCTION yard.count_good() RETURNS bigint LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
+BEGIN
+  RETURN (SELECT count(*) FROM yard.good);
+END $$;
+\c - regress_wall_member
+BEGIN;
+SELECT probe_context(:'one', :ann, 4, 1, 2);
+SELECT yard.count_good(), (SELECT count(*) FROM yard.good) AS parallel;
+COMMIT;
+BEGIN;
+SELECT probe_context(:'two', :ann, 4, 1, 2);
+SELECT yard.count_good(), (SELECT count(*) FROM yard.good) AS parallel;
+COMMIT;
+SELECT yard.count_good();
+
+\c - :superuser
+SET client_min_messages = warning;
+DROP SCHEMA yard CASCADE;
+DROP FUNCTION probe_context;
+DROP OWNED BY regress_wall_gateway, regress_wall_member, regress_wall_owner, regress_wall_creator;
+DROP ROLE regress_wall_gateway, regress_wall_member, regress_wall_owner, regress_wall_creator;
