@@ -28,6 +28,12 @@ SELECT kind, tenant_id, state, done, error, created_by_role, started_at >= creat
 RESET SESSION AUTHORIZATION;
 SELECT regress_entries('job.created', 'end_sessions') AS created, regress_entries('job.finished', 'end_sessions') AS finished;
 
+-- allows: a verification of the whole ledger; its rows are the result
+SELECT aegis.create_job('verify_ledger') AS job \gset
+SELECT aegis.wait_job(:job, '30 seconds');
+SELECT done, error, result -> 'findings' AS findings, jsonb_array_length(result -> 'rows') > 0 AS rows
+  FROM aegis.jobs WHERE id = :job;
+
 -- allows: pause before it is run, then resume
 BEGIN;
 SELECT aegis.create_job('end_sessions') AS job \gset

@@ -15,10 +15,9 @@ Progress verify_ledger(const Job &job) {
     char nulls[] = {job.has_tenant ? ' ' : 'n', '\0'};
     static const char query[] =
         "SELECT pg_catalog.jsonb_build_object("
-        "'findings', pg_catalog.jsonb_array_length(f.rows), 'rows', f.rows)::pg_catalog.text "
-        "FROM (SELECT pg_catalog.coalesce(pg_catalog.jsonb_agg(pg_catalog.to_jsonb(v)), '[]') AS "
-        "rows "
-        "FROM aegis.verify_ledger($1) v) f";
+        "'findings', pg_catalog.count(*) FILTER (WHERE v.outcome = 'finding'), "
+        "'rows', coalesce(pg_catalog.jsonb_agg(pg_catalog.to_jsonb(v)), '[]'))::pg_catalog.text "
+        "FROM aegis.verify_ledger($1) v";
     if (SPI_execute_with_args(query, 1, types, values, nulls, false, 1) != SPI_OK_SELECT)
         ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not verify the ledger")));
     return {true, 1, SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1)};
