@@ -24,16 +24,13 @@ bool gate_open = false;
 bool used_in_transaction = false;
 
 int nibble(char c) {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
+    if (c >= '0' && c <= '9') return c - '0';
+    if (c >= 'a' && c <= 'f') return c - 'a' + 10;
     return -1;
 }
 
 bool check(char **value, void **extra, GucSource source) {
-    if (**value == '\0')
-        return true;  // no context
+    if (**value == '\0') return true;  // no context
     // The source test matters: a background worker's start applies ALTER ROLE settings while the
     // flag is true as well.
     bool from_leader = InitializingParallelWorker && source == PGC_S_SESSION;
@@ -43,11 +40,9 @@ bool check(char **value, void **extra, GucSource source) {
         GUC_check_errdetail("The context comes from a verified way in only.");
         return false;
     }
-    if (strlen(*value) != kTextBytes)
-        return false;
+    if (strlen(*value) != kTextBytes) return false;
     uint8_t *bytes = static_cast<uint8_t *>(pg::guc_extra_alloc(sizeof(Context)));
-    if (bytes == nullptr)
-        return false;
+    if (bytes == nullptr) return false;
     for (size_t i = 0; i < sizeof(Context); i++) {
         int high = nibble((*value)[2 * i]), low = nibble((*value)[2 * i + 1]);
         if (high < 0 || low < 0) {
@@ -88,12 +83,11 @@ void set_guc(const char *text) {
     gate_open = true;
     PG_TRY();
     {
-        set_config_option("aegis.context", text, PGC_SUSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
+        set_config_option("aegis.context", text, PGC_SUSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true,
+                          0, false);
     }
     PG_FINALLY();
-    {
-        gate_open = false;
-    }
+    { gate_open = false; }
     PG_END_TRY();
 }
 
@@ -113,12 +107,17 @@ const Context &require() {
 void establish(const Context &context) {
     bool may_bypass = context.way == Way::break_glass || context.way == Way::job;
     if (!may_bypass && role::bypasses_row_security(GetSessionUserId()))
-        ereport(ERROR, (errcode(AEGIS_ERRCODE_CONTEXT_REFUSED),
-                        errmsg("role \"%s\" cannot take a tenant context", GetUserNameFromId(GetSessionUserId(), false)),
-                        errdetail("The role is superuser or has BYPASSRLS, so row security would not hold."),
-                        errhint("Connect as a role that is a member of aegis_member, or use aegis.assume_tenant().")));
+        ereport(
+            ERROR,
+            (errcode(AEGIS_ERRCODE_CONTEXT_REFUSED),
+             errmsg("role \"%s\" cannot take a tenant context",
+                    GetUserNameFromId(GetSessionUserId(), false)),
+             errdetail("The role is superuser or has BYPASSRLS, so row security would not hold."),
+             errhint("Connect as a role that is a member of aegis_member, or use "
+                     "aegis.assume_tenant().")));
     if (used_in_transaction)
-        ereport(ERROR, (errcode(AEGIS_ERRCODE_CONTEXT_REFUSED), errmsg("context is already set in this transaction"),
+        ereport(ERROR, (errcode(AEGIS_ERRCODE_CONTEXT_REFUSED),
+                        errmsg("context is already set in this transaction"),
                         errhint("Start a new transaction.")));
     if (IsParallelWorker())
         ereport(ERROR, (errcode(ERRCODE_INVALID_TRANSACTION_STATE),
@@ -137,7 +136,8 @@ void establish(const Context &context) {
     set_guc(text);
 }
 
-void set_ranges(Context &context, int16 rank, const pg_uuid_t &user, int64 team_ord, int64 subtree_hi) {
+void set_ranges(Context &context, int16 rank, const pg_uuid_t &user, int64 team_ord,
+                int64 subtree_hi) {
     context.rank = rank;
     context.user = user;
     context.team_ord = team_ord;
@@ -162,10 +162,10 @@ void set_ranges(Context &context, int16 rank, const pg_uuid_t &user, int64 team_
 }
 
 void define() {
-    DefineCustomStringVariable("aegis.context", "The verified context of this transaction.", nullptr, &guc_text, "",
-                               PGC_SUSET,
-                               GUC_NO_SHOW_ALL | GUC_NO_RESET_ALL | GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE |
-                                   GUC_DISALLOW_IN_AUTO_FILE,
+    DefineCustomStringVariable("aegis.context", "The verified context of this transaction.",
+                               nullptr, &guc_text, "", PGC_SUSET,
+                               GUC_NO_SHOW_ALL | GUC_NO_RESET_ALL | GUC_NOT_IN_SAMPLE |
+                                   GUC_DISALLOW_IN_FILE | GUC_DISALLOW_IN_AUTO_FILE,
                                check, assign, show);
     RegisterXactCallback(at_transaction_end, nullptr);
 }
@@ -180,38 +180,34 @@ namespace {
 Datum uuid_or_null(FunctionCallInfo fcinfo, const pg_uuid_t Context::*member) {
     const Context *context = aegis::context::current();
     static const pg_uuid_t nil = {};
-    if (context == nullptr || memcmp(&(context->*member), &nil, sizeof nil) == 0)
-        PG_RETURN_NULL();
+    if (context == nullptr || memcmp(&(context->*member), &nil, sizeof nil) == 0) PG_RETURN_NULL();
     pg_uuid_t *result = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
     *result = context->*member;
     PG_RETURN_UUID_P(result);
 }
 
 Datum text_or_null(FunctionCallInfo fcinfo, const char *text) {
-    if (text == nullptr || *text == '\0')
-        PG_RETURN_NULL();
+    if (text == nullptr || *text == '\0') PG_RETURN_NULL();
     PG_RETURN_TEXT_P(cstring_to_text(text));
 }
 
 }  // namespace
 
 // The bounds of the user range use nil and all-ones legitimately, hence no nil test.
-#define AEGIS_CONTEXT_BOUND(name, member)                                                    \
-    AEGIS_FUNCTION(name) {                                                                   \
-        const Context *context = aegis::context::current();                                  \
-        if (context == nullptr)                                                              \
-            PG_RETURN_NULL();                                                                \
-        pg_uuid_t *result = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));             \
-        *result = context->member;                                                           \
-        PG_RETURN_UUID_P(result);                                                            \
+#define AEGIS_CONTEXT_BOUND(name, member)                                        \
+    AEGIS_FUNCTION(name) {                                                       \
+        const Context *context = aegis::context::current();                      \
+        if (context == nullptr) PG_RETURN_NULL();                                \
+        pg_uuid_t *result = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t))); \
+        *result = context->member;                                               \
+        PG_RETURN_UUID_P(result);                                                \
     }
 
-#define AEGIS_CONTEXT_INT8(name, member)                      \
-    AEGIS_FUNCTION(name) {                                    \
-        const Context *context = aegis::context::current();   \
-        if (context == nullptr)                               \
-            PG_RETURN_NULL();                                 \
-        PG_RETURN_INT64(context->member);                     \
+#define AEGIS_CONTEXT_INT8(name, member)                    \
+    AEGIS_FUNCTION(name) {                                  \
+        const Context *context = aegis::context::current(); \
+        if (context == nullptr) PG_RETURN_NULL();           \
+        PG_RETURN_INT64(context->member);                   \
     }
 
 AEGIS_FUNCTION(aegis_tenant_id) {
@@ -235,8 +231,7 @@ AEGIS_CONTEXT_INT8(aegis_team_hi, team_hi)
 
 AEGIS_FUNCTION(aegis_rank) {
     const Context *context = aegis::context::current();
-    if (context == nullptr)
-        PG_RETURN_NULL();
+    if (context == nullptr) PG_RETURN_NULL();
     PG_RETURN_INT16(context->rank);
 }
 AEGIS_FUNCTION(aegis_request_id) {

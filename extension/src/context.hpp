@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The verified context: which tenant, user, rank and rows the current transaction speaks for.
-// One value per transaction, fed only by our own code, ended by commit or rollback. docs/context.md.
+// One value per transaction, fed only by our own code, ended by commit or rollback.
+// docs/context.md.
 #pragma once
 
 #include "pg/postgres.hpp"
@@ -9,7 +10,13 @@ namespace aegis::context {
 
 enum class Way : uint8_t { none = 0, session_token = 1, sign_in = 2, break_glass = 3, job = 4 };
 
-enum Rank : int16_t { kRankNone = 0, kRankUser = 1, kRankTeamLead = 2, kRankManager = 3, kRankAdmin = 4 };
+enum Rank : int16_t {
+    kRankNone = 0,
+    kRankUser = 1,
+    kRankTeamLead = 2,
+    kRankManager = 3,
+    kRankAdmin = 4
+};
 
 struct Context {
     pg_uuid_t tenant;
@@ -41,7 +48,8 @@ void establish(const Context &context);
 
 // Fills the ranges that a rank gives: docs/tenant.md. subtree_hi is the last team_ord below the
 // user's team.
-void set_ranges(Context &context, int16 rank, const pg_uuid_t &user, int64 team_ord, int64 subtree_hi);
+void set_ranges(Context &context, int16 rank, const pg_uuid_t &user, int64 team_ord,
+                int64 subtree_hi);
 
 void define();  // GUC and callbacks; called from _PG_init
 

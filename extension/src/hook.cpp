@@ -25,14 +25,16 @@ List *on_restrictive_policies(CmdType command, Relation relation) {
 }
 
 bool on_check_permissions(AEGIS_CHECK_PERMISSIONS_PARAMETERS) {
-    if (previous_check_permissions && !previous_check_permissions(AEGIS_CHECK_PERMISSIONS_ARGUMENTS))
+    if (previous_check_permissions &&
+        !previous_check_permissions(AEGIS_CHECK_PERMISSIONS_ARGUMENTS))
         return false;
     ledger_guard::check_relations(range_table);
     return wall::check_relations(range_table, AEGIS_CHECK_PERMISSIONS_INFOS, report);
 }
 
-void on_utility(PlannedStmt *statement, const char *text, bool read_only_tree, ProcessUtilityContext context,
-                ParamListInfo parameters, QueryEnvironment *environment, DestReceiver *receiver,
+void on_utility(PlannedStmt *statement, const char *text, bool read_only_tree,
+                ProcessUtilityContext context, ParamListInfo parameters,
+                QueryEnvironment *environment, DestReceiver *receiver,
                 QueryCompletion *completion) {
     ledger_guard::check_statement(statement);
     wall::check_statement(statement);
@@ -40,13 +42,11 @@ void on_utility(PlannedStmt *statement, const char *text, bool read_only_tree, P
     // Asked first: a statement that ends the transaction can free itself.
     bool needs_check = stored_constant::needs_check(statement);
     next(statement, text, read_only_tree, context, parameters, environment, receiver, completion);
-    if (needs_check)
-        stored_constant::check_statement_done(statement);
+    if (needs_check) stored_constant::check_statement_done(statement);
 }
 
 void on_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void *arg) {
-    if (previous_object_access)
-        previous_object_access(access, class_id, object_id, sub_id, arg);
+    if (previous_object_access) previous_object_access(access, class_id, object_id, sub_id, arg);
     switch (access) {
         case OAT_FUNCTION_EXECUTE:  // hot: once per function of every statement
             wall::check_function(object_id);

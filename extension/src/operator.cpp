@@ -16,10 +16,12 @@ namespace {
 
 void require_operator() {
     Oid user = GetSessionUserId();
-    if (role::is_tenant_session() || !(superuser_arg(user) || is_member_of_role(user, role::operator_())))
-        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-                        errmsg("role \"%s\" may not assume a tenant", GetUserNameFromId(user, false)),
-                        errhint("Connect as a member of aegis_operator.")));
+    if (role::is_tenant_session() ||
+        !(superuser_arg(user) || is_member_of_role(user, role::operator_())))
+        ereport(ERROR,
+                (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                 errmsg("role \"%s\" may not assume a tenant", GetUserNameFromId(user, false)),
+                 errhint("Connect as a member of aegis_operator.")));
 }
 
 const char *required_text(FunctionCallInfo fcinfo, int argument, const char *name, size_t most) {
@@ -29,18 +31,21 @@ const char *required_text(FunctionCallInfo fcinfo, int argument, const char *nam
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s must be given", name),
                         errdetail("It is recorded in the ledger.")));
     if (length > most)
-        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("%s is longer than %zu bytes", name, most)));
+        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                        errmsg("%s is longer than %zu bytes", name, most)));
     return given;
 }
 
-void charge_and_record(const pg_uuid_t &tenant, const char *reason, const char *ticket, bool read_only) {
+void charge_and_record(const pg_uuid_t &tenant, const char *reason, const char *ticket,
+                       bool read_only) {
     char *target = DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&tenant)));
     charge::Order order{};
     order.kind = charge::Kind::break_glass;
     order.event = "operator.assumed_tenant";
     order.tenant = tenant;
     order.target = target;
-    order.detail = psprintf("ticket %s, %s: %s", ticket, read_only ? "read-only" : "read-write", reason);
+    order.detail =
+        psprintf("ticket %s, %s: %s", ticket, read_only ? "read-only" : "read-write", reason);
     int slot = charge::open(order);
 
     const ledger::DetailPair pairs[] = {{"access", read_only ? "read-only" : "read-write", 0},
@@ -69,8 +74,7 @@ void limit_transaction(bool read_only) {
     parse_int(now, &milliseconds, GUC_UNIT_MS, nullptr);
     if (milliseconds == 0 || milliseconds > kTimeBoxSeconds * 1000)
         set_local("statement_timeout", psprintf("%ds", kTimeBoxSeconds));
-    if (read_only)
-        set_local("transaction_read_only", "on");
+    if (read_only) set_local("transaction_read_only", "on");
 }
 
 }  // namespace
@@ -82,9 +86,12 @@ using namespace aegis;
 AEGIS_FUNCTION(aegis_assume_tenant) {
     operator_way::require_operator();
     if (PG_ARGISNULL(0) || PG_ARGISNULL(3))
-        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("tenant and read_only must not be null")));
-    const char *reason = operator_way::required_text(fcinfo, 1, "reason", operator_way::kReasonBytes);
-    const char *ticket = operator_way::required_text(fcinfo, 2, "ticket", operator_way::kTicketBytes);
+        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+                        errmsg("tenant and read_only must not be null")));
+    const char *reason =
+        operator_way::required_text(fcinfo, 1, "reason", operator_way::kReasonBytes);
+    const char *ticket =
+        operator_way::required_text(fcinfo, 2, "ticket", operator_way::kTicketBytes);
     bool read_only = PG_GETARG_BOOL(3);
     // A subtransaction would give back the read-only state when it ends, and keep the context.
     if (GetCurrentTransactionNestLevel() > 1)
@@ -92,7 +99,8 @@ AEGIS_FUNCTION(aegis_assume_tenant) {
                         errmsg("cannot assume a tenant inside a subtransaction"),
                         errhint("Call aegis.assume_tenant() first in the transaction.")));
     if (context::current() != nullptr)
-        ereport(ERROR, (errcode(AEGIS_ERRCODE_CONTEXT_REFUSED), errmsg("context is already set in this transaction"),
+        ereport(ERROR, (errcode(AEGIS_ERRCODE_CONTEXT_REFUSED),
+                        errmsg("context is already set in this transaction"),
                         errhint("Start a new transaction.")));
 
     tenant::Tenant tenant;
@@ -110,8 +118,8 @@ AEGIS_FUNCTION(aegis_assume_tenant) {
     context.tenant = tenant.id;
     context.way = context::Way::break_glass;
     context.read_only = read_only;
-    context.expires_at =
-        TimestampTzPlusMilliseconds(GetCurrentTimestamp(), operator_way::kTimeBoxSeconds * INT64CONST(1000));
+    context.expires_at = TimestampTzPlusMilliseconds(
+        GetCurrentTimestamp(), operator_way::kTimeBoxSeconds * INT64CONST(1000));
     const pg_uuid_t nobody{};
     context::set_ranges(context, context::kRankAdmin, nobody, ord, last_ord);
     context::establish(context);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// protect_table and its inverse. The DDL runs as the caller, who must own the table; the registry is
-// written as aegis_owner. Every step looks first, so that a second call changes nothing.
+// protect_table and its inverse. The DDL runs as the caller, who must own the table; the registry
+// is written as aegis_owner. Every step looks first, so that a second call changes nothing.
 #include "protect.hpp"
 
 #include "ledger.hpp"
@@ -10,23 +10,21 @@
 namespace aegis::protect {
 
 const char *qualified_name(Oid relation) {
-    return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)), get_rel_name(relation));
+    return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)),
+                                      get_rel_name(relation));
 }
 
-int execute_as_owner(const char *text, int count, Oid *types, Datum *values, const char *nulls, bool read_only) {
+int execute_as_owner(const char *text, int count, Oid *types, Datum *values, const char *nulls,
+                     bool read_only) {
     Oid user;
     int security;
     GetUserIdAndSecContext(&user, &security);
     SetUserIdAndSecContext(role::owner(), security | SECURITY_LOCAL_USERID_CHANGE);
     int result = 0;
     PG_TRY();
-    {
-        result = SPI_execute_with_args(text, count, types, values, nulls, read_only, 0);
-    }
+    { result = SPI_execute_with_args(text, count, types, values, nulls, read_only, 0); }
     PG_FINALLY();
-    {
-        SetUserIdAndSecContext(user, security);
-    }
+    { SetUserIdAndSecContext(user, security); }
     PG_END_TRY();
     return result;
 }
@@ -35,9 +33,10 @@ bool find(Oid relation, Protection *protection) {
     Oid types[] = {OIDOID};
     Datum values[] = {ObjectIdGetDatum(relation)};
     SPI_connect();
-    execute_as_owner("SELECT created_by, team, parent::pg_catalog.oid FROM aegis.protected_table "
-                     "WHERE relation::pg_catalog.oid OPERATOR(pg_catalog.=) $1",
-                     1, types, values, nullptr, false);
+    execute_as_owner(
+        "SELECT created_by, team, parent::pg_catalog.oid FROM aegis.protected_table "
+        "WHERE relation::pg_catalog.oid OPERATOR(pg_catalog.=) $1",
+        1, types, values, nullptr, false);
     bool found = SPI_processed == 1;
     if (found) {
         HeapTuple tuple = SPI_tuptable->vals[0];
@@ -63,7 +62,8 @@ struct Order {
 
 void run(const char *text) {
     if (SPI_execute(text, false, 0) < 0)
-        ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not run a statement of protect_table")));
+        ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
+                        errmsg("could not run a statement of protect_table")));
 }
 
 bool answers(const char *text) {
@@ -79,16 +79,24 @@ void check_table(const Order &order) {
         aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, name);
     Oid schema = get_rel_namespace(order.relation);
     if (IsCatalogNamespace(schema) || schema == get_namespace_oid("aegis", false))
-        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("table \"%s\" belongs to the system", name)));
+        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+                        errmsg("table \"%s\" belongs to the system", name)));
     char kind = get_rel_relkind(order.relation);
     if (kind == RELKIND_PARTITIONED_TABLE || get_rel_relispartition(order.relation))
-        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("table \"%s\" is partitioned", name),
-                        errdetail("Row security of a partitioned table does not hold for its partitions.")));
+        ereport(
+            ERROR,
+            (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("table \"%s\" is partitioned", name),
+             errdetail("Row security of a partitioned table does not hold for its partitions.")));
     if (kind != RELKIND_RELATION || get_rel_persistence(order.relation) == RELPERSISTENCE_TEMP)
-        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("\"%s\" is not a permanent table", name)));
+        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+                        errmsg("\"%s\" is not a permanent table", name)));
     if (has_superclass(order.relation) || has_subclass(order.relation))
-        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("table \"%s\" is part of an inheritance tree", name),
-                        errdetail("Row security of a table does not hold for the tables that inherit from it.")));
+        ereport(
+            ERROR,
+            (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+             errmsg("table \"%s\" is part of an inheritance tree", name),
+             errdetail(
+                 "Row security of a table does not hold for the tables that inherit from it.")));
     Protection parent;
     if (OidIsValid(order.wanted.parent) &&
         !(find(order.wanted.parent, &parent) && parent.created_by && parent.team))
@@ -102,9 +110,9 @@ void check_table(const Order &order) {
 void check_keys(const Order &order, bool tenant_added) {
     Oid types[] = {REGCLASSOID};
     Datum values[] = {ObjectIdGetDatum(order.relation)};
-    SPI_execute_with_args("SELECT problem, fix FROM aegis.key_findings($1)", 1, types, values, nullptr, true, 0);
-    if (SPI_processed == 0)
-        return;
+    SPI_execute_with_args("SELECT problem, fix FROM aegis.key_findings($1)", 1, types, values,
+                          nullptr, true, 0);
+    if (SPI_processed == 0) return;
     StringInfoData problems, fixes;
     initStringInfo(&problems);
     initStringInfo(&fixes);
@@ -117,27 +125,32 @@ void check_keys(const Order &order, bool tenant_added) {
             appendStringInfo(&problems, "%s%s", problems.len ? "\n" : "", problem);
         appendStringInfo(&fixes, "%s%s", fixes.len ? "\n" : "", fix);
     }
-    ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_PROTECTED),
-                    errmsg("keys of table \"%s\" reach across tenants", get_rel_name(order.relation)),
-                    errdetail("%s", problems.data), errhint("%s", fixes.data)));
+    ereport(ERROR,
+            (errcode(AEGIS_ERRCODE_NOT_PROTECTED),
+             errmsg("keys of table \"%s\" reach across tenants", get_rel_name(order.relation)),
+             errdetail("%s", problems.data), errhint("%s", fixes.data)));
 }
 
-void add_column(const Order &order, const char *column, Oid type, const char *first_value, const char *getter) {
+void add_column(const Order &order, const char *column, Oid type, const char *first_value,
+                const char *getter) {
     AttrNumber number = get_attnum(order.relation, column);
     if (number == InvalidAttrNumber) {
-        run(psprintf("ALTER TABLE %s ADD COLUMN %s %s DEFAULT %s", order.name, column, format_type_be_qualified(type),
-                     first_value));
+        run(psprintf("ALTER TABLE %s ADD COLUMN %s %s DEFAULT %s", order.name, column,
+                     format_type_be_qualified(type), first_value));
     } else if (get_atttype(order.relation, number) != type) {
         ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
                         errmsg("column \"%s\" of table \"%s\" has type %s, not %s", column,
-                               get_rel_name(order.relation), format_type_be(get_atttype(order.relation, number)),
+                               get_rel_name(order.relation),
+                               format_type_be(get_atttype(order.relation, number)),
                                format_type_be(type))));
     }
-    run(psprintf("ALTER TABLE %s ALTER COLUMN %s SET DEFAULT aegis.%s()", order.name, column, getter));
+    run(psprintf("ALTER TABLE %s ALTER COLUMN %s SET DEFAULT aegis.%s()", order.name, column,
+                 getter));
 }
 
 void require_value(const Order &order, const char *column) {
-    if (!answers(psprintf("SELECT 1 FROM pg_catalog.pg_attribute WHERE attrelid = %u AND attname = '%s' AND attnotnull",
+    if (!answers(psprintf("SELECT 1 FROM pg_catalog.pg_attribute WHERE attrelid = %u AND attname = "
+                          "'%s' AND attnotnull",
                           order.relation, column)))
         run(psprintf("ALTER TABLE %s ALTER COLUMN %s SET NOT NULL", order.name, column));
 }
@@ -145,17 +158,21 @@ void require_value(const Order &order, const char *column) {
 void add_columns(const Order &order) {
     bool tenant_missing = get_attnum(order.relation, "tenant_id") == InvalidAttrNumber;
     check_keys(order, tenant_missing);
-    if (tenant_missing && order.tenant_from == nullptr && answers(psprintf("SELECT 1 FROM %s LIMIT 1", order.name)))
-        ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_PROTECTED),
-                        errmsg("table \"%s\" has rows without a tenant", get_rel_name(order.relation)),
-                        errhint("Pass tenant_from, an expression that gives the tenant of a row.")));
+    if (tenant_missing && order.tenant_from == nullptr &&
+        answers(psprintf("SELECT 1 FROM %s LIMIT 1", order.name)))
+        ereport(ERROR,
+                (errcode(AEGIS_ERRCODE_NOT_PROTECTED),
+                 errmsg("table \"%s\" has rows without a tenant", get_rel_name(order.relation)),
+                 errhint("Pass tenant_from, an expression that gives the tenant of a row.")));
     // A row from before has no creator (nil) and belongs to the root team.
     add_column(order, "tenant_id", UUIDOID, "NULL", "tenant_id");
     if (order.tenant_from != nullptr)
-        run(psprintf("UPDATE %s SET tenant_id = (%s) WHERE tenant_id IS NULL", order.name, order.tenant_from));
+        run(psprintf("UPDATE %s SET tenant_id = (%s) WHERE tenant_id IS NULL", order.name,
+                     order.tenant_from));
     require_value(order, "tenant_id");
     if (order.wanted.created_by) {
-        add_column(order, "created_by", UUIDOID, "'00000000-0000-0000-0000-000000000000'", "user_id");
+        add_column(order, "created_by", UUIDOID, "'00000000-0000-0000-0000-000000000000'",
+                   "user_id");
         require_value(order, "created_by");
     }
     if (order.wanted.team) {
@@ -165,10 +182,11 @@ void add_columns(const Order &order) {
 }
 
 void add_index(const Order &order, const char *column) {
-    if (answers(psprintf("SELECT 1 FROM pg_catalog.pg_index i WHERE i.indrelid = %u AND i.indpred IS NULL "
-                         "AND pg_catalog.pg_get_indexdef(i.indexrelid, 1, false) = 'tenant_id' "
-                         "AND pg_catalog.pg_get_indexdef(i.indexrelid, 2, false) = '%s'",
-                         order.relation, column)))
+    if (answers(psprintf(
+            "SELECT 1 FROM pg_catalog.pg_index i WHERE i.indrelid = %u AND i.indpred IS NULL "
+            "AND pg_catalog.pg_get_indexdef(i.indexrelid, 1, false) = 'tenant_id' "
+            "AND pg_catalog.pg_get_indexdef(i.indexrelid, 2, false) = '%s'",
+            order.relation, column)))
         return;
     run(psprintf("CREATE INDEX ON %s (tenant_id, %s)", order.name, column));
 }
@@ -177,32 +195,42 @@ void add_policies(const Order &order) {
     const char *predicate = psprintf(
         "tenant_id = aegis.tenant_id()%s%s",
         order.wanted.team ? " AND team_ord BETWEEN aegis.team_lo() AND aegis.team_hi()" : "",
-        order.wanted.created_by ? " AND created_by BETWEEN aegis.user_lo() AND aegis.user_hi()" : "");
+        order.wanted.created_by ? " AND created_by BETWEEN aegis.user_lo() AND aegis.user_hi()"
+                                : "");
     static const struct {
         const char *command;
         bool use, check;
-    } policies[] = {{"select", true, false}, {"insert", false, true}, {"update", true, true}, {"delete", true, false}};
+    } policies[] = {{"select", true, false},
+                    {"insert", false, true},
+                    {"update", true, true},
+                    {"delete", true, false}};
     for (const auto &policy : policies) {
-        if (answers(psprintf("SELECT 1 FROM pg_catalog.pg_policy WHERE polrelid = %u AND polname = 'aegis_%s'",
-                             order.relation, policy.command)))
+        if (answers(psprintf(
+                "SELECT 1 FROM pg_catalog.pg_policy WHERE polrelid = %u AND polname = 'aegis_%s'",
+                order.relation, policy.command)))
             run(psprintf("DROP POLICY aegis_%s ON %s", policy.command, order.name));
-        run(psprintf("CREATE POLICY aegis_%s ON %s FOR %s TO PUBLIC %s%s%s %s%s%s", policy.command, order.name,
-                     policy.command, policy.use ? "USING (" : "", policy.use ? predicate : "", policy.use ? ")" : "",
-                     policy.check ? "WITH CHECK (" : "", policy.check ? predicate : "", policy.check ? ")" : ""));
+        run(psprintf("CREATE POLICY aegis_%s ON %s FOR %s TO PUBLIC %s%s%s %s%s%s", policy.command,
+                     order.name, policy.command, policy.use ? "USING (" : "",
+                     policy.use ? predicate : "", policy.use ? ")" : "",
+                     policy.check ? "WITH CHECK (" : "", policy.check ? predicate : "",
+                     policy.check ? ")" : ""));
     }
     run(psprintf("ALTER TABLE %s ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY", order.name));
 }
 
 void add_triggers(const Order &order) {
     // Triggers fire by name: after the application's own, before a field is sealed for its tenant.
-    run(psprintf("CREATE OR REPLACE TRIGGER zzy_aegis_stamp BEFORE INSERT OR UPDATE ON %s "
+    run(
+        psprintf("CREATE OR REPLACE TRIGGER zzy_aegis_stamp BEFORE INSERT OR UPDATE ON %s "
                  "FOR EACH ROW EXECUTE FUNCTION aegis.stamp_row()",
                  order.name));
-    run(psprintf("CREATE OR REPLACE TRIGGER aegis_truncate BEFORE TRUNCATE ON %s "
+    run(
+        psprintf("CREATE OR REPLACE TRIGGER aegis_truncate BEFORE TRUNCATE ON %s "
                  "FOR EACH STATEMENT EXECUTE FUNCTION aegis.refuse_truncate()",
                  order.name));
     if (OidIsValid(order.wanted.parent))
-        run(psprintf("CREATE OR REPLACE TRIGGER aegis_follow AFTER UPDATE OF team_ord ON %s "
+        run(
+            psprintf("CREATE OR REPLACE TRIGGER aegis_follow AFTER UPDATE OF team_ord ON %s "
                      "FOR EACH ROW EXECUTE FUNCTION aegis.follow_parent()",
                      qualified_name(order.wanted.parent)));
 }
@@ -212,12 +240,16 @@ void write_registry(const Order &order) {
     Datum values[] = {ObjectIdGetDatum(order.relation), BoolGetDatum(order.wanted.created_by),
                       BoolGetDatum(order.wanted.team), ObjectIdGetDatum(order.wanted.parent),
                       BoolGetDatum(creating_extension)};
-    execute_as_owner("DELETE FROM aegis.protected_table WHERE relation NOT IN (SELECT oid FROM pg_catalog.pg_class)", 0,
-                     nullptr, nullptr, nullptr, false);
-    execute_as_owner("INSERT INTO aegis.protected_table (relation, created_by, team, parent, by_extension) "
-                     "VALUES ($1, $2, $3, $4, $5) ON CONFLICT (relation) DO UPDATE SET created_by = EXCLUDED.created_by, "
-                     "team = EXCLUDED.team, parent = EXCLUDED.parent",
-                     5, types, values, OidIsValid(order.wanted.parent) ? nullptr : "   n ", false);
+    execute_as_owner(
+        "DELETE FROM aegis.protected_table WHERE relation NOT IN (SELECT oid FROM "
+        "pg_catalog.pg_class)",
+        0, nullptr, nullptr, nullptr, false);
+    execute_as_owner(
+        "INSERT INTO aegis.protected_table (relation, created_by, team, parent, by_extension) "
+        "VALUES ($1, $2, $3, $4, $5) ON CONFLICT (relation) DO UPDATE SET created_by = "
+        "EXCLUDED.created_by, "
+        "team = EXCLUDED.team, parent = EXCLUDED.parent",
+        5, types, values, OidIsValid(order.wanted.parent) ? nullptr : "   n ", false);
 }
 
 void record(const char *type, Oid relation) {
@@ -233,15 +265,14 @@ void audit(Oid relation) {
     Oid types[] = {REGCLASSOID, NAMEARRAYOID};
     Datum values[] = {ObjectIdGetDatum(relation)};
     SPI_connect();
-    execute_as_owner("SELECT 1 FROM aegis.audited_table WHERE relation OPERATOR(pg_catalog.=) $1", 1, types, values,
-                     nullptr, false);
+    execute_as_owner("SELECT 1 FROM aegis.audited_table WHERE relation OPERATOR(pg_catalog.=) $1",
+                     1, types, values, nullptr, false);
     bool known = SPI_processed > 0;
     SPI_finish();
-    if (known)
-        return;
+    if (known) return;
     List *name = list_make2(makeString(pstrdup("aegis")), makeString(pstrdup("audit_table")));
-    OidFunctionCall2(LookupFuncName(name, lengthof(types), types, false), ObjectIdGetDatum(relation),
-                     PointerGetDatum(construct_empty_array(NAMEOID)));
+    OidFunctionCall2(LookupFuncName(name, lengthof(types), types, false),
+                     ObjectIdGetDatum(relation), PointerGetDatum(construct_empty_array(NAMEOID)));
 }
 
 }  // namespace
@@ -274,10 +305,8 @@ AEGIS_FUNCTION(aegis_protect_table) {
     protect::add_columns(order);
     protect::add_policies(order);
     protect::add_triggers(order);
-    if (order.wanted.created_by)
-        protect::add_index(order, "created_by");
-    if (order.wanted.team)
-        protect::add_index(order, "team_ord");
+    if (order.wanted.created_by) protect::add_index(order, "created_by");
+    if (order.wanted.team) protect::add_index(order, "team_ord");
     protect::write_registry(order);
     SPI_finish();
     if (!known || memcmp(&before, &order.wanted, sizeof before) != 0)
@@ -295,18 +324,22 @@ AEGIS_FUNCTION(aegis_unprotect_table) {
         aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, name);
     protect::Protection protection;
     if (!protect::find(relation, &protection))
-        ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_PROTECTED), errmsg("table \"%s\" is not protected", name)));
+        ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_PROTECTED),
+                        errmsg("table \"%s\" is not protected", name)));
     const char *qualified = protect::qualified_name(relation);
     SPI_connect();
     for (const char *command : {"select", "insert", "update", "delete"})
         protect::run(psprintf("DROP POLICY IF EXISTS aegis_%s ON %s", command, qualified));
     for (const char *trigger : {"zzy_aegis_stamp", "aegis_truncate", "aegis_follow"})
         protect::run(psprintf("DROP TRIGGER IF EXISTS %s ON %s", trigger, qualified));
-    protect::run(psprintf("ALTER TABLE %s NO FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURITY", qualified));
+    protect::run(psprintf("ALTER TABLE %s NO FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURITY",
+                          qualified));
     Oid types[] = {OIDOID};
     Datum values[] = {ObjectIdGetDatum(relation)};
-    protect::execute_as_owner("DELETE FROM aegis.protected_table WHERE relation::pg_catalog.oid OPERATOR(pg_catalog.=) $1",
-                              1, types, values, nullptr, false);
+    protect::execute_as_owner(
+        "DELETE FROM aegis.protected_table WHERE relation::pg_catalog.oid OPERATOR(pg_catalog.=) "
+        "$1",
+        1, types, values, nullptr, false);
     SPI_finish();
     protect::record("table.unprotected", relation);
     PG_RETURN_VOID();

@@ -18,7 +18,8 @@ bool find(Oid relation, Protection *protection);
 
 // Runs SPI as aegis_owner, for the extension's own tables; the previous user comes back also when
 // it fails. Returns SPI's result code. SPI must be connected.
-int execute_as_owner(const char *text, int count, Oid *types, Datum *values, const char *nulls, bool read_only);
+int execute_as_owner(const char *text, int count, Oid *types, Datum *values, const char *nulls,
+                     bool read_only);
 
 // Name of a table as DDL needs it.
 const char *qualified_name(Oid relation);

@@ -17,7 +17,7 @@ struct ParentLink {
     Oid parent;
     int count;
     AttrNumber child_columns[kMostKeys];
-    SPIPlanPtr read_parent;    // creator and team of the parent, by the child's key values
+    SPIPlanPtr read_parent;  // creator and team of the parent, by the child's key values
 };
 
 HTAB *links = nullptr;
@@ -31,22 +31,25 @@ void forget(Datum, Oid) {
 void read_foreign_key(ParentLink *link, AttrNumber *parent_columns) {
     Oid types[] = {OIDOID, OIDOID};
     Datum values[] = {ObjectIdGetDatum(link->child), ObjectIdGetDatum(link->parent)};
-    SPI_execute_with_args("SELECT k.mine, k.theirs FROM pg_catalog.pg_constraint c, "
-                          "unnest(c.conkey, c.confkey) AS k(mine, theirs) "
-                          "WHERE c.oid OPERATOR(pg_catalog.=) (SELECT pg_catalog.min(f.oid) "
-                          "FROM pg_catalog.pg_constraint f WHERE f.contype OPERATOR(pg_catalog.=) 'f' "
-                          "AND f.conrelid OPERATOR(pg_catalog.=) $1 AND f.confrelid OPERATOR(pg_catalog.=) $2)",
-                          2, types, values, nullptr, true, kMostKeys);
+    SPI_execute_with_args(
+        "SELECT k.mine, k.theirs FROM pg_catalog.pg_constraint c, "
+        "unnest(c.conkey, c.confkey) AS k(mine, theirs) "
+        "WHERE c.oid OPERATOR(pg_catalog.=) (SELECT pg_catalog.min(f.oid) "
+        "FROM pg_catalog.pg_constraint f WHERE f.contype OPERATOR(pg_catalog.=) 'f' "
+        "AND f.conrelid OPERATOR(pg_catalog.=) $1 AND f.confrelid OPERATOR(pg_catalog.=) $2)",
+        2, types, values, nullptr, true, kMostKeys);
     if (SPI_processed == 0)
         ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_PROTECTED),
-                        errmsg("table \"%s\" has no foreign key to its parent \"%s\"", get_rel_name(link->child),
-                               get_rel_name(link->parent)),
+                        errmsg("table \"%s\" has no foreign key to its parent \"%s\"",
+                               get_rel_name(link->child), get_rel_name(link->parent)),
                         errhint("Add a foreign key that leads with tenant_id.")));
     link->count = static_cast<int>(SPI_processed);
     for (int i = 0; i < link->count; i++) {
         bool null;
-        link->child_columns[i] = DatumGetInt16(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &null));
-        parent_columns[i] = DatumGetInt16(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &null));
+        link->child_columns[i] =
+            DatumGetInt16(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &null));
+        parent_columns[i] =
+            DatumGetInt16(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &null));
     }
 }
 
@@ -56,15 +59,18 @@ void prepare(ParentLink *link) {
     Oid types[kMostKeys];
     StringInfoData text;
     initStringInfo(&text);
-    appendStringInfo(&text, "SELECT created_by, team_ord FROM %s WHERE ", qualified_name(link->parent));
+    appendStringInfo(&text, "SELECT created_by, team_ord FROM %s WHERE ",
+                     qualified_name(link->parent));
     for (int i = 0; i < link->count; i++) {
         types[i] = get_atttype(link->child, link->child_columns[i]);
         appendStringInfo(&text, "%s%s OPERATOR(pg_catalog.=) $%d", i ? " AND " : "",
-                         quote_identifier(get_attname(link->parent, parent_columns[i], false)), i + 1);
+                         quote_identifier(get_attname(link->parent, parent_columns[i], false)),
+                         i + 1);
     }
     link->read_parent = SPI_prepare(text.data, link->count, types);
     if (link->read_parent == nullptr || SPI_keepplan(link->read_parent) != 0)
-        ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not prepare the look-up of a parent row")));
+        ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
+                        errmsg("could not prepare the look-up of a parent row")));
 }
 
 void drop_stale_links() {
@@ -75,8 +81,7 @@ void drop_stale_links() {
     HASH_SEQ_STATUS walk;
     hash_seq_init(&walk, links);
     while (const ParentLink *link = static_cast<const ParentLink *>(hash_seq_search(&walk)))
-        if (link->read_parent != nullptr)
-            SPI_freeplan(link->read_parent);
+        if (link->read_parent != nullptr) SPI_freeplan(link->read_parent);
     hash_destroy(links);
     links = nullptr;
     stale = false;
@@ -95,7 +100,8 @@ const ParentLink *link_of(Oid child) {
         control.keysize = sizeof(Oid);
         control.entrysize = sizeof(ParentLink);
         control.hcxt = TopMemoryContext;
-        links = hash_create("aegis parents of protected rows", 32, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+        links = hash_create("aegis parents of protected rows", 32, &control,
+                            HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
     }
     bool found;
     ParentLink *known = static_cast<ParentLink *>(hash_search(links, &child, HASH_FIND, &found));
@@ -103,10 +109,8 @@ const ParentLink *link_of(Oid child) {
         ParentLink fresh{};
         fresh.child = child;
         Protection protection{};
-        if (find(child, &protection))
-            fresh.parent = protection.parent;
-        if (OidIsValid(fresh.parent))
-            prepare(&fresh);
+        if (find(child, &protection)) fresh.parent = protection.parent;
+        if (OidIsValid(fresh.parent)) prepare(&fresh);
         known = static_cast<ParentLink *>(hash_search(links, &child, HASH_ENTER, &found));
         *known = fresh;
     }
@@ -119,13 +123,14 @@ struct Place {
 };
 
 Place place_of(TupleDesc shape) {
-    Place place = {SPI_fnumber(shape, "tenant_id"), SPI_fnumber(shape, "created_by"), SPI_fnumber(shape, "team_ord")};
+    Place place = {SPI_fnumber(shape, "tenant_id"), SPI_fnumber(shape, "created_by"),
+                   SPI_fnumber(shape, "team_ord")};
     if (place.tenant <= 0 || TupleDescAttr(shape, place.tenant - 1)->atttypid != UUIDOID)
-        ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_PROTECTED), errmsg("table has no column tenant_id of type uuid")));
+        ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_PROTECTED),
+                        errmsg("table has no column tenant_id of type uuid")));
     if (place.creator > 0 && TupleDescAttr(shape, place.creator - 1)->atttypid != UUIDOID)
         place.creator = 0;
-    if (place.team > 0 && TupleDescAttr(shape, place.team - 1)->atttypid != INT8OID)
-        place.team = 0;
+    if (place.team > 0 && TupleDescAttr(shape, place.team - 1)->atttypid != INT8OID) place.team = 0;
     return place;
 }
 
@@ -136,8 +141,7 @@ struct Stamp {  // new values, collected and applied at once
     bool nulls[3];
 
     void set(int column, Datum value) {
-        if (column <= 0)
-            return;
+        if (column <= 0) return;
         columns[count] = column;
         values[count] = value;
         nulls[count] = false;
@@ -146,12 +150,10 @@ struct Stamp {  // new values, collected and applied at once
 };
 
 bool differs(HeapTuple a, HeapTuple b, TupleDesc shape, int column) {
-    if (column <= 0)
-        return false;
+    if (column <= 0) return false;
     bool a_null, b_null;
     Datum x = heap_getattr(a, column, shape, &a_null), y = heap_getattr(b, column, shape, &b_null);
-    if (a_null || b_null)
-        return a_null != b_null;
+    if (a_null || b_null) return a_null != b_null;
     Form_pg_attribute attribute = TupleDescAttr(shape, column - 1);
     return !datumIsEqual(x, y, attribute->attbyval, attribute->attlen);
 }
@@ -167,14 +169,16 @@ void stamp_from_parent(const ParentLink &link, HeapTuple row, TupleDesc shape, c
         if (link.child_columns[i] == place.tenant && tenant != nullptr)
             keys[i] = UUIDPGetDatum(tenant);
         else if (null)
-            ereport(ERROR, (errcode(ERRCODE_NOT_NULL_VIOLATION),
-                            errmsg("column \"%s\" must name the parent row",
-                                   NameStr(TupleDescAttr(shape, link.child_columns[i] - 1)->attname))));
+            ereport(ERROR,
+                    (errcode(ERRCODE_NOT_NULL_VIOLATION),
+                     errmsg("column \"%s\" must name the parent row",
+                            NameStr(TupleDescAttr(shape, link.child_columns[i] - 1)->attname))));
     }
     int result = SPI_execute_plan(link.read_parent, keys, nullptr, false, 1);
     if (result != SPI_OK_SELECT || SPI_processed != 1)
         ereport(ERROR, (errcode(ERRCODE_FOREIGN_KEY_VIOLATION), errmsg("parent row does not exist"),
-                        errdetail("There is no such row in \"%s\", or it is not visible.", get_rel_name(link.parent))));
+                        errdetail("There is no such row in \"%s\", or it is not visible.",
+                                  get_rel_name(link.parent))));
     bool null;
     HeapTuple parent = SPI_tuptable->vals[0];
     pg_uuid_t *creator = static_cast<pg_uuid_t *>(SPI_palloc(sizeof(pg_uuid_t)));
@@ -195,8 +199,7 @@ void stamp_without_context(HeapTuple row, TupleDesc shape, const Place &place, S
 
 void stamp_insert(Oid relation, HeapTuple row, TupleDesc shape, const Place &place, Stamp *stamp) {
     const context::Context *context = context::current();
-    if (context != nullptr)
-        stamp->set(place.tenant, UUIDPGetDatum(&context->tenant));
+    if (context != nullptr) stamp->set(place.tenant, UUIDPGetDatum(&context->tenant));
     const ParentLink *link = link_of(relation);
     if (link != nullptr) {
         stamp_from_parent(*link, row, shape, place, context ? &context->tenant : nullptr, stamp);
@@ -209,19 +212,20 @@ void stamp_insert(Oid relation, HeapTuple row, TupleDesc shape, const Place &pla
 }
 
 void refuse_change(const char *column) {
-    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("column \"%s\" cannot be changed", column)));
+    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                    errmsg("column \"%s\" cannot be changed", column)));
 }
 
-bool names_other_parent(const ParentLink &link, HeapTuple before, HeapTuple after, TupleDesc shape) {
+bool names_other_parent(const ParentLink &link, HeapTuple before, HeapTuple after,
+                        TupleDesc shape) {
     for (int i = 0; i < link.count; i++)
-        if (differs(before, after, shape, link.child_columns[i]))
-            return true;
+        if (differs(before, after, shape, link.child_columns[i])) return true;
     return false;
 }
 
-void stamp_update(Oid relation, HeapTuple before, HeapTuple after, TupleDesc shape, const Place &place, Stamp *stamp) {
-    if (differs(before, after, shape, place.tenant))
-        refuse_change("tenant_id");
+void stamp_update(Oid relation, HeapTuple before, HeapTuple after, TupleDesc shape,
+                  const Place &place, Stamp *stamp) {
+    if (differs(before, after, shape, place.tenant)) refuse_change("tenant_id");
     const ParentLink *link = link_of(relation);
     bool moved = differs(before, after, shape, place.team);
     bool other_creator = differs(before, after, shape, place.creator);
@@ -230,8 +234,7 @@ void stamp_update(Oid relation, HeapTuple before, HeapTuple after, TupleDesc sha
             stamp_from_parent(*link, after, shape, place, nullptr, stamp);
         return;
     }
-    if (other_creator)
-        refuse_change("created_by");
+    if (other_creator) refuse_change("created_by");
     // The policy bounds where to; this bounds who.
     const context::Context *context = context::current();
     if (moved && context != nullptr && context->rank < context::kRankTeamLead)
@@ -241,8 +244,10 @@ void stamp_update(Oid relation, HeapTuple before, HeapTuple after, TupleDesc sha
 
 TriggerData *trigger_data(FunctionCallInfo fcinfo, bool row) {
     if (!CALLED_AS_TRIGGER(fcinfo) ||
-        (TRIGGER_FIRED_FOR_ROW(reinterpret_cast<TriggerData *>(fcinfo->context)->tg_event) != 0) != row)
-        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED), errmsg("not called as its trigger")));
+        (TRIGGER_FIRED_FOR_ROW(reinterpret_cast<TriggerData *>(fcinfo->context)->tg_event) != 0) !=
+            row)
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+                        errmsg("not called as its trigger")));
     return reinterpret_cast<TriggerData *>(fcinfo->context);
 }
 
@@ -254,14 +259,17 @@ struct Children {
 Children children_of(Oid parent) {
     Oid types[] = {OIDOID};
     Datum values[] = {ObjectIdGetDatum(parent)};
-    execute_as_owner("SELECT p.relation::pg_catalog.oid FROM aegis.protected_table p JOIN pg_catalog.pg_class c "
-                     "ON c.oid OPERATOR(pg_catalog.=) p.relation WHERE p.parent::pg_catalog.oid OPERATOR(pg_catalog.=) $1",
-                     1, types, values, nullptr, true);
+    execute_as_owner(
+        "SELECT p.relation::pg_catalog.oid FROM aegis.protected_table p JOIN pg_catalog.pg_class c "
+        "ON c.oid OPERATOR(pg_catalog.=) p.relation WHERE p.parent::pg_catalog.oid "
+        "OPERATOR(pg_catalog.=) $1",
+        1, types, values, nullptr, true);
     Children children = {static_cast<int>(SPI_processed), nullptr};
     children.relations = static_cast<Oid *>(palloc(sizeof(Oid) * (SPI_processed + 1)));
     for (int i = 0; i < children.count; i++) {
         bool null;
-        children.relations[i] = DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &null));
+        children.relations[i] =
+            DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &null));
     }
     return children;
 }
@@ -277,7 +285,8 @@ void move_children(Oid child, Oid parent, HeapTuple row, TupleDesc shape, int te
     Datum values[kMostKeys + 1];
     StringInfoData text;
     initStringInfo(&text);
-    appendStringInfo(&text, "UPDATE %s SET team_ord = $%d WHERE ", qualified_name(child), link.count + 1);
+    appendStringInfo(&text, "UPDATE %s SET team_ord = $%d WHERE ", qualified_name(child),
+                     link.count + 1);
     bool null;
     for (int i = 0; i < link.count; i++) {
         types[i] = TupleDescAttr(shape, parent_columns[i] - 1)->atttypid;
@@ -315,7 +324,8 @@ AEGIS_FUNCTION(aegis_stamp_row) {
         protect::stamp_insert(relation, row, shape, place, &stamp);
     MemoryContext spi = MemoryContextSwitchTo(caller);
     if (stamp.count > 0)
-        row = heap_modify_tuple_by_cols(row, shape, stamp.count, stamp.columns, stamp.values, stamp.nulls);
+        row = heap_modify_tuple_by_cols(row, shape, stamp.count, stamp.columns, stamp.values,
+                                        stamp.nulls);
     MemoryContextSwitchTo(spi);
     SPI_finish();
     return PointerGetDatum(row);
@@ -334,7 +344,8 @@ AEGIS_FUNCTION(aegis_follow_parent) {
     SPI_connect();
     protect::Children children = protect::children_of(parent);
     for (int i = 0; i < children.count; i++)
-        protect::move_children(children.relations[i], parent, trigger->tg_newtuple, shape, place.team);
+        protect::move_children(children.relations[i], parent, trigger->tg_newtuple, shape,
+                               place.team);
     SPI_finish();
     return PointerGetDatum(nullptr);
 }
@@ -342,7 +353,8 @@ AEGIS_FUNCTION(aegis_follow_parent) {
 AEGIS_FUNCTION(aegis_refuse_truncate) {
     const TriggerData *trigger = protect::trigger_data(fcinfo, false);
     ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_ALLOWED),
-                    errmsg("table \"%s\" cannot be truncated", RelationGetRelationName(trigger->tg_relation)),
+                    errmsg("table \"%s\" cannot be truncated",
+                           RelationGetRelationName(trigger->tg_relation)),
                     errdetail("TRUNCATE knows no tenant."), errhint("Use DELETE.")));
     PG_RETURN_NULL();
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Numbers the tree of a tenant's teams depth-first with gaps: a team's range holds the ranges of all
-// teams below it, and a new team never moves another. docs/team.md.
+// Numbers the tree of a tenant's teams depth-first with gaps: a team's range holds the ranges of
+// all teams below it, and a new team never moves another. docs/team.md.
 #pragma once
 
 #include "pg/postgres.hpp"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Creates tenants and finds them. A tenant is complete when it exists: keys, root team and the entry
-// in the ledger are written in the same transaction.
+// Creates tenants and finds them. A tenant is complete when it exists: keys, root team and the
+// entry in the ledger are written in the same transaction.
 #include "tenant.hpp"
 
 #include "guc.hpp"
@@ -26,10 +26,12 @@ bool find(const char *index_name, int column, Oid type_equal, Datum value, Tenan
     Oid schema = get_namespace_oid("aegis", false);
     Relation relation = table_open(get_relname_relid("tenant", schema), AccessShareLock);
     // As in own_table: the newest snapshot, so that a tenant made in this transaction is found.
-    Snapshot snapshot = RegisterSnapshot(IsInParallelMode() ? GetActiveSnapshot() : GetLatestSnapshot());
+    Snapshot snapshot =
+        RegisterSnapshot(IsInParallelMode() ? GetActiveSnapshot() : GetLatestSnapshot());
     ScanKeyData key;
     ScanKeyInit(&key, static_cast<AttrNumber>(column), BTEqualStrategyNumber, type_equal, value);
-    SysScanDesc scan = systable_beginscan(relation, get_relname_relid(index_name, schema), true, snapshot, 1, &key);
+    SysScanDesc scan = systable_beginscan(relation, get_relname_relid(index_name, schema), true,
+                                          snapshot, 1, &key);
     HeapTuple tuple = systable_getnext(scan);
     bool found = HeapTupleIsValid(tuple);
     if (found) {
@@ -37,7 +39,8 @@ bool find(const char *index_name, int column, Oid type_equal, Datum value, Tenan
         bool null;
         tenant->id = *DatumGetUUIDP(heap_getattr(tuple, kId, shape, &null));
         copy_text(tenant->slug, sizeof tenant->slug, heap_getattr(tuple, kSlug, shape, &null));
-        copy_text(tenant->region, sizeof tenant->region, heap_getattr(tuple, kRegion, shape, &null));
+        copy_text(tenant->region, sizeof tenant->region,
+                  heap_getattr(tuple, kRegion, shape, &null));
         char status[16];
         copy_text(status, sizeof status, heap_getattr(tuple, kStatus, shape, &null));
         tenant->active = strcmp(status, "active") == 0;
@@ -49,9 +52,10 @@ bool find(const char *index_name, int column, Oid type_equal, Datum value, Tenan
 }
 
 [[noreturn]] void refuse_region(const char *what, const char *region) {
-    ereport(ERROR, (errcode(AEGIS_ERRCODE_WRONG_REGION),
-                    errmsg("%s belongs to region \"%s\", this is \"%s\"", what, region, guc::region),
-                    errhint("Connect to the cluster of region \"%s\".", region)));
+    ereport(ERROR,
+            (errcode(AEGIS_ERRCODE_WRONG_REGION),
+             errmsg("%s belongs to region \"%s\", this is \"%s\"", what, region, guc::region),
+             errhint("Connect to the cluster of region \"%s\".", region)));
     pg_unreachable();
 }
 
@@ -59,21 +63,28 @@ void check_slug(const char *slug) {
     size_t length = strlen(slug);
     bool valid = length >= 1 && length <= 63 && slug[0] != '-' && slug[length - 1] != '-';
     for (size_t i = 0; valid && i < length; i++)
-        valid = (slug[i] >= 'a' && slug[i] <= 'z') || (slug[i] >= '0' && slug[i] <= '9') || slug[i] == '-';
+        valid = (slug[i] >= 'a' && slug[i] <= 'z') || (slug[i] >= '0' && slug[i] <= '9') ||
+                slug[i] == '-';
     if (!valid)
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("slug of a tenant is not valid"),
-                        errhint("A slug is 1 to 63 characters of a-z, 0-9 and \"-\", with no \"-\" at either end.")));
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("slug of a tenant is not valid"),
+                 errhint("A slug is 1 to 63 characters of a-z, 0-9 and \"-\", with no \"-\" at "
+                         "either end.")));
 }
 
 pg_uuid_t insert(const char *slug, const char *name, const char *region) {
     Oid types[] = {TEXTOID, TEXTOID, TEXTOID};
-    Datum values[] = {CStringGetTextDatum(slug), CStringGetTextDatum(name), CStringGetTextDatum(region)};
+    Datum values[] = {CStringGetTextDatum(slug), CStringGetTextDatum(name),
+                      CStringGetTextDatum(region)};
     SPI_connect();
-    if (SPI_execute_with_args("INSERT INTO aegis.tenant (slug, name, region) VALUES ($1, $2, $3) RETURNING id", 3, types,
-                              values, nullptr, false, 1) != SPI_OK_INSERT_RETURNING)
-        ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not insert into aegis.tenant")));
+    if (SPI_execute_with_args(
+            "INSERT INTO aegis.tenant (slug, name, region) VALUES ($1, $2, $3) RETURNING id", 3,
+            types, values, nullptr, false, 1) != SPI_OK_INSERT_RETURNING)
+        ereport(ERROR,
+                (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not insert into aegis.tenant")));
     bool null;
-    pg_uuid_t id = *DatumGetUUIDP(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &null));
+    pg_uuid_t id =
+        *DatumGetUUIDP(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &null));
     SPI_finish();
     return id;
 }
@@ -89,8 +100,7 @@ bool find_by_id(const pg_uuid_t &id, Tenant *tenant) {
 }
 
 void require_usable(const Tenant &tenant) {
-    if (strcmp(tenant.region, guc::region) != 0)
-        refuse_region("tenant", tenant.region);
+    if (strcmp(tenant.region, guc::region) != 0) refuse_region("tenant", tenant.region);
     if (!tenant.active)
         ereport(ERROR, (errcode(AEGIS_ERRCODE_TENANT_UNKNOWN), errmsg("tenant is suspended")));
 }
@@ -101,13 +111,13 @@ using namespace aegis;
 
 AEGIS_FUNCTION(aegis_create_tenant) {
     if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
-        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("slug and name of a tenant must not be null")));
+        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+                        errmsg("slug and name of a tenant must not be null")));
     char *slug = text_to_cstring(PG_GETARG_TEXT_PP(0));
     char *name = text_to_cstring(PG_GETARG_TEXT_PP(1));
     char *region = PG_ARGISNULL(2) ? pstrdup(guc::region) : text_to_cstring(PG_GETARG_TEXT_PP(2));
     tenant::check_slug(slug);
-    if (strcmp(region, guc::region) != 0)
-        tenant::refuse_region("tenant to create", region);
+    if (strcmp(region, guc::region) != 0) tenant::refuse_region("tenant to create", region);
 
     pg_uuid_t *id = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
     *id = tenant::insert(slug, name, region);

@@ -17,8 +17,7 @@ constexpr Oid kUuidEqual = 2972;  // pg_catalog.=(uuid, uuid)
 // database without the extension pays next to nothing.
 Oid tenant_getter() {
     Oid schema = get_namespace_oid("aegis", true);
-    if (!OidIsValid(schema))
-        return InvalidOid;
+    if (!OidIsValid(schema)) return InvalidOid;
     oidvector *no_arguments = buildoidvector(nullptr, 0);
     Oid function = GetSysCacheOid3(PROCNAMEARGSNSP, Anum_pg_proc_oid, CStringGetDatum("tenant_id"),
                                    PointerGetDatum(no_arguments), ObjectIdGetDatum(schema));
@@ -37,13 +36,11 @@ AttrNumber tenant_column(Oid relation) {
 
 Rules rules_in_force() {
     role::SessionKind kind = role::session_kind();
-    if (kind == role::SessionKind::unrestricted)
-        return Rules::none;
+    if (kind == role::SessionKind::unrestricted) return Rules::none;
     Oid user;
     int security;
     GetUserIdAndSecContext(&user, &security);
-    if (user == role::owner())
-        return Rules::none;
+    if (user == role::owner()) return Rules::none;
     // Only code that aegis_owner or another definer started carries the flag; SET ROLE does not.
     if (kind == role::SessionKind::gateway &&
         (!(security & SECURITY_LOCAL_USERID_CHANGE) || user == GetSessionUserId()))
@@ -53,8 +50,7 @@ Rules rules_in_force() {
 
 bool has_tenant_rows(Oid relation, bool *forced) {
     HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
-    if (!HeapTupleIsValid(tuple))
-        return false;
+    if (!HeapTupleIsValid(tuple)) return false;
     Form_pg_class form = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple));
     bool row_security = form->relrowsecurity;
     *forced = form->relforcerowsecurity;
@@ -63,14 +59,11 @@ bool has_tenant_rows(Oid relation, bool *forced) {
 }
 
 List *restrictive_policies(CmdType, Relation relation) {
-    if (!guc::restrictive_wall)
-        return NIL;
+    if (!guc::restrictive_wall) return NIL;
     AttrNumber column = tenant_column(RelationGetRelid(relation));
-    if (column == InvalidAttrNumber)
-        return NIL;
+    if (column == InvalidAttrNumber) return NIL;
     Oid getter = tenant_getter();
-    if (!OidIsValid(getter))
-        return NIL;
+    if (!OidIsValid(getter)) return NIL;
     // Plans are cached across contexts: the predicate calls the getter, it never holds its value.
     Expr *own = reinterpret_cast<Expr *>(makeVar(1, column, UUIDOID, -1, InvalidOid, 0));
     Expr *current = reinterpret_cast<Expr *>(
@@ -79,7 +72,8 @@ List *restrictive_policies(CmdType, Relation relation) {
         make_opclause(kUuidEqual, BOOLOID, false, own, current, InvalidOid, InvalidOid));
     equal->opfuncid = get_opcode(kUuidEqual);
 
-    RowSecurityPolicy *policy = static_cast<RowSecurityPolicy *>(palloc0(sizeof(RowSecurityPolicy)));
+    RowSecurityPolicy *policy =
+        static_cast<RowSecurityPolicy *>(palloc0(sizeof(RowSecurityPolicy)));
     policy->policy_name = pstrdup("aegis_tenant_wall");
     policy->polcmd = '*';
     Datum everybody = ObjectIdGetDatum(ACL_ID_PUBLIC);
@@ -106,14 +100,15 @@ int switched_off_names(const char *names[kWalls]) {
         const char *name;
         bool on;
     } walls[kWalls] = {
-        {"aegis.restrictive_wall", guc::restrictive_wall}, {"aegis.default_deny", guc::default_deny},
-        {"aegis.statement_guard", guc::statement_guard},   {"aegis.function_guard", guc::function_guard},
+        {"aegis.restrictive_wall", guc::restrictive_wall},
+        {"aegis.default_deny", guc::default_deny},
+        {"aegis.statement_guard", guc::statement_guard},
+        {"aegis.function_guard", guc::function_guard},
         {"aegis.ledger_guard", guc::ledger_guard},
     };
     int count = 0;
     for (const auto &wall : walls)
-        if (!wall.on)
-            names[count++] = wall.name;
+        if (!wall.on) names[count++] = wall.name;
     return count;
 }
 
@@ -122,9 +117,10 @@ void define() {
     const char *names[kWalls];
     int count = switched_off_names(names);
     for (int i = 0; i < count; i++)
-        ereport(WARNING, (errmsg("\"%s\" is off", names[i]),
-                          errdetail("Tenant sessions are not held back by this wall."),
-                          errhint("Remove the line from the configuration file and restart the server.")));
+        ereport(WARNING,
+                (errmsg("\"%s\" is off", names[i]),
+                 errdetail("Tenant sessions are not held back by this wall."),
+                 errhint("Remove the line from the configuration file and restart the server.")));
 }
 
 }  // namespace aegis::wall

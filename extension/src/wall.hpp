@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What tenant sessions may not do, enforced outside the catalogs: the restrictive predicate, default
-// deny for relations, the statement guard, the function deny list, the gateway's allow-list.
-// docs/wall.md.
+// What tenant sessions may not do, enforced outside the catalogs: the restrictive predicate,
+// default deny for relations, the statement guard, the function deny list, the gateway's
+// allow-list. docs/wall.md.
 #pragma once
 
 #include "pg/postgres.hpp"

@@ -15,35 +15,74 @@ namespace {
 // every schema: extensions are installed anywhere.
 const char *const leaking_builtins[] = {
     // settings that outlive the statement, and the settings' source
-    "set_config", "pg_reload_conf", "pg_show_all_file_settings", "pg_hba_file_rules", "pg_ident_file_mappings",
+    "set_config",
+    "pg_reload_conf",
+    "pg_show_all_file_settings",
+    "pg_hba_file_rules",
+    "pg_ident_file_mappings",
     // channels between sessions
-    "pg_notify", "pg_listening_channels", "pg_notification_queue_usage", "pg_advisory_*", "pg_try_advisory_*",
+    "pg_notify",
+    "pg_listening_channels",
+    "pg_notification_queue_usage",
+    "pg_advisory_*",
+    "pg_try_advisory_*",
     "pg_export_snapshot",
     // other sessions
-    "pg_cancel_backend", "pg_terminate_backend", "pg_blocking_pids", "pg_safe_snapshot_blocking_pids",
-    "pg_isolation_test_session_is_blocked", "pg_log_backend_memory_contexts", "pg_get_backend_memory_contexts",
-    "pg_lock_status", "pg_prepared_*", "pg_cursor", "pg_stat_*", "pg_get_shmem_allocations",
+    "pg_cancel_backend",
+    "pg_terminate_backend",
+    "pg_blocking_pids",
+    "pg_safe_snapshot_blocking_pids",
+    "pg_isolation_test_session_is_blocked",
+    "pg_log_backend_memory_contexts",
+    "pg_get_backend_memory_contexts",
+    "pg_lock_status",
+    "pg_prepared_*",
+    "pg_cursor",
+    "pg_stat_*",
+    "pg_get_shmem_allocations",
     // volume of all tenants
-    "pg_relation_size", "pg_table_size", "pg_indexes_size", "pg_total_relation_size", "pg_database_size",
-    "pg_tablespace_size", "pg_relation_filenode", "pg_relation_filepath", "pg_sequence_last_value",
+    "pg_relation_size",
+    "pg_table_size",
+    "pg_indexes_size",
+    "pg_total_relation_size",
+    "pg_database_size",
+    "pg_tablespace_size",
+    "pg_relation_filenode",
+    "pg_relation_filepath",
+    "pg_sequence_last_value",
     // large objects have no row security
-    "lo_*", "loread", "lowrite",
+    "lo_*",
+    "loread",
+    "lowrite",
     // files, logs, replication
-    "pg_read_file*", "pg_read_binary_file*", "pg_stat_file*", "pg_ls_*", "pg_current_logfile", "pg_rotate_logfile*",
-    "pg_logical_*", "pg_replication_*", "pg_create_*", "pg_drop_replication_slot", "pg_copy_*", "pg_show_replication_*",
-    "pg_switch_wal", "pg_backup_*", "pg_promote",
+    "pg_read_file*",
+    "pg_read_binary_file*",
+    "pg_stat_file*",
+    "pg_ls_*",
+    "pg_current_logfile",
+    "pg_rotate_logfile*",
+    "pg_logical_*",
+    "pg_replication_*",
+    "pg_create_*",
+    "pg_drop_replication_slot",
+    "pg_copy_*",
+    "pg_show_replication_*",
+    "pg_switch_wal",
+    "pg_backup_*",
+    "pg_promote",
     // holds a connection of the pool
     "pg_sleep*",
 };
 const char *const leaking_extensions[] = {
-    "dblink*", "postgres_fdw_*", "pg_stat_statements*", "pg_buffercache*", "pgstat*", "pgrowlocks", "heap_page_*",
-    "get_raw_page", "lo_manage", "pg_file_*", "pg_background_*",
+    "dblink*",   "postgres_fdw_*", "pg_stat_statements*", "pg_buffercache*",
+    "pgstat*",   "pgrowlocks",     "heap_page_*",         "get_raw_page",
+    "lo_manage", "pg_file_*",      "pg_background_*",
 };
 
 // What the gateway's login may call by itself; each verifies its caller or tells nothing.
 const char *const gateway_entries[] = {"handle", "health", "metrics", "routes", "sign_in"};
 
-struct Verdict {  // of one function, remembered until pg_proc changes
+struct Verdict {   // of one function, remembered until pg_proc changes
     Oid function;  // hash key
     bool member;
     bool gateway;
@@ -59,16 +98,17 @@ void forget(Datum, int, uint32) {
 Verdict judge(Oid function) {
     Verdict verdict = {function, true, false};
     HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-    if (!HeapTupleIsValid(tuple))
-        return verdict;  // the executor reports it
+    if (!HeapTupleIsValid(tuple)) return verdict;  // the executor reports it
     Form_pg_proc form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
     const char *name = NameStr(form->proname);
     bool builtin = form->pronamespace == PG_CATALOG_NAMESPACE;
-    verdict.member = !(builtin && matches_any(name, leaking_builtins, lengthof(leaking_builtins))) &&
-                     !matches_any(name, leaking_extensions, lengthof(leaking_extensions));
+    verdict.member =
+        !(builtin && matches_any(name, leaking_builtins, lengthof(leaking_builtins))) &&
+        !matches_any(name, leaking_extensions, lengthof(leaking_extensions));
     // Immutable built-ins are casts and operators: they know nothing but their arguments.
     if (builtin)
-        verdict.gateway = form->provolatile == PROVOLATILE_IMMUTABLE && form->prolang == INTERNALlanguageId;
+        verdict.gateway =
+            form->provolatile == PROVOLATILE_IMMUTABLE && form->prolang == INTERNALlanguageId;
     else
         verdict.gateway = form->pronamespace == get_namespace_oid("aegis", true) &&
                           matches_any(name, gateway_entries, lengthof(gateway_entries));
@@ -87,12 +127,13 @@ Verdict verdict_of(Oid function) {
         control.keysize = sizeof(Oid);
         control.entrysize = sizeof(Verdict);
         control.hcxt = TopMemoryContext;
-        verdicts = hash_create("aegis function verdicts", 256, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+        verdicts = hash_create("aegis function verdicts", 256, &control,
+                               HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
     }
     bool found;
-    const Verdict *known = static_cast<const Verdict *>(hash_search(verdicts, &function, HASH_FIND, &found));
-    if (found)
-        return *known;
+    const Verdict *known =
+        static_cast<const Verdict *>(hash_search(verdicts, &function, HASH_FIND, &found));
+    if (found) return *known;
     Verdict verdict = judge(function);  // may receive an invalidation; then it is not remembered
     if (!stale)
         *static_cast<Verdict *>(hash_search(verdicts, &function, HASH_ENTER, &found)) = verdict;
@@ -102,18 +143,17 @@ Verdict verdict_of(Oid function) {
 }  // namespace
 
 void check_function(Oid function) {
-    if (!guc::function_guard)
-        return;
+    if (!guc::function_guard) return;
     Rules rules = rules_in_force();
-    if (rules == Rules::none)
-        return;
+    if (rules == Rules::none) return;
     Verdict verdict = verdict_of(function);
-    if (rules == Rules::gateway ? verdict.gateway : verdict.member)
-        return;
-    ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_ALLOWED),
-                    errmsg("function \"%s\" is not allowed in a tenant session", get_func_name(function)),
-                    rules == Rules::gateway ? errdetail("The gateway's login may call its entry functions only.")
-                                            : errdetail("It reaches beyond the tenant or the transaction.")));
+    if (rules == Rules::gateway ? verdict.gateway : verdict.member) return;
+    ereport(ERROR,
+            (errcode(AEGIS_ERRCODE_NOT_ALLOWED),
+             errmsg("function \"%s\" is not allowed in a tenant session", get_func_name(function)),
+             rules == Rules::gateway
+                 ? errdetail("The gateway's login may call its entry functions only.")
+                 : errdetail("It reaches beyond the tenant or the transaction.")));
 }
 
 void define_function() {

@@ -17,11 +17,24 @@ namespace {
 // Catalog relations that show other sessions, other tenants' activity, sizes or values. A star
 // stands for any ending.
 const char *const leaking_catalogs[] = {
-    "pg_stat*",           // activity, counters, and the planner's samples in pg_stats and pg_statistic
-    "pg_locks",           "pg_prepared_*",   "pg_cursors",       "pg_largeobject*",
-    "pg_replication_*",   "pg_publication*", "pg_subscription*", "pg_db_role_setting",
-    "pg_hba_file_rules",  "pg_ident_file_mappings", "pg_file_settings", "pg_shmem_allocations",
-    "pg_backend_memory_contexts", "pg_user_mapping*", "pg_foreign_*", "pg_shadow", "pg_authid",
+    "pg_stat*",  // activity, counters, and the planner's samples in pg_stats and pg_statistic
+    "pg_locks",
+    "pg_prepared_*",
+    "pg_cursors",
+    "pg_largeobject*",
+    "pg_replication_*",
+    "pg_publication*",
+    "pg_subscription*",
+    "pg_db_role_setting",
+    "pg_hba_file_rules",
+    "pg_ident_file_mappings",
+    "pg_file_settings",
+    "pg_shmem_allocations",
+    "pg_backend_memory_contexts",
+    "pg_user_mapping*",
+    "pg_foreign_*",
+    "pg_shadow",
+    "pg_authid",
 };
 
 // The extension's own SECURITY DEFINER functions answer for what they read and write.
@@ -32,30 +45,27 @@ bool runs_extension_code() {
 enum class Verdict { allowed, no_context, unprotected, forbidden };
 
 Verdict judge_for_member(Oid relation, bool tenant_rows, bool forced) {
-    if (!guc::default_deny)
-        return Verdict::allowed;
+    if (!guc::default_deny) return Verdict::allowed;
     Oid schema = get_rel_namespace(relation);
     if (schema == PG_CATALOG_NAMESPACE || schema == get_namespace_oid("information_schema", true))
-        return matches_any(get_rel_name(relation), leaking_catalogs, lengthof(leaking_catalogs)) ? Verdict::forbidden
-                                                                                                 : Verdict::allowed;
+        return matches_any(get_rel_name(relation), leaking_catalogs, lengthof(leaking_catalogs))
+                   ? Verdict::forbidden
+                   : Verdict::allowed;
     if (get_rel_relkind(relation) == RELKIND_VIEW)
         return Verdict::allowed;  // what it reads stands in the same range table
     return tenant_rows && forced ? Verdict::allowed : Verdict::unprotected;
 }
 
 Verdict judge(const RangeTblEntry *entry, List *permissions, Rules rules) {
-    if (rules == Rules::gateway && guc::default_deny)
-        return Verdict::forbidden;
+    if (rules == Rules::gateway && guc::default_deny) return Verdict::forbidden;
     // Referential checks run as the table's owner and show nothing but the outcome; protect_table
     // requires keys that lead with the tenant.
-    if (InNoForceRLSOperation())
-        return Verdict::allowed;
+    if (InNoForceRLSOperation()) return Verdict::allowed;
     bool forced = false;
     bool tenant_rows = has_tenant_rows(entry->relid, &forced);
     if (rules != Rules::none) {
         Verdict verdict = judge_for_member(entry->relid, tenant_rows, forced);
-        if (verdict != Verdict::allowed)
-            return verdict;
+        if (verdict != Verdict::allowed) return verdict;
     }
     if (tenant_rows && context::current() == nullptr && !runs_extension_code() &&
         check_enable_rls(entry->relid, pg::checked_as(entry, permissions), true) == RLS_ENABLED)
@@ -75,15 +85,17 @@ void refuse(Verdict verdict, Oid relation, Rules rules) {
             ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_PROTECTED),
                             errmsg("relation \"%s\" is not protected", name),
                             errdetail("Tenant sessions may use protected tables only."),
-                            errhint("Call aegis.protect_table() for the table, or let a function of its own schema "
+                            errhint("Call aegis.protect_table() for the table, or let a function "
+                                    "of its own schema "
                                     "answer instead.")));
             return;
         case Verdict::forbidden:
-            ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_ALLOWED),
-                            errmsg("relation \"%s\" is not allowed in a tenant session", name),
-                            rules == Rules::gateway
-                                ? errdetail("The gateway's login may call its entry functions only.")
-                                : errdetail("It shows what other tenants do.")));
+            ereport(ERROR,
+                    (errcode(AEGIS_ERRCODE_NOT_ALLOWED),
+                     errmsg("relation \"%s\" is not allowed in a tenant session", name),
+                     rules == Rules::gateway
+                         ? errdetail("The gateway's login may call its entry functions only.")
+                         : errdetail("It shows what other tenants do.")));
     }
 }
 
@@ -92,28 +104,27 @@ void refuse(Verdict verdict, Oid relation, Rules rules) {
 bool check_relations(List *range_table, List *permissions, bool report) {
     Rules rules = rules_in_force();
     const context::Context *context = context::current();
-    if (context != nullptr && GetCurrentStatementStartTimestamp() >= context->expires_at && !runs_extension_code())
+    if (context != nullptr && GetCurrentStatementStartTimestamp() >= context->expires_at &&
+        !runs_extension_code())
         ereport(ERROR, (errcode(AEGIS_ERRCODE_CONTEXT_REFUSED), errmsg("context has expired"),
                         errhint("Start a new transaction.")));
     ListCell *cell;
     foreach (cell, range_table) {
         const RangeTblEntry *entry = static_cast<const RangeTblEntry *>(lfirst(cell));
-        if (entry->rtekind != RTE_RELATION)
-            continue;
+        if (entry->rtekind != RTE_RELATION) continue;
         AclMode wanted = pg::required_permissions(entry, permissions);
-        if (wanted == 0)
-            continue;
+        if (wanted == 0) continue;
         Verdict verdict = judge(entry, permissions, rules);
         // transaction_read_only alone is not enough: it ends with the subtransaction that set it.
-        bool writes_read_only = context != nullptr && context->read_only && !runs_extension_code() &&
+        bool writes_read_only = context != nullptr && context->read_only &&
+                                !runs_extension_code() &&
                                 (wanted & (ACL_INSERT | ACL_UPDATE | ACL_DELETE)) != 0;
-        if (verdict == Verdict::allowed && !writes_read_only)
-            continue;
-        if (!report)
-            return false;
+        if (verdict == Verdict::allowed && !writes_read_only) continue;
+        if (!report) return false;
         refuse(verdict, entry->relid, rules);
         ereport(ERROR, (errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
-                        errmsg("cannot change relation \"%s\" in a read-only context", get_rel_name(entry->relid))));
+                        errmsg("cannot change relation \"%s\" in a read-only context",
+                               get_rel_name(entry->relid))));
     }
     return true;
 }

@@ -10,8 +10,9 @@ namespace aegis::wall {
 namespace {
 
 constexpr const char *kOwner = "aegis_owner";
-const char *const aegis_roles[] = {kOwner,          "aegis_gateway",         "aegis_member", "aegis_operator",
-                                   "aegis_auditor", "aegis_payment_service", "aegis_agent"};
+const char *const aegis_roles[] = {kOwner,           "aegis_gateway", "aegis_member",
+                                   "aegis_operator", "aegis_auditor", "aegis_payment_service",
+                                   "aegis_agent"};
 
 // CURRENT_USER and the like are never a role of Aegis that matters here: nobody logs in as one.
 const char *name_of(const RoleSpec *role) {
@@ -24,26 +25,25 @@ bool is_owner(const char *name) {
 
 bool is_aegis(const char *name) {
     for (const char *known : aegis_roles)
-        if (strcmp(name, known) == 0)
-            return true;
+        if (strcmp(name, known) == 0) return true;
     return false;
 }
 
 [[noreturn]] void refuse_owner(const char *what) {
-    ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_ALLOWED), errmsg("%s role \"%s\" is not allowed", what, kOwner),
+    ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_ALLOWED),
+                    errmsg("%s role \"%s\" is not allowed", what, kOwner),
                     errdetail("Nobody may act as the owner of the ledger.")));
     pg_unreachable();
 }
 
 // A role of Aegis gets members from a superuser, or from whom a superuser gave the admin option.
 void check_new_member(const char *group) {
-    if (is_owner(group) && OidIsValid(role::owner()))
-        refuse_owner("granting");
-    if (!is_aegis(group) || superuser())
-        return;
+    if (is_owner(group) && OidIsValid(role::owner())) refuse_owner("granting");
+    if (!is_aegis(group) || superuser()) return;
     Oid oid = get_role_oid(group, true);
     if (OidIsValid(oid) && !is_admin_of_role(GetUserId(), oid))
-        ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_ALLOWED), errmsg("granting role \"%s\" is not allowed", group),
+        ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_ALLOWED),
+                        errmsg("granting role \"%s\" is not allowed", group),
                         errdetail("CREATEROLE is not enough for the roles of Aegis."),
                         errhint("Ask a superuser, or a member with the admin option.")));
 }
@@ -53,38 +53,39 @@ bool is_on(const DefElem *option) {
 }
 
 void check_attributes(const char *name, const List *options) {
-    static const char *const refused[] = {"superuser", "createdb", "createrole", "isreplication", "bypassrls"};
+    static const char *const refused[] = {"superuser", "createdb", "createrole", "isreplication",
+                                          "bypassrls"};
     ListCell *cell;
     foreach (cell, options) {
         const DefElem *option = static_cast<const DefElem *>(lfirst(cell));
         for (const char *attribute : refused)
             if (strcmp(option->defname, attribute) == 0 && is_on(option))
-                ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_ALLOWED),
-                                errmsg("role \"%s\" cannot have the attribute %s", name,
-                                       strcmp(attribute, "isreplication") == 0 ? "replication" : attribute),
-                                errdetail("No role of Aegis may bypass or change what Aegis enforces.")));
+                ereport(
+                    ERROR,
+                    (errcode(AEGIS_ERRCODE_NOT_ALLOWED),
+                     errmsg("role \"%s\" cannot have the attribute %s", name,
+                            strcmp(attribute, "isreplication") == 0 ? "replication" : attribute),
+                     errdetail("No role of Aegis may bypass or change what Aegis enforces.")));
     }
 }
 
 // pg_dumpall writes every attribute down; saying again that there are none is no change.
 void check_owner_options(const List *options) {
-    static const char *const flags[] = {"superuser", "createdb",  "createrole", "isreplication",
-                                        "bypassrls", "canlogin"};
+    static const char *const flags[] = {"superuser",     "createdb",  "createrole",
+                                        "isreplication", "bypassrls", "canlogin"};
     ListCell *cell;
     foreach (cell, options) {
         const DefElem *option = static_cast<const DefElem *>(lfirst(cell));
         bool harmless = strcmp(option->defname, "inherit") == 0;
         for (const char *flag : flags)
             harmless = harmless || (strcmp(option->defname, flag) == 0 && !is_on(option));
-        if (!harmless)
-            refuse_owner("altering");
+        if (!harmless) refuse_owner("altering");
     }
 }
 
 void check_create(const CreateRoleStmt *create) {
     bool existed = OidIsValid(get_role_oid(create->role, true));
-    if (is_aegis(create->role) && !existed)
-        check_attributes(create->role, create->options);
+    if (is_aegis(create->role) && !existed) check_attributes(create->role, create->options);
     ListCell *cell;
     foreach (cell, create->options) {
         const DefElem *option = static_cast<const DefElem *>(lfirst(cell));
@@ -98,20 +99,18 @@ void check_create(const CreateRoleStmt *create) {
 
 void check_alter(const AlterRoleStmt *alter) {
     const char *name = name_of(alter->role);
-    if (!is_aegis(name))
-        return;
-    if (is_owner(name))
-        check_owner_options(alter->options);
+    if (!is_aegis(name)) return;
+    if (is_owner(name)) check_owner_options(alter->options);
     check_attributes(name, alter->options);
     ListCell *cell;
     foreach (cell, alter->options)  // ALTER GROUP ... ADD USER
-        if (strcmp(static_cast<const DefElem *>(lfirst(cell))->defname, "rolemembers") == 0 && alter->action > 0)
+        if (strcmp(static_cast<const DefElem *>(lfirst(cell))->defname, "rolemembers") == 0 &&
+            alter->action > 0)
             check_new_member(name);
 }
 
 void check_grant(const GrantRoleStmt *grant) {
-    if (!grant->is_grant)
-        return;
+    if (!grant->is_grant) return;
     ListCell *cell;
     foreach (cell, grant->granted_roles)
         check_new_member(static_cast<const AccessPriv *>(lfirst(cell))->priv_name);
@@ -124,8 +123,7 @@ void check_grant(const GrantRoleStmt *grant) {
 bool lists_owner(const List *roles) {
     ListCell *cell;
     foreach (cell, roles)
-        if (is_owner(name_of(static_cast<const RoleSpec *>(lfirst(cell)))))
-            return true;
+        if (is_owner(name_of(static_cast<const RoleSpec *>(lfirst(cell))))) return true;
     return false;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which utility statements a tenant session may run, as lists of what is allowed: a statement that a
-// newer PostgreSQL adds is refused until somebody reads it.
+// Which utility statements a tenant session may run, as lists of what is allowed: a statement that
+// a newer PostgreSQL adds is refused until somebody reads it.
 #include "wall.hpp"
 
 #include "guc.hpp"
@@ -14,37 +14,37 @@ namespace {
 
 // Parameters without effect on what another client of the same pooled session sees.
 const char *const session_parameters[] = {
-    "application_name", "bytea_output", "client_encoding", "client_min_messages", "datestyle", "extra_float_digits",
-    "intervalstyle",    "timezone",
+    "application_name", "bytea_output",       "client_encoding", "client_min_messages",
+    "datestyle",        "extra_float_digits", "intervalstyle",   "timezone",
 };
 // Bounds of a transaction; the gateway sets them once, when it connects.
-const char *const timeouts[] = {"statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"};
+const char *const timeouts[] = {"statement_timeout", "lock_timeout",
+                                "idle_in_transaction_session_timeout"};
 const char *const local_parameters[] = {"search_path", "check_function_bodies", "transaction_*"};
 
 constexpr const char *kRouteChannel = "aegis_route";
 
 [[noreturn]] void refuse(const char *what, Rules rules) {
-    ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_ALLOWED), errmsg("%s is not allowed in a tenant session", what),
-                    rules == Rules::gateway ? errdetail("The gateway's login may call its entry functions only.")
-                                            : errdetail("It reaches beyond the tenant or the transaction.")));
+    ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_ALLOWED),
+                    errmsg("%s is not allowed in a tenant session", what),
+                    rules == Rules::gateway
+                        ? errdetail("The gateway's login may call its entry functions only.")
+                        : errdetail("It reaches beyond the tenant or the transaction.")));
     pg_unreachable();
 }
 
 bool names_parameter(const char *name, const char *const *list, size_t count) {
     char lower[NAMEDATALEN];
     strlcpy(lower, name, sizeof lower);
-    for (char *c = lower; *c; c++)
-        *c = pg_ascii_tolower(static_cast<unsigned char>(*c));
+    for (char *c = lower; *c; c++) *c = pg_ascii_tolower(static_cast<unsigned char>(*c));
     return matches_any(lower, list, count);
 }
 
 bool may_set(const VariableSetStmt *set, Rules rules) {
-    if (set->kind == VAR_RESET_ALL)
-        return true;  // back to what the administrator configured
+    if (set->kind == VAR_RESET_ALL) return true;  // back to what the administrator configured
     if (set->kind == VAR_SET_MULTI)
         return rules == Rules::member && strcmp(set->name, "TRANSACTION") == 0;
-    if (names_parameter(set->name, session_parameters, lengthof(session_parameters)))
-        return true;
+    if (names_parameter(set->name, session_parameters, lengthof(session_parameters))) return true;
     if (set->kind == VAR_RESET || set->kind == VAR_SET_DEFAULT)
         return rules == Rules::member || names_parameter(set->name, timeouts, lengthof(timeouts));
     if (names_parameter(set->name, timeouts, lengthof(timeouts)))
@@ -108,15 +108,12 @@ bool member_may_run(Node *node) {
 
 void check_statement(PlannedStmt *statement) {
     // In a failed transaction only its end can run, and catalogs cannot be read.
-    if (!guc::statement_guard || !IsTransactionState())
-        return;
+    if (!guc::statement_guard || !IsTransactionState()) return;
     Node *node = statement->utilityStmt;
     check_role_statement(node);
     Rules rules = rules_in_force();
-    if (rules == Rules::none)
-        return;
-    if (rules == Rules::gateway ? gateway_may_run(node) : member_may_run(node))
-        return;
+    if (rules == Rules::none) return;
+    if (rules == Rules::gateway ? gateway_may_run(node) : member_may_run(node)) return;
     refuse(CreateCommandName(node), rules);
 }
 

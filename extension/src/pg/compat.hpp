@@ -28,10 +28,10 @@ inline void *guc_extra_alloc(size_t bytes) {
 
 // Rights that a statement asks for on a relation. 0: the planner added it (a partition of a table
 // that was checked itself), nobody addressed it. From 16 the rights stand in a list of their own.
-inline AclMode required_permissions(const RangeTblEntry *entry, [[maybe_unused]] List *permissions) {
+inline AclMode required_permissions(const RangeTblEntry *entry,
+                                    [[maybe_unused]] List *permissions) {
 #if PG_VERSION_NUM >= 160000
-    if (entry->perminfoindex == 0)
-        return 0;
+    if (entry->perminfoindex == 0) return 0;
     return getRTEPermissionInfo(permissions, const_cast<RangeTblEntry *>(entry))->requiredPerms;
 #else
     return entry->requiredPerms;
@@ -41,8 +41,7 @@ inline AclMode required_permissions(const RangeTblEntry *entry, [[maybe_unused]]
 // The role whose rights count, InvalidOid for the current user (a view's owner otherwise).
 inline Oid checked_as(const RangeTblEntry *entry, [[maybe_unused]] List *permissions) {
 #if PG_VERSION_NUM >= 160000
-    if (entry->perminfoindex == 0)
-        return InvalidOid;
+    if (entry->perminfoindex == 0) return InvalidOid;
     return getRTEPermissionInfo(permissions, const_cast<RangeTblEntry *>(entry))->checkAsUser;
 #else
     return entry->checkAsUser;
@@ -60,10 +59,12 @@ inline bool walk_query(Query *query, TreeWalker walker, void *context) {
 }
 #else
 inline bool walk_expression(Node *node, TreeWalker walker, void *context) {
-    return expression_tree_walker(node, reinterpret_cast<bool (*)()>(reinterpret_cast<void *>(walker)), context);
+    return expression_tree_walker(
+        node, reinterpret_cast<bool (*)()>(reinterpret_cast<void *>(walker)), context);
 }
 inline bool walk_query(Query *query, TreeWalker walker, void *context) {
-    return query_tree_walker(query, reinterpret_cast<bool (*)()>(reinterpret_cast<void *>(walker)), context, 0);
+    return query_tree_walker(query, reinterpret_cast<bool (*)()>(reinterpret_cast<void *>(walker)),
+                             context, 0);
 }
 #endif
 
