@@ -32,7 +32,8 @@ SELECT i.relation::regclass AS writable, a.grantee::regrole, a.privilege_type
   FROM installed i JOIN pg_class c ON c.oid = i.relation, aclexplode(c.relacl) a
  WHERE a.grantee NOT IN (0, 'aegis_owner'::regrole) AND a.privilege_type <> 'SELECT';
 
--- allows: what everybody may call: the context's getters, what a sealed column needs, what records and waits
+-- allows: what everybody may call: the context's getters, what a sealed column needs, what records and waits, what
+-- the owner of a table needs to protect and audit it
 SELECT DISTINCT p.proname AS public FROM installed i JOIN pg_proc p ON p.oid = i.routine
  WHERE has_function_privilege('public', p.oid, 'EXECUTE') ORDER BY 1;
 
