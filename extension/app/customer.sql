@@ -50,6 +50,7 @@ COMMENT ON FUNCTION aegis_app.check_email(text) IS 'the value itself; raises whe
 
 CREATE FUNCTION aegis_app.list_customers(request aegis.request) RETURNS aegis.response
   LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+<<list_customers>>
 DECLARE
   most   integer := aegis_app.integer_field(request.query, 'limit', 1, 100, 50);
   after  uuid := aegis_app.uuid_of(request.query ->> 'after');
@@ -65,7 +66,7 @@ BEGIN
            WHERE r.tenant_id = tenant
              AND (list_customers.email IS NULL OR r.email = list_customers.email::aegis.sealed_email)
              AND (list_customers.after IS NULL OR (r.created_at, r.id) <
-                  (SELECT (p.created_at, p.id) FROM aegis_app.customer p WHERE p.tenant_id = tenant AND p.id = list_customers.after))
+                  (SELECT p.created_at, p.id FROM aegis_app.customer p WHERE p.tenant_id = tenant AND p.id = list_customers.after))
            ORDER BY r.created_at DESC, r.id DESC LIMIT most) c;
   RETURN aegis_app.ok(jsonb_build_object('customers', answer));
 END $$;

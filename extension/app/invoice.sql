@@ -160,6 +160,7 @@ COMMENT ON FUNCTION aegis_app.begin_command(uuid, text) IS 'locks an invoice for
 
 CREATE FUNCTION aegis_app.list_invoices(request aegis.request) RETURNS aegis.response
   LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+<<list_invoices>>
 DECLARE
   most     integer := aegis_app.integer_field(request.query, 'limit', 1, 100, 50);
   after    uuid := aegis_app.uuid_of(request.query ->> 'after');
@@ -179,7 +180,7 @@ BEGIN
              AND (list_invoices.status IS NULL OR r.status = list_invoices.status)
              AND (request.query ->> 'customer_id' IS NULL OR r.customer_id = customer)
              AND (list_invoices.after IS NULL OR (r.created_at, r.id) <
-                  (SELECT (p.created_at, p.id) FROM aegis_app.invoice p WHERE p.tenant_id = tenant AND p.id = list_invoices.after))
+                  (SELECT p.created_at, p.id FROM aegis_app.invoice p WHERE p.tenant_id = tenant AND p.id = list_invoices.after))
            ORDER BY r.created_at DESC, r.id DESC LIMIT most) i;
   RETURN aegis_app.ok(jsonb_build_object('invoices', answer));
 END $$;
