@@ -63,11 +63,15 @@ bool any_registered() {
 
 void missing(uint32_t version) {
     Fault fault;
-    read_consistently(page(), [&](const Page &from) { fault = from.fault; });
+    bool any = false;
+    read_consistently(page(), [&](const Page &from) {
+        fault = from.fault;
+        any = from.keyring.count > 0;
+    });
     if (fault.message[0] != '\0')
         ereport(ERROR, (errcode(AEGIS_ERRCODE_KEY_MISSING), errmsg("master key is not available"),
                         errdetail("%s", fault.message), errhint("%s", fault.hint)));
-    if (version == kActiveVersion)
+    if (!any)
         ereport(ERROR,
                 (errcode(AEGIS_ERRCODE_KEY_MISSING), errmsg("master key is not available"),
                  errdetail("The setting aegis.key_provider delivers no key."),

@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# aegis-keygen makes key files that the server accepts and never overwrites one.
+#   tests/unit/keygen.sh PROGRAM
+set -euo pipefail
+keygen=$1
+place=$(mktemp -d)
+trap 'rm -rf "$place"' EXIT
+failed=0
+is() {
+  if [ "$2" = "$3" ]; then echo "ok $1"; else
+    printf 'not ok %s\n  wanted: %s\n  got: %s\n' "$1" "$3" "$2"
+    failed=1
+  fi
+}
+
+output=$("$keygen" "$place/key")
+is "mode" "$(stat -c %a "$place/key")" "600"
+is "one key" "$(grep -cE '^1:[0-9a-f]{64}$' "$place/key")" "1"
+is "check value" "$(grep -cE '^master key version 1, check value [0-9a-f]{16}$' <<< "$output")" "1"
+is "no key in the output" "$(grep -cF "$(sed -n 's/^1://p' "$place/key")" <<< "$output" || true)" "0"
+"$keygen" "$place/other" > /dev/null
+is "keys differ" "$(sed -n 's/^1://p' "$place/key" "$place/other" | sort -u | wc -l)" "2"
+
+before=$(cat "$place/key")
+is "refuses to overwrite" "$("$keygen" "$place/key" 2>&1 || echo "exit $?")" "aegis-keygen: file \"$place/key\" exists and is not overwritten
+hint: Use --next to add a version to it, or choose another name.
+exit 1"
+is "nothing was overwritten" "$(cat "$place/key")" "$before"
+
+"$keygen" --next "$place/key" > /dev/null
+is "next: the old key stays" "$(head -n 2 "$place/key")" "$before"
+is "next: a second version" "$(grep -cE '^2:[0-9a-f]{64}$' "$place/key")" "1"
+is "next: mode" "$(stat -c %a "$place/key")" "600"
+is "next: nothing else left" "$(ls "$place")" "key
+other"
+for _ in 3 4 5 6 7 8; do "$keygen" --next "$place/key" > /dev/null; done
+is "at most eight versions" "$("$keygen" --next "$place/key" 2>&1 | head -n 1 || true)" "aegis-keygen: \"$place/key\" already has 8 versions"
+is "eight are left" "$(grep -c '^[0-9]' "$place/key")" "8"
+
+echo "1:00" > "$place/bad"
+is "next: malformed file" "$("$keygen" --next "$place/bad" 2>&1 | tail -n 1)" "hint: Each line is version:64 hex digits."
+is "next: it stays as it was" "$(cat "$place/bad")" "1:00"
+is "relative path" "$("$keygen" key 2>&1 | head -n 1)" 'aegis-keygen: "key" is not an absolute path'
+is "missing folder" "$("$keygen" "$place/none/key" > /dev/null 2>&1 || echo "exit $?")" "exit 1"
+is "help" "$("$keygen" --help | head -n 1)" "Makes a master key for Aegis."
+exit "$failed"
