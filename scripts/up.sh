@@ -47,7 +47,7 @@ step "Gateway" start_gateway
 if [ "$walk" = yes ]; then
   echo
   python3 "$scripts/walk.py" --port "$port" --certificate "$certificate" --socket "$socket" \
-    --psql "$pg_bin/psql" || fail "the walk met a wrong answer" "./aegis logs shows what the server and the gateway said."
+    --psql "$pg_bin/psql" --tamper "$scripts/tamper.sh" || fail "the walk met a wrong answer" "./aegis logs shows what the server and the gateway said."
 fi
 
 cat << TEXT

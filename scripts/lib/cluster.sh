@@ -35,7 +35,7 @@ aegis.region = 'UK'
 aegis.environment = 'development'
 aegis.key_provider = 'file:$keyring'
 CONF
-  echo "local all all peer map=aegis" | as_server tee "$data/pg_hba.conf" > /dev/null
+  printf '%s\n' "local all all peer map=aegis" "local replication postgres peer map=aegis" | as_server tee "$data/pg_hba.conf" > /dev/null
   {
     echo "aegis $server_user postgres"
     echo "aegis $(id -un) postgres"

@@ -1,0 +1,80 @@
+"""The two ways into an installation that the guided walk uses: HTTPS and psql. Every call is printed."""
+import http.client
+import json
+import ssl
+import subprocess
+
+SHOWN = 160  # characters of an answer that are printed
+
+
+class WrongAnswer(Exception):
+    """What came back is not what must come back."""
+
+
+def shorten(text):
+    text = " ".join(str(text).split())
+    return text if len(text) <= SHOWN else text[:SHOWN - 2] + " …"
+
+
+class Gateway:
+    """HTTPS requests to the gateway, its certificate checked; one signed-in user or nobody."""
+
+    def __init__(self, port, certificate):
+        self.port, self.tls, self.token = port, ssl.create_default_context(cafile=certificate), None
+
+    def request(self, method, path, body=None, headers=None):
+        """Status and decoded body. Prints what was asked and what came back, passwords and tokens left out."""
+        print("   >", method, path, shorten(json.dumps(hide(body), ensure_ascii=False)) if body is not None else "",
+              " ".join(f"[{name}: {value}]" for name, value in (headers or {}).items()))
+        sent = dict(headers or {})
+        if self.token:
+            sent["Authorization"] = "Bearer " + self.token
+        if body is not None:
+            sent["Content-Type"] = "application/json"
+        connection = http.client.HTTPSConnection("localhost", self.port, timeout=30, context=self.tls)
+        connection.request(method, path, None if body is None else json.dumps(body), sent)
+        response = connection.getresponse()
+        text = response.read().decode()
+        connection.close()
+        answer = json.loads(text) if text else None
+        print("   <", response.status, shorten(json.dumps(hide(answer), ensure_ascii=False)))
+        return response.status, answer
+
+    def sign_in(self, tenant, email, password):
+        status, answer = self.request("POST", "/api/session",
+                                      {"tenant": tenant, "email": email, "password": password, "token": True})
+        if status != 201:
+            raise WrongAnswer(f"sign-in as {email} was answered with {status}")
+        self.token = answer["token"]
+        return answer
+
+
+def hide(body):
+    if not isinstance(body, dict):
+        return body
+    return {name: "…" if name in ("password", "token") and isinstance(value, str) else value for name, value in body.items()}
+
+
+class Database:
+    """Statements through psql, as one of the login roles of the private cluster."""
+
+    def __init__(self, psql, socket, database="aegis"):
+        self.psql, self.socket, self.database = psql, socket, database
+
+    def run(self, role, *statements):
+        """Succeeded, and the rows or the error as text. Each statement is sent by itself."""
+        for statement in statements:
+            print(f"   {role}=>", shorten(statement))
+        command = [self.psql, "-XAtq", "-F", " | ", "-v", "ON_ERROR_STOP=1", "-h", self.socket, "-U", role, "-d", self.database]
+        for statement in statements:
+            command += ["-c", statement]
+        return answer_of(command)
+
+
+def answer_of(command):
+    """Succeeded, and what the program printed, errors included."""
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    text = (done.stdout + done.stderr).strip()
+    for line in text.split("\n")[:12]:
+        print("   <", shorten(line))
+    return done.returncode == 0, text

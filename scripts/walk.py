@@ -1,0 +1,177 @@
+#!/usr/bin/env python3
+"""Walks the main path of a running installation with the sample data, and stops at the first wrong answer.
+
+    scripts/walk.py --port PORT --certificate FILE --socket FOLDER --psql PROGRAM --tamper PROGRAM
+
+Each step prints what was asked (>, or role=>), what came back (<), and what that shows (ok).
+"""
+import argparse
+import sys
+import uuid
+
+sys.dont_write_bytecode = True  # the clone stays as it is
+sys.path.insert(0, sys.path[0] + "/lib")
+
+from client import Database, Gateway, WrongAnswer, answer_of  # noqa: E402
+import sample  # noqa: E402
+
+
+def user_of(slug, rank, team):
+    """Sample user: (tenant, e-mail, password)."""
+    tenant = next(t for t in sample.TENANTS if t["slug"] == slug)
+    for email, _, its_rank, its_team, password in sample.people(tenant):
+        if (its_rank, its_team) == (rank, team):
+            return slug, email, password
+    raise WrongAnswer(f"the sample has no user of rank {rank} in {team}")
+
+
+USER = user_of("northgate-dental", 1, "North Clinic")
+COLLEAGUE = user_of("northgate-dental", 1, "South Orthodontics")
+STRANGER = user_of("brightwater-solar", 4, None)
+
+
+def want(true, claim):
+    """The claim holds, or the walk ends here."""
+    if not true:
+        raise WrongAnswer(claim)
+    print("   ok:", claim)
+
+
+class Walk:
+    def __init__(self, options):
+        self.options = options
+        self.database = Database(options.psql, options.socket)
+        self.user = Gateway(options.port, options.certificate)
+        self.colleague = Gateway(options.port, options.certificate)
+        self.stranger = Gateway(options.port, options.certificate)
+        # New in every walk, so that a second one finds nothing of the first.
+        self.person = {"name": "Zoë Falk", "email": f"zoe.{uuid.uuid4().hex[:8]}@customers.example",
+                       "phone": "+44 20 7946 0958", "address": "1 Harbour Street"}
+        self.customer = self.invoice = None
+
+    def sign_in(self):
+        """Sign in over HTTPS"""
+        answer = self.user.sign_in(*USER)
+        want(answer["tenant"]["slug"] == USER[0] and answer["user"]["rank"] == 1, "the session belongs to the user and their tenant")
+        status, _ = Gateway(self.options.port, self.options.certificate).request("GET", "/api/customers")
+        want(status == 401, "without a session there is no answer")
+
+    def create_customer(self):
+        """Create a customer with personal data"""
+        status, answer = self.user.request("POST", "/api/customers", self.person)
+        want(status == 201, "the customer is created")
+        self.customer = answer["id"]
+
+    def two_views(self):
+        """The row as the DBA sees it, and as the user sees it"""
+        row = f"SELECT name, email, phone, address FROM aegis_app.customer WHERE id = '{self.customer}'"
+        found, text = self.database.run("postgres", row)
+        want(found and text.count("A1.") == 4, "the DBA sees four ciphertexts")
+        want(not any(value in text for value in self.person.values()), "and nothing of what was entered")
+        status, answer = self.user.request("GET", f"/api/customers/{self.customer}")
+        want(status == 200 and all(answer[field] == value for field, value in self.person.items()), "the user sees what was entered")
+
+    def find_by_email(self):
+        """Find the customer by e-mail, which is encrypted in the table"""
+        status, answer = self.user.request("GET", f"/api/customers?email={self.person['email'].upper()}")
+        want(status == 200 and [c["id"] for c in answer["customers"]] == [self.customer], "the search finds exactly this customer")
+
+    def invoices(self):
+        """Draft, send and cancel invoices"""
+        numbers = []
+        for quantity in (1, 2):
+            status, draft = self.user.request("POST", "/api/invoices", {
+                "customer_id": self.customer, "currency": "GBP", "due_date": "2030-12-31",
+                "lines": [{"description": "Ceramic crown", "quantity": quantity, "unit_minor": "68000"}]})
+            want(status == 201 and draft["number"] is None, "a draft has no number")
+            status, sent = self.user.request("POST", f"/api/invoices/{draft['id']}/send")
+            want(status == 200 and sent["status"] == "sent", "sending numbers it and freezes it")
+            numbers.append(sent["number"])
+        self.invoice = sent["id"]
+        want(int(numbers[1].split("-")[-1]) == int(numbers[0].split("-")[-1]) + 1, f"the numbers have no gap: {', '.join(numbers)}")
+        status, cancelled = self.user.request("POST", f"/api/invoices/{self.invoice}/cancel", {"reason": "entered twice"})
+        want(status == 200 and cancelled["number"] == numbers[1], "a cancelled invoice keeps its number")
+        status, _ = self.user.request("PATCH", f"/api/invoices/{self.invoice}", {"currency": "EUR"})
+        want(status == 409, "and cannot be edited")
+
+    def nothing_for(self, who, headers=None):
+        status, answer = who.request("GET", f"/api/customers?email={self.person['email']}", headers=headers)
+        want(status == 200 and answer["customers"] == [], "the search finds nobody")
+        status, _ = who.request("GET", f"/api/customers/{self.customer}", headers=headers)
+        want(status == 404, "the customer does not exist for them")
+        status, _ = who.request("POST", f"/api/invoices/{self.invoice}/cancel", {"reason": "not mine"}, headers)
+        want(status == 404, "nor does the invoice")
+
+    def other_tenant(self):
+        """The same requests as the admin of another tenant"""
+        self.stranger.sign_in(*STRANGER)
+        self.nothing_for(self.stranger)
+
+    def other_team(self):
+        """The same requests as a colleague in another team"""
+        self.colleague.sign_in(*COLLEAGUE)
+        self.nothing_for(self.colleague)
+
+    def forged_tenant(self):
+        """A forged X-Tenant-Id header"""
+        _, mine = self.user.request("GET", "/api/organisation")
+        self.nothing_for(self.stranger, {"X-Tenant-Id": mine["id"]})
+        _, theirs = self.stranger.request("GET", "/api/organisation", headers={"X-Tenant-Id": mine["id"]})
+        want(theirs["slug"] == STRANGER[0], "it changes nothing")
+
+    def refused(self, role, what, *statements, because=""):
+        done, text = self.database.run(role, *statements)
+        want(not done and "ERROR" in text and because in text, what)
+
+    def gateway_login(self):
+        """The gateway's own database login, in the hands of a thief"""
+        self.refused("gateway", "it cannot read customers", "SELECT * FROM aegis_app.customer")
+        self.refused("gateway", "nor sessions", "SELECT * FROM aegis.session")
+        self.refused("gateway", "nor the catalog of roles", "SELECT rolname FROM pg_catalog.pg_roles")
+        self.refused("gateway", "it cannot forge a context", "SET aegis.context = 'x'")
+        self.refused("gateway", "nor through a function", "SELECT pg_catalog.set_config('aegis.context', 'x', false)")
+        self.refused("gateway", "nor become somebody else", "SET ROLE aegis_member")
+        attempt = f"SELECT outcome FROM aegis.sign_in('{USER[0]}', '{USER[1]}', 'guess', '192.0.2.1', 'thief', 'r-1')"
+        self.refused("gateway", "a sign-in cannot be tried and rolled back", "BEGIN", attempt, "ROLLBACK", because="transaction")
+
+    def append_only(self):
+        """An UPDATE on the ledger"""
+        change = "UPDATE aegis.entry SET body = body WHERE seq = (SELECT min(seq) FROM aegis.entry)"
+        self.refused("postgres", "is refused to the superuser", change)
+        self.refused("postgres", "and to the owner of the table", "SET ROLE aegis_owner", change)
+        self.refused("auditor", "and to the auditor", change)
+
+    def verify(self):
+        """The auditor verifies the ledger"""
+        self.database.run("auditor", "SELECT aegis.wait_sealed()")
+        done, text = self.database.run("auditor", "SELECT * FROM aegis.verify_ledger()")
+        want(done and text and self.intact(text), "every entry is sealed, and nothing was changed")
+
+    def tampering(self):
+        """On a scratch copy, with the library unloaded, a superuser edits an old entry"""
+        _, victim = self.database.run("auditor", "SELECT seq FROM aegis.audit_log WHERE event = 'invoice.cancelled' ORDER BY seq LIMIT 1")
+        print("   $ scripts/tamper.sh", victim)
+        _, found = answer_of([self.options.tamper, victim])
+        want(not self.intact(found) and victim in found, f"verification names the entry: {victim}")
+
+    STEPS = (sign_in, create_customer, two_views, find_by_email, invoices, other_tenant, other_team, forged_tenant,
+             gateway_login, append_only, verify, tampering)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--port", type=int, required=True)
+    for name in ("certificate", "socket", "psql", "tamper"):
+        parser.add_argument("--" + name, required=True)
+    walk = Walk(parser.parse_args())
+    for number, step in enumerate(Walk.STEPS, 1):
+        print(f"{number:2}. {step.__doc__}")
+        try:
+            step(walk)
+        except WrongAnswer as wrong:
+            sys.exit(f"   WRONG: expected that {wrong}")
+    print(f"The walk is done: {len(Walk.STEPS)} steps, every answer right.")
+
+
+if __name__ == "__main__":
+    main()
