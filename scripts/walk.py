@@ -37,6 +37,12 @@ def want(true, claim):
     print("   ok:", claim)
 
 
+def intact(text):
+    """Every row of aegis.verify_ledger() (checked | subject | outcome | items | detail) says ok."""
+    rows = [line.split(" | ") for line in text.split("\n")]
+    return all(len(row) >= 3 and row[2] == "ok" for row in rows)
+
+
 class Walk:
     def __init__(self, options):
         self.options = options
@@ -145,14 +151,14 @@ class Walk:
         """The auditor verifies the ledger"""
         self.database.run("auditor", "SELECT aegis.wait_sealed()")
         done, text = self.database.run("auditor", "SELECT * FROM aegis.verify_ledger()")
-        want(done and text and self.intact(text), "every entry is sealed, and nothing was changed")
+        want(done and intact(text), "every entry is sealed, and nothing was changed")
 
     def tampering(self):
         """On a scratch copy, with the library unloaded, a superuser edits an old entry"""
         _, victim = self.database.run("auditor", "SELECT seq FROM aegis.audit_log WHERE event = 'invoice.cancelled' ORDER BY seq LIMIT 1")
         print("   $ scripts/tamper.sh", victim)
         _, found = answer_of([self.options.tamper, victim])
-        want(not self.intact(found) and victim in found, f"verification names the entry: {victim}")
+        want(victim in found and not intact(found.split("auditor\n")[-1]), f"verification names the entry: {victim}")
 
     STEPS = (sign_in, create_customer, two_views, find_by_email, invoices, other_tenant, other_team, forged_tenant,
              gateway_login, append_only, verify, tampering)
