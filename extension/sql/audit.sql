@@ -8,10 +8,10 @@ CREATE TABLE aegis.audited_table (
 COMMENT ON TABLE aegis.audited_table IS 'tables whose changes are captured, and their columns that stand in clear';
 SELECT pg_catalog.pg_extension_config_dump('aegis.audited_table', 'WHERE NOT by_extension');
 
-CREATE FUNCTION aegis.audit_row() RETURNS trigger AS 'MODULE_PATHNAME', 'aegis_audit_row' LANGUAGE C;
+CREATE FUNCTION aegis.audit_row() RETURNS trigger AS 'MODULE_PATHNAME', 'aegis_audit_row' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION aegis.audit_row() IS 'trigger: writes the change of a row to the ledger';
 
-CREATE FUNCTION aegis.audit_truncate() RETURNS trigger AS 'MODULE_PATHNAME', 'aegis_audit_truncate' LANGUAGE C;
+CREATE FUNCTION aegis.audit_truncate() RETURNS trigger AS 'MODULE_PATHNAME', 'aegis_audit_truncate' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION aegis.audit_truncate() IS 'trigger: writes TRUNCATE to the ledger';
 
 CREATE FUNCTION aegis.audit_table(target regclass, clear name[] DEFAULT '{}') RETURNS void

@@ -8,7 +8,7 @@
 #include "context.hpp"
 #include "ledger.hpp"
 #include "pg/function.hpp"
-#include "row_value.hpp"
+#include "audit_value.hpp"
 
 namespace aegis::audit {
 
@@ -24,7 +24,7 @@ struct Column {
     bool by_value;
     int16 length;
     const char *name;
-    row_value::Encoding encoding;
+    audit_value::Encoding encoding;
 };
 
 struct Plan {  // of one table; columns in canonical order of their names
@@ -96,7 +96,7 @@ void build(Plan *plan, Relation relation, const Trigger *trigger) {
         column->name = pstrdup(NameStr(attribute->attname));
         column->by_value = attribute->attbyval;
         column->length = attribute->attlen;
-        column->encoding = row_value::encoding_of(attribute->atttypid);
+        column->encoding = audit_value::encoding_of(attribute->atttypid);
         column->clear = column->encoding.is_public || is_named(trigger, column->name);
         column->in_key = column->clear && bms_is_member(attribute->attnum - FirstLowInvalidHeapAttributeNumber, key);
         plan->key_count += column->in_key;
@@ -174,7 +174,7 @@ struct Selection {
             if (row->is_null(column))
                 writer.null();
             else
-                row_value::write(writer, column.encoding, row->value(column));
+                audit_value::write(writer, column.encoding, row->value(column));
         }
     }
 };
@@ -228,7 +228,7 @@ void write_image(core::CborWriter &writer, const Change &change) {
             if (!column.in_key)
                 continue;
             writer.text(column.name);
-            row_value::write(writer, column.encoding, keyed->value(column));
+            audit_value::write(writer, column.encoding, keyed->value(column));
         }
     }
     write_rows(writer, change, true);

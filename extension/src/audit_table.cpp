@@ -6,7 +6,7 @@
 #include "ledger.hpp"
 #include "pg/function.hpp"
 #include "role.hpp"
-#include "row_value.hpp"
+#include "audit_value.hpp"
 
 namespace {
 
@@ -60,7 +60,7 @@ void check_columns(Oid relation, const Datum *names, int count) {
     TupleDesc shape = RelationGetDescr(table);
     for (int i = 0; i < shape->natts; i++)
         if (!TupleDescAttr(shape, i)->attisdropped)
-            aegis::row_value::encoding_of(TupleDescAttr(shape, i)->atttypid);
+            aegis::audit_value::encoding_of(TupleDescAttr(shape, i)->atttypid);
     for (int n = 0; n < count; n++) {
         bool found = false;
         for (int i = 0; i < shape->natts && !found; i++)

@@ -10,7 +10,7 @@
 #include "audit.hpp"
 #include "catalogue.hpp"
 #include "context.hpp"
-#include "entry_table.hpp"
+#include "ledger_entry.hpp"
 #include "guc.hpp"
 #include "key.hpp"
 #include "ledger_tables.hpp"
@@ -128,7 +128,7 @@ void write(const core::EntryFields &fields, const pg_uuid_t *tenant) {
     body.size = size;
     core::Digest leaf;
     pg::raise(pg::run([&] { leaf = core::leaf_hash(body); }));
-    entry_table::insert({fields.xid, static_cast<int32>(fields.epoch), static_cast<int32>(fields.ordinal), tenant,
+    ledger_entry::insert({fields.xid, static_cast<int32>(fields.epoch), static_cast<int32>(fields.ordinal), tenant,
                          leaf.view(), body});
     if (heap != nullptr)
         pfree(heap);
@@ -197,7 +197,7 @@ void append(const Event &event) {
         tenant = nullptr;
     static const pg_uuid_t nil = {};
 
-    fields.epoch = static_cast<uint64_t>(entry_table::open_epoch());
+    fields.epoch = static_cast<uint64_t>(ledger_entry::open_epoch());
     if (tenant != nullptr)
         fields.tenant = pg::view_of(*tenant);
     fields.event = event.type;
@@ -261,7 +261,7 @@ core::ByteView encode_detail(const DetailPair *pairs, int count, core::ByteSpan 
 
 void define() {
     ledger_tables::define();
-    entry_table::define();
+    ledger_entry::define();
     catalogue::define();
     seal::define();
     audit::define();

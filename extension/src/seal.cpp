@@ -7,7 +7,7 @@
 
 #include "seal.hpp"
 
-#include "entry_table.hpp"
+#include "ledger_entry.hpp"
 #include "guc.hpp"
 #include "ledger.hpp"
 #include "ledger_tables.hpp"
@@ -343,7 +343,7 @@ void make_partitions() {
     BeginInternalSubTransaction(nullptr);
     PG_TRY();
     {
-        entry_table::make_ahead();
+        ledger_entry::make_ahead();
         ReleaseCurrentSubTransaction();
     }
     PG_CATCH();
@@ -418,9 +418,9 @@ int pass() {
         SPI_finish();
         PopActiveSnapshot();
     });
-    if (partitions_made_for < 0 || pass.last_seq / entry_table::kPartitionEntries > partitions_made_for) {
+    if (partitions_made_for < 0 || pass.last_seq / ledger_entry::kPartitionEntries > partitions_made_for) {
         make_partitions();
-        partitions_made_for = pass.last_seq / entry_table::kPartitionEntries;
+        partitions_made_for = pass.last_seq / ledger_entry::kPartitionEntries;
     }
     // Everything that had committed before the snapshot was taken is now in a seal.
     sealed_micros_pending = ledger::unix_micros(pass.now);
@@ -432,78 +432,6 @@ void define() {
 }
 
 }  // namespace aegis::seal
-
-namespace {
-
-int64 newest_seal() {
-    int64 number = 0;
-    PushActiveSnapshot(GetLatestSnapshot());
-    if (SPI_connect() != SPI_OK_CONNECT ||
-        SPI_execute("SELECT pg_catalog.max(number) FROM aegis.seal", true, 1) != SPI_OK_SELECT)
-        ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not read the newest seal")));
-    bool is_null;
-    Datum value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null);
-    if (!is_null)
-        number = DatumGetInt64(value);
-    SPI_finish();
-    PopActiveSnapshot();
-    return number;
-}
-
-}  // namespace
-
-AEGIS_FUNCTION(aegis_wait_sealed) {
-    Interval *timeout = PG_GETARG_INTERVAL_P(0);
-    TimestampTz start = GetCurrentTimestamp();
-    TimestampTz end = DatumGetTimestampTz(
-        DirectFunctionCall2(timestamptz_pl_interval, TimestampTzGetDatum(start), IntervalPGetDatum(timeout)));
-    int64 target = aegis::ledger::unix_micros(start);
-    for (;;) {
-        aegis::worker::Slot *slot = aegis::worker::slot();
-        if (slot != nullptr && slot->sealed_micros.load() >= target)
-            PG_RETURN_INT64(newest_seal());
-        if (GetCurrentTimestamp() >= end)
-            ereport(ERROR, (errcode(AEGIS_ERRCODE_SEALING_LAGS), errmsg("entries are not sealed yet"),
-                            errhint("See the server's log for the state of the worker.")));
-        aegis::worker::wake();
-        CHECK_FOR_INTERRUPTS();
-        (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 5, PG_WAIT_EXTENSION);
-        ResetLatch(MyLatch);
-    }
-}
-
-AEGIS_FUNCTION(aegis_begin_epoch) {
-    if (FullTransactionIdIsValid(GetTopFullTransactionIdIfAny()))
-        ereport(ERROR, (errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
-                        errmsg("a new epoch must begin in a transaction of its own")));
-    const aegis::ledger_tables::Oids oids = aegis::ledger_tables::require();
-    // Waits for everyone who writes in the old epoch.
-    LockRelationOid(oids.entry, ShareRowExclusiveLock);
-    int32 epoch = 0;
-    Oid types[2] = {INT8OID, TEXTOID};
-    Datum values[2] = {Int64GetDatum(static_cast<int64>(GetSystemIdentifier())), PG_GETARG_DATUM(0)};
-    aegis::ledger_tables::own_change([&] {
-        if (SPI_connect() != SPI_OK_CONNECT ||
-            SPI_execute_with_args("INSERT INTO aegis.ledger_epoch (epoch, system_identifier, began_at, reason)"
-                                  " SELECT coalesce(pg_catalog.max(epoch), 1) + 1, $1, pg_catalog.now(), $2"
-                                  " FROM aegis.ledger_epoch RETURNING epoch",
-                                  2, types, values, nullptr, false, 0) != SPI_OK_INSERT_RETURNING)
-            ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not begin a new epoch")));
-        bool is_null;
-        epoch = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null));
-        SPI_finish();
-    });
-    CacheInvalidateRelcacheByRelid(oids.epoch);
-    CommandCounterIncrement();
-
-    uint8_t buffer[64];
-    aegis::ledger::DetailPair pair = {"epoch", nullptr, epoch};
-    aegis::ledger::Event event = {};
-    event.type = "ledger.epoch_begun";
-    event.detail = aegis::ledger::encode_detail(&pair, 1, aegis::core::ByteSpan(buffer));
-    aegis::ledger::append(event);
-    PG_RETURN_INT32(epoch);
-}
 
 #ifdef AEGIS_TESTING
 AEGIS_FUNCTION(aegis_test_seal_pass) {

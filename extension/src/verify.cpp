@@ -5,16 +5,16 @@
 #include "core/encoding.hpp"
 #include "core/seal.hpp"
 
-#include "entry_window.hpp"
 #include "ledger.hpp"
 #include "ledger_tables.hpp"
 #include "pg/function.hpp"
+#include "verify_cursor.hpp"
+#include "verify_window.hpp"
 
 namespace aegis::verify {
 
 namespace {
 
-constexpr int kFetch = 500;
 constexpr int64 kMostFindings = 1000;
 
 enum Check { kEntries, kLogs, kSeals, kRootLog, kHeads, kChecks };
@@ -52,7 +52,7 @@ struct State {
     const pg_uuid_t *only;
     HTAB *logs;
     HTAB *tenants;
-    entry_window::Window *window;
+    verify_window::Window *window;
     MemoryContext memory;
     int64 items[kChecks];
     int64 findings[kChecks];
@@ -105,16 +105,6 @@ int32 log_of(void *pointer, const pg_uuid_t *tenant) {
 void duplicate(void *pointer, int64 seq) {
     finding(static_cast<State *>(pointer), kEntries, psprintf("entry seq " INT64_FORMAT, seq),
             "there are two entries with this seq");
-}
-
-bool copy_digest(Datum value, bool is_null, core::Digest *out) {
-    if (is_null)
-        return false;
-    core::ByteView bytes = pg::varlena_view(value);
-    if (bytes.size != core::kDigestBytes)
-        return false;
-    memcpy(out->bytes, bytes.data, bytes.size);
-    return true;
 }
 
 bool same(const core::Digest &a, const core::Digest &b) {
@@ -175,22 +165,22 @@ void walk_leaves(State *state, int64 seal, int32 number, int64 first_leaf, const
     }
     for (int i = 0; i < count; i++) {
         int64 seq = DatumGetInt64(seqs[i]);
-        entry_window::Entry *entry;
+        verify_window::Entry *entry;
         const char *fault = nullptr;
-        switch (entry_window::find(state->window, seq, &entry)) {
-            case entry_window::Found::missing:
+        switch (verify_window::find(state->window, seq, &entry)) {
+            case verify_window::Found::missing:
                 fault = "it is sealed and missing: it was deleted";
                 break;
-            case entry_window::Found::used_before:
+            case verify_window::Found::used_before:
                 fault = "two leaves name it";
                 break;
-            case entry_window::Found::entry:
+            case verify_window::Found::entry:
                 if (entry->log != number)
                     fault = "its tenant has another log";
-                else if (entry->fault != entry_window::kFaultNone)
+                else if (entry->fault != verify_window::kFaultNone)
                     finding(state, kEntries, psprintf("entry seq " INT64_FORMAT, seq),
                             psprintf("leaf " INT64_FORMAT " of %s, seal " INT64_FORMAT ": %s", first_leaf + i,
-                                     name_of(log), seal, entry_window::fault_text(entry->fault)));
+                                     name_of(log), seal, verify_window::fault_text(entry->fault)));
                 leaves[i] = entry->leaf;
                 break;
         }
@@ -237,19 +227,6 @@ void close_log(State *state, int64 seal, int32 number, int64 size, const core::D
         log->frontier.count = 0;
     }
 }
-
-struct SealRow {
-    bool valid;
-    int64 number;
-    int32 epoch;
-    int64 entries;
-    core::Digest root, previous, hash;
-    core::ByteView root_frontier, body;
-    Datum snapshot;
-    int64 root_size;
-    TimestampTz sealed_at;
-    uint64 wal;
-};
 
 void check_seal(State *state, const SealRow &row) {
     const char *name = psprintf("seal " INT64_FORMAT, row.number);
@@ -305,70 +282,11 @@ void check_seal(State *state, const SealRow &row) {
     state->last_log = 0;
 }
 
-struct Cursor {
-    Portal portal;
-    SPITupleTable *rows;
-    uint64 count, at;
-};
-
-Cursor open_cursor(const char *query) {
-    Cursor cursor = {};
-    SPIPlanPtr plan = SPI_prepare(query, 0, nullptr);
-    if (plan == nullptr)
-        ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not read the ledger")));
-    cursor.portal = SPI_cursor_open(nullptr, plan, nullptr, nullptr, true);
-    return cursor;
-}
-
-// Moves to the current row, fetching more when needed; nullptr at the end.
-HeapTuple peek(Cursor *cursor) {
-    if (cursor->at == cursor->count) {
-        if (cursor->rows != nullptr)
-            SPI_freetuptable(cursor->rows);
-        SPI_cursor_fetch(cursor->portal, true, kFetch);
-        cursor->rows = SPI_tuptable;
-        cursor->count = SPI_processed;
-        cursor->at = 0;
-        CHECK_FOR_INTERRUPTS();
-        if (cursor->count == 0)
-            return nullptr;
-    }
-    return cursor->rows->vals[cursor->at];
-}
-
-SealRow read_seal(Cursor *cursor) {
-    SealRow row = {};
-    HeapTuple tuple = peek(cursor);
-    if (tuple == nullptr)
-        return row;
-    TupleDesc shape = cursor->rows->tupdesc;
-    bool is_null;
-    row.valid = true;
-    row.number = DatumGetInt64(SPI_getbinval(tuple, shape, 1, &is_null));
-    row.epoch = DatumGetInt32(SPI_getbinval(tuple, shape, 2, &is_null));
-    row.entries = DatumGetInt64(SPI_getbinval(tuple, shape, 3, &is_null));
-    Datum value = SPI_getbinval(tuple, shape, 4, &is_null);
-    copy_digest(value, is_null, &row.root);
-    value = SPI_getbinval(tuple, shape, 5, &is_null);
-    copy_digest(value, is_null, &row.previous);
-    value = SPI_getbinval(tuple, shape, 6, &is_null);
-    copy_digest(value, is_null, &row.hash);
-    row.root_frontier = pg::varlena_view(SPI_getbinval(tuple, shape, 7, &is_null));
-    row.body = pg::varlena_view(SPI_getbinval(tuple, shape, 8, &is_null));
-    row.snapshot = SPI_getbinval(tuple, shape, 9, &is_null);
-    row.root_size = DatumGetInt64(SPI_getbinval(tuple, shape, 10, &is_null));
-    row.sealed_at = DatumGetTimestampTz(SPI_getbinval(tuple, shape, 11, &is_null));
-    row.wal = DatumGetUInt64(SPI_getbinval(tuple, shape, 12, &is_null));
-    return row;
-}
-
 // Leaves and seals side by side, in the order of seals.
 void walk(State *state) {
     Cursor leaves = open_cursor(
         "SELECT seal, log, first_leaf, seqs, root FROM aegis.seal_leaves ORDER BY seal, log, first_leaf");
-    Cursor seals = open_cursor(
-        "SELECT number, epoch, entries, root, previous, hash, root_frontier, body, snapshot, root_size, sealed_at, wal"
-        " FROM aegis.seal ORDER BY number");
+    Cursor seals = open_cursor(kSealQuery);
     int64 reported = 0;
     MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "aegis verification", ALLOCSET_DEFAULT_SIZES);
     state->memory = CurrentMemoryContext;
@@ -416,11 +334,11 @@ void walk(State *state) {
 }
 
 // An entry that no leaf names is either too young or was smuggled in.
-void visit_unused(void *pointer, int64 seq, const entry_window::Entry &entry) {
+void visit_unused(void *pointer, int64 seq, const verify_window::Entry &entry) {
     State *state = static_cast<State *>(pointer);
     const char *name = psprintf("entry seq " INT64_FORMAT, seq);
-    if (entry.fault != entry_window::kFaultNone)
-        finding(state, kEntries, name, psprintf("not sealed: %s", entry_window::fault_text(entry.fault)));
+    if (entry.fault != verify_window::kFaultNone)
+        finding(state, kEntries, name, psprintf("not sealed: %s", verify_window::fault_text(entry.fault)));
     bool due = false;
     if (state->newest.number > 0) {
         int32 epoch = static_cast<int32>(state->newest.fields.epoch);
@@ -467,7 +385,7 @@ void summarise(State *state) {
         "roots follow from the entries, leaves have no gaps", "numbers have no gap, each seal follows from the last",
         "roots follow from the heads of the logs", "current heads are those of the newest seals"};
     const char *subject = state->only != nullptr ? "one tenant" : "all tenants";
-    state->items[kEntries] = entry_window::entries_read(state->window);
+    state->items[kEntries] = verify_window::entries_read(state->window);
     for (int i = 0; i < kChecks; i++) {
         if (state->findings[i] == 0)
             put(state, kCheckNames[i], subject, "ok", state->items[i], said[i]);
@@ -503,8 +421,6 @@ AEGIS_FUNCTION(aegis_verify_ledger) {
     using namespace aegis::verify;
     InitMaterializedSRF(fcinfo, 0);
     State *state = static_cast<State *>(palloc0(sizeof(State)));
-    new (&state->root_log) aegis::core::Frontier();
-    new (&state->newest.fields) aegis::core::SealFields();
     state->result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
     state->only = PG_ARGISNULL(0) ? nullptr : PG_GETARG_UUID_P(0);
     if (SPI_connect() != SPI_OK_CONNECT)
@@ -514,9 +430,9 @@ AEGIS_FUNCTION(aegis_verify_ledger) {
     // One snapshot for everything: the sealer goes on meanwhile.
     PushActiveSnapshot(GetTransactionSnapshot());
     read_logs(state);
-    state->window = aegis::entry_window::open({log_of, duplicate, state});
+    state->window = aegis::verify_window::open({log_of, duplicate, state});
     walk(state);
-    aegis::entry_window::visit_unused(state->window, visit_unused);
+    aegis::verify_window::visit_unused(state->window, visit_unused);
     check_heads(state);
     summarise(state);
     PopActiveSnapshot();

@@ -5,7 +5,7 @@
 
 #include "pg/postgres.hpp"
 
-namespace aegis::entry_table {
+namespace aegis::ledger_entry {
 
 // Entries per partition. A verifier holds the leaves of about two partitions in memory.
 inline constexpr int64 kPartitionEntries = 4 * 1024 * 1024;
@@ -33,4 +33,4 @@ void make_ahead();
 
 void define();
 
-}  // namespace aegis::entry_table
+}  // namespace aegis::ledger_entry

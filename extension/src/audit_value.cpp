@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/envelope.hpp"
 
-#include "row_value.hpp"
+#include "audit_value.hpp"
 
 #include "pg/function.hpp"
 
-namespace aegis::row_value {
+namespace aegis::audit_value {
 
 namespace {
 
@@ -191,4 +191,4 @@ void write(core::CborWriter &writer, const Encoding &encoding, Datum value) {
     }
 }
 
-}  // namespace aegis::row_value
+}  // namespace aegis::audit_value

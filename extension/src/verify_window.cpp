@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/entry.hpp"
 
-#include "entry_window.hpp"
+#include "verify_window.hpp"
 
-#include "entry_table.hpp"
+#include "ledger_entry.hpp"
 #include "ledger_tables.hpp"
 #include "pg/function.hpp"
 
-namespace aegis::entry_window {
+namespace aegis::verify_window {
 
 struct Part {
     Oid relation;
@@ -37,7 +37,7 @@ constexpr int64 kLargestSpread = int64{256} * 1024 * 1024;
 
 void make_room(Part *part, int64 seq, MemoryContext memory) {
     if (part->entries == nullptr) {
-        part->base = part->is_default ? Max(seq - entry_table::kPartitionEntries, 0) : part->from;
+        part->base = part->is_default ? Max(seq - ledger_entry::kPartitionEntries, 0) : part->from;
         part->capacity = 1024;
         part->entries = static_cast<Entry *>(MemoryContextAllocExtended(
             memory, sizeof(Entry) * part->capacity, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
@@ -85,11 +85,11 @@ void load_row(Window *window, Part *part, TupleTableSlot *slot) {
     slot_getallattrs(slot);
     const Datum *values = slot->tts_values;
     const pg_uuid_t *tenant =
-        slot->tts_isnull[entry_table::kTenant] ? nullptr : DatumGetUUIDP(values[entry_table::kTenant]);
+        slot->tts_isnull[ledger_entry::kTenant] ? nullptr : DatumGetUUIDP(values[ledger_entry::kTenant]);
     int32 log = window->callbacks.log_of(window->callbacks.state, tenant);
     if (log < 0)
         return;
-    int64 seq = DatumGetInt64(values[entry_table::kSeq]);
+    int64 seq = DatumGetInt64(values[ledger_entry::kSeq]);
     window->read++;
     make_room(part, seq, window->memory);
     Entry *entry = &part->entries[seq - part->base];
@@ -97,13 +97,13 @@ void load_row(Window *window, Part *part, TupleTableSlot *slot) {
         window->callbacks.duplicate(window->callbacks.state, seq);
         return;
     }
-    core::ByteView body = pg::varlena_view(values[entry_table::kBody]);
-    core::ByteView leaf = pg::varlena_view(values[entry_table::kLeaf]);
+    core::ByteView body = pg::varlena_view(values[ledger_entry::kBody]);
+    core::ByteView leaf = pg::varlena_view(values[ledger_entry::kLeaf]);
     entry->present = true;
     entry->log = log;
-    entry->epoch = DatumGetInt32(values[entry_table::kEpoch]);
-    entry->xid = DatumGetUInt64(values[entry_table::kXid]);
-    entry->fault = check(body, leaf, tenant, entry->xid, entry->epoch, DatumGetInt32(values[entry_table::kOrdinal]));
+    entry->epoch = DatumGetInt32(values[ledger_entry::kEpoch]);
+    entry->xid = DatumGetUInt64(values[ledger_entry::kXid]);
+    entry->fault = check(body, leaf, tenant, entry->xid, entry->epoch, DatumGetInt32(values[ledger_entry::kOrdinal]));
     if (!part->is_default && (seq < part->from || seq >= part->to))
         entry->fault |= kFaultPartition;
     if (leaf.size == core::kDigestBytes)
@@ -166,8 +166,8 @@ Window *open(const Callbacks &callbacks) {
         const char *name = get_rel_name(part->relation);
         part->is_default = strncmp(name, "entry_p", 7) != 0;
         if (!part->is_default) {
-            part->from = strtoll(name + 7, nullptr, 10) * entry_table::kPartitionEntries;
-            part->to = part->from + entry_table::kPartitionEntries;
+            part->from = strtoll(name + 7, nullptr, 10) * ledger_entry::kPartitionEntries;
+            part->to = part->from + ledger_entry::kPartitionEntries;
         }
     }
     for (int i = 0; i < window->count; i++)
@@ -228,4 +228,4 @@ const char *fault_text(uint8 fault) {
     return "it lies in the wrong partition";
 }
 
-}  // namespace aegis::entry_window
+}  // namespace aegis::verify_window

@@ -6,7 +6,7 @@
 #include "core/digest.hpp"
 #include "pg/postgres.hpp"
 
-namespace aegis::entry_window {
+namespace aegis::verify_window {
 
 enum Fault : uint8_t {
     kFaultNone = 0,
@@ -45,4 +45,4 @@ void visit_unused(Window *window, void (*visit)(void *state, int64 seq, const En
 int64 entries_read(const Window *window);
 const char *fault_text(uint8 fault);
 
-}  // namespace aegis::entry_window
+}  // namespace aegis::verify_window

@@ -6,7 +6,7 @@
 #include "core/cbor.hpp"
 #include "pg/postgres.hpp"
 
-namespace aegis::row_value {
+namespace aegis::audit_value {
 
 enum class Form : uint8_t {
     boolean,
@@ -37,4 +37,4 @@ struct Encoding {
 Encoding encoding_of(Oid type);
 void write(core::CborWriter &writer, const Encoding &encoding, Datum value);
 
-}  // namespace aegis::row_value
+}  // namespace aegis::audit_value

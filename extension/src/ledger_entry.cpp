@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "entry_table.hpp"
+#include "ledger_entry.hpp"
 
 #include "ledger_tables.hpp"
 #include "pg/function.hpp"
 
-namespace aegis::entry_table {
+namespace aegis::ledger_entry {
 
 namespace {
 
@@ -175,4 +175,4 @@ void define() {
     CacheRegisterRelcacheCallback(forget_epoch, 0);
 }
 
-}  // namespace aegis::entry_table
+}  // namespace aegis::ledger_entry
