@@ -32,6 +32,7 @@ SELECT t.name, t.description, 'c', true FROM (VALUES
   ('ledger.epoch_begun',       'an operator began a new epoch of the ledger'),
   ('operator.assumed_tenant',  'an operator took the context of a tenant'),
   ('pii.revealed',             'encrypted values were read in clear'),
+  ('route.dropped',            'an operator removed a route'),
   ('route.registered',         'an operator registered a route'),
   ('row.changed',              'a row of an audited table was inserted, updated or deleted, or the table truncated'),
   ('setting.wall_off',         'the server started with a wall switched off'),
@@ -45,7 +46,8 @@ SELECT t.name, t.description, 'c', true FROM (VALUES
   ('user.created',             'a user was created'),
   ('user.deactivated',         'a user was deactivated'),
   ('user.moved',               'a user was moved to another team'),
-  ('user.rank_changed',        'the rank of a user was changed')
+  ('user.rank_changed',        'the rank of a user was changed'),
+  ('user.unlocked',            'the failed sign-ins of a user were forgotten')
 ) AS t(name, description);
 
 CREATE FUNCTION aegis.declare_event(name text, description text, fields jsonb DEFAULT '{}') RETURNS void

@@ -11,7 +11,8 @@ BEGIN
       JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid AND e.extname = 'aegis'
       LEFT JOIN pg_catalog.pg_proc p  ON d.classid = 'pg_catalog.pg_proc'::regclass AND p.oid = d.objid
       LEFT JOIN pg_catalog.pg_type t  ON d.classid = 'pg_catalog.pg_type'::regclass AND t.oid = d.objid
-                                     AND t.typtype IN ('b', 'c', 'd', 'e') AND t.typrelid = 0 AND t.typelem = 0
+                                     AND t.typtype IN ('b', 'c', 'd', 'e') AND t.typelem = 0
+                                     AND (t.typrelid = 0 OR t.typtype = 'c')
       LEFT JOIN pg_catalog.pg_class c ON d.classid = 'pg_catalog.pg_class'::regclass AND c.oid = d.objid
      WHERE d.refclassid = 'pg_catalog.pg_extension'::regclass AND d.deptype = 'e'
      ORDER BY c.relkind = 'S' NULLS FIRST, d.objid
@@ -83,7 +84,8 @@ GRANT EXECUTE ON FUNCTION aegis.armor(aegis.sealed_email), aegis.armor(aegis.sea
 
 -- field: seal_row is for whoever creates or restores a table with sealed columns.
 GRANT EXECUTE ON FUNCTION aegis.encrypt_column(regclass, name, text, regtype, text, text) TO aegis_operator;
-GRANT EXECUTE ON FUNCTION aegis.masked(aegis.sealed_email), aegis.masked(aegis.sealed_text),
+GRANT EXECUTE ON FUNCTION aegis.legible(aegis.sealed_email), aegis.legible(aegis.sealed_text),
+  aegis.masked(aegis.sealed_email), aegis.masked(aegis.sealed_text),
   aegis.reveal(aegis.sealed_email), aegis.reveal(aegis.sealed_text) TO aegis_member, aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.seal_email(text, bigint, uuid), aegis.seal_text(text, bigint, uuid),
   aegis.set_reveal_policy(text, smallint, text) TO aegis_operator;
@@ -102,3 +104,23 @@ GRANT EXECUTE ON FUNCTION aegis.follow_parent(), aegis.key_findings(regclass),
   aegis.protect_table(regclass, boolean, boolean, regclass, text), aegis.refuse_truncate(), aegis.stamp_row(),
   aegis.unprotect_table(regclass) TO PUBLIC;
 GRANT SELECT ON aegis.protected_table TO aegis_auditor, aegis_operator;
+
+-- Users, sign-in, sessions. The registry of fields is written as aegis_owner, so only now.
+SELECT aegis.encrypt_column('aegis.user', 'email', 'user.email', 'aegis.sealed_email', 'email', 'masked');
+SELECT aegis.set_reveal_policy('user.email', 4::smallint, 'full');
+SELECT aegis.encrypt_column('aegis.user', 'name', 'user.name', 'aegis.sealed_text', 'full');
+GRANT EXECUTE ON FUNCTION aegis.create_user(text, text, smallint, uuid, text), aegis.deactivate_user(uuid),
+  aegis.move_user(uuid, uuid), aegis.set_rank(uuid, smallint), aegis.unlock_user(uuid), aegis.users()
+  TO aegis_member, aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.authenticate(text, text, text, text), aegis.sign_out() TO aegis_member;
+GRANT EXECUTE ON FUNCTION aegis.sign_in(text, text, text, text, text, text) TO aegis_gateway, aegis_member;
+GRANT EXECUTE ON FUNCTION aegis.expire_sessions(integer) TO aegis_operator;
+
+-- Routes
+GRANT EXECUTE ON FUNCTION aegis.handle(text, text, text[], bytea, text, text) TO aegis_gateway;
+GRANT EXECUTE ON FUNCTION aegis.health() TO aegis_auditor, aegis_gateway, aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.drop_route(text, text),
+  aegis.register_route(text, text, regprocedure, smallint, boolean, integer, text, boolean, boolean, text, jsonb, jsonb)
+  TO aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.respond(integer, jsonb, jsonb) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION aegis.routes() TO aegis_gateway, aegis_operator;

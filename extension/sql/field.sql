@@ -73,3 +73,13 @@ COMMENT ON FUNCTION aegis.masked(aegis.sealed_text) IS 'the mask of the value, w
 CREATE FUNCTION aegis.masked(aegis.sealed_email) RETURNS text
   AS 'MODULE_PATHNAME', 'aegis_masked' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 20;
 COMMENT ON FUNCTION aegis.masked(aegis.sealed_email) IS 'the mask of the value, where the policy allows';
+
+CREATE FUNCTION aegis.legible(aegis.sealed_text) RETURNS text
+  AS 'MODULE_PATHNAME', 'aegis_legible' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 20;
+COMMENT ON FUNCTION aegis.legible(aegis.sealed_text) IS
+  'the plaintext, its mask or NULL, as the policy allows; plaintext is charged and recorded';
+
+CREATE FUNCTION aegis.legible(aegis.sealed_email) RETURNS text
+  AS 'MODULE_PATHNAME', 'aegis_legible' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 20;
+COMMENT ON FUNCTION aegis.legible(aegis.sealed_email) IS
+  'the plaintext, its mask or NULL, as the policy allows; plaintext is charged and recorded';

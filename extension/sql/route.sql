@@ -1,1 +1,87 @@
--- route
+-- Requests, answers and the routes between them. docs/route.md.
+
+CREATE TYPE aegis.request AS (
+  method  text,
+  path    text,
+  params  jsonb,
+  query   jsonb,
+  headers jsonb,
+  body    jsonb,
+  raw     bytea
+);
+COMMENT ON TYPE aegis.request IS 'what a handler is given: decoded path and query, chosen headers, the body parsed and as sent';
+
+CREATE TYPE aegis.response AS (
+  status  integer,
+  headers jsonb,
+  body    jsonb
+);
+COMMENT ON TYPE aegis.response IS 'what a handler returns';
+
+CREATE FUNCTION aegis.respond(status integer, body jsonb DEFAULT NULL, headers jsonb DEFAULT NULL) RETURNS aegis.response
+  LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+  AS $$ SELECT ROW(status, headers, body)::aegis.response $$;
+COMMENT ON FUNCTION aegis.respond(integer, jsonb, jsonb) IS 'an answer, for handlers to return';
+
+CREATE TABLE aegis.route (
+  method          text NOT NULL CHECK (method IN ('GET', 'POST', 'PUT', 'PATCH', 'DELETE')),
+  path            text NOT NULL,
+  shape           text NOT NULL GENERATED ALWAYS AS (pg_catalog.regexp_replace(path, '[{][^}]*[}]', '{}', 'g')) STORED,
+  handler         regprocedure NOT NULL,
+  minimum_rank    smallint NOT NULL CHECK (minimum_rank BETWEEN 1 AND 4),
+  public          boolean NOT NULL,
+  body_limit      integer NOT NULL CHECK (body_limit BETWEEN 0 AND 16777216),
+  event           text,
+  idempotent      boolean NOT NULL,
+  replica_ok      boolean NOT NULL,
+  summary         text,
+  request_schema  jsonb,
+  response_schema jsonb,
+  by_extension    boolean NOT NULL,
+  PRIMARY KEY (method, path),
+  UNIQUE (method, shape)
+);
+SELECT pg_catalog.pg_extension_config_dump('aegis.route', 'WHERE NOT by_extension');
+COMMENT ON TABLE aegis.route IS 'which function answers which method and path, and from which rank on';
+COMMENT ON COLUMN aegis.route.shape IS 'path with its parameters unnamed: two routes of one shape would be ambiguous';
+COMMENT ON COLUMN aegis.route.event IS 'event type that every call of the route writes, with its outcome';
+
+CREATE FUNCTION aegis.route_changed() RETURNS trigger
+  AS 'MODULE_PATHNAME', 'aegis_route_changed' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION aegis.route_changed() IS 'makes backends and gateways read the routes again';
+
+CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON aegis.route
+  FOR EACH STATEMENT EXECUTE FUNCTION aegis.route_changed();
+
+CREATE FUNCTION aegis.register_route(method text, path text, handler regprocedure, minimum_rank smallint DEFAULT 1,
+                                     public boolean DEFAULT false, body_limit integer DEFAULT 65536,
+                                     event text DEFAULT NULL, idempotent boolean DEFAULT false,
+                                     replica_ok boolean DEFAULT false, summary text DEFAULT NULL,
+                                     request_schema jsonb DEFAULT NULL, response_schema jsonb DEFAULT NULL) RETURNS void
+  AS 'MODULE_PATHNAME', 'aegis_register_route' LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION aegis.register_route(text, text, regprocedure, smallint, boolean, integer, text, boolean, boolean, text, jsonb, jsonb)
+  IS 'lets a function answer requests; a second call for the same method and path replaces the first';
+
+CREATE FUNCTION aegis.drop_route(method text, path text) RETURNS void
+  AS 'MODULE_PATHNAME', 'aegis_drop_route' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION aegis.drop_route(text, text) IS 'removes a route';
+
+CREATE FUNCTION aegis.routes(OUT method text, OUT path text, OUT public boolean, OUT body_limit integer)
+  RETURNS SETOF record LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+  AS $$
+    SELECT r.method, r.path, r.public, r.body_limit FROM aegis.route r
+    UNION ALL
+    VALUES ('POST', '/api/session', true, 4096), ('GET', '/api/session', false, 0), ('DELETE', '/api/session', false, 0)
+    ORDER BY 2, 1
+  $$;
+COMMENT ON FUNCTION aegis.routes() IS 'what the gateway must know to refuse a request by itself';
+
+CREATE FUNCTION aegis.handle(method text, target text, headers text[], body bytea, peer text, request_id text,
+                             OUT status integer, OUT headers text[], OUT body bytea)
+  AS 'MODULE_PATHNAME', 'aegis_handle' LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION aegis.handle(text, text, text[], bytea, text, text) IS
+  'answers one HTTP request: verifies the caller, fixes the context, runs the handler as aegis_member';
+
+CREATE FUNCTION aegis.health() RETURNS jsonb
+  AS 'MODULE_PATHNAME', 'aegis_health' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION aegis.health() IS 'one word of status, with what it rests on';

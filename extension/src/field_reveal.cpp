@@ -59,3 +59,17 @@ AEGIS_FUNCTION(aegis_masked) {
     sealed::discard(plaintext);
     PG_RETURN_TEXT_P(text);
 }
+
+// For listings: as much of the value as the policy lets the caller see.
+AEGIS_FUNCTION(aegis_legible) {
+    core::ByteView value = pg::varlena_view(PG_GETARG_DATUM(0));
+    switch (field::level(claimed_field(value, context::require().tenant))) {
+        case field::Level::full:
+            return aegis_reveal(fcinfo);
+        case field::Level::masked:
+            return aegis_masked(fcinfo);
+        case field::Level::none:
+            break;
+    }
+    PG_RETURN_NULL();
+}

@@ -23,6 +23,7 @@ int lock_failures = 10;
 int lock_seconds = 1800;
 int session_idle_seconds = 1800;
 int session_lifetime_seconds = 43200;
+int request_timeout_ms = 8000;
 
 namespace {
 
@@ -95,6 +96,8 @@ void define() {
                &session_idle_seconds, 1800, 60, 604800, PGC_SIGHUP, GUC_UNIT_S);
     define_int("aegis.session_lifetime", "A session ends after this time in any case.", &session_lifetime_seconds,
                43200, 60, 2592000, PGC_SIGHUP, GUC_UNIT_S);
+    define_int("aegis.request_timeout", "How long the handler of a request may run.", &request_timeout_ms, 8000, 100,
+               600000, PGC_SIGHUP, GUC_UNIT_MS);
 }
 
 }  // namespace aegis::guc

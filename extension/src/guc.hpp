@@ -34,6 +34,9 @@ extern int lock_seconds;
 extern int session_idle_seconds;
 extern int session_lifetime_seconds;
 
+// How long a handler of aegis.handle() may run.
+extern int request_timeout_ms;
+
 // Defines all settings and reserves the prefix. Called once from _PG_init. Never throws.
 void define();
 

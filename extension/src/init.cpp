@@ -9,6 +9,7 @@
 #include "pg/compat.hpp"
 #include "region.hpp"
 #include "role.hpp"
+#include "route.hpp"
 #include "wall.hpp"
 #include "worker.hpp"
 
@@ -51,6 +52,7 @@ void _PG_init(void) {
     aegis::ledger::define();
     aegis::charge::define();
     aegis::wall::define();
+    aegis::route::define();
     aegis::worker::define();
     aegis::hook::install();
     MarkGUCPrefixReserved("aegis");

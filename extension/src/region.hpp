@@ -7,6 +7,7 @@
 
 #include "charge.hpp"
 #include "key_page.hpp"
+#include "password.hpp"
 #include "worker.hpp"
 
 namespace aegis::region {
@@ -14,6 +15,7 @@ namespace aegis::region {
 struct State {
     charge::Table charges;
     worker::Slots workers;
+    password::Slots passwords;
 };
 
 // nullptr when the library was not loaded by the postmaster.

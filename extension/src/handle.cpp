@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: Apache-2.0
+// Expected failures are answers, never errors: an error would roll back what the request must leave
+// behind, such as a counted sign-in or the entry of a denial.
+#include "handle.hpp"
+
+#include "charge.hpp"
+#include "context.hpp"
+#include "json_body.hpp"
+#include "ledger.hpp"
+#include "pg/function.hpp"
+#include "pg/subtransaction.hpp"
+
+namespace aegis::handle {
+
+namespace {
+
+const char *const kMethods[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
+
+bool is_method(const char *method) {
+    for (const char *known : kMethods)
+        if (strcmp(method, known) == 0) return true;
+    return false;
+}
+
+bool is_safe(const char *method) {
+    return strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0;
+}
+
+void refuse_method(Exchange *exchange, const char *allow) {
+    refuse(exchange, http::kMethodNotAllowed);
+    http::add_header(&exchange->answer, "allow", allow);
+}
+
+void answer_route(Exchange *exchange) {
+    route::Match match;
+    route::find(exchange->method, exchange->target, &match);
+    if (match.route == nullptr) {
+        if (match.allow != nullptr)
+            refuse_method(exchange, match.allow);
+        else
+            refuse(exchange, http::kNotFound);
+        return;
+    }
+    const route::Route &found = *match.route;
+    if (!found.is_public) {
+        if (!authenticate(exchange, found.path)) return;
+        if (exchange->session.rank < found.minimum_rank) {
+            deny(exchange, http::kForbidden, found.path, "rank");
+            return;
+        }
+    }
+    if (!accept_body(exchange, static_cast<size_t>(found.body_limit))) return;
+    call_handler(exchange, match);
+    // Last, so that the row is locked only until the commit.
+    if (!found.is_public && exchange->session.touch_due) session::touch(exchange->session.id);
+}
+
+void answer_request(Exchange *exchange) {
+    if (exchange->method == nullptr || !is_method(exchange->method)) {
+        refuse_method(exchange, "GET, HEAD, POST, PUT, PATCH, DELETE");
+        return;
+    }
+    if (!http::find_credential(exchange->headers, &exchange->credential)) {
+        refuse(exchange, http::kAmbiguousCredential);
+        return;
+    }
+    if (is_session_route(exchange->target))
+        answer_session(exchange);
+    else
+        answer_route(exchange);
+}
+
+bool is_json(const char *content_type) {
+    if (content_type == nullptr) return false;
+    size_t length = strcspn(content_type, "; \t");
+    return length == strlen("application/json") &&
+           pg_strncasecmp(content_type, "application/json", length) == 0;
+}
+
+}  // namespace
+
+void refuse(Exchange *exchange, const http::Problem &problem, const char *detail) {
+    http::set_problem(&exchange->answer, problem, exchange->request_id, detail);
+}
+
+void deny(Exchange *exchange, const http::Problem &problem, const char *path, const char *reason) {
+    const context::Context *context = context::current();
+    static const pg_uuid_t nil = {};
+    char *target = psprintf("%s %s", exchange->method, path);
+    int slot = charge::open({charge::Kind::denial, "auth.denied", context ? context->tenant : nil,
+                             context ? context->user : nil, 0, target, reason});
+    uint8_t detail[128];
+    ledger::DetailPair pair = {"reason", reason, 0};
+    ledger::Event entry = {"auth.denied"};
+    entry.outcome = core::Outcome::denied;
+    entry.target_kind = "route";
+    entry.target_id = target;
+    entry.detail = ledger::encode_detail(&pair, 1, detail);
+    if (context == nullptr) {
+        entry.ip = exchange->peer;
+        entry.user_agent = exchange->user_agent;
+        entry.request_id = exchange->request_id;
+    }
+    ledger::append(entry);
+    charge::settle(slot);
+    refuse(exchange, problem);
+}
+
+bool authenticate(Exchange *exchange, const char *path) {
+    const http::Credential &credential = exchange->credential;
+    session::Verdict verdict = session::Verdict::invalid;
+    if (credential.source == http::Source::none) {
+        refuse(exchange, http::kMissingCredential);
+        return false;
+    }
+    verdict = session::verify(pg::view_of(credential.token), &exchange->session);
+    if (verdict != session::Verdict::valid) {
+        refuse(exchange, verdict == session::Verdict::superseded ? http::kSessionSuperseded
+                                                                 : http::kSessionInvalid);
+        if (credential.source == http::Source::cookie)
+            http::add_header(&exchange->answer, "set-cookie",
+                             "__Host-aegis=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0");
+        return false;
+    }
+    session::establish(exchange->session, exchange->peer, exchange->user_agent,
+                       exchange->request_id);
+    // A browser sends the cookie with requests that other sites' pages make; nothing else does.
+    if (credential.source == http::Source::cookie && !is_safe(exchange->method) &&
+        !http::is_same_origin(exchange->headers, false)) {
+        deny(exchange, http::kCrossSite, path, "cross-site");
+        return false;
+    }
+    return true;
+}
+
+bool accept_body(Exchange *exchange, size_t limit) {
+    if (exchange->body.size == 0) return true;
+    if (is_safe(exchange->method)) {
+        refuse(exchange, http::kMalformedRequest, "a request of this method has no body");
+        return false;
+    }
+    if (exchange->body.size > limit) {
+        refuse(exchange, http::kBodyTooLarge);
+        return false;
+    }
+    if (!is_json(http::header(exchange->headers, "content-type"))) {
+        refuse(exchange, http::kUnsupportedMediaType);
+        return false;
+    }
+    return true;
+}
+
+Jsonb *parse_body(Exchange *exchange) {
+    if (exchange->body.size == 0) return nullptr;
+    Jsonb *parsed = nullptr;
+    core::ByteView body = exchange->body;
+    auto parse = [&] { parsed = http::parse_json_body(body); };
+    if (ErrorData *error = pg::try_in_subtransaction(parse)) {
+        if (error->sqlerrcode == ERRCODE_DUPLICATE_JSON_OBJECT_KEY_VALUE)
+            refuse(exchange, http::kDuplicateKey);
+        else if (ERRCODE_TO_CATEGORY(error->sqlerrcode) == MAKE_SQLSTATE('2', '2', '0', '0', '0') ||
+                 ERRCODE_TO_CATEGORY(error->sqlerrcode) == MAKE_SQLSTATE('5', '4', '0', '0', '0'))
+            refuse(exchange, http::kMalformedBody,
+                   error->detail != nullptr ? error->detail : error->message);
+        else
+            ReThrowError(error);
+        return nullptr;
+    }
+    return parsed;
+}
+
+}  // namespace aegis::handle
+
+namespace {
+
+using aegis::handle::Exchange;
+
+Datum to_tuple(FunctionCallInfo fcinfo, const Exchange &exchange) {
+    const aegis::http::Answer &answer = exchange.answer;
+    Datum *texts = static_cast<Datum *>(palloc(sizeof(Datum) * 2 * (answer.header_count + 1)));
+    int count = 0;
+    for (int i = 0; i < answer.header_count; i++) {
+        texts[count++] = CStringGetTextDatum(answer.headers[i].name);
+        texts[count++] = CStringGetTextDatum(answer.headers[i].value);
+    }
+    // HEAD is answered like GET, without the body.
+    aegis::core::ByteView body = answer.body;
+    if (exchange.method != nullptr && strcmp(exchange.method, "HEAD") == 0) body.size = 0;
+    Datum values[] = {
+        Int32GetDatum(answer.status),
+        PointerGetDatum(construct_array(texts, count, TEXTOID, -1, false, TYPALIGN_INT)),
+        PointerGetDatum(aegis::pg::copy_varlena(body))};
+    bool nulls[3] = {};
+    TupleDesc desc;
+    if (get_call_result_type(fcinfo, nullptr, &desc) != TYPEFUNC_COMPOSITE)
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("result of aegis.handle is not a record")));
+    return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(desc), values, nulls));
+}
+
+}  // namespace
+
+AEGIS_FUNCTION(aegis_handle) {
+    // Whoever could roll a request back would get its answer without its traces.
+    PreventInTransactionBlock(true, "aegis.handle()");
+    auto argument = [&](int n) {
+        return PG_ARGISNULL(n) ? nullptr : text_to_cstring(PG_GETARG_TEXT_PP(n));
+    };
+    Exchange *exchange = static_cast<Exchange *>(palloc0(sizeof(Exchange)));
+    exchange->method = argument(0);
+    exchange->peer = argument(4);
+    exchange->request_id = argument(5);
+    if (!PG_ARGISNULL(3)) exchange->body = aegis::pg::varlena_view(PG_GETARG_DATUM(3));
+    const char *target = argument(1);
+
+    if (!aegis::http::read_headers(PG_ARGISNULL(2) ? nullptr : PG_GETARG_ARRAYTYPE_P(2),
+                                   &exchange->headers)) {
+        aegis::handle::refuse(exchange, aegis::http::kMalformedRequest,
+                              "headers are not a list of names and values");
+    } else if (const char *fault = aegis::http::parse_target(
+                   aegis::pg::view_of(target ? target : ""), &exchange->target)) {
+        aegis::handle::refuse(exchange, aegis::http::kMalformedTarget, fault);
+    } else {
+        exchange->user_agent = aegis::http::header(exchange->headers, "user-agent");
+        aegis::charge::set_origin(exchange->peer, exchange->user_agent, exchange->request_id);
+        aegis::handle::answer_request(exchange);
+    }
+    aegis::http::add_header(&exchange->answer, "cache-control", "no-store");
+    return to_tuple(fcinfo, *exchange);
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// One request on its way through aegis.handle. docs/route.md.
+#pragma once
+
+#include "credential.hpp"
+#include "problem.hpp"
+#include "route.hpp"
+#include "session.hpp"
+
+namespace aegis::handle {
+
+struct Exchange {
+    // The request; texts may be nullptr when the gateway left them out.
+    const char *method;
+    const char *peer;
+    const char *user_agent;
+    const char *request_id;
+    core::ByteView body;
+    http::Target target;
+    http::Headers headers;
+    http::Credential credential;
+    // What became of it.
+    session::Session session;  // once authenticated
+    http::Answer answer;
+};
+
+// Replaces the answer by a problem.
+void refuse(Exchange *exchange, const http::Problem &problem, const char *detail = nullptr);
+// Verifies the credential, fixes the context, and checks that a browser's request is our own
+// page's. False: the answer says why.
+bool authenticate(Exchange *exchange, const char *path);
+// 403, charged and recorded. The path is a template or a built-in's: no ids of the caller's.
+void deny(Exchange *exchange, const http::Problem &problem, const char *path, const char *reason);
+// True when the body may be read as JSON (empty counts); else the answer says why.
+bool accept_body(Exchange *exchange, size_t limit);
+// Parses the body, or nullptr when it is empty or the answer says what is wrong.
+Jsonb *parse_body(Exchange *exchange);
+
+// Runs the handler as aegis_member and answers with what it returned or how it failed.
+void call_handler(Exchange *exchange, const route::Match &match);
+
+// The built-in routes of /api/session.
+bool is_session_route(const http::Target &target);
+void answer_session(Exchange *exchange);
+
+}  // namespace aegis::handle

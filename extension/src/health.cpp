@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the gateway may tell the world about this database, in one look at shared memory.
+#include "key_page.hpp"
+
+#include "ledger.hpp"
+#include "pg/function.hpp"
+#include "region.hpp"
+#include "worker.hpp"
+
+namespace {
+
+// Milliseconds since everything committed was sealed; -1 while this database has no worker.
+int64 seal_lag_ms() {
+    const aegis::region::State *state = aegis::region::state();
+    if (state == nullptr) return -1;
+    for (const aegis::worker::Slot &slot : state->workers.databases) {
+        if (slot.database.load() != MyDatabaseId) continue;
+        int64 now = aegis::ledger::unix_micros(GetCurrentTimestamp());
+        int64 sealed = slot.sealed_micros.load();
+        return sealed == 0 ? -1 : Max(now - sealed, 0) / 1000;
+    }
+    return -1;
+}
+
+}  // namespace
+
+AEGIS_FUNCTION(aegis_health) {
+    const aegis::key::Page *page = aegis::region::key_page();
+    bool keys = page != nullptr && page->fault.message[0] == '\0';
+    bool worker = aegis::worker::is_alive();
+    StringInfoData json;
+    initStringInfo(&json);
+    appendStringInfo(&json, "{\"status\": \"%s\", \"worker\": %s, \"keys\": %s, \"seal_lag_ms\": ",
+                     keys && worker ? "ok" : "degraded", worker ? "true" : "false",
+                     keys ? "true" : "false");
+    int64 lag = seal_lag_ms();
+    if (lag < 0)
+        appendStringInfoString(&json, "null}");
+    else
+        appendStringInfo(&json, INT64_FORMAT "}", lag);
+    PG_RETURN_DATUM(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
+}

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// Argon2id hashes in PHC format, the rule for new passwords, and the bound on hashes computed at
+// once in the cluster. docs/password.md.
+#pragma once
+
+#include <atomic>
+
+#include "pg/postgres.hpp"
+
+namespace aegis::password {
+
+inline constexpr size_t kMinimumCharacters = 10;
+inline constexpr size_t kMaximumBytes = 256;
+inline constexpr size_t kEncodedBytes = 160;  // PHC text with terminator
+inline constexpr int kMaximumSlots = 64;
+
+// Who computes a hash now. A slot is pid and second of taking in one word, so it is taken with one
+// atomic operation, and one whose holder was killed is recognised as stale.
+struct Slots {
+    std::atomic<uint64_t> holder[kMaximumSlots];
+};
+
+// Waits up to `patience_ms` for a slot; false when all stay busy. Between take and give_back
+// nothing may ereport. Without the shared region (not preloaded) always false.
+bool take_slot(int patience_ms, int *slot);
+void give_back(int slot);
+
+// Hash with the current settings into out[kEncodedBytes]. Needs a slot. False: out of memory.
+bool hash(core::ByteView password, char *out);
+// True when the password belongs to the hash. Needs a slot.
+bool verify(const char *encoded, core::ByteView password);
+// The work of one verification without a hash to verify, for accounts that do not exist.
+void burn(core::ByteView password);
+// True when the settings ask for more than the hash was made with.
+bool is_outdated(const char *encoded);
+
+// ERROR 22023 with a hint unless the password is acceptable as a new one for a person with these
+// two personal words (e-mail and name).
+void check_new(core::ByteView password, const char *email, const char *name);
+
+}  // namespace aegis::password

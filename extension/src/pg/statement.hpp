@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// Fixed SQL of our own, prepared once per backend, and the switch to the role that runs it. Names
+// and operators in such SQL are qualified, so the caller's search_path has no say in it.
+#pragma once
+
+#include "pg/postgres.hpp"
+
+namespace aegis::pg {
+
+inline constexpr int kMaxArguments = 16;
+
+struct Statement {  // one static object per statement
+    const char *text;
+    int argument_count;
+    Oid arguments[kMaxArguments];
+    SPIPlanPtr plan;
+};
+
+// Runs the statement inside an open SPI connection; rows come in SPI_tuptable. nulls: as in
+// SPI_execute_plan, or nullptr. Returns the rows processed. May ereport.
+uint64 execute(Statement &statement, const Datum *values, const char *nulls = nullptr);
+
+// Column of a row of the last execute(), 1-based; lives until SPI_finish().
+Datum column(uint64 row, int number, bool *is_null);
+
+// Who the code runs as; an error restores it with the (sub)transaction.
+struct Identity {
+    Oid user;
+    int security;
+};
+Identity become(Oid role);  // with SECURITY_LOCAL_USERID_CHANGE: SET ROLE is refused
+void resume(const Identity &identity);
+
+// The same, with an SPI connection around it: enter() runs as aegis_owner.
+Identity enter();
+void leave(const Identity &identity);
+
+}  // namespace aegis::pg

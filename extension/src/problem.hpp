@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// Answers, and errors as answers: RFC 9457 problems with a stable type, and the table from SQLSTATE
+// to status. docs/errors.md is this table for people.
+#pragma once
+
+#include "http_target.hpp"
+
+namespace aegis::http {
+
+inline constexpr int kMaxAnswerHeaders = 16;
+
+struct Answer {
+    int status;
+    Pair headers[kMaxAnswerHeaders];  // lower-case names
+    int header_count;
+    core::ByteView body;
+};
+
+void add_header(Answer *answer, const char *name, const char *value);
+// Body and content type from a jsonb; nullptr for none.
+void set_json(Answer *answer, Jsonb *body);
+
+struct Problem {
+    int status;
+    const char *name;  // type is "urn:aegis:problem:" name
+    const char *title;
+};
+
+inline constexpr Problem kMalformedRequest = {400, "malformed-request", "The request is malformed"};
+inline constexpr Problem kMalformedTarget = {400, "malformed-target",
+                                             "The request target is malformed"};
+inline constexpr Problem kMalformedBody = {400, "malformed-body",
+                                           "The body is not well-formed JSON"};
+inline constexpr Problem kDuplicateKey = {400, "duplicate-key", "The body names a key twice"};
+inline constexpr Problem kAmbiguousCredential = {
+    400, "ambiguous-credential", "The request carries no single well-formed credential"};
+inline constexpr Problem kMissingCredential = {401, "missing-credential", "Sign in first"};
+inline constexpr Problem kInvalidCredentials = {
+    401, "invalid-credentials",
+    "Tenant, e-mail or password is wrong, or there were too many attempts"};
+inline constexpr Problem kSessionInvalid = {401, "session-invalid", "The session is not valid"};
+inline constexpr Problem kSessionSuperseded = {
+    401, "session-superseded", "You were signed out because you signed in on another device"};
+inline constexpr Problem kForbidden = {403, "forbidden", "Not permitted"};
+inline constexpr Problem kCrossSite = {403, "cross-site",
+                                       "The request does not come from this site"};
+inline constexpr Problem kNotFound = {404, "not-found", "Not found"};
+inline constexpr Problem kMethodNotAllowed = {405, "method-not-allowed",
+                                              "The method is not allowed here"};
+inline constexpr Problem kConflict = {409, "conflict", "The request conflicts with what is stored"};
+inline constexpr Problem kRetry = {409, "retry", "Another request was faster"};
+inline constexpr Problem kGone = {410, "gone", "The data was erased"};
+inline constexpr Problem kBodyTooLarge = {413, "body-too-large", "The body is too large"};
+inline constexpr Problem kUnsupportedMediaType = {415, "unsupported-media-type",
+                                                  "The body must be application/json"};
+inline constexpr Problem kMisdirected = {421, "misdirected", "The data is kept in another region"};
+inline constexpr Problem kInvalid = {422, "invalid", "The request cannot be carried out as it is"};
+inline constexpr Problem kBusy = {429, "busy", "Too many sign-ins at once"};
+inline constexpr Problem kInternal = {500, "internal", "Internal error"};
+inline constexpr Problem kUnavailable = {503, "unavailable", "Temporarily unavailable"};
+inline constexpr Problem kTimeout = {504, "timeout", "The request took too long"};
+
+// Replaces the answer by a problem. detail, hint and sqlstate may be nullptr; for 5xx they are left
+// out whatever they are.
+void set_problem(Answer *answer, const Problem &problem, const char *request_id,
+                 const char *detail = nullptr, const char *hint = nullptr,
+                 const char *sqlstate = nullptr);
+// The problem of an error that a handler raised. The database's own texts reach the client only
+// from classes whose messages speak of the request itself, never of tables or constraints.
+void set_problem_of_error(Answer *answer, const ErrorData &error, const char *request_id);
+
+}  // namespace aegis::http

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "route.hpp"
+
+#include "ledger.hpp"
+#include "pg/function.hpp"
+#include "pg/statement.hpp"
+#include "role.hpp"
+
+namespace aegis::route {
+
+namespace {
+
+struct Cache {
+    MemoryContext memory;
+    Oid table;
+    bool valid;
+    Route *routes;
+    int count;
+} cache;
+
+pg::Statement read_routes = {
+    "SELECT r.method, r.path, r.handler::pg_catalog.oid, r.minimum_rank, r.public, r.body_limit, "
+    "r.event"
+    "  FROM aegis.route r ORDER BY r.method, r.path",
+    0,
+    {},
+    nullptr};
+
+// The callback only marks: a route in use must outlive the message that arrives meanwhile.
+void on_relcache(Datum, Oid relation) {
+    if (relation == InvalidOid || relation == cache.table) cache.valid = false;
+}
+
+void split(Route *route, char *path) {
+    for (char *at = path; *at == '/' && route->segment_count < http::kMaxSegments;) {
+        char *start = ++at;
+        while (*at != '\0' && *at != '/') at++;
+        char *segment = pnstrdup(start, at - start);
+        size_t length = strlen(segment);
+        http::Pair &slot = route->segments[route->segment_count++];
+        if (length > 2 && segment[0] == '{') {
+            segment[length - 1] = '\0';
+            slot = {segment + 1, nullptr};
+        } else {
+            slot = {nullptr, segment};
+        }
+    }
+}
+
+void load() {
+    // Marked first: a change that arrives while reading makes the next look-up read again.
+    cache.valid = true;
+    if (cache.memory == nullptr)
+        cache.memory =
+            AllocSetContextCreate(CacheMemoryContext, "aegis routes", ALLOCSET_SMALL_SIZES);
+    MemoryContextReset(cache.memory);
+    cache.routes = nullptr;
+    cache.count = 0;
+    cache.table = get_relname_relid("route", get_namespace_oid("aegis", false));
+    PG_TRY();
+    {
+        pg::Identity before = pg::enter();
+        int count = static_cast<int>(pg::execute(read_routes, nullptr));
+        MemoryContext spi = MemoryContextSwitchTo(cache.memory);
+        cache.routes = static_cast<Route *>(palloc0(sizeof(Route) * Max(count, 1)));
+        for (int i = 0; i < count; i++) {
+            Route &route = cache.routes[i];
+            bool is_null;
+            route.method = TextDatumGetCString(pg::column(i, 1, &is_null));
+            char *path = TextDatumGetCString(pg::column(i, 2, &is_null));
+            route.path = path;
+            route.handler = DatumGetObjectId(pg::column(i, 3, &is_null));
+            route.minimum_rank = DatumGetInt16(pg::column(i, 4, &is_null));
+            route.is_public = DatumGetBool(pg::column(i, 5, &is_null));
+            route.body_limit = DatumGetInt32(pg::column(i, 6, &is_null));
+            Datum event = pg::column(i, 7, &is_null);
+            route.event = is_null ? nullptr : TextDatumGetCString(event);
+            split(&route, path);
+        }
+        cache.count = count;
+        MemoryContextSwitchTo(spi);
+        pg::leave(before);
+    }
+    PG_CATCH();
+    {
+        cache.valid = false;
+        PG_RE_THROW();
+    }
+    PG_END_TRY();
+}
+
+bool matches(const Route &route, const http::Target &target) {
+    if (route.segment_count != target.segment_count) return false;
+    for (int i = 0; i < route.segment_count; i++)
+        if (route.segments[i].value != nullptr &&
+            strcmp(route.segments[i].value, target.segments[i]) != 0)
+            return false;
+    return true;
+}
+
+// A literal wins over a parameter, position by position.
+bool is_closer(const Route &a, const Route &b) {
+    for (int i = 0; i < a.segment_count; i++)
+        if ((a.segments[i].value != nullptr) != (b.segments[i].value != nullptr))
+            return a.segments[i].value != nullptr;
+    return false;
+}
+
+}  // namespace
+
+void find(const char *method, const http::Target &target, Match *match) {
+    memset(match, 0, sizeof *match);
+    if (!cache.valid) load();
+    const char *wanted = strcmp(method, "HEAD") == 0 ? "GET" : method;
+    StringInfoData allow;
+    initStringInfo(&allow);
+    for (int i = 0; i < cache.count; i++) {
+        const Route &route = cache.routes[i];
+        if (!matches(route, target)) continue;
+        if (strcmp(route.method, wanted) == 0) {
+            if (match->route == nullptr || is_closer(route, *match->route)) match->route = &route;
+        } else if (strstr(allow.data, route.method) == nullptr) {
+            appendStringInfo(&allow, "%s%s", allow.len ? ", " : "", route.method);
+            if (strcmp(route.method, "GET") == 0) appendStringInfoString(&allow, ", HEAD");
+        }
+    }
+    if (match->route == nullptr) {
+        match->allow = allow.len ? allow.data : nullptr;
+        return;
+    }
+    for (int i = 0; i < match->route->segment_count; i++)
+        if (match->route->segments[i].name != nullptr)
+            match->parameters[match->parameter_count++] = {match->route->segments[i].name,
+                                                           target.segments[i]};
+}
+
+namespace {
+
+Oid row_type(const char *name) {
+    Oid type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum(name),
+                               ObjectIdGetDatum(get_namespace_oid("aegis", false)));
+    if (!OidIsValid(type))
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+                        errmsg("type \"aegis.%s\" does not exist", name)));
+    return type;
+}
+
+}  // namespace
+
+Oid request_type() {
+    return row_type("request");
+}
+
+Oid response_type() {
+    return row_type("response");
+}
+
+const char *unfitness(Oid handler) {
+    HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(handler));
+    if (!HeapTupleIsValid(tuple)) return "it does not exist";
+    Form_pg_proc function = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
+    const char *reason = nullptr;
+    Oid owner = function->proowner;
+    if (function->prokind != PROKIND_FUNCTION || function->pronargs != 1 || function->proretset ||
+        function->proargtypes.values[0] != request_type() ||
+        function->prorettype != response_type())
+        reason = "it is not a function (aegis.request) returns aegis.response";
+    else if (function->prosecdef)
+        reason = "it is SECURITY DEFINER";
+    else if (is_member_of_role_nosuper(owner, role::gateway()))
+        reason = "its owner is a member of aegis_gateway";
+    else if (pg_proc_aclcheck(handler, role::member(), ACL_EXECUTE) != ACLCHECK_OK)
+        reason = "aegis_member may not execute it";
+    ReleaseSysCache(tuple);
+    return reason;
+}
+
+void define() {
+    CacheRegisterRelcacheCallback(on_relcache, 0);
+}
+
+}  // namespace aegis::route
+
+namespace pg = aegis::pg;
+
+namespace {
+
+// "/api/customers/{id}": literals of unreserved characters, parameters named like SQL identifiers.
+bool is_template(const char *path) {
+    if (*path != '/') return false;
+    int segments = 0;
+    for (const char *at = path; *at != '\0';) {
+        size_t length = strcspn(++at, "/");
+        if (length == 0 || ++segments > aegis::http::kMaxSegments) return false;
+        bool parameter = *at == '{';
+        if (parameter && (length < 3 || at[length - 1] != '}' ||
+                          !(at[1] == '_' || (at[1] >= 'a' && at[1] <= 'z'))))
+            return false;
+        size_t from = parameter ? 1 : 0, to = parameter ? length - 1 : length;
+        for (size_t i = from; i < to; i++) {
+            char c = at[i];
+            bool allowed =
+                (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' ||
+                (!parameter && ((c >= 'A' && c <= 'Z') || c == '-' || c == '.' || c == '~'));
+            if (!allowed) return false;
+        }
+        if (!parameter && (strncmp(at, ".", length) == 0 || strncmp(at, "..", length) == 0))
+            return false;
+        at += length;
+    }
+    return true;
+}
+
+void require_registrar() {
+    Oid user = GetUserId();
+    if (creating_extension || superuser() ||
+        is_member_of_role_nosuper(user, aegis::role::operator_()))
+        return;
+    ereport(ERROR,
+            (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("permission denied to change routes"),
+             errhint("Only members of aegis_operator may.")));
+}
+
+void record(const char *event, const char *method, const char *path) {
+    char *target = psprintf("%s %s", method, path);
+    aegis::ledger::Event entry = {event};
+    entry.target_kind = "route";
+    entry.target_id = target;
+    aegis::ledger::append(entry);
+}
+
+}  // namespace
+
+AEGIS_FUNCTION(aegis_register_route) {
+    static pg::Statement upsert = {
+        "INSERT INTO aegis.route (method, path, handler, minimum_rank, public, body_limit, event, "
+        "idempotent,"
+        "                         replica_ok, summary, request_schema, response_schema, "
+        "by_extension)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
+        " ON CONFLICT (method, path) DO UPDATE SET (handler, minimum_rank, public, body_limit, "
+        "event, idempotent,"
+        "   replica_ok, summary, request_schema, response_schema, by_extension) = ROW "
+        "(excluded.handler,"
+        "   excluded.minimum_rank, excluded.public, excluded.body_limit, excluded.event, "
+        "excluded.idempotent,"
+        "   excluded.replica_ok, excluded.summary, excluded.request_schema, "
+        "excluded.response_schema,"
+        "   excluded.by_extension)",
+        13,
+        {TEXTOID, TEXTOID, REGPROCEDUREOID, INT2OID, BOOLOID, INT4OID, TEXTOID, BOOLOID, BOOLOID,
+         TEXTOID, JSONBOID, JSONBOID, BOOLOID},
+        nullptr};
+
+    require_registrar();
+    for (int i = 0; i < 6; i++)
+        if (PG_ARGISNULL(i))
+            ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+                            errmsg("method, path, handler, minimum_rank, public and body_limit "
+                                   "must not be null")));
+    const char *method = text_to_cstring(PG_GETARG_TEXT_PP(0));
+    const char *path = text_to_cstring(PG_GETARG_TEXT_PP(1));
+    Oid handler = PG_GETARG_OID(2);
+    if (!is_template(path))
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("path \"%s\" is not a path template", path),
+                        errhint("Write it like /api/customers/{id}.")));
+    if (strcmp(path, "/api/session") == 0 || strcmp(path, "/api/health") == 0)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("path \"%s\" is built in", path)));
+    if (const char *reason = aegis::route::unfitness(handler))
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("function %s cannot answer requests", format_procedure(handler)),
+                        errdetail("As a handler, %s.", reason)));
+
+    Datum values[13];
+    char nulls[14] = "             ";
+    for (int i = 0; i < 12; i++) {
+        values[i] = PG_GETARG_DATUM(i);
+        if (PG_ARGISNULL(i)) nulls[i] = 'n';
+    }
+    values[12] = BoolGetDatum(creating_extension);
+    pg::Identity before = pg::enter();
+    pg::execute(upsert, values, nulls);
+    record("route.registered", method, path);
+    pg::leave(before);
+    PG_RETURN_VOID();
+}
+
+AEGIS_FUNCTION(aegis_drop_route) {
+    static pg::Statement remove = {
+        "DELETE FROM aegis.route WHERE method OPERATOR(pg_catalog.=) $1 AND path "
+        "OPERATOR(pg_catalog.=) $2",
+        2,
+        {TEXTOID, TEXTOID},
+        nullptr};
+    require_registrar();
+    const char *method = text_to_cstring(PG_GETARG_TEXT_PP(0));
+    const char *path = text_to_cstring(PG_GETARG_TEXT_PP(1));
+    Datum values[] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)};
+    pg::Identity before = pg::enter();
+    if (pg::execute(remove, values) != 1)
+        ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND),
+                        errmsg("route \"%s %s\" does not exist", method, path)));
+    record("route.dropped", method, path);
+    pg::leave(before);
+    PG_RETURN_VOID();
+}
+
+AEGIS_FUNCTION(aegis_route_changed) {
+    if (!CALLED_AS_TRIGGER(fcinfo))
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+                        errmsg("not called by a trigger")));
+    TriggerData *trigger = reinterpret_cast<TriggerData *>(fcinfo->context);
+    // Every backend forgets its copy at commit; gateways hear of it by name.
+    CacheInvalidateRelcache(trigger->tg_relation);
+    Async_Notify("aegis_route", "");
+    return PointerGetDatum(nullptr);
+}

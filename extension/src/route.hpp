@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// The routes: which function answers which method and path, and for whom. docs/route.md.
+#pragma once
+
+#include "http_target.hpp"
+
+namespace aegis::route {
+
+struct Route {
+    const char *method;
+    const char *path;  // template: "/api/customers/{id}"
+    http::Pair
+        segments[http::kMaxSegments];  // name: parameter or nullptr; value: literal or nullptr
+    int segment_count;
+    Oid handler;
+    int16 minimum_rank;
+    bool is_public;
+    int body_limit;
+    const char *event;  // nullptr: the route's calls are not events by themselves
+};
+
+struct Match {
+    const Route *route;  // lives until the next find()
+    http::Pair parameters[http::kMaxSegments];
+    int parameter_count;
+    const char *allow;  // methods of the path when only the method did not match, else nullptr
+};
+
+// Looks the route up in a cache of this backend that follows the table. GET answers HEAD as well.
+void find(const char *method, const http::Target &target, Match *match);
+
+// Whether a function may be a handler now: (aegis.request) returns aegis.response, SECURITY
+// INVOKER, executable by aegis_member. The reason when not, else nullptr.
+const char *unfitness(Oid handler);
+// Row types of a handler's argument and result.
+Oid request_type();
+Oid response_type();
+
+void define();  // cache invalidation; called from _PG_init
+
+}  // namespace aegis::route

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "session.hpp"
+
+#include "context.hpp"
+#include "guc.hpp"
+#include "ledger.hpp"
+#include "pg/function.hpp"
+#include "pg/statement.hpp"
+#include "user.hpp"
+
+namespace aegis::session {
+
+namespace {
+
+// A write per request would be a price for every reader; the idle timeout needs no finer grain.
+constexpr int64 kTouchGrainMicros = 60 * USECS_PER_SEC;
+
+pg::Statement find_session = {
+    "SELECT s.id, s.tenant_id, s.user_id, u.team_id, u.rank, m.ord, m.last_ord, s.expires_at, "
+    "s.last_seen_at,"
+    "       s.end_reason, u.status OPERATOR(pg_catalog.=) 'active' AND t.status "
+    "OPERATOR(pg_catalog.=) 'active'"
+    "         AND t.region OPERATOR(pg_catalog.=) $2"
+    "  FROM aegis.session s"
+    "  JOIN aegis.user u ON u.tenant_id OPERATOR(pg_catalog.=) s.tenant_id AND u.id "
+    "OPERATOR(pg_catalog.=) s.user_id"
+    "  JOIN aegis.tenant t ON t.id OPERATOR(pg_catalog.=) s.tenant_id"
+    "  JOIN aegis.team m ON m.tenant_id OPERATOR(pg_catalog.=) u.tenant_id AND m.id "
+    "OPERATOR(pg_catalog.=) u.team_id"
+    " WHERE s.token_hash OPERATOR(pg_catalog.=) $1",
+    2,
+    {BYTEAOID, TEXTOID},
+    nullptr};
+
+// Waiting for a row that another request touches would tie two requests together.
+pg::Statement touch_session = {
+    "UPDATE aegis.session SET last_seen_at = $2 WHERE id OPERATOR(pg_catalog.=)"
+    "  (SELECT s.id FROM aegis.session s WHERE s.id OPERATOR(pg_catalog.=) $1 AND s.ended_at IS "
+    "NULL"
+    "    FOR NO KEY UPDATE SKIP LOCKED)",
+    2,
+    {UUIDOID, TIMESTAMPTZOID},
+    nullptr};
+
+pg::Statement end_previous = {
+    "UPDATE aegis.session SET ended_at = $2, end_reason = CASE"
+    "    WHEN expires_at OPERATOR(pg_catalog.<=) $2 OR last_seen_at OPERATOR(pg_catalog.<=) $3 "
+    "THEN 'expired'"
+    "    ELSE 'superseded' END"
+    " WHERE user_id OPERATOR(pg_catalog.=) $1 AND ended_at IS NULL"
+    " RETURNING id, end_reason OPERATOR(pg_catalog.=) 'superseded'",
+    3,
+    {UUIDOID, TIMESTAMPTZOID, TIMESTAMPTZOID},
+    nullptr};
+
+pg::Statement insert_session = {
+    "INSERT INTO aegis.session (tenant_id, user_id, token_hash, created_at, last_seen_at, "
+    "expires_at)"
+    " VALUES ($1, $2, $3, $4, $4, $5) RETURNING id",
+    5,
+    {UUIDOID, UUIDOID, BYTEAOID, TIMESTAMPTZOID, TIMESTAMPTZOID},
+    nullptr};
+
+pg::Statement end_live = {
+    "UPDATE aegis.session SET ended_at = $2, end_reason = $3"
+    " WHERE user_id OPERATOR(pg_catalog.=) $1 AND ended_at IS NULL AND ($4 IS NULL OR id "
+    "OPERATOR(pg_catalog.=) $4)",
+    4,
+    {UUIDOID, TIMESTAMPTZOID, TEXTOID, UUIDOID},
+    nullptr};
+
+TimestampTz idle_limit(TimestampTz now) {
+    return now - static_cast<int64>(guc::session_idle_seconds) * USECS_PER_SEC;
+}
+
+Datum hash_datum(core::ByteView token) {
+    struct varlena *hash = pg::alloc_varlena(core::kDigestBytes);
+    core::ByteSpan out = pg::payload(hash);
+    pg::raise(pg::run([&] {
+        core::Digest digest =
+            core::session_token_hash({reinterpret_cast<const char *>(token.data), token.size});
+        memcpy(out.data, digest.bytes, out.size);
+    }));
+    return PointerGetDatum(hash);
+}
+
+void copy_text(char *out, size_t bytes, const char *text) {
+    if (text != nullptr)  // cut at a character, not inside one
+        memcpy(out, text,
+               pg_mbcliplen(text, static_cast<int>(strlen(text)), static_cast<int>(bytes) - 1));
+}
+
+}  // namespace
+
+Verdict verify(core::ByteView token, Session *session) {
+    if (!core::is_session_token({reinterpret_cast<const char *>(token.data), token.size}))
+        return Verdict::invalid;
+    pg::Identity before = pg::enter();
+    Datum values[] = {hash_datum(token), CStringGetTextDatum(guc::region)};
+    Verdict verdict = Verdict::invalid;
+    if (pg::execute(find_session, values) == 1) {
+        bool is_null, ended;
+        memset(session, 0, sizeof *session);
+        session->id = *DatumGetUUIDP(pg::column(0, 1, &is_null));
+        session->tenant = *DatumGetUUIDP(pg::column(0, 2, &is_null));
+        session->user = *DatumGetUUIDP(pg::column(0, 3, &is_null));
+        session->team = *DatumGetUUIDP(pg::column(0, 4, &is_null));
+        session->rank = DatumGetInt16(pg::column(0, 5, &is_null));
+        session->team_ord = DatumGetInt64(pg::column(0, 6, &is_null));
+        session->team_last_ord = DatumGetInt64(pg::column(0, 7, &is_null));
+        TimestampTz expires_at = DatumGetTimestampTz(pg::column(0, 8, &is_null));
+        TimestampTz last_seen = DatumGetTimestampTz(pg::column(0, 9, &is_null));
+        Datum reason = pg::column(0, 10, &is_null);
+        ended = !is_null;
+        bool active = DatumGetBool(pg::column(0, 11, &is_null));
+        TimestampTz now = GetCurrentTimestamp();
+        bool timely = expires_at > now && last_seen > idle_limit(now);
+        if (ended && expires_at > now && strcmp(TextDatumGetCString(reason), "superseded") == 0)
+            verdict = Verdict::superseded;
+        else if (!ended && timely && active)
+            verdict = Verdict::valid;
+        session->expires_at = expires_at;
+        session->touch_due = now - last_seen > kTouchGrainMicros;
+    }
+    pg::leave(before);
+    return verdict;
+}
+
+void establish(const Session &session, const char *ip, const char *user_agent,
+               const char *request_id) {
+    context::Context context;
+    memset(&context, 0, sizeof context);
+    context.tenant = session.tenant;
+    context.session = session.id;
+    context.way = context::Way::session_token;
+    context.expires_at = session.expires_at;
+    context::set_ranges(context, session.rank, session.user, session.team_ord,
+                        session.team_last_ord);
+    copy_text(context.ip, sizeof context.ip, ip);
+    copy_text(context.user_agent, sizeof context.user_agent, user_agent);
+    copy_text(context.request_id, sizeof context.request_id, request_id);
+    context::establish(context);
+}
+
+void touch(const pg_uuid_t &session) {
+    if (XactReadOnly) return;
+    pg::Identity before = pg::enter();
+    Datum values[] = {UUIDPGetDatum(&session), TimestampTzGetDatum(GetCurrentTimestamp())};
+    pg::execute(touch_session, values);
+    pg::leave(before);
+}
+
+bool create(Created *created, pg_uuid_t *superseded) {
+    bool is_null, was_live = false;
+    Datum previous[] = {UUIDPGetDatum(&created->user), TimestampTzGetDatum(created->now),
+                        TimestampTzGetDatum(idle_limit(created->now))};
+    if (pg::execute(end_previous, previous) == 1) {
+        *superseded = *DatumGetUUIDP(pg::column(0, 1, &is_null));
+        was_live = DatumGetBool(pg::column(0, 2, &is_null));
+    }
+    size_t length = 0;
+    pg::raise(pg::run([&] { length = core::make_session_token(guc::region, created->token); }));
+    created->token[length] = '\0';
+    created->expires_at =
+        created->now + static_cast<int64>(guc::session_lifetime_seconds) * USECS_PER_SEC;
+    Datum values[] = {UUIDPGetDatum(&created->tenant), UUIDPGetDatum(&created->user),
+                      hash_datum({reinterpret_cast<uint8_t *>(created->token), length}),
+                      TimestampTzGetDatum(created->now), TimestampTzGetDatum(created->expires_at)};
+    pg::execute(insert_session, values);
+    created->session = *DatumGetUUIDP(pg::column(0, 1, &is_null));
+    return was_live;
+}
+
+bool end(const pg_uuid_t &user, const pg_uuid_t *session, const char *reason) {
+    Datum values[] = {UUIDPGetDatum(&user), TimestampTzGetDatum(GetCurrentTimestamp()),
+                      CStringGetTextDatum(reason), session ? UUIDPGetDatum(session) : 0};
+    return pg::execute(end_live, values, session ? "    " : "   n") == 1;
+}
+
+}  // namespace aegis::session
+
+AEGIS_FUNCTION(aegis_authenticate) {
+    namespace session = aegis::session;
+    auto argument = [&](int n) {
+        return PG_ARGISNULL(n) ? nullptr : text_to_cstring(PG_GETARG_TEXT_PP(n));
+    };
+    session::Session found;
+    session::Verdict verdict = session::Verdict::invalid;
+    if (!PG_ARGISNULL(0))
+        verdict = session::verify(aegis::pg::varlena_view(PG_GETARG_DATUM(0)), &found);
+    if (verdict == session::Verdict::superseded)
+        ereport(ERROR, (errcode(AEGIS_ERRCODE_SIGN_IN_FAILED),
+                        errmsg("session was superseded by another sign-in"),
+                        errhint("Sign in again; that ends the other session.")));
+    if (verdict != session::Verdict::valid)
+        ereport(ERROR, (errcode(AEGIS_ERRCODE_SIGN_IN_FAILED), errmsg("session is not valid"),
+                        errhint("Sign in again.")));
+    session::establish(found, argument(1), argument(2), argument(3));
+    if (found.touch_due) session::touch(found.id);
+    PG_RETURN_VOID();
+}
+
+AEGIS_FUNCTION(aegis_sign_out) {
+    const aegis::context::Context &context = aegis::context::require();
+    if (context.way != aegis::context::Way::session_token)
+        ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_ALLOWED),
+                        errmsg("the context does not come from a session")));
+    pg_uuid_t session = context.session;
+    aegis::pg::Identity before = aegis::pg::enter();
+    bool ended = aegis::session::end(context.user, &session, "signed_out");
+    if (ended) {
+        char id[37];
+        aegis::user::format(session, id);
+        aegis::ledger::Event entry = {"auth.sign_out"};
+        entry.target_kind = "session";
+        entry.target_id = id;
+        aegis::ledger::append(entry);
+    }
+    aegis::pg::leave(before);
+    PG_RETURN_VOID();
+}

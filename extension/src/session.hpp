@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sessions: one live per user, known by the SHA-256 of an opaque token. docs/session.md.
+#pragma once
+
+#include "core/session_token.hpp"
+#include "pg/postgres.hpp"
+
+namespace aegis::session {
+
+enum class Verdict {
+    valid,
+    superseded,  // the user signed in elsewhere
+    invalid,     // unknown, expired, signed out, user or tenant no longer active: not told apart
+};
+
+struct Session {
+    pg_uuid_t id, tenant, user, team;
+    int16 rank;
+    int64 team_ord, team_last_ord;
+    TimestampTz expires_at;
+    bool touch_due;  // last seen longer ago than the grain
+};
+
+// Verifies a token; the session is filled only when valid. Runs SPI as aegis_owner.
+Verdict verify(core::ByteView token, Session *session);
+// Fixes the context of this transaction for the session.
+void establish(const Session &session, const char *ip, const char *user_agent,
+               const char *request_id);
+// Moves the idle timeout. Skips a session that another transaction is touching.
+void touch(const pg_uuid_t &session);
+
+struct Created {
+    pg_uuid_t tenant, user;  // in
+    TimestampTz now;         // in
+    pg_uuid_t session;
+    TimestampTz expires_at;
+    char token[core::kMaxSessionTokenBytes + 1];
+};
+// Starts a session and ends the live one of the user; true when that one was superseded, whose id
+// is then in *superseded. Inside an SPI connection as aegis_owner.
+bool create(Created *created, pg_uuid_t *superseded);
+
+// Ends the live session of a user, or only this one, with a reason ("signed_out", "deactivated");
+// false when there was none. Inside an SPI connection as aegis_owner.
+bool end(const pg_uuid_t &user, const pg_uuid_t *session, const char *reason);
+
+}  // namespace aegis::session

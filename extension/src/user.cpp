@@ -1,0 +1,429 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who may change whom: operators and admins everyone, managers and team leads those below them in
+// the teams of their range. Nobody changes themselves, and a tenant keeps an admin.
+#include "core/digest.hpp"
+#include "core/normalise.hpp"
+#include "user.hpp"
+
+#include "context.hpp"
+#include "field.hpp"
+#include "guc.hpp"
+#include "key.hpp"
+#include "ledger.hpp"
+#include "password.hpp"
+#include "pg/function.hpp"
+#include "pg/statement.hpp"
+#include "role.hpp"
+#include "session.hpp"
+
+namespace aegis::user {
+
+using context::Context;
+
+namespace {
+
+constexpr int kSlotPatienceMs = 10000;
+constexpr int64 kLongestDelaySeconds = 900;
+constexpr int kLongestName = 200;
+constexpr int kLongestEmail = 320;
+
+pg::Statement read_failures = {
+    "SELECT failed_count FROM aegis.user WHERE id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
+    1,
+    {UUIDOID},
+    nullptr};
+
+pg::Statement write_failures = {
+    "UPDATE aegis.user SET failed_count = $2, not_before = $3, locked_until = $4,"
+    "       password_hash = coalesce($5, password_hash) WHERE id OPERATOR(pg_catalog.=) $1",
+    5,
+    {UUIDOID, INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID},
+    nullptr};
+
+pg::Statement find_team = {
+    "SELECT m.ord FROM aegis.team m"
+    " WHERE m.tenant_id OPERATOR(pg_catalog.=) $1 AND m.id OPERATOR(pg_catalog.=) $2 FOR KEY SHARE",
+    2,
+    {UUIDOID, UUIDOID},
+    nullptr};
+
+// Where the creator's own rows go; an operator has no team, so the root stands in.
+pg::Statement find_own_team = {
+    "SELECT m.id FROM aegis.team m"
+    " WHERE m.tenant_id OPERATOR(pg_catalog.=) $1 AND (m.ord OPERATOR(pg_catalog.=) $2 OR "
+    "m.parent_id IS NULL)"
+    " ORDER BY m.parent_id IS NULL LIMIT 1",
+    2,
+    {UUIDOID, INT8OID},
+    nullptr};
+
+pg::Statement find_target = {
+    "SELECT u.rank, m.ord, u.status OPERATOR(pg_catalog.=) 'active'"
+    "  FROM aegis.user u"
+    "  JOIN aegis.team m ON m.tenant_id OPERATOR(pg_catalog.=) u.tenant_id AND m.id "
+    "OPERATOR(pg_catalog.=) u.team_id"
+    " WHERE u.tenant_id OPERATOR(pg_catalog.=) $1 AND u.id OPERATOR(pg_catalog.=) $2 FOR NO KEY "
+    "UPDATE OF u",
+    2,
+    {UUIDOID, UUIDOID},
+    nullptr};
+
+// Locks the one that must stay: two admins who remove each other at once meet here.
+pg::Statement find_other_admin = {
+    "SELECT u.id FROM aegis.user u"
+    " WHERE u.tenant_id OPERATOR(pg_catalog.=) $1 AND u.id OPERATOR(pg_catalog.<>) $2"
+    "   AND u.rank OPERATOR(pg_catalog.=) 4::pg_catalog.int2 AND u.status OPERATOR(pg_catalog.=) "
+    "'active'"
+    " ORDER BY u.id LIMIT 1 FOR NO KEY UPDATE",
+    2,
+    {UUIDOID, UUIDOID},
+    nullptr};
+
+pg::Statement update_rank = {"UPDATE aegis.user SET rank = $2 WHERE id OPERATOR(pg_catalog.=) $1",
+                             2,
+                             {UUIDOID, INT2OID},
+                             nullptr};
+
+pg::Statement update_team = {
+    "UPDATE aegis.user SET team_id = $2 WHERE id OPERATOR(pg_catalog.=) $1",
+    2,
+    {UUIDOID, UUIDOID},
+    nullptr};
+
+pg::Statement update_status = {
+    "UPDATE aegis.user SET status = 'inactive' WHERE id OPERATOR(pg_catalog.=) $1",
+    1,
+    {UUIDOID},
+    nullptr};
+
+// The sealed types are members of the extension, so their OIDs are known only at run time.
+pg::Statement insert_user = {
+    "INSERT INTO aegis.user (tenant_id, team_id, rank, login, email, name, password_hash)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (tenant_id, login) DO NOTHING RETURNING id",
+    7,
+    {UUIDOID, UUIDOID, INT2OID, BYTEAOID, InvalidOid, InvalidOid, TEXTOID},
+    nullptr};
+
+struct Target {
+    int16 rank;
+    int64 team_ord;
+    bool active;
+};
+
+bool is_unbounded(const Context &context) {
+    return context.way == context::Way::break_glass || context.rank == context::kRankAdmin;
+}
+
+const Context &require_writable() {
+    const Context &context = context::require();
+    if (context.read_only)
+        ereport(ERROR,
+                (errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION), errmsg("the context is read-only")));
+    return context;
+}
+
+void require_rank(int rank) {
+    if (rank < context::kRankUser || rank > context::kRankAdmin)
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("rank must be between 1 and 4"),
+                 errhint("Ranks are 1 user, 2 team lead, 3 manager, 4 admin.")));
+}
+
+void require_authority(const Context &context, int16 rank, int64 team_ord) {
+    if (is_unbounded(context)) return;
+    if (context.rank >= context::kRankTeamLead && rank < context.rank &&
+        team_ord >= context.team_lo && team_ord <= context.team_hi)
+        return;
+    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                    errmsg("not permitted for your rank and team")));
+}
+
+int64 require_team(const Context &context, const pg_uuid_t &team) {
+    Datum values[] = {UUIDPGetDatum(&context.tenant), UUIDPGetDatum(&team)};
+    if (pg::execute(find_team, values) != 1)
+        ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND), errmsg("team does not exist")));
+    bool is_null;
+    return DatumGetInt64(pg::column(0, 1, &is_null));
+}
+
+pg_uuid_t own_team(const Context &context) {
+    Datum values[] = {UUIDPGetDatum(&context.tenant), Int64GetDatum(context.team_ord)};
+    if (pg::execute(find_own_team, values) != 1)
+        ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND), errmsg("team does not exist")));
+    bool is_null;
+    return *DatumGetUUIDP(pg::column(0, 1, &is_null));
+}
+
+Target require_target(const Context &context, const pg_uuid_t &user) {
+    Datum values[] = {UUIDPGetDatum(&context.tenant), UUIDPGetDatum(&user)};
+    Target target = {};
+    bool found = pg::execute(find_target, values) == 1, is_null;
+    if (found)
+        target = {DatumGetInt16(pg::column(0, 1, &is_null)),
+                  DatumGetInt64(pg::column(0, 2, &is_null)),
+                  DatumGetBool(pg::column(0, 3, &is_null))};
+    // Outside the range a user does not exist for the caller.
+    if (!found || (!is_unbounded(context) &&
+                   (target.team_ord < context.team_lo || target.team_ord > context.team_hi)))
+        ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND), errmsg("user does not exist")));
+    if (memcmp(&context.user, &user, sizeof user) == 0)
+        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                        errmsg("not permitted for your own user")));
+    require_authority(context, target.rank, target.team_ord);
+    return target;
+}
+
+void require_other_admin(const Context &context, const pg_uuid_t &user) {
+    Datum values[] = {UUIDPGetDatum(&context.tenant), UUIDPGetDatum(&user)};
+    if (pg::execute(find_other_admin, values) != 1)
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("user is the last admin of the tenant"),
+                        errhint("Make another user an admin first.")));
+}
+
+Oid sealed_type(const char *name) {
+    Oid type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum(name),
+                               ObjectIdGetDatum(get_namespace_oid("aegis", false)));
+    if (!OidIsValid(type))
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+                        errmsg("type \"aegis.%s\" does not exist", name)));
+    return type;
+}
+
+Datum seal(const Context &context, const char *field_name, const char *value) {
+    const field::Field *field = field::find(field::reference_of(field_name));
+    if (field == nullptr)
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+                        errmsg("field \"%s\" is not registered", field_name)));
+    return PointerGetDatum(field::seal(context.tenant, *field, pg::view_of(value)));
+}
+
+void record(const char *event, const pg_uuid_t &user, const ledger::DetailPair *pairs, int count) {
+    uint8_t detail[256];
+    char id[37];
+    format(user, id);
+    ledger::Event entry = {event};
+    entry.target_kind = "user";
+    entry.target_id = id;
+    if (count > 0) entry.detail = ledger::encode_detail(pairs, count, detail);
+    ledger::append(entry);
+}
+
+char *trimmed(text *value, const char *what, int longest) {
+    char *copy = text_to_cstring(value);
+    while (*copy == ' ') copy++;
+    size_t length = strlen(copy);
+    while (length > 0 && copy[length - 1] == ' ') copy[--length] = '\0';
+    if (length == 0 || length > static_cast<size_t>(longest))
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("%s must have 1 to %d bytes", what, longest)));
+    return copy;
+}
+
+char *hash_password(core::ByteView password) {
+    char *encoded = static_cast<char *>(palloc(password::kEncodedBytes));
+    int slot;
+    if (!password::take_slot(kSlotPatienceMs, &slot))
+        ereport(ERROR, (errcode(ERRCODE_TOO_MANY_CONNECTIONS),
+                        errmsg("too many passwords are being hashed"),
+                        errhint("Try again, or raise aegis.password_concurrency.")));
+    bool done = password::hash(password, encoded);
+    password::give_back(slot);
+    if (!done)
+        ereport(ERROR,
+                (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory for a password hash")));
+    return encoded;
+}
+
+}  // namespace
+
+Oid relation() {
+    Oid oid = get_relname_relid("user", get_namespace_oid("aegis", false));
+    if (!OidIsValid(oid))
+        ereport(ERROR,
+                (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("table \"aegis.user\" does not exist"),
+                 errhint("Run CREATE EXTENSION aegis.")));
+    return oid;
+}
+
+void format(const pg_uuid_t &id, char out[37]) {
+    static const char digits[] = "0123456789abcdef";
+    for (int i = 0; i < UUID_LEN; i++) {
+        if (i == 4 || i == 6 || i == 8 || i == 10) *out++ = '-';
+        *out++ = digits[id.data[i] >> 4];
+        *out++ = digits[id.data[i] & 15];
+    }
+    *out = '\0';
+}
+
+bool note_failure(const pg_uuid_t &user) {
+    Datum id[] = {UUIDPGetDatum(&user)};
+    if (pg::execute(read_failures, id) != 1) return false;
+    bool is_null;
+    int failures = DatumGetInt32(pg::column(0, 1, &is_null)) + 1;
+    TimestampTz now = GetCurrentTimestamp();
+    int64 delay = 0;
+    if (failures >= kFreeFailures)
+        delay = Min(kLongestDelaySeconds, INT64CONST(1) << Min(failures - kFreeFailures + 1, 20));
+    bool locks = failures >= guc::lock_failures;
+    Datum values[] = {
+        id[0], Int32GetDatum(failures), TimestampTzGetDatum(now + delay * USECS_PER_SEC),
+        TimestampTzGetDatum(now + static_cast<int64>(guc::lock_seconds) * USECS_PER_SEC), 0};
+    char nulls[] = {' ', ' ', delay > 0 ? ' ' : 'n', locks ? ' ' : 'n', 'n', '\0'};
+    pg::execute(write_failures, values, nulls);
+    return locks;
+}
+
+void note_success(const pg_uuid_t &user, const char *stronger_hash) {
+    Datum values[] = {UUIDPGetDatum(&user), Int32GetDatum(0), 0, 0,
+                      stronger_hash ? CStringGetTextDatum(stronger_hash) : 0};
+    pg::execute(write_failures, values, stronger_hash ? "  nn " : "  nnn");
+}
+
+}  // namespace aegis::user
+
+namespace context = aegis::context;
+namespace ledger = aegis::ledger;
+namespace pg = aegis::pg;
+namespace user = aegis::user;
+
+AEGIS_FUNCTION(aegis_create_user) {
+    const context::Context &context = user::require_writable();
+    static const char *const names[] = {"e-mail", "name", "rank", nullptr, "password"};
+    for (int i = 0; i < 5; i++)
+        if (names[i] != nullptr && PG_ARGISNULL(i))
+            ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+                            errmsg("%s must not be null", names[i])));
+    char *email = user::trimmed(PG_GETARG_TEXT_PP(0), "e-mail", user::kLongestEmail);
+    char *name = user::trimmed(PG_GETARG_TEXT_PP(1), "name", user::kLongestName);
+    int16 rank = PG_GETARG_INT16(2);
+    aegis::core::ByteView password = pg::varlena_view(PG_GETARG_DATUM(4));
+    user::require_rank(rank);
+    aegis::password::check_new(password, email, name);
+
+    aegis::core::ByteSpan buffer = {static_cast<uint8_t *>(palloc(strlen(email))), strlen(email)};
+    size_t length = 0;
+    pg::raise(pg::run([&] {
+        length = aegis::core::normalise(aegis::core::Normaliser::email, pg::view_of(email), buffer);
+    }));
+    struct varlena *login = pg::alloc_varlena(32);
+    aegis::key::login_token(context.tenant, buffer.slice(0, length), pg::payload(login).data);
+
+    pg_uuid_t *created = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
+    pg::Identity before = pg::enter();
+    pg_uuid_t team = PG_ARGISNULL(3) ? user::own_team(context) : *PG_GETARG_UUID_P(3);
+    user::require_authority(context, rank, user::require_team(context, team));
+    Datum values[] = {UUIDPGetDatum(&context.tenant),
+                      UUIDPGetDatum(&team),
+                      Int16GetDatum(rank),
+                      PointerGetDatum(login),
+                      user::seal(context, "user.email", email),
+                      user::seal(context, "user.name", name),
+                      CStringGetTextDatum(user::hash_password(password))};
+    user::insert_user.arguments[4] = user::sealed_type("sealed_email");
+    user::insert_user.arguments[5] = user::sealed_type("sealed_text");
+    if (pg::execute(user::insert_user, values) != 1)
+        ereport(ERROR, (errcode(ERRCODE_UNIQUE_VIOLATION),
+                        errmsg("a user with this e-mail exists already")));
+    bool is_null;
+    *created = *DatumGetUUIDP(pg::column(0, 1, &is_null));
+    char team_text[37];
+    user::format(team, team_text);
+    const ledger::DetailPair pairs[] = {{"rank", nullptr, rank}, {"team", team_text, 0}};
+    user::record("user.created", *created, pairs, lengthof(pairs));
+    pg::leave(before);
+    PG_RETURN_UUID_P(created);
+}
+
+AEGIS_FUNCTION(aegis_set_rank) {
+    const context::Context &context = user::require_writable();
+    pg_uuid_t id = *PG_GETARG_UUID_P(0);
+    int16 rank = PG_GETARG_INT16(1);
+    user::require_rank(rank);
+    pg::Identity before = pg::enter();
+    user::Target target = user::require_target(context, id);
+    user::require_authority(context, rank, target.team_ord);
+    if (target.rank == context::kRankAdmin && rank != target.rank)
+        user::require_other_admin(context, id);
+    if (rank != target.rank) {
+        Datum values[] = {UUIDPGetDatum(&id), Int16GetDatum(rank)};
+        pg::execute(user::update_rank, values);
+        const ledger::DetailPair pairs[] = {{"from", nullptr, target.rank}, {"to", nullptr, rank}};
+        user::record("user.rank_changed", id, pairs, lengthof(pairs));
+    }
+    pg::leave(before);
+    PG_RETURN_VOID();
+}
+
+AEGIS_FUNCTION(aegis_move_user) {
+    const context::Context &context = user::require_writable();
+    pg_uuid_t id = *PG_GETARG_UUID_P(0);
+    pg_uuid_t team = *PG_GETARG_UUID_P(1);
+    pg::Identity before = pg::enter();
+    user::Target target = user::require_target(context, id);
+    user::require_authority(context, target.rank, user::require_team(context, team));
+    Datum values[] = {UUIDPGetDatum(&id), UUIDPGetDatum(&team)};
+    pg::execute(user::update_team, values);
+    char team_text[37];
+    user::format(team, team_text);
+    const ledger::DetailPair pairs[] = {{"to", team_text, 0}};
+    user::record("user.moved", id, pairs, lengthof(pairs));
+    pg::leave(before);
+    PG_RETURN_VOID();
+}
+
+AEGIS_FUNCTION(aegis_deactivate_user) {
+    const context::Context &context = user::require_writable();
+    pg_uuid_t id = *PG_GETARG_UUID_P(0);
+    pg::Identity before = pg::enter();
+    user::Target target = user::require_target(context, id);
+    if (target.active) {
+        if (target.rank == context::kRankAdmin) user::require_other_admin(context, id);
+        Datum values[] = {UUIDPGetDatum(&id)};
+        pg::execute(user::update_status, values);
+        aegis::session::end(id, nullptr, "deactivated");
+        user::record("user.deactivated", id, nullptr, 0);
+    }
+    pg::leave(before);
+    PG_RETURN_VOID();
+}
+
+AEGIS_FUNCTION(aegis_unlock_user) {
+    const context::Context &context = user::require_writable();
+    pg_uuid_t id = *PG_GETARG_UUID_P(0);
+    pg::Identity before = pg::enter();
+    user::require_target(context, id);
+    user::note_success(id, nullptr);
+    user::record("user.unlocked", id, nullptr, 0);
+    pg::leave(before);
+    PG_RETURN_VOID();
+}
+
+AEGIS_FUNCTION(aegis_note_abandoned_sign_in) {
+    pg_uuid_t id = *PG_GETARG_UUID_P(0);
+    pg::Identity before = pg::enter();
+    if (user::note_failure(id)) {
+        // The worker has no context; the entry names the user's tenant itself.
+        static pg::Statement find_tenant = {
+            "SELECT tenant_id FROM aegis.user WHERE id OPERATOR(pg_catalog.=) $1",
+            1,
+            {UUIDOID},
+            nullptr};
+        Datum values[] = {UUIDPGetDatum(&id)};
+        if (pg::execute(find_tenant, values) == 1) {
+            bool is_null;
+            pg_uuid_t tenant = *DatumGetUUIDP(pg::column(0, 1, &is_null));
+            char text[37];
+            user::format(id, text);
+            ledger::Event entry = {"auth.locked"};
+            entry.outcome = aegis::core::Outcome::denied;
+            entry.tenant = &tenant;
+            entry.user = &id;
+            entry.target_kind = "user";
+            entry.target_id = text;
+            ledger::append(entry);
+        }
+    }
+    pg::leave(before);
+    PG_RETURN_VOID();
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// Users of a tenant and what counts against their sign-ins. docs/user.md.
+#pragma once
+
+#include "pg/postgres.hpp"
+
+namespace aegis::user {
+
+// Failures that cost nothing; from here on each doubles the delay before the next attempt.
+inline constexpr int kFreeFailures = 4;
+
+// OID of aegis.user. ERROR when the extension is not installed.
+Oid relation();
+// Lower-case text form with terminator.
+void format(const pg_uuid_t &id, char out[37]);
+
+// Counts a failed sign-in; true when it locked the account. Runs SPI as the owner's caller.
+bool note_failure(const pg_uuid_t &user);
+// Forgets the failures and stores a stronger hash when there is one (nullptr: none).
+void note_success(const pg_uuid_t &user, const char *stronger_hash);
+
+}  // namespace aegis::user
