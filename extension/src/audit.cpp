@@ -8,6 +8,7 @@
 #include "context.hpp"
 #include "ledger.hpp"
 #include "pg/function.hpp"
+#include "pg/invalidation.hpp"
 #include "audit_value.hpp"
 
 namespace aegis::audit {
@@ -298,7 +299,7 @@ TriggerData *trigger_data(FunctionCallInfo fcinfo) {
 }  // namespace
 
 void define() {
-    CacheRegisterRelcacheCallback(forget, 0);
+    pg::on_relation_change(forget);
 }
 
 }  // namespace aegis::audit

@@ -7,6 +7,7 @@
 #include "ledger.hpp"
 #include "ledger_tables.hpp"
 #include "pg/function.hpp"
+#include "pg/invalidation.hpp"
 
 namespace aegis::catalogue {
 
@@ -99,7 +100,7 @@ const EventType &require(const char *name) {
 }
 
 void define() {
-    CacheRegisterRelcacheCallback(forget, 0);
+    pg::on_relation_change(forget);
 }
 
 }  // namespace aegis::catalogue

@@ -9,6 +9,7 @@
 #include "key.hpp"
 #include "own_table.hpp"
 #include "pg/function.hpp"
+#include "pg/invalidation.hpp"
 
 namespace aegis::field {
 
@@ -269,7 +270,7 @@ uint32_t reference_of(const char *name) {
 }
 
 void define() {
-    CacheRegisterRelcacheCallback(table_changed, 0);
+    pg::on_relation_change(table_changed);
     define_trigger();
 }
 

@@ -6,6 +6,7 @@
 
 #include "context.hpp"
 #include "pg/function.hpp"
+#include "pg/invalidation.hpp"
 
 namespace aegis::field {
 
@@ -212,7 +213,7 @@ HeapTuple seal_row(TriggerData *trigger) {
 }  // namespace
 
 void define_trigger() {
-    CacheRegisterRelcacheCallback(table_changed, 0);
+    pg::on_relation_change(table_changed);
 }
 
 }  // namespace aegis::field

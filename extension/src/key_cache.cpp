@@ -9,6 +9,7 @@
 #include "key_root.hpp"
 #include "own_table.hpp"
 #include "pg/function.hpp"
+#include "pg/invalidation.hpp"
 
 namespace aegis::key_cache {
 
@@ -179,7 +180,7 @@ uint64_t version() {
 }
 
 void define() {
-    CacheRegisterRelcacheCallback(table_changed, 0);
+    pg::on_relation_change(table_changed);
     RegisterXactCallback(transaction_ended, nullptr);
     RegisterSubXactCallback(subtransaction_ended, nullptr);
 }

@@ -3,6 +3,7 @@
 
 #include "ledger_tables.hpp"
 #include "pg/function.hpp"
+#include "pg/invalidation.hpp"
 
 namespace aegis::ledger_entry {
 
@@ -172,7 +173,7 @@ void make_ahead() {
 }
 
 void define() {
-    CacheRegisterRelcacheCallback(forget_epoch, 0);
+    pg::on_relation_change(forget_epoch);
 }
 
 }  // namespace aegis::ledger_entry

@@ -2,6 +2,7 @@
 #include "ledger_tables.hpp"
 
 #include "pg/function.hpp"
+#include "pg/invalidation.hpp"
 
 namespace aegis::ledger_tables {
 
@@ -97,7 +98,7 @@ bool contains(Oid relation) {
 }
 
 void define() {
-    CacheRegisterRelcacheCallback(forget_relation, 0);
+    pg::on_relation_change(forget_relation);
     CacheRegisterSyscacheCallback(NAMESPACEOID, forget_schema, 0);
 }
 

@@ -4,6 +4,7 @@
 
 #include "context.hpp"
 #include "pg/function.hpp"
+#include "pg/invalidation.hpp"
 
 namespace aegis::protect {
 
@@ -91,7 +92,7 @@ void drop_stale_links() {
 const ParentLink *link_of(Oid child) {
     static bool registered = false;
     if (!registered) {
-        CacheRegisterRelcacheCallback(forget, 0);
+        pg::on_relation_change(forget);
         registered = true;
     }
     drop_stale_links();

@@ -3,6 +3,7 @@
 
 #include "ledger.hpp"
 #include "pg/function.hpp"
+#include "pg/invalidation.hpp"
 #include "pg/statement.hpp"
 #include "role.hpp"
 
@@ -176,7 +177,7 @@ const char *unfitness(Oid handler) {
 }
 
 void define() {
-    CacheRegisterRelcacheCallback(on_relcache, 0);
+    pg::on_relation_change(on_relcache);
 }
 
 }  // namespace aegis::route
