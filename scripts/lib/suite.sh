@@ -101,5 +101,5 @@ suite_server() {
 lines_server() { plain; }
 
 # The newcomer's path, in a home and on a port of its own, from this very clone.
-suite_up() { "$clone/tests/up.sh" "$home/up"; }
+suite_up() { "$clone/tests/up.sh" "$home-up"; }
 lines_up() { plain; }
