@@ -23,22 +23,8 @@ using context::Context;
 namespace {
 
 constexpr int kSlotPatienceMs = 10000;
-constexpr int64 kLongestDelaySeconds = 900;
 constexpr int kLongestName = 200;
 constexpr int kLongestEmail = 320;
-
-pg::Statement read_failures = {
-    "SELECT failed_count FROM aegis.user WHERE id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
-    1,
-    {UUIDOID},
-    nullptr};
-
-pg::Statement write_failures = {
-    "UPDATE aegis.user SET failed_count = $2, not_before = $3, locked_until = $4,"
-    "       password_hash = coalesce($5, password_hash) WHERE id OPERATOR(pg_catalog.=) $1",
-    5,
-    {UUIDOID, INT4OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID},
-    nullptr};
 
 pg::Statement find_team = {
     "SELECT m.ord FROM aegis.team m"
@@ -256,30 +242,6 @@ void format(const pg_uuid_t &id, char out[37]) {
     *out = '\0';
 }
 
-bool note_failure(const pg_uuid_t &user) {
-    Datum id[] = {UUIDPGetDatum(&user)};
-    if (pg::execute(read_failures, id) != 1) return false;
-    bool is_null;
-    int failures = DatumGetInt32(pg::column(0, 1, &is_null)) + 1;
-    TimestampTz now = GetCurrentTimestamp();
-    int64 delay = 0;
-    if (failures >= kFreeFailures)
-        delay = Min(kLongestDelaySeconds, INT64CONST(1) << Min(failures - kFreeFailures + 1, 20));
-    bool locks = failures >= guc::lock_failures;
-    Datum values[] = {
-        id[0], Int32GetDatum(failures), TimestampTzGetDatum(now + delay * USECS_PER_SEC),
-        TimestampTzGetDatum(now + static_cast<int64>(guc::lock_seconds) * USECS_PER_SEC), 0};
-    char nulls[] = {' ', ' ', delay > 0 ? ' ' : 'n', locks ? ' ' : 'n', 'n', '\0'};
-    pg::execute(write_failures, values, nulls);
-    return locks;
-}
-
-void note_success(const pg_uuid_t &user, const char *stronger_hash) {
-    Datum values[] = {UUIDPGetDatum(&user), Int32GetDatum(0), 0, 0,
-                      stronger_hash ? CStringGetTextDatum(stronger_hash) : 0};
-    pg::execute(write_failures, values, stronger_hash ? "  nn " : "  nnn");
-}
-
 }  // namespace aegis::user
 
 namespace context = aegis::context;
@@ -395,35 +357,6 @@ AEGIS_FUNCTION(aegis_unlock_user) {
     user::require_target(context, id);
     user::note_success(id, nullptr);
     user::record("user.unlocked", id, nullptr, 0);
-    pg::leave(before);
-    PG_RETURN_VOID();
-}
-
-AEGIS_FUNCTION(aegis_note_abandoned_sign_in) {
-    pg_uuid_t id = *PG_GETARG_UUID_P(0);
-    pg::Identity before = pg::enter();
-    if (user::note_failure(id)) {
-        // The worker has no context; the entry names the user's tenant itself.
-        static pg::Statement find_tenant = {
-            "SELECT tenant_id FROM aegis.user WHERE id OPERATOR(pg_catalog.=) $1",
-            1,
-            {UUIDOID},
-            nullptr};
-        Datum values[] = {UUIDPGetDatum(&id)};
-        if (pg::execute(find_tenant, values) == 1) {
-            bool is_null;
-            pg_uuid_t tenant = *DatumGetUUIDP(pg::column(0, 1, &is_null));
-            char text[37];
-            user::format(id, text);
-            ledger::Event entry = {"auth.locked"};
-            entry.outcome = aegis::core::Outcome::denied;
-            entry.tenant = &tenant;
-            entry.user = &id;
-            entry.target_kind = "user";
-            entry.target_id = text;
-            ledger::append(entry);
-        }
-    }
     pg::leave(before);
     PG_RETURN_VOID();
 }
