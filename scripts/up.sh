@@ -54,8 +54,8 @@ cat << TEXT
 
 Aegis serves on https://localhost:$port (ready after $(elapsed "$started") s).
   certificate   $certificate
-  a login       $("$scripts/sample.py" logins | head -n 1 | tr '\t' ' ')
-  all logins    scripts/sample.py logins
+  logins        tenant, e-mail, rank, password; scripts/sample.py logins prints all
+$("$scripts/sample.py" logins | awk -F '\t' '!seen[$3]++ { printf "                %s  %s  (%s)  %s\n", $1, $2, $3, $4 }')
   database      ./aegis psql, or ./aegis psql auditor
   try           curl --cacert $certificate https://localhost:$port/api/health
 TEXT

@@ -14,6 +14,7 @@ sql() {
 }
 
 make_cluster() {
+  local role
   if [ ! -e "$keyring" ]; then
     as_server "$bin/aegis-keygen" "$keyring"
   fi
@@ -37,9 +38,7 @@ aegis.key_provider = 'file:$keyring'
 CONF
   printf '%s\n' "local all all peer map=aegis" "local replication postgres peer map=aegis" | as_server tee "$data/pg_hba.conf" > /dev/null
   {
-    echo "aegis $server_user postgres"
-    echo "aegis $(id -un) postgres"
-    for pair in $login_roles; do echo "aegis $(id -un) ${pair%%:*}"; done
+    for role in postgres $login_roles; do printf 'aegis %s %s\n' "$server_user" "${role%%:*}" "$(id -un)" "${role%%:*}"; done
     echo "aegis $gateway_user gateway"
   } | sort -u | as_server tee "$data/pg_ident.conf" > /dev/null
 }
