@@ -1,6 +1,7 @@
 -- A customer's personal data is ciphertext to a DBA, plaintext to whoever may see the row, and nothing to
 -- anybody else; the e-mail address finds it.
 \set VERBOSITY terse
+SELECT current_user AS administrator \gset
 \c - regress_app
 SELECT token AS uma FROM aegis.sign_in('regress-one', 'uma@one.example', 'violet-harbour-paints-14', '192.0.2.1', 'test', 't') \gset
 SELECT token AS sid FROM aegis.sign_in('regress-one', 'sid@one.example', 'violet-harbour-paints-15', '192.0.2.1', 'test', 't') \gset
@@ -67,5 +68,5 @@ UPDATE aegis_app.customer SET created_by = '00000000-0000-4000-8000-000000000000
 ROLLBACK;
 
 -- survives: what a superuser reads is armor
-\c - postgres
+\c - :administrator
 SELECT bool_and(name::text LIKE 'A1.%' AND email::text LIKE 'A1.%') AS only_ciphertext FROM aegis_app.customer;

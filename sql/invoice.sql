@@ -1,5 +1,6 @@
 -- Invoices: gapless numbers, one state machine, frozen content, money without floats.
 \set VERBOSITY terse
+SELECT current_user AS administrator \gset
 \c - regress_app
 SELECT token AS uma FROM aegis.sign_in('regress-one', 'uma@one.example', 'violet-harbour-paints-14', '192.0.2.1', 'test', 't') \gset
 SELECT token AS sid FROM aegis.sign_in('regress-one', 'sid@one.example', 'violet-harbour-paints-15', '192.0.2.1', 'test', 't') \gset
@@ -66,5 +67,5 @@ SELECT (aegis_app.list_invoices(NULL)).body;
 COMMIT;
 
 -- survives: what was done is in the ledger
-\c - postgres
+\c - :administrator
 SELECT event, outcome, count(*) FROM aegis.audit_log WHERE event LIKE 'invoice.%' GROUP BY 1, 2 ORDER BY 1, 2;

@@ -153,7 +153,7 @@ BEGIN
     PERFORM aegis.record('invoice.transition_rejected', 'invoice', invoice.id::text, 'failure',
                          jsonb_build_object('from', invoice.status, 'command', begin_command.command));
     refusal := aegis_app.problem(409, 'illegal-transition', 'The invoice does not allow this step',
-                                 format('An invoice that is %s cannot %s.', invoice.status, begin_command.command));
+                                 format('The command "%s" is not possible for an invoice that is %s.', begin_command.command, invoice.status));
   END IF;
 END $$;
 COMMENT ON FUNCTION aegis_app.begin_command(uuid, text) IS 'locks an invoice for a command of the state machine or says why not';
