@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The triggers of audited tables. Which columns may stand in clear follows from their types and from
-// the trigger's arguments; everything else goes into one envelope under the tenant's audit key.
+// The triggers of audited tables. Which columns may stand in clear follows from their types and
+// from the trigger's arguments; everything else goes into one envelope under the tenant's audit
+// key.
 #include "core/cbor.hpp"
 
 #include "audit.hpp"
@@ -16,7 +17,14 @@ namespace aegis::audit {
 namespace {
 
 // Keys of the row image, core/entry.hpp.
-enum ImageKey : uint64_t { kRelation = 0, kOperation = 1, kPrimaryKey = 2, kOld = 3, kNew = 4, kSealedRest = 5 };
+enum ImageKey : uint64_t {
+    kRelation = 0,
+    kOperation = 1,
+    kPrimaryKey = 2,
+    kOld = 3,
+    kNew = 4,
+    kSealedRest = 5
+};
 
 struct Column {
     AttrNumber number;
@@ -43,8 +51,7 @@ struct Plan {  // of one table; columns in canonical order of their names
 HTAB *plans = nullptr;
 
 void forget(Datum, Oid relation) {
-    if (plans == nullptr)
-        return;
+    if (plans == nullptr) return;
     if (OidIsValid(relation)) {
         Plan *plan = static_cast<Plan *>(hash_search(plans, &relation, HASH_FIND, nullptr));
         if (plan != nullptr) {
@@ -63,35 +70,35 @@ void forget(Datum, Oid relation) {
 }
 
 int by_canonical_name(const void *a, const void *b) {
-    const char *left = static_cast<const Column *>(a)->name, *right = static_cast<const Column *>(b)->name;
+    const char *left = static_cast<const Column *>(a)->name,
+               *right = static_cast<const Column *>(b)->name;
     size_t left_length = strlen(left), right_length = strlen(right);
-    if (left_length != right_length)
-        return left_length < right_length ? -1 : 1;
+    if (left_length != right_length) return left_length < right_length ? -1 : 1;
     return strcmp(left, right);
 }
 
 bool is_named(const Trigger *trigger, const char *column) {
     for (int i = 0; i < trigger->tgnargs; i++)
-        if (strcmp(trigger->tgargs[i], column) == 0)
-            return true;
+        if (strcmp(trigger->tgargs[i], column) == 0) return true;
     return false;
 }
 
 void build(Plan *plan, Relation relation, const Trigger *trigger) {
     if (plan->memory == nullptr)
-        plan->memory = AllocSetContextCreate(TopMemoryContext, "aegis audited table", ALLOCSET_SMALL_SIZES);
+        plan->memory =
+            AllocSetContextCreate(TopMemoryContext, "aegis audited table", ALLOCSET_SMALL_SIZES);
     MemoryContextReset(plan->memory);
     MemoryContext caller = MemoryContextSwitchTo(plan->memory);
     TupleDesc shape = RelationGetDescr(relation);
     Bitmapset *key = RelationGetIndexAttrBitmap(relation, INDEX_ATTR_BITMAP_PRIMARY_KEY);
-    plan->name = psprintf("%s.%s", get_namespace_name(RelationGetNamespace(relation)), RelationGetRelationName(relation));
+    plan->name = psprintf("%s.%s", get_namespace_name(RelationGetNamespace(relation)),
+                          RelationGetRelationName(relation));
     plan->columns = static_cast<Column *>(palloc0(sizeof(Column) * Max(shape->natts, 1)));
     plan->count = plan->key_count = 0;
     plan->tenant = 0;
     for (int i = 0; i < shape->natts; i++) {
         Form_pg_attribute attribute = TupleDescAttr(shape, i);
-        if (attribute->attisdropped)
-            continue;
+        if (attribute->attisdropped) continue;
         Column *column = &plan->columns[plan->count++];
         column->number = attribute->attnum;
         column->name = pstrdup(NameStr(attribute->attname));
@@ -99,7 +106,8 @@ void build(Plan *plan, Relation relation, const Trigger *trigger) {
         column->length = attribute->attlen;
         column->encoding = audit_value::encoding_of(attribute->atttypid);
         column->clear = column->encoding.is_public || is_named(trigger, column->name);
-        column->in_key = column->clear && bms_is_member(attribute->attnum - FirstLowInvalidHeapAttributeNumber, key);
+        column->in_key = column->clear &&
+                         bms_is_member(attribute->attnum - FirstLowInvalidHeapAttributeNumber, key);
         plan->key_count += column->in_key;
         if (attribute->atttypid == UUIDOID && strcmp(column->name, "tenant_id") == 0)
             plan->tenant = attribute->attnum;
@@ -139,9 +147,9 @@ struct Row {
 
 bool differs(const Column &column, const Row &old_row, const Row &new_row) {
     bool old_null = old_row.is_null(column), new_null = new_row.is_null(column);
-    if (old_null || new_null)
-        return old_null != new_null;
-    return !datum_image_eq(old_row.value(column), new_row.value(column), column.by_value, column.length);
+    if (old_null || new_null) return old_null != new_null;
+    return !datum_image_eq(old_row.value(column), new_row.value(column), column.by_value,
+                           column.length);
 }
 
 // Which columns of which row an image shows.
@@ -152,16 +160,14 @@ struct Selection {
     bool clear;
 
     bool takes(const Column &column) const {
-        if (column.clear != clear)
-            return false;
+        if (column.clear != clear) return false;
         if (other != nullptr)  // a column that became or was null stands as null on that side
             return differs(column, *row, *other);
         return !column.in_key && !row->is_null(column);
     }
     uint64_t count() const {
         uint64_t taken = 0;
-        for (int i = 0; i < plan->count; i++)
-            taken += takes(plan->columns[i]);
+        for (int i = 0; i < plan->count; i++) taken += takes(plan->columns[i]);
         return taken;
     }
     void write(core::CborWriter &writer, uint64_t key) const {
@@ -169,8 +175,7 @@ struct Selection {
         writer.map(count());
         for (int i = 0; i < plan->count; i++) {
             const Column &column = plan->columns[i];
-            if (!takes(column))
-                continue;
+            if (!takes(column)) continue;
             writer.text(column.name);
             if (row->is_null(column))
                 writer.null();
@@ -204,11 +209,9 @@ uint64_t parts(const Change &change, bool clear) {
 
 void write_rows(core::CborWriter &writer, const Change &change, bool clear) {
     for (bool is_new : {false, true}) {
-        if ((is_new ? change.new_row : change.old_row) == nullptr)
-            continue;
+        if ((is_new ? change.new_row : change.old_row) == nullptr) continue;
         Selection chosen = selection(change, is_new, clear);
-        if (chosen.count() > 0)
-            chosen.write(writer, is_new ? kNew : kOld);
+        if (chosen.count() > 0) chosen.write(writer, is_new ? kNew : kOld);
     }
 }
 
@@ -226,8 +229,7 @@ void write_image(core::CborWriter &writer, const Change &change) {
         writer.map(plan.key_count);
         for (int i = 0; i < plan.count; i++) {
             const Column &column = plan.columns[i];
-            if (!column.in_key)
-                continue;
+            if (!column.in_key) continue;
             writer.text(column.name);
             audit_value::write(writer, column.encoding, keyed->value(column));
         }
@@ -245,14 +247,15 @@ void write_rest(core::CborWriter &writer, const Change &change) {
 }
 
 // Runs a writer over a small buffer first, over a fitting one when that overflowed.
-core::ByteView encode(const Change &change, void (*write)(core::CborWriter &, const Change &), core::ByteSpan small) {
+core::ByteView encode(const Change &change, void (*write)(core::CborWriter &, const Change &),
+                      core::ByteSpan small) {
     core::CborWriter writer{small};
     write(writer, change);
-    if (!writer.overflowed())
-        return {small.data, writer.needed};
+    if (!writer.overflowed()) return {small.data, writer.needed};
     if (writer.needed > MaxAllocSize / 4)
-        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-                        errmsg("row of table \"%s\" is too long for a ledger entry", change.plan->name)));
+        ereport(ERROR,
+                (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                 errmsg("row of table \"%s\" is too long for a ledger entry", change.plan->name)));
     core::ByteSpan large(static_cast<uint8_t *>(palloc(writer.needed)), writer.needed);
     core::CborWriter again{large};
     write(again, change);
@@ -266,8 +269,7 @@ void record(const Plan &plan, const char *operation, const Row *old_row, const R
     if (plan.tenant != 0 && row != nullptr && !row->nulls[plan.tenant - 1])
         tenant = DatumGetUUIDP(row->values[plan.tenant - 1]);
     const context::Context *context = context::current();
-    if (tenant == nullptr && context != nullptr)
-        tenant = &context->tenant;
+    if (tenant == nullptr && context != nullptr) tenant = &context->tenant;
 
     uint8_t rest_buffer[1024], image_buffer[2048];
     Change change = {&plan, operation, old_row, new_row, {}};
@@ -292,7 +294,8 @@ Row row_of(TupleTableSlot *slot) {
 
 TriggerData *trigger_data(FunctionCallInfo fcinfo) {
     if (!CALLED_AS_TRIGGER(fcinfo))
-        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED), errmsg("not called as a trigger")));
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+                        errmsg("not called as a trigger")));
     return reinterpret_cast<TriggerData *>(fcinfo->context);
 }
 

@@ -29,8 +29,9 @@ void append_bytes(StringInfo out, core::ByteView bytes) {
         core::to_armor(bytes, armor);
         appendBinaryStringInfo(out, armor, static_cast<int>(core::armor_size(bytes.size)));
     } else if (bytes.size == UUID_LEN) {
-        appendStringInfoString(
-            out, DatumGetCString(DirectFunctionCall1(uuid_out, PointerGetDatum(const_cast<uint8_t *>(bytes.data)))));
+        appendStringInfoString(out,
+                               DatumGetCString(DirectFunctionCall1(
+                                   uuid_out, PointerGetDatum(const_cast<uint8_t *>(bytes.data)))));
     } else {
         appendStringInfoString(out, "\\\\x");
         char *hex = static_cast<char *>(palloc(core::hex_size(bytes.size) + 1));
@@ -70,8 +71,7 @@ void append_item(StringInfo out, core::CborReader &reader, const char *const *na
         case core::CborType::array:
             appendStringInfoChar(out, '[');
             for (uint64_t i = 0; i < item.value; i++) {
-                if (i > 0)
-                    appendStringInfoString(out, ", ");
+                if (i > 0) appendStringInfoString(out, ", ");
                 append_item(out, reader, nullptr);
             }
             appendStringInfoChar(out, ']');
@@ -81,10 +81,10 @@ void append_item(StringInfo out, core::CborReader &reader, const char *const *na
             for (uint64_t i = 0; i < item.value; i++) {
                 core::CborItem key;
                 pg::raise(pg::run([&] { key = reader.next(); }));
-                if (i > 0)
-                    appendStringInfoString(out, ", ");
+                if (i > 0) appendStringInfoString(out, ", ");
                 if (key.type == core::CborType::text)
-                    append_text(out, {reinterpret_cast<const char *>(key.body.data), key.body.size});
+                    append_text(out,
+                                {reinterpret_cast<const char *>(key.body.data), key.body.size});
                 else if (names != nullptr && key.value <= 5)
                     appendStringInfo(out, "\"%s\"", names[key.value]);
                 else
@@ -116,19 +116,36 @@ Datum uuid_datum(core::ByteView bytes) {
 }
 
 enum Column {
-    kTime, kEvent, kOutcome, kTenant, kUser, kSession, kSessionUser, kRank, kWay, kJob, kRequest, kTargetKind,
-    kTargetId, kDetail, kImage, kOrigin, kColumns
+    kTime,
+    kEvent,
+    kOutcome,
+    kTenant,
+    kUser,
+    kSession,
+    kSessionUser,
+    kRank,
+    kWay,
+    kJob,
+    kRequest,
+    kTargetKind,
+    kTargetId,
+    kDetail,
+    kImage,
+    kOrigin,
+    kColumns
 };
 
 }  // namespace
 
 AEGIS_FUNCTION(aegis_decode_entry) {
-    static const char *const image_names[] = {"relation", "operation", "key", "old", "new", "sealed"};
+    static const char *const image_names[] = {"relation", "operation", "key",
+                                              "old",      "new",       "sealed"};
     static const char *const outcomes[] = {"success", "failure", "denied"};
     static const char *const ways[] = {"none", "session_token", "sign_in", "operator", "job"};
     TupleDesc shape;
     if (get_call_result_type(fcinfo, nullptr, &shape) != TYPEFUNC_COMPOSITE)
-        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("return type must be a row type")));
+        ereport(ERROR,
+                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("return type must be a row type")));
     shape = BlessTupleDesc(shape);
     core::ByteView body = pg::varlena_view(PG_GETARG_DATUM(0));
     core::EntryFields entry;
@@ -138,14 +155,14 @@ AEGIS_FUNCTION(aegis_decode_entry) {
     bool nulls[kColumns];
     memset(nulls, true, sizeof nulls);
     auto set = [&](Column column, bool present, auto &&make) {
-        if (!present)
-            return;
+        if (!present) return;
         values[column] = make();
         nulls[column] = false;
     };
     set(kTime, true, [&] {
-        return TimestampTzGetDatum(entry.unix_micros - static_cast<int64>(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) *
-                                                           SECS_PER_DAY * USECS_PER_SEC);
+        return TimestampTzGetDatum(entry.unix_micros -
+                                   static_cast<int64>(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) *
+                                       SECS_PER_DAY * USECS_PER_SEC);
     });
     set(kEvent, true, [&] { return text_datum(entry.event); });
     set(kOutcome, true, [&] { return text_datum(outcomes[static_cast<int>(entry.outcome)]); });
@@ -155,7 +172,8 @@ AEGIS_FUNCTION(aegis_decode_entry) {
     set(kSessionUser, !entry.session_user.empty(), [&] { return text_datum(entry.session_user); });
     set(kRank, entry.rank != 0, [&] { return Int16GetDatum(static_cast<int16>(entry.rank)); });
     set(kWay, entry.way != 0, [&] {
-        return text_datum(entry.way < static_cast<int>(lengthof(ways)) ? ways[entry.way] : "unknown");
+        return text_datum(entry.way < static_cast<int>(lengthof(ways)) ? ways[entry.way]
+                                                                       : "unknown");
     });
     set(kJob, entry.job != 0, [&] { return Int64GetDatum(static_cast<int64>(entry.job)); });
     set(kRequest, !entry.request_id.empty(), [&] { return text_datum(entry.request_id); });

@@ -19,7 +19,8 @@ void connect() {
 
 void run(const char *statement) {
     if (SPI_execute(statement, false, 0) < 0)
-        ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not change the capture of a table")));
+        ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
+                        errmsg("could not change the capture of a table")));
 }
 
 // Changes the registry with the owner's rights, which no caller has.
@@ -31,14 +32,16 @@ uint64 run_as_owner(const char *statement, int count, Oid *types, Datum *values)
     int result = SPI_execute_with_args(statement, count, types, values, nullptr, false, 0);
     SetUserIdAndSecContext(user, security);
     if (result < 0)
-        ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not change the registry of audited tables")));
+        ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
+                        errmsg("could not change the registry of audited tables")));
     return SPI_processed;
 }
 
 char *qualified_name(Oid relation) {
     char *name = get_rel_name(relation);
     if (name == nullptr)
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation with OID %u does not exist", relation)));
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+                        errmsg("relation with OID %u does not exist", relation)));
     return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)), name);
 }
 
@@ -65,11 +68,13 @@ void check_columns(Oid relation, const Datum *names, int count) {
         bool found = false;
         for (int i = 0; i < shape->natts && !found; i++)
             found = !TupleDescAttr(shape, i)->attisdropped &&
-                    namestrcmp(&TupleDescAttr(shape, i)->attname, NameStr(*DatumGetName(names[n]))) == 0;
+                    namestrcmp(&TupleDescAttr(shape, i)->attname,
+                               NameStr(*DatumGetName(names[n]))) == 0;
         if (!found)
-            ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
-                            errmsg("column \"%s\" of table \"%s\" does not exist", NameStr(*DatumGetName(names[n])),
-                                   RelationGetRelationName(table))));
+            ereport(ERROR,
+                    (errcode(ERRCODE_UNDEFINED_COLUMN),
+                     errmsg("column \"%s\" of table \"%s\" does not exist",
+                            NameStr(*DatumGetName(names[n])), RelationGetRelationName(table))));
     }
     if (!OidIsValid(RelationGetPrimaryKeyIndex(table)))
         ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -88,31 +93,40 @@ AEGIS_FUNCTION(aegis_audit_table) {
     Datum *names;
     bool *nulls;
     int count;
-    deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR, &names, &nulls, &count);
+    deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR, &names,
+                      &nulls, &count);
     StringInfoData arguments;
     initStringInfo(&arguments);
     for (int i = 0; i < count; i++) {
         if (nulls[i])
-            ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("names of columns must not be null")));
-        appendStringInfo(&arguments, "%s%s", i > 0 ? ", " : "", quote_literal_cstr(NameStr(*DatumGetName(names[i]))));
+            ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+                            errmsg("names of columns must not be null")));
+        appendStringInfo(&arguments, "%s%s", i > 0 ? ", " : "",
+                         quote_literal_cstr(NameStr(*DatumGetName(names[i]))));
     }
     check_columns(relation, names, count);
 
     connect();
     Oid types[3] = {REGCLASSOID, NAMEARRAYOID, BOOLOID};
     Datum values[3] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1), BoolGetDatum(creating_extension)};
-    if (run_as_owner("INSERT INTO aegis.audited_table (relation, clear, by_extension) VALUES ($1, $2, $3)"
-                     " ON CONFLICT DO NOTHING",
-                     3, types, values) == 0)
-        ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT), errmsg("table %s is already audited", table)));
+    if (run_as_owner(
+            "INSERT INTO aegis.audited_table (relation, clear, by_extension) VALUES ($1, $2, $3)"
+            " ON CONFLICT DO NOTHING",
+            3, types, values) == 0)
+        ereport(ERROR,
+                (errcode(ERRCODE_DUPLICATE_OBJECT), errmsg("table %s is already audited", table)));
     // ALWAYS: session_replication_role must not silence them.
-    run(psprintf("CREATE TRIGGER aegis_audit_row AFTER INSERT OR UPDATE OR DELETE ON %s"
+    run(
+        psprintf("CREATE TRIGGER aegis_audit_row AFTER INSERT OR UPDATE OR DELETE ON %s"
                  " FOR EACH ROW EXECUTE FUNCTION aegis.audit_row(%s)",
                  table, arguments.data));
-    run(psprintf("CREATE TRIGGER aegis_audit_truncate AFTER TRUNCATE ON %s"
+    run(
+        psprintf("CREATE TRIGGER aegis_audit_truncate AFTER TRUNCATE ON %s"
                  " FOR EACH STATEMENT EXECUTE FUNCTION aegis.audit_truncate()",
                  table));
-    run(psprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER aegis_audit_row, ENABLE ALWAYS TRIGGER aegis_audit_truncate",
+    run(
+        psprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER aegis_audit_row, ENABLE ALWAYS TRIGGER "
+                 "aegis_audit_truncate",
                  table));
     SPI_finish();
     record("table.audited", table);
@@ -128,7 +142,8 @@ AEGIS_FUNCTION(aegis_unaudit_table) {
     Oid types[1] = {REGCLASSOID};
     Datum values[1] = {PG_GETARG_DATUM(0)};
     if (run_as_owner("DELETE FROM aegis.audited_table WHERE relation = $1", 1, types, values) == 0)
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("table %s is not audited", table)));
+        ereport(ERROR,
+                (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("table %s is not audited", table)));
     run(psprintf("DROP TRIGGER aegis_audit_row ON %s", table));
     run(psprintf("DROP TRIGGER aegis_audit_truncate ON %s", table));
     SPI_finish();

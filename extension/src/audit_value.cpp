@@ -14,11 +14,9 @@ constexpr int64 kUnixEpochMicros = kUnixEpochDays * SECS_PER_DAY * USECS_PER_SEC
 
 bool is_sealed_type(Oid type) {
     Oid schema = get_namespace_oid("aegis", true);
-    if (!OidIsValid(schema))
-        return false;
+    if (!OidIsValid(schema)) return false;
     HeapTuple tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
-    if (!HeapTupleIsValid(tuple))
-        return false;
+    if (!HeapTupleIsValid(tuple)) return false;
     Form_pg_type row = reinterpret_cast<Form_pg_type>(GETSTRUCT(tuple));
     bool sealed = row->typnamespace == schema && strncmp(NameStr(row->typname), "sealed_", 7) == 0;
     ReleaseSysCache(tuple);
@@ -47,9 +45,7 @@ bytea *send_in_server_encoding(Oid send, Datum value, int client) {
     bytea *volatile bytes = nullptr;
     SetClientEncoding(GetDatabaseEncoding());
     PG_TRY();
-    {
-        bytes = OidSendFunctionCall(send, value);
-    }
+    { bytes = OidSendFunctionCall(send, value); }
     PG_CATCH();
     {
         SetClientEncoding(client);
@@ -72,11 +68,9 @@ void write_binary(core::CborWriter &writer, Oid send, Datum value) {
 }  // namespace
 
 Encoding encoding_of(Oid type) {
-    if (is_sealed_type(type))
-        return {Form::envelope, true, InvalidOid};
+    if (is_sealed_type(type)) return {Form::envelope, true, InvalidOid};
     Oid base = getBaseType(type);
-    if (is_sealed_type(base))
-        return {Form::envelope, true, InvalidOid};
+    if (is_sealed_type(base)) return {Form::envelope, true, InvalidOid};
     switch (base) {
         case BOOLOID:
             return {Form::boolean, true, InvalidOid};
@@ -111,8 +105,7 @@ Encoding encoding_of(Oid type) {
         default:
             break;
     }
-    if (type_is_enum(base))
-        return {Form::label, true, InvalidOid};
+    if (type_is_enum(base)) return {Form::label, true, InvalidOid};
     HeapTuple tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(base));
     Oid send = InvalidOid;
     if (HeapTupleIsValid(tuple)) {
@@ -120,9 +113,10 @@ Encoding encoding_of(Oid type) {
         ReleaseSysCache(tuple);
     }
     if (!OidIsValid(send))
-        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                        errmsg("type %s cannot be recorded in the ledger", format_type_be(type)),
-                        errdetail("It has no binary form, and its text form may depend on the session.")));
+        ereport(ERROR,
+                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                 errmsg("type %s cannot be recorded in the ledger", format_type_be(type)),
+                 errdetail("It has no binary form, and its text form may depend on the session.")));
     return {Form::binary, false, send};
 }
 

@@ -15,16 +15,16 @@ enum class Form : uint8_t {
     int64,
     oid,
     uuid,
-    date,         // days since 1970-01-01
-    timestamp,    // microseconds since 1970-01-01
-    label,        // enum
+    date,       // days since 1970-01-01
+    timestamp,  // microseconds since 1970-01-01
+    label,      // enum
     text,
     name,
-    numeric,      // every digit, as text
-    jsonb,        // as text
+    numeric,  // every digit, as text
+    jsonb,    // as text
     bytes,
-    envelope,     // sealed column, without its search token
-    binary        // the type's own send function
+    envelope,  // sealed column, without its search token
+    binary     // the type's own send function
 };
 
 struct Encoding {

@@ -19,8 +19,7 @@ bool valid = false;
 Oid source = InvalidOid;
 
 void forget(Datum, Oid relation) {
-    if (!OidIsValid(relation) || relation == source)
-        valid = false;
+    if (!OidIsValid(relation) || relation == source) valid = false;
 }
 
 bool is_class(const JsonbValue &value, const char *text) {
@@ -41,7 +40,8 @@ void read_fields(Jsonb *fields, EventType *type) {
             list[at].name = pnstrdup(value.val.string.val, value.val.string.len);
         } else if (token == WJB_VALUE) {
             list[at].personal = is_class(value, "personal") || is_class(value, "personal required");
-            list[at].required = is_class(value, "clear required") || is_class(value, "personal required");
+            list[at].required =
+                is_class(value, "clear required") || is_class(value, "personal required");
             at++;
         }
     }
@@ -52,7 +52,8 @@ void read_fields(Jsonb *fields, EventType *type) {
 void load() {
     const ledger_tables::Oids &oids = ledger_tables::require();
     if (!OidIsValid(oids.event_type))
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("the catalogue of event types does not exist")));
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+                        errmsg("the catalogue of event types does not exist")));
     source = oids.event_type;
     if (memory == nullptr)
         memory = AllocSetContextCreate(TopMemoryContext, "aegis event types", ALLOCSET_SMALL_SIZES);
@@ -63,7 +64,8 @@ void load() {
     control.keysize = NAMEDATALEN;
     control.entrysize = sizeof(EventType);
     control.hcxt = memory;
-    HTAB *table = hash_create("aegis event types", 64, &control, HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
+    HTAB *table =
+        hash_create("aegis event types", 64, &control, HASH_ELEM | HASH_STRINGS | HASH_CONTEXT);
 
     valid = true;  // cleared by an invalidation that arrives while we read
     Relation relation = table_open(oids.event_type, AccessShareLock);
@@ -88,13 +90,14 @@ void load() {
 }  // namespace
 
 const EventType &require(const char *name) {
-    if (types == nullptr || !valid)
-        load();
-    const EventType *type = strlen(name) < NAMEDATALEN
-                                ? static_cast<EventType *>(hash_search(types, name, HASH_FIND, nullptr))
-                                : nullptr;
+    if (types == nullptr || !valid) load();
+    const EventType *type =
+        strlen(name) < NAMEDATALEN
+            ? static_cast<EventType *>(hash_search(types, name, HASH_FIND, nullptr))
+            : nullptr;
     if (type == nullptr)
-        ereport(ERROR, (errcode(AEGIS_ERRCODE_EVENT_UNDECLARED), errmsg("event type \"%s\" is not declared", name),
+        ereport(ERROR, (errcode(AEGIS_ERRCODE_EVENT_UNDECLARED),
+                        errmsg("event type \"%s\" is not declared", name),
                         errhint("Declare it with aegis.declare_event().")));
     return *type;
 }
@@ -113,8 +116,9 @@ namespace core = aegis::core;
 namespace pg = aegis::pg;
 
 // Only Aegis itself speaks in these families.
-const char *const kReserved[] = {"auth.",  "tenant.", "team.",  "user.",   "operator.", "table.",  "field.", "pii.",
-                                 "key.",   "route.",  "job.",   "row.",    "ledger.",   "setting.", "system.", "event."};
+const char *const kReserved[] = {"auth.",   "tenant.",  "team.",   "user.",  "operator.", "table.",
+                                 "field.",  "pii.",     "key.",    "route.", "job.",      "row.",
+                                 "ledger.", "setting.", "system.", "event."};
 
 const DetailField *find_field(const EventType &type, const JsonbValue &key) {
     for (int i = 0; i < type.field_count; i++)
@@ -152,7 +156,8 @@ void write_scalar(core::CborWriter &writer, const JsonbValue &value) {
 // bytewise. Nulls are left out.
 core::ByteView encode(const EventType &type, Jsonb *detail, const pg_uuid_t &tenant) {
     if (!JB_ROOT_IS_OBJECT(detail))
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("details of an event must be a JSON object")));
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("details of an event must be a JSON object")));
     // Room for every value as it is, its head, and the envelope around it.
     size_t room = VARSIZE(detail) * 2 + JB_ROOT_COUNT(detail) * 128 + 64;
     uint8_t *buffer = static_cast<uint8_t *>(palloc(room));
@@ -200,10 +205,10 @@ core::ByteView encode(const EventType &type, Jsonb *detail, const pg_uuid_t &ten
                     ereport(ERROR, (errcode(AEGIS_ERRCODE_EVENT_UNDECLARED),
                                     errmsg("event type \"%s\" needs the detail \"%s\"", type.name,
                                            type.fields[i].name)));
-            if (present == 0)
-                return {};
+            if (present == 0) return {};
         } else if (writer.overflowed()) {
-            ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("details of a ledger entry do not fit")));
+            ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
+                            errmsg("details of a ledger entry do not fit")));
         } else {
             return {buffer, writer.needed};
         }
@@ -212,20 +217,19 @@ core::ByteView encode(const EventType &type, Jsonb *detail, const pg_uuid_t &ten
 }
 
 core::Outcome outcome_of(const char *text) {
-    if (strcmp(text, "success") == 0)
-        return core::Outcome::success;
-    if (strcmp(text, "failure") == 0)
-        return core::Outcome::failure;
-    if (strcmp(text, "denied") == 0)
-        return core::Outcome::denied;
-    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown outcome \"%s\"", text),
-                    errhint("Outcomes are success, failure and denied.")));
+    if (strcmp(text, "success") == 0) return core::Outcome::success;
+    if (strcmp(text, "failure") == 0) return core::Outcome::failure;
+    if (strcmp(text, "denied") == 0) return core::Outcome::denied;
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown outcome \"%s\"", text),
+             errhint("Outcomes are success, failure and denied.")));
 }
 
 void check_name(const char *name) {
     for (const char *prefix : kReserved)
         if (strncmp(name, prefix, strlen(prefix)) == 0)
-            ereport(ERROR, (errcode(ERRCODE_RESERVED_NAME), errmsg("event type \"%s\" belongs to Aegis", name),
+            ereport(ERROR, (errcode(ERRCODE_RESERVED_NAME),
+                            errmsg("event type \"%s\" belongs to Aegis", name),
                             errhint("Choose another word before the full stop.")));
 }
 
@@ -236,13 +240,15 @@ void check_declaration(Jsonb *fields) {
     JsonbIteratorToken token;
     while (valid && (token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
         if (token == WJB_VALUE)
-            valid = aegis::catalogue::is_class(value, "clear") || aegis::catalogue::is_class(value, "clear required") ||
+            valid = aegis::catalogue::is_class(value, "clear") ||
+                    aegis::catalogue::is_class(value, "clear required") ||
                     aegis::catalogue::is_class(value, "personal") ||
                     aegis::catalogue::is_class(value, "personal required");
     if (!valid)
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid description of details"),
-                        errhint("Give every detail one of \"clear\", \"clear required\", \"personal\" and "
-                                "\"personal required\".")));
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid description of details"),
+                 errhint("Give every detail one of \"clear\", \"clear required\", \"personal\" and "
+                         "\"personal required\".")));
 }
 
 const char *text_argument(FunctionCallInfo fcinfo, int number) {
@@ -253,11 +259,13 @@ const char *text_argument(FunctionCallInfo fcinfo, int number) {
 
 AEGIS_FUNCTION(aegis_record) {
     if (PG_ARGISNULL(0) || PG_ARGISNULL(3) || PG_ARGISNULL(4))
-        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("event, outcome and detail must not be null")));
+        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+                        errmsg("event, outcome and detail must not be null")));
     const char *name = text_argument(fcinfo, 0);
     EventType type = aegis::catalogue::require(name);  // a copy: key look-ups may reload the cache
     if (type.writer != aegis::catalogue::Writer::sql)
-        ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_ALLOWED), errmsg("event type \"%s\" is written by Aegis only", name)));
+        ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_ALLOWED),
+                        errmsg("event type \"%s\" is written by Aegis only", name)));
     const aegis::context::Context *context = aegis::context::current();
     static const pg_uuid_t nil = {};
 
@@ -276,28 +284,33 @@ AEGIS_FUNCTION(aegis_declare_event) {
     check_name(name);
     check_declaration(PG_GETARG_JSONB_P(2));
     Oid types[4] = {TEXTOID, TEXTOID, JSONBOID, BOOLOID};
-    Datum values[4] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1), PG_GETARG_DATUM(2), BoolGetDatum(creating_extension)};
+    Datum values[4] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1), PG_GETARG_DATUM(2),
+                       BoolGetDatum(creating_extension)};
     bool is_new = false, is_same = false;
     aegis::ledger_tables::own_change([&] {
         if (SPI_connect() != SPI_OK_CONNECT)
             ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not connect to SPI")));
-        if (SPI_execute_with_args("INSERT INTO aegis.event_type (name, description, writer, fields, by_extension)"
-                                  " VALUES ($1, $2, 'sql', $3, $4) ON CONFLICT DO NOTHING",
-                                  4, types, values, nullptr, false, 0) != SPI_OK_INSERT)
-            ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not declare event type \"%s\"", name)));
+        if (SPI_execute_with_args(
+                "INSERT INTO aegis.event_type (name, description, writer, fields, by_extension)"
+                " VALUES ($1, $2, 'sql', $3, $4) ON CONFLICT DO NOTHING",
+                4, types, values, nullptr, false, 0) != SPI_OK_INSERT)
+            ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
+                            errmsg("could not declare event type \"%s\"", name)));
         is_new = SPI_processed == 1;
         // An application that is installed again says the same again.
-        SPI_execute_with_args("SELECT FROM aegis.event_type WHERE name = $1 AND writer = 'sql' AND fields = $3"
-                              " AND ($2, $4) IS NOT NULL",
-                              4, types, values, nullptr, false, 0);
+        SPI_execute_with_args(
+            "SELECT FROM aegis.event_type WHERE name = $1 AND writer = 'sql' AND fields = $3"
+            " AND ($2, $4) IS NOT NULL",
+            4, types, values, nullptr, false, 0);
         is_same = SPI_processed == 1;
         SPI_finish();
     });
     if (!is_same)
-        ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT), errmsg("event type \"%s\" is already declared with other details", name),
-                        errhint("Entries of the old form exist; declare the new form under a new name.")));
-    if (!is_new)
-        PG_RETURN_VOID();
+        ereport(ERROR,
+                (errcode(ERRCODE_DUPLICATE_OBJECT),
+                 errmsg("event type \"%s\" is already declared with other details", name),
+                 errhint("Entries of the old form exist; declare the new form under a new name.")));
+    if (!is_new) PG_RETURN_VOID();
     CacheInvalidateRelcacheByRelid(aegis::ledger_tables::require().event_type);
     CommandCounterIncrement();
 

@@ -34,70 +34,76 @@ bool check_region(char **value, void **, GucSource) {
         char c = (*value)[i];
         valid = (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
     }
-    if (!valid)
-        GUC_check_errdetail("A region is 1 to 16 characters of A-Z, 0-9 and \"_\".");
+    if (!valid) GUC_check_errdetail("A region is 1 to 16 characters of A-Z, 0-9 and \"_\".");
     return valid;
 }
 
 bool check_environment(char **value, void **, GucSource) {
     bool valid = strcmp(*value, "production") == 0 || strcmp(*value, "development") == 0;
-    if (!valid)
-        GUC_check_errdetail("Valid values are \"production\" and \"development\".");
+    if (!valid) GUC_check_errdetail("Valid values are \"production\" and \"development\".");
     return valid;
 }
 
 void define_wall(const char *name, const char *description, bool *storage, bool on) {
-    DefineCustomBoolVariable(name, description, "For emergencies; recorded in the ledger at start.", storage, on,
-                             PGC_POSTMASTER, GUC_DISALLOW_IN_AUTO_FILE | GUC_SUPERUSER_ONLY, nullptr, nullptr,
-                             nullptr);
+    DefineCustomBoolVariable(
+        name, description, "For emergencies; recorded in the ledger at start.", storage, on,
+        PGC_POSTMASTER, GUC_DISALLOW_IN_AUTO_FILE | GUC_SUPERUSER_ONLY, nullptr, nullptr, nullptr);
 }
 
-void define_int(const char *name, const char *description, int *storage, int value, int low, int high,
-                GucContext context, int unit) {
-    DefineCustomIntVariable(name, description, nullptr, storage, value, low, high, context, unit, nullptr, nullptr,
-                            nullptr);
+void define_int(const char *name, const char *description, int *storage, int value, int low,
+                int high, GucContext context, int unit) {
+    DefineCustomIntVariable(name, description, nullptr, storage, value, low, high, context, unit,
+                            nullptr, nullptr, nullptr);
 }
 
 }  // namespace
 
 void define() {
-    DefineCustomStringVariable("aegis.region", "Region whose tenants this cluster holds.", nullptr, &region, "LOCAL",
-                               PGC_POSTMASTER, GUC_DISALLOW_IN_AUTO_FILE, check_region, nullptr, nullptr);
-    DefineCustomStringVariable("aegis.environment", "production or development.", nullptr, &environment, "production",
-                               PGC_POSTMASTER, GUC_DISALLOW_IN_AUTO_FILE, check_environment, nullptr, nullptr);
+    DefineCustomStringVariable("aegis.region", "Region whose tenants this cluster holds.", nullptr,
+                               &region, "LOCAL", PGC_POSTMASTER, GUC_DISALLOW_IN_AUTO_FILE,
+                               check_region, nullptr, nullptr);
+    DefineCustomStringVariable("aegis.environment", "production or development.", nullptr,
+                               &environment, "production", PGC_POSTMASTER,
+                               GUC_DISALLOW_IN_AUTO_FILE, check_environment, nullptr, nullptr);
     DefineCustomStringVariable("aegis.key_provider", "Where the master keys come from.",
-                               "file:PATH or command:PATH ARG...", &key_provider, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY,
-                               nullptr, nullptr, nullptr);
+                               "file:PATH or command:PATH ARG...", &key_provider, "", PGC_SIGHUP,
+                               GUC_SUPERUSER_ONLY, nullptr, nullptr, nullptr);
 
-    define_wall("aegis.restrictive_wall", "Adds the tenant predicate to every table with row security.",
-                &restrictive_wall, true);
-    define_wall("aegis.default_deny", "Refuses unprotected relations to tenant sessions.", &default_deny, true);
-    define_wall("aegis.statement_guard", "Refuses statements that leak to tenant sessions.", &statement_guard, true);
-    define_wall("aegis.function_guard", "Refuses functions that leak to tenant sessions.", &function_guard, true);
-    define_wall("aegis.ledger_guard", "Refuses every change of ledger tables.", &ledger_guard, true);
-    define_wall("aegis.restore_mode", "Lets a restore fill empty ledger tables.", &restore_mode, false);
+    define_wall("aegis.restrictive_wall",
+                "Adds the tenant predicate to every table with row security.", &restrictive_wall,
+                true);
+    define_wall("aegis.default_deny", "Refuses unprotected relations to tenant sessions.",
+                &default_deny, true);
+    define_wall("aegis.statement_guard", "Refuses statements that leak to tenant sessions.",
+                &statement_guard, true);
+    define_wall("aegis.function_guard", "Refuses functions that leak to tenant sessions.",
+                &function_guard, true);
+    define_wall("aegis.ledger_guard", "Refuses every change of ledger tables.", &ledger_guard,
+                true);
+    define_wall("aegis.restore_mode", "Lets a restore fill empty ledger tables.", &restore_mode,
+                false);
 
-    define_int("aegis.seal_interval", "Time between two passes of the sealer.", &seal_interval_ms, 200, 10, 60000,
-               PGC_SIGHUP, GUC_UNIT_MS);
-    define_int("aegis.seal_lag_limit", "Audited writes fail when sealing lags longer; 0 never.", &seal_lag_limit_ms, 0,
-               0, 86400000, PGC_SIGHUP, GUC_UNIT_MS);
+    define_int("aegis.seal_interval", "Time between two passes of the sealer.", &seal_interval_ms,
+               200, 10, 60000, PGC_SIGHUP, GUC_UNIT_MS);
+    define_int("aegis.seal_lag_limit", "Audited writes fail when sealing lags longer; 0 never.",
+               &seal_lag_limit_ms, 0, 0, 86400000, PGC_SIGHUP, GUC_UNIT_MS);
 
-    define_int("aegis.password_memory", "Memory of one Argon2id hash.", &password_memory_kib, 19456, 19456, 1048576,
-               PGC_SIGHUP, GUC_UNIT_KB);
-    define_int("aegis.password_iterations", "Passes of one Argon2id hash.", &password_iterations, 2, 2, 64, PGC_SIGHUP,
-               0);
-    define_int("aegis.password_concurrency", "Argon2id hashes computed at once in the cluster.", &password_concurrency,
-               2, 1, 64, PGC_SIGHUP, 0);
-    define_int("aegis.lock_failures", "Failed sign-ins in a row that lock an account.", &lock_failures, 10, 3, 100,
-               PGC_SIGHUP, 0);
-    define_int("aegis.lock_time", "How long an account stays locked.", &lock_seconds, 1800, 60, 604800, PGC_SIGHUP,
-               GUC_UNIT_S);
+    define_int("aegis.password_memory", "Memory of one Argon2id hash.", &password_memory_kib, 19456,
+               19456, 1048576, PGC_SIGHUP, GUC_UNIT_KB);
+    define_int("aegis.password_iterations", "Passes of one Argon2id hash.", &password_iterations, 2,
+               2, 64, PGC_SIGHUP, 0);
+    define_int("aegis.password_concurrency", "Argon2id hashes computed at once in the cluster.",
+               &password_concurrency, 2, 1, 64, PGC_SIGHUP, 0);
+    define_int("aegis.lock_failures", "Failed sign-ins in a row that lock an account.",
+               &lock_failures, 10, 3, 100, PGC_SIGHUP, 0);
+    define_int("aegis.lock_time", "How long an account stays locked.", &lock_seconds, 1800, 60,
+               604800, PGC_SIGHUP, GUC_UNIT_S);
     define_int("aegis.session_idle_timeout", "A session ends after this time without a request.",
                &session_idle_seconds, 1800, 60, 604800, PGC_SIGHUP, GUC_UNIT_S);
-    define_int("aegis.session_lifetime", "A session ends after this time in any case.", &session_lifetime_seconds,
-               43200, 60, 2592000, PGC_SIGHUP, GUC_UNIT_S);
-    define_int("aegis.request_timeout", "How long the handler of a request may run.", &request_timeout_ms, 8000, 100,
-               600000, PGC_SIGHUP, GUC_UNIT_MS);
+    define_int("aegis.session_lifetime", "A session ends after this time in any case.",
+               &session_lifetime_seconds, 43200, 60, 2592000, PGC_SIGHUP, GUC_UNIT_S);
+    define_int("aegis.request_timeout", "How long the handler of a request may run.",
+               &request_timeout_ms, 8000, 100, 600000, PGC_SIGHUP, GUC_UNIT_MS);
 }
 
 }  // namespace aegis::guc

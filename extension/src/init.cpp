@@ -31,14 +31,16 @@ static int server_version() {
 void _PG_init(void) {
     // Loaded late, the context could be poisoned first and the walls would not stand.
     if (!process_shared_preload_libraries_in_progress)
-        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                        errmsg("aegis must be loaded via shared_preload_libraries"),
-                        errhint("Add \"aegis\" to shared_preload_libraries and restart the server.")));
+        ereport(ERROR,
+                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                 errmsg("aegis must be loaded via shared_preload_libraries"),
+                 errhint("Add \"aegis\" to shared_preload_libraries and restart the server.")));
 
     if (server_version() < aegis::pg::kMinimumServerVersion)
         ereport(FATAL, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("aegis needs PostgreSQL %d.%d or newer, this is %s",
-                               aegis::pg::kMinimumServerVersion / 10000, aegis::pg::kMinimumServerVersion % 10000,
+                               aegis::pg::kMinimumServerVersion / 10000,
+                               aegis::pg::kMinimumServerVersion % 10000,
                                GetConfigOption("server_version", false, false)),
                         errdetail("Older minor releases have known row-security leaks."),
                         errhint("Update PostgreSQL to its newest minor release.")));

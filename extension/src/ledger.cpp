@@ -58,35 +58,37 @@ std::string_view text_of(const char *text) {
 
 // Fails closed when the sealer has not reached now minus the limit.
 void check_lag() {
-    if (guc::seal_lag_limit_ms == 0)
-        return;
+    if (guc::seal_lag_limit_ms == 0) return;
     const worker::Slot *slot = worker::slot();
     if (slot != nullptr && slot->pid.load() == MyProcPid)
         return;  // the sealer itself writes what others left behind
     int64 sealed = slot != nullptr ? slot->sealed_micros.load() : 0;
     int64 now = GetCurrentTimestamp() + kUnixEpochMicros;
     if (now - sealed > static_cast<int64>(guc::seal_lag_limit_ms) * 1000)
-        ereport(ERROR, (errcode(AEGIS_ERRCODE_SEALING_LAGS), errmsg("sealing of the ledger lags behind its limit"),
-                        errdetail("aegis.seal_lag_limit makes writes fail rather than stay unsealed."),
-                        errhint("See aegis.health() and the server's log for the state of the worker.")));
+        ereport(ERROR,
+                (errcode(AEGIS_ERRCODE_SEALING_LAGS),
+                 errmsg("sealing of the ledger lags behind its limit"),
+                 errdetail("aegis.seal_lag_limit makes writes fail rather than stay unsealed."),
+                 errhint("See aegis.health() and the server's log for the state of the worker.")));
 }
 
 // The envelope of {0: ip, 1: user agent}; empty when there is neither.
 core::ByteView seal_origin(const pg_uuid_t &tenant, const char *ip, const char *user_agent) {
-    bool has_ip = ip != nullptr && *ip != '\0', has_agent = user_agent != nullptr && *user_agent != '\0';
-    if (!has_ip && !has_agent)
-        return {};
+    bool has_ip = ip != nullptr && *ip != '\0',
+         has_agent = user_agent != nullptr && *user_agent != '\0';
+    if (!has_ip && !has_agent) return {};
     char ip_text[kIpBytes] = {}, agent_text[kUserAgentBytes] = {};
-    if (has_ip)
-        strlcpy(ip_text, ip, sizeof ip_text);
+    if (has_ip) strlcpy(ip_text, ip, sizeof ip_text);
     if (has_agent)  // cut between characters
-        memcpy(agent_text, user_agent,
-               pg_mbcliplen(user_agent, static_cast<int>(strlen(user_agent)), sizeof agent_text - 1));
+        memcpy(
+            agent_text, user_agent,
+            pg_mbcliplen(user_agent, static_cast<int>(strlen(user_agent)), sizeof agent_text - 1));
 
     key::Page *page = region::key_page();
     uint64_t generation = page != nullptr ? page->generation.load() : 0;
-    if (origin.size > 0 && generation == origin.key_generation && memcmp(&origin.tenant, &tenant, sizeof tenant) == 0 &&
-        strcmp(origin.ip, ip_text) == 0 && strcmp(origin.user_agent, agent_text) == 0)
+    if (origin.size > 0 && generation == origin.key_generation &&
+        memcmp(&origin.tenant, &tenant, sizeof tenant) == 0 && strcmp(origin.ip, ip_text) == 0 &&
+        strcmp(origin.user_agent, agent_text) == 0)
         return {origin.envelope, origin.size};
 
     uint8_t plain[kIpBytes + kUserAgentBytes + 16];
@@ -103,7 +105,8 @@ core::ByteView seal_origin(const pg_uuid_t &tenant, const char *ip, const char *
     origin.size = 0;
     size_t size = personal_size(writer.needed);
     if (size > sizeof origin.envelope)
-        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("origin of a ledger entry is too long")));
+        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                        errmsg("origin of a ledger entry is too long")));
     seal_personal(tenant, {plain, writer.needed}, {origin.envelope, size});
     origin.key_generation = generation;
     origin.tenant = tenant;
@@ -120,7 +123,8 @@ void write(const core::EntryFields &fields, const pg_uuid_t *tenant) {
     uint8_t *heap = nullptr;
     if (size > sizeof stack) {
         if (size > MaxAllocSize / 2)
-            ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("ledger entry is too long")));
+            ereport(ERROR,
+                    (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("ledger entry is too long")));
         heap = static_cast<uint8_t *>(palloc(size));
         body = {heap, size};
         core::encode_entry(fields, body);
@@ -128,10 +132,9 @@ void write(const core::EntryFields &fields, const pg_uuid_t *tenant) {
     body.size = size;
     core::Digest leaf;
     pg::raise(pg::run([&] { leaf = core::leaf_hash(body); }));
-    ledger_entry::insert({fields.xid, static_cast<int32>(fields.epoch), static_cast<int32>(fields.ordinal), tenant,
-                         leaf.view(), body});
-    if (heap != nullptr)
-        pfree(heap);
+    ledger_entry::insert({fields.xid, static_cast<int32>(fields.epoch),
+                          static_cast<int32>(fields.ordinal), tenant, leaf.view(), body});
+    if (heap != nullptr) pfree(heap);
 }
 
 }  // namespace
@@ -149,7 +152,8 @@ void seal_personal(const pg_uuid_t &tenant, core::ByteView plaintext, core::Byte
     const core::Xaes *cipher = key::audit_cipher(tenant, &header.epoch);
     if (cipher == nullptr)
         ereport(ERROR, (errcode(AEGIS_ERRCODE_KEY_MISSING), errmsg("audit key is missing"),
-                        errhint("An entry with personal data is never written in clear. Check aegis.key_provider.")));
+                        errhint("An entry with personal data is never written in clear. Check "
+                                "aegis.key_provider.")));
     pg::raise(pg::run([&] {
         core::tenant_tag(pg::view_of(tenant), header.tenant_tag);
         core::Binding binding;
@@ -175,8 +179,7 @@ void append(const Event &event) {
 
     // Key look-ups and toasting read tables; before commit there is no snapshot.
     bool pushed = !ActiveSnapshotSet();
-    if (pushed)
-        PushActiveSnapshot(GetTransactionSnapshot());
+    if (pushed) PushActiveSnapshot(GetTransactionSnapshot());
 
     const context::Context *context = context::current();
     const pg_uuid_t *tenant = event.tenant, *user = event.user, *session = event.session;
@@ -193,22 +196,20 @@ void append(const Event &event) {
         fields.way = static_cast<int>(context->way);
         fields.job = static_cast<uint64_t>(context->job);
     }
-    if (tenant != nullptr && is_nil(*tenant))
-        tenant = nullptr;
+    if (tenant != nullptr && is_nil(*tenant)) tenant = nullptr;
     static const pg_uuid_t nil = {};
 
     fields.epoch = static_cast<uint64_t>(ledger_entry::open_epoch());
-    if (tenant != nullptr)
-        fields.tenant = pg::view_of(*tenant);
+    if (tenant != nullptr) fields.tenant = pg::view_of(*tenant);
     fields.event = event.type;
-    fields.unix_micros = event.unix_micros != 0 ? event.unix_micros : unix_micros(GetCurrentTimestamp());
+    fields.unix_micros =
+        event.unix_micros != 0 ? event.unix_micros : unix_micros(GetCurrentTimestamp());
     fields.outcome = event.outcome;
-    fields.session_user = text_of(event.session_user != nullptr ? event.session_user
-                                                                : GetUserNameFromId(GetSessionUserId(), true));
-    if (user != nullptr && !is_nil(*user))
-        fields.user = pg::view_of(*user);
-    if (session != nullptr && !is_nil(*session))
-        fields.session = pg::view_of(*session);
+    fields.session_user =
+        text_of(event.session_user != nullptr ? event.session_user
+                                              : GetUserNameFromId(GetSessionUserId(), true));
+    if (user != nullptr && !is_nil(*user)) fields.user = pg::view_of(*user);
+    if (session != nullptr && !is_nil(*session)) fields.session = pg::view_of(*session);
     fields.request_id = text_of(request_id);
     fields.origin = seal_origin(tenant != nullptr ? *tenant : nil, ip, user_agent);
     fields.target_kind = text_of(event.target_kind);
@@ -216,13 +217,11 @@ void append(const Event &event) {
     fields.detail = event.detail;
     fields.image = event.image;
     fields.xid = U64FromFullTransactionId(GetTopFullTransactionId());
-    if (ordinal.xid != fields.xid)
-        ordinal = {fields.xid, 0};
+    if (ordinal.xid != fields.xid) ordinal = {fields.xid, 0};
     fields.ordinal = ordinal.next++;
 
     write(fields, tenant);
-    if (pushed)
-        PopActiveSnapshot();
+    if (pushed) PopActiveSnapshot();
 }
 
 core::ByteView encode_detail(const DetailPair *pairs, int count, core::ByteSpan buffer) {
@@ -230,14 +229,16 @@ core::ByteView encode_detail(const DetailPair *pairs, int count, core::ByteSpan 
     constexpr int kMaxPairs = 32;
     int order[kMaxPairs];
     if (count > kMaxPairs)
-        ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("too many details for a ledger entry")));
+        ereport(ERROR,
+                (errcode(ERRCODE_INTERNAL_ERROR), errmsg("too many details for a ledger entry")));
     for (int i = 0; i < count; i++) {
         int at = i;
         size_t length = strlen(pairs[i].key);
         while (at > 0) {
             const char *other = pairs[order[at - 1]].key;
             size_t other_length = strlen(other);
-            if (other_length < length || (other_length == length && strcmp(other, pairs[i].key) < 0))
+            if (other_length < length ||
+                (other_length == length && strcmp(other, pairs[i].key) < 0))
                 break;
             order[at] = order[at - 1];
             at--;
@@ -255,7 +256,8 @@ core::ByteView encode_detail(const DetailPair *pairs, int count, core::ByteSpan 
             writer.signed_int(pair.number);
     }
     if (writer.overflowed())
-        ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("details of a ledger entry do not fit")));
+        ereport(ERROR,
+                (errcode(ERRCODE_INTERNAL_ERROR), errmsg("details of a ledger entry do not fit")));
     return {buffer.data, writer.needed};
 }
 

@@ -8,30 +8,30 @@
 
 namespace aegis::ledger {
 
-struct Event {  // views and PODs only
-    const char *type;                 // must be declared in the catalogue
+struct Event {         // views and PODs only
+    const char *type;  // must be declared in the catalogue
     core::Outcome outcome = core::Outcome::success;
-    const pg_uuid_t *tenant = nullptr;  // nullptr: the context's, or none
-    const pg_uuid_t *user = nullptr;    // nullptr: the context's
-    const pg_uuid_t *session = nullptr; // nullptr: the context's
+    const pg_uuid_t *tenant = nullptr;   // nullptr: the context's, or none
+    const pg_uuid_t *user = nullptr;     // nullptr: the context's
+    const pg_uuid_t *session = nullptr;  // nullptr: the context's
     const char *target_kind = nullptr;
     const char *target_id = nullptr;
-    core::ByteView detail;            // encoded CBOR map, empty for none
-    core::ByteView image;             // encoded CBOR map, empty for none
+    core::ByteView detail;  // encoded CBOR map, empty for none
+    core::ByteView image;   // encoded CBOR map, empty for none
     // Origin when there is no context (sign-in) or it is another's (a collected charge).
     const char *ip = nullptr;
     const char *user_agent = nullptr;
     const char *request_id = nullptr;
     const char *session_user = nullptr;
-    int64_t unix_micros = 0;          // 0: now
+    int64_t unix_micros = 0;  // 0: now
 };
 
 // Writes one entry with a direct insert: no rights, rules or triggers of the caller interfere.
 // Works in read-only transactions and in XACT_EVENT_PRE_COMMIT. May ereport.
 void append(const Event &event);
 
-// Seals personal data of a tenant (nil: the system's) for an entry, under the audit key. out must be
-// exactly personal_size() long. ERROR AG004 while the key is missing.
+// Seals personal data of a tenant (nil: the system's) for an entry, under the audit key. out must
+// be exactly personal_size() long. ERROR AG004 while the key is missing.
 size_t personal_size(size_t plaintext_bytes);
 void seal_personal(const pg_uuid_t &tenant, core::ByteView plaintext, core::ByteSpan out);
 
@@ -41,7 +41,7 @@ int64_t unix_micros(TimestampTz time);
 // Writes details as an encoded map into buffer, in canonical order. Keys differ.
 struct DetailPair {
     const char *key;
-    const char *text;   // nullptr: use number
+    const char *text;  // nullptr: use number
     int64_t number;
 };
 core::ByteView encode_detail(const DetailPair *pairs, int count, core::ByteSpan buffer);

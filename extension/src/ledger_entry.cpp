@@ -13,8 +13,7 @@ int32 cached_epoch = 0;  // 0: look it up
 Oid epoch_relation = InvalidOid;
 
 void forget_epoch(Datum, Oid relation) {
-    if (!OidIsValid(relation) || relation == epoch_relation)
-        cached_epoch = 0;
+    if (!OidIsValid(relation) || relation == epoch_relation) cached_epoch = 0;
 }
 
 // The newest row of aegis.ledger_epoch; 1 before the first seal has written one. In a restored
@@ -30,8 +29,7 @@ int32 read_epoch(Oid relation) {
         bool is_null;
         int32 epoch = DatumGetInt32(heap_getattr(tuple, 1, RelationGetDescr(table), &is_null));
         int64 cluster = DatumGetInt64(heap_getattr(tuple, 2, RelationGetDescr(table), &is_null));
-        if (epoch < newest)
-            continue;
+        if (epoch < newest) continue;
         newest = epoch;
         is_here = cluster == static_cast<int64>(GetSystemIdentifier());
     }
@@ -46,10 +44,10 @@ Oid partition_of(Relation parent, int64 seq) {
     PartitionBoundInfo bounds = description->boundinfo;
     Datum value = Int64GetDatum(seq);
     bool is_equal;
-    int offset = partition_range_datum_bsearch(key->partsupfunc, key->partcollation, bounds, 1, &value, &is_equal);
+    int offset = partition_range_datum_bsearch(key->partsupfunc, key->partcollation, bounds, 1,
+                                               &value, &is_equal);
     int index = bounds->indexes[offset + 1];
-    if (index < 0)
-        index = bounds->default_index;
+    if (index < 0) index = bounds->default_index;
     if (index < 0)
         ereport(ERROR, (errcode(ERRCODE_CHECK_VIOLATION),
                         errmsg("no partition of aegis.entry takes seq " INT64_FORMAT, seq)));
@@ -62,18 +60,13 @@ Datum bytea_of(core::ByteView bytes) {
 
 // A reveal in a read-only transaction is recorded like any other.
 int64 next_seq(Oid sequence) {
-    if (!XactReadOnly)
-        return nextval_internal(sequence, false);
+    if (!XactReadOnly) return nextval_internal(sequence, false);
     volatile int64 seq = 0;
     XactReadOnly = false;
     PG_TRY();
-    {
-        seq = nextval_internal(sequence, false);
-    }
+    { seq = nextval_internal(sequence, false); }
     PG_FINALLY();
-    {
-        XactReadOnly = true;
-    }
+    { XactReadOnly = true; }
     PG_END_TRY();
     return seq;
 }
@@ -126,24 +119,29 @@ namespace {
 
 int64 single_int64(const char *query) {
     if (SPI_execute(query, false, 1) != SPI_OK_SELECT || SPI_processed != 1)
-        ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not read the state of the ledger")));
+        ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
+                        errmsg("could not read the state of the ledger")));
     bool is_null;
     Datum value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null);
     return is_null ? -1 : DatumGetInt64(value);
 }
 
 void make_partition(int64 number) {
-    char *statements = psprintf(
-        "CREATE TABLE aegis.entry_p" INT64_FORMAT " (LIKE aegis.entry INCLUDING STORAGE);"
-        "ALTER TABLE aegis.entry ATTACH PARTITION aegis.entry_p" INT64_FORMAT " FOR VALUES FROM (" INT64_FORMAT
-        ") TO (" INT64_FORMAT ");"
-        "CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON aegis.entry_p" INT64_FORMAT
-        " FOR EACH STATEMENT EXECUTE FUNCTION aegis.refuse_ledger_change();"
-        "ALTER TABLE aegis.entry_p" INT64_FORMAT
-        " ENABLE ALWAYS TRIGGER refuse_change, ENABLE ALWAYS TRIGGER refuse_truncate",
-        number, number, number * kPartitionEntries, (number + 1) * kPartitionEntries, number, number);
+    char *statements =
+        psprintf("CREATE TABLE aegis.entry_p" INT64_FORMAT
+                 " (LIKE aegis.entry INCLUDING STORAGE);"
+                 "ALTER TABLE aegis.entry ATTACH PARTITION aegis.entry_p" INT64_FORMAT
+                 " FOR VALUES FROM (" INT64_FORMAT ") TO (" INT64_FORMAT
+                 ");"
+                 "CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON aegis.entry_p" INT64_FORMAT
+                 " FOR EACH STATEMENT EXECUTE FUNCTION aegis.refuse_ledger_change();"
+                 "ALTER TABLE aegis.entry_p" INT64_FORMAT
+                 " ENABLE ALWAYS TRIGGER refuse_change, ENABLE ALWAYS TRIGGER refuse_truncate",
+                 number, number, number * kPartitionEntries, (number + 1) * kPartitionEntries,
+                 number, number);
     if (SPI_execute(statements, false, 0) < 0)
-        ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not make a partition of aegis.entry")));
+        ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
+                        errmsg("could not make a partition of aegis.entry")));
     CommandCounterIncrement();
 }
 
@@ -156,17 +154,17 @@ void make_ahead() {
             ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not connect to SPI")));
         int64 current = single_int64("SELECT last_value FROM aegis.entry_seq") / kPartitionEntries;
         int64 newest = single_int64(
-            "SELECT pg_catalog.max(pg_catalog.substr(c.relname::text, 8)::bigint) FROM pg_catalog.pg_inherits i"
+            "SELECT pg_catalog.max(pg_catalog.substr(c.relname::text, 8)::bigint) FROM "
+            "pg_catalog.pg_inherits i"
             " JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid"
-            " WHERE i.inhparent = 'aegis.entry'::pg_catalog.regclass AND c.relname::text ~ '^entry_p[0-9]+$'");
+            " WHERE i.inhparent = 'aegis.entry'::pg_catalog.regclass AND c.relname::text ~ "
+            "'^entry_p[0-9]+$'");
         if (newest < current + 2) {
             // Entries that fell into the default partition stay there; the next partition begins
             // after the range that they belong to.
-            if (newest < current)
-                newest = current;
+            if (newest < current) newest = current;
             SPI_execute("SET LOCAL lock_timeout = '500ms'", false, 0);
-            while (newest < current + 2)
-                make_partition(++newest);
+            while (newest < current + 2) make_partition(++newest);
         }
         SPI_finish();
     });

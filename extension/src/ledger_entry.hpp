@@ -27,8 +27,8 @@ int32 open_epoch();
 // Writes one row and returns its seq. No rights, rules, triggers or snapshot are involved.
 int64 insert(const Row &row);
 
-// Makes partitions until two are ahead of the sequence. For the sealer, in a transaction of its own:
-// ERROR lock_not_available when a long writer holds the default partition.
+// Makes partitions until two are ahead of the sequence. For the sealer, in a transaction of its
+// own: ERROR lock_not_available when a long writer holds the default partition.
 void make_ahead();
 
 void define();

@@ -21,27 +21,24 @@ const char *const kHint =
 [[noreturn]] void refuse(const char *what, Oid relation) {
     const char *name = OidIsValid(relation) ? get_rel_name(relation) : nullptr;
     ereport(ERROR, (errcode(AEGIS_ERRCODE_LEDGER_APPEND_ONLY), errmsg("ledger is append-only"),
-                    name != nullptr ? errdetail("%s \"%s\" is refused.", what, name) : errdetail("%s is refused.", what),
+                    name != nullptr ? errdetail("%s \"%s\" is refused.", what, name)
+                                    : errdetail("%s is refused.", what),
                     errhint("%s", kHint)));
     pg_unreachable();
 }
 
 // The extension's own script and our own code pass.
 bool is_exempt() {
-    if (!guc::ledger_guard || ledger_tables::is_own_change() || !IsTransactionState())
-        return true;
+    if (!guc::ledger_guard || ledger_tables::is_own_change() || !IsTransactionState()) return true;
     return creating_extension && CurrentExtensionObject == get_extension_oid("aegis", true);
 }
 
 // A table of the ledger or one of their indexes; InvalidOid for anything else.
 Oid ledger_table_of(Oid relation) {
-    if (!OidIsValid(relation))
-        return InvalidOid;
-    if (ledger_tables::contains(relation))
-        return relation;
+    if (!OidIsValid(relation)) return InvalidOid;
+    if (ledger_tables::contains(relation)) return relation;
     char kind = get_rel_relkind(relation);
-    if (kind != RELKIND_INDEX && kind != RELKIND_PARTITIONED_INDEX)
-        return InvalidOid;
+    if (kind != RELKIND_INDEX && kind != RELKIND_PARTITIONED_INDEX) return InvalidOid;
     Oid table = IndexGetRelation(relation, true);
     return ledger_tables::contains(table) ? table : InvalidOid;
 }
@@ -52,8 +49,7 @@ Oid table_of(const RangeVar *name) {
 
 void refuse_if_ledger(const char *what, const RangeVar *name) {
     Oid table = table_of(name);
-    if (OidIsValid(table))
-        refuse(what, table);
+    if (OidIsValid(table)) refuse(what, table);
 }
 
 // Catalogs through which a superuser could take the ledger's protection away row by row.
@@ -77,7 +73,8 @@ bool is_guarding_catalog(Oid relation) {
 }
 
 // The relation that a row of a catalog belongs to. SnapshotSelf: the row may be just written.
-Oid owner_of(Oid catalog, Oid index, AttrNumber oid_column, AttrNumber relation_column, Oid object) {
+Oid owner_of(Oid catalog, Oid index, AttrNumber oid_column, AttrNumber relation_column,
+             Oid object) {
     Relation relation = table_open(catalog, AccessShareLock);
     ScanKeyData key;
     ScanKeyInit(&key, oid_column, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(object));
@@ -86,7 +83,8 @@ Oid owner_of(Oid catalog, Oid index, AttrNumber oid_column, AttrNumber relation_
     Oid owner = InvalidOid;
     if (HeapTupleIsValid(tuple)) {
         bool is_null;
-        owner = DatumGetObjectId(heap_getattr(tuple, relation_column, RelationGetDescr(relation), &is_null));
+        owner = DatumGetObjectId(
+            heap_getattr(tuple, relation_column, RelationGetDescr(relation), &is_null));
     }
     systable_endscan(scan);
     table_close(relation, AccessShareLock);
@@ -95,11 +93,11 @@ Oid owner_of(Oid catalog, Oid index, AttrNumber oid_column, AttrNumber relation_
 
 bool is_guarding_function(Oid function) {
     const ledger_tables::Oids *oids = ledger_tables::find();
-    if (oids == nullptr || get_func_namespace(function) != oids->schema)
-        return false;
+    if (oids == nullptr || get_func_namespace(function) != oids->schema) return false;
     char *name = get_func_name(function);
-    return name != nullptr && (strcmp(name, "refuse_ledger_change") == 0 || strcmp(name, "audit_row") == 0 ||
-                               strcmp(name, "audit_truncate") == 0);
+    return name != nullptr &&
+           (strcmp(name, "refuse_ledger_change") == 0 || strcmp(name, "audit_row") == 0 ||
+            strcmp(name, "audit_truncate") == 0);
 }
 
 // The table of the ledger that an object belongs to; *what says how for the message.
@@ -110,16 +108,19 @@ Oid ledger_table_behind(Oid class_id, Oid object_id, const char **what) {
             return ledger_table_of(object_id);
         case TriggerRelationId:
             *what = "change of a trigger of table";
-            return ledger_table_of(owner_of(TriggerRelationId, TriggerOidIndexId, Anum_pg_trigger_oid,
-                                            Anum_pg_trigger_tgrelid, object_id));
+            return ledger_table_of(owner_of(TriggerRelationId, TriggerOidIndexId,
+                                            Anum_pg_trigger_oid, Anum_pg_trigger_tgrelid,
+                                            object_id));
         case RewriteRelationId:
             *what = "change of a rule of table";
-            return ledger_table_of(owner_of(RewriteRelationId, RewriteOidIndexId, Anum_pg_rewrite_oid,
-                                            Anum_pg_rewrite_ev_class, object_id));
+            return ledger_table_of(owner_of(RewriteRelationId, RewriteOidIndexId,
+                                            Anum_pg_rewrite_oid, Anum_pg_rewrite_ev_class,
+                                            object_id));
         case ConstraintRelationId:
             *what = "change of a constraint of table";
-            return ledger_table_of(owner_of(ConstraintRelationId, ConstraintOidIndexId, Anum_pg_constraint_oid,
-                                            Anum_pg_constraint_conrelid, object_id));
+            return ledger_table_of(owner_of(ConstraintRelationId, ConstraintOidIndexId,
+                                            Anum_pg_constraint_oid, Anum_pg_constraint_conrelid,
+                                            object_id));
         case PolicyRelationId:
             *what = "change of a policy of table";
             return ledger_table_of(owner_of(PolicyRelationId, PolicyOidIndexId, Anum_pg_policy_oid,
@@ -145,7 +146,8 @@ bool has_history(Oid table) {
         HeapTuple tuple;
         while (!found && HeapTupleIsValid(tuple = systable_getnext(scan))) {
             bool is_null;
-            Datum body = heap_getattr(tuple, RelationGetNumberOfAttributes(relation), RelationGetDescr(relation), &is_null);
+            Datum body = heap_getattr(tuple, RelationGetNumberOfAttributes(relation),
+                                      RelationGetDescr(relation), &is_null);
             found = is_null || !is_own_news(pg::varlena_view(body));
         }
         systable_endscan(scan);
@@ -160,13 +162,11 @@ bool may_drop_everything() {
     static uint64 decided_in = 0;
     static bool decision = false;
     uint64 xid = U64FromFullTransactionId(GetTopFullTransactionId());
-    if (decided_in == xid)
-        return decision;
+    if (decided_in == xid) return decision;
     bool found = false;
     List *parts = find_inheritance_children(ledger_tables::require().entry, AccessShareLock);
     ListCell *cell;
-    foreach (cell, parts)
-        found = found || has_history(lfirst_oid(cell));
+    foreach (cell, parts) found = found || has_history(lfirst_oid(cell));
     decided_in = xid;
     decision = !found;
     return decision;
@@ -184,8 +184,7 @@ void check_alter_table(const AlterTableStmt *statement) {
 
 void check_each(const char *what, List *names) {
     ListCell *cell;
-    foreach (cell, names)
-        refuse_if_ledger(what, lfirst_node(RangeVar, cell));
+    foreach (cell, names) refuse_if_ledger(what, lfirst_node(RangeVar, cell));
 }
 
 }  // namespace
@@ -195,28 +194,27 @@ void check_relations(List *range_table) {
     foreach (cell, range_table) {
         const RangeTblEntry *entry = lfirst_node(RangeTblEntry, cell);
         // FOR UPDATE asks for the right to update and is refused with it: nobody needs it here.
-        AclMode changes = entry->requiredPerms & (ACL_INSERT | ACL_UPDATE | ACL_DELETE | ACL_TRUNCATE);
-        if (entry->rtekind != RTE_RELATION || changes == 0)
-            continue;
+        AclMode changes =
+            entry->requiredPerms & (ACL_INSERT | ACL_UPDATE | ACL_DELETE | ACL_TRUNCATE);
+        if (entry->rtekind != RTE_RELATION || changes == 0) continue;
         if (is_guarding_catalog(entry->relid)) {
             if (!is_exempt() && !creating_extension)
                 refuse("direct change of catalog", entry->relid);
             continue;
         }
-        if (!ledger_tables::contains(entry->relid) || is_exempt())
-            continue;
+        if (!ledger_tables::contains(entry->relid) || is_exempt()) continue;
         // A restore fills the tables; it adds, it does not change.
-        if (guc::restore_mode && changes == ACL_INSERT)
-            continue;
-        refuse(changes == ACL_INSERT ? "INSERT into" : (changes & ACL_DELETE) != 0 ? "DELETE from" : "UPDATE of",
+        if (guc::restore_mode && changes == ACL_INSERT) continue;
+        refuse(changes == ACL_INSERT         ? "INSERT into"
+               : (changes & ACL_DELETE) != 0 ? "DELETE from"
+                                             : "UPDATE of",
                entry->relid);
     }
 }
 
 void check_statement(PlannedStmt *planned) {
     Node *node = planned->utilityStmt;
-    if (node == nullptr)
-        return;
+    if (node == nullptr) return;
     switch (nodeTag(node)) {  // before is_exempt(): most statements are none of these
         case T_AlterExtensionContentsStmt:
         case T_AlterObjectSchemaStmt:
@@ -234,11 +232,9 @@ void check_statement(PlannedStmt *planned) {
         default:
             return;
     }
-    if (is_exempt())
-        return;
+    if (is_exempt()) return;
     // A restore attaches the partitions that were made after the installation.
-    if (guc::restore_mode && (IsA(node, AlterTableStmt) || IsA(node, CreateTrigStmt)))
-        return;
+    if (guc::restore_mode && (IsA(node, AlterTableStmt) || IsA(node, CreateTrigStmt))) return;
     switch (nodeTag(node)) {
         case T_AlterExtensionContentsStmt:
             if (strcmp(castNode(AlterExtensionContentsStmt, node)->extname, "aegis") == 0)
@@ -289,26 +285,25 @@ void check_statement(PlannedStmt *planned) {
 }
 
 void check_object(ObjectAccessType access, Oid class_id, Oid object_id, int, void *arg) {
-    if (is_exempt())
-        return;
+    if (is_exempt()) return;
     const char *what = "change of table";
     switch (access) {
         case OAT_TRUNCATE:
-            if (OidIsValid(ledger_table_of(object_id)))
-                refuse("TRUNCATE", object_id);
+            if (OidIsValid(ledger_table_of(object_id))) refuse("TRUNCATE", object_id);
             return;
         case OAT_POST_ALTER:
             // VACUUM FULL, CLUSTER and REINDEX put a new file under the same rows.
-            if (arg != nullptr && static_cast<ObjectAccessPostAlter *>(arg)->is_internal)
-                return;
+            if (arg != nullptr && static_cast<ObjectAccessPostAlter *>(arg)->is_internal) return;
             break;
         case OAT_POST_CREATE:
-            if (class_id == RelationRelationId || (arg != nullptr && static_cast<ObjectAccessPostCreate *>(arg)->is_internal))
+            if (class_id == RelationRelationId ||
+                (arg != nullptr && static_cast<ObjectAccessPostCreate *>(arg)->is_internal))
                 return;
             break;
         case OAT_DROP: {
             // The old index of REINDEX CONCURRENTLY.
-            bool internal = arg != nullptr && (static_cast<ObjectAccessDrop *>(arg)->dropflags & PERFORM_DELETION_INTERNAL);
+            bool internal = arg != nullptr && (static_cast<ObjectAccessDrop *>(arg)->dropflags &
+                                               PERFORM_DELETION_INTERNAL);
             if (internal && class_id == RelationRelationId && !ledger_tables::contains(object_id))
                 return;
             break;
@@ -321,11 +316,9 @@ void check_object(ObjectAccessType access, Oid class_id, Oid object_id, int, voi
             return;
         refuse("change of a function that guards the ledger", InvalidOid);
     }
-    if (guc::restore_mode && access != OAT_DROP)
-        return;
+    if (guc::restore_mode && access != OAT_DROP) return;
     Oid table = ledger_table_behind(class_id, object_id, &what);
-    if (!OidIsValid(table) || (access == OAT_DROP && may_drop_everything()))
-        return;
+    if (!OidIsValid(table) || (access == OAT_DROP && may_drop_everything())) return;
     refuse(what, table);
 }
 
@@ -334,12 +327,13 @@ void check_object(ObjectAccessType access, Oid class_id, Oid object_id, int, voi
 // Our own code passes: the sealer moves the heads of tenant logs forward.
 AEGIS_FUNCTION(aegis_refuse_ledger_change) {
     if (!CALLED_AS_TRIGGER(fcinfo))
-        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED), errmsg("not called as a trigger")));
+        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+                        errmsg("not called as a trigger")));
     TriggerData *data = reinterpret_cast<TriggerData *>(fcinfo->context);
     if (!aegis::ledger_tables::is_own_change())
         ereport(ERROR, (errcode(AEGIS_ERRCODE_LEDGER_APPEND_ONLY), errmsg("ledger is append-only"),
-                        errdetail("Table \"%s\" was to be changed.", RelationGetRelationName(data->tg_relation))));
-    if (TRIGGER_FIRED_BY_UPDATE(data->tg_event))
-        return PointerGetDatum(data->tg_newtuple);
+                        errdetail("Table \"%s\" was to be changed.",
+                                  RelationGetRelationName(data->tg_relation))));
+    if (TRIGGER_FIRED_BY_UPDATE(data->tg_event)) return PointerGetDatum(data->tg_newtuple);
     return PointerGetDatum(data->tg_trigtuple);
 }

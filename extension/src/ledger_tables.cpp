@@ -19,8 +19,7 @@ struct Cache {
 
 void forget_relation(Datum, Oid relation) {
     // The parent is invalidated whenever a partition comes or goes.
-    if (!OidIsValid(relation) || relation == cache.oids.entry)
-        cache.valid = false;
+    if (!OidIsValid(relation) || relation == cache.oids.entry) cache.valid = false;
 }
 
 void forget_schema(Datum, int, uint32) {
@@ -29,8 +28,7 @@ void forget_schema(Datum, int, uint32) {
 
 bool fill() {
     Oid schema = get_namespace_oid("aegis", true);
-    if (!OidIsValid(schema))
-        return false;
+    if (!OidIsValid(schema)) return false;
     Oids oids = {};
     oids.schema = schema;
     oids.entry = get_relname_relid("entry", schema);
@@ -40,8 +38,7 @@ bool fill() {
     oids.seal = get_relname_relid("seal", schema);
     oids.seal_leaves = get_relname_relid("seal_leaves", schema);
     oids.tenant_log = get_relname_relid("tenant_log", schema);
-    if (!OidIsValid(oids.entry) || !OidIsValid(oids.entry_seq))
-        return false;
+    if (!OidIsValid(oids.entry) || !OidIsValid(oids.entry_seq)) return false;
 
     cache.oids = oids;
     cache.valid = true;  // cleared again by an invalidation that arrives while we read
@@ -51,8 +48,7 @@ bool fill() {
                         errmsg("aegis.entry has more than %d partitions", kMaxPartitions)));
     cache.partition_count = 0;
     ListCell *cell;
-    foreach (cell, children)
-        cache.partitions[cache.partition_count++] = lfirst_oid(cell);
+    foreach (cell, children) cache.partitions[cache.partition_count++] = lfirst_oid(cell);
     list_free(children);
     // While the extension's script runs, later tables are still missing: look again next time.
     if (!OidIsValid(oids.event_type) || !OidIsValid(oids.epoch) || !OidIsValid(oids.seal) ||
@@ -70,30 +66,28 @@ bool is_own_change() {
 }
 
 const Oids *find() {
-    if (!cache.valid && !fill())
-        return nullptr;
+    if (!cache.valid && !fill()) return nullptr;
     return &cache.oids;
 }
 
 const Oids &require() {
     const Oids *oids = find();
     if (oids == nullptr)
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("the ledger does not exist in this database"),
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+                        errmsg("the ledger does not exist in this database"),
                         errhint("Run CREATE EXTENSION aegis.")));
     return *oids;
 }
 
 bool contains(Oid relation) {
     const Oids *oids = find();
-    if (oids == nullptr || !OidIsValid(relation))
-        return false;
+    if (oids == nullptr || !OidIsValid(relation)) return false;
     if (relation == oids->entry || relation == oids->entry_seq || relation == oids->event_type ||
         relation == oids->epoch || relation == oids->seal || relation == oids->seal_leaves ||
         relation == oids->tenant_log)
         return true;
     for (int i = 0; i < cache.partition_count; i++)
-        if (cache.partitions[i] == relation)
-            return true;
+        if (cache.partitions[i] == relation) return true;
     return false;
 }
 
@@ -111,7 +105,8 @@ AEGIS_FUNCTION(aegis_test_tamper) {
     uint64 rows = 0;
     aegis::ledger_tables::own_change([&] {
         if (SPI_connect() != SPI_OK_CONNECT || SPI_execute(statement, false, 0) < 0)
-            ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not run the statement")));
+            ereport(ERROR,
+                    (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not run the statement")));
         rows = SPI_processed;
         SPI_finish();
     });

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which relations make up the ledger, by OID. Everything that writes or guards the ledger asks here;
-// names are looked up once, and only before the guard stands, so a rename cannot move the target.
+// Which relations make up the ledger, by OID. Everything that writes or guards the ledger asks
+// here; names are looked up once, and only before the guard stands, so a rename cannot move the
+// target.
 #pragma once
 
 #include "pg/postgres.hpp"
@@ -9,7 +10,7 @@ namespace aegis::ledger_tables {
 
 struct Oids {
     Oid schema;
-    Oid entry;       // partitioned by seq
+    Oid entry;  // partitioned by seq
     Oid entry_seq;
     Oid event_type;
     Oid epoch;
@@ -35,13 +36,9 @@ void own_change(Body &&body) {
     bool before = detail::own_change_open;
     detail::own_change_open = true;
     PG_TRY();
-    {
-        body();
-    }
+    { body(); }
     PG_FINALLY();
-    {
-        detail::own_change_open = before;
-    }
+    { detail::own_change_open = before; }
     PG_END_TRY();
 }
 

@@ -23,8 +23,8 @@ State *state();
 // The locked, non-dumpable page with key material. Read-only in backends once sealed.
 key::Page *key_page();
 
-void create();                  // postmaster only; called from _PG_init
-void protect_key_page();        // makes this process's view read-only
-void unprotect_key_page();      // for the launcher, which reloads keys
+void create();              // postmaster only; called from _PG_init
+void protect_key_page();    // makes this process's view read-only
+void unprotect_key_page();  // for the launcher, which reloads keys
 
 }  // namespace aegis::region

@@ -44,8 +44,7 @@ Oid auditor() {
 SessionKind session_kind() {
     // A worker of a parallel query inherits the leader's session user.
     Oid user = GetSessionUserId();
-    if (cache.valid && cache.session_user == user)
-        return cache.kind;
+    if (cache.valid && cache.session_user == user) return cache.kind;
     SessionKind kind = SessionKind::unrestricted;
     if (is_member(user, gateway()))
         kind = SessionKind::gateway;

@@ -15,7 +15,9 @@ enum class SessionKind {
 
 // Kind of the current session; cached until roles change. May ereport.
 SessionKind session_kind();
-inline bool is_tenant_session() { return session_kind() != SessionKind::unrestricted; }
+inline bool is_tenant_session() {
+    return session_kind() != SessionKind::unrestricted;
+}
 
 // InvalidOid while the extension is not installed in this cluster.
 Oid owner();

@@ -66,8 +66,8 @@ void connect() {
         ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not connect to SPI")));
 }
 
-void execute(const char *query, int count, Oid *types, Datum *values, const char *nulls, bool read_only,
-             int expected) {
+void execute(const char *query, int count, Oid *types, Datum *values, const char *nulls,
+             bool read_only, int expected) {
     int result = SPI_execute_with_args(query, count, types, values, nulls, read_only, 0);
     if (result != expected)
         ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
@@ -97,8 +97,10 @@ Datum datum_of(const core::Frontier &frontier) {
 
 void read_previous(Previous *previous) {
     bool is_null;
-    execute("SELECT number, epoch, snapshot, root_frontier, hash FROM aegis.seal ORDER BY number DESC LIMIT 1", 0,
-            nullptr, nullptr, nullptr, true, SPI_OK_SELECT);
+    execute(
+        "SELECT number, epoch, snapshot, root_frontier, hash FROM aegis.seal ORDER BY number DESC "
+        "LIMIT 1",
+        0, nullptr, nullptr, nullptr, true, SPI_OK_SELECT);
     previous->exists = SPI_processed == 1;
     if (!previous->exists) {
         previous->number = 0;
@@ -120,10 +122,9 @@ void read_previous(Previous *previous) {
 int32 check_epoch(const Previous &previous) {
     bool is_null;
     int64 here = static_cast<int64>(GetSystemIdentifier());
-    execute("SELECT epoch, system_identifier FROM aegis.ledger_epoch ORDER BY epoch DESC LIMIT 1", 0, nullptr, nullptr,
-            nullptr, true, SPI_OK_SELECT);
-    if (SPI_processed == 0)
-        return 0;
+    execute("SELECT epoch, system_identifier FROM aegis.ledger_epoch ORDER BY epoch DESC LIMIT 1",
+            0, nullptr, nullptr, nullptr, true, SPI_OK_SELECT);
+    if (SPI_processed == 0) return 0;
     int32 epoch = DatumGetInt32(column(0, 1, &is_null));
     bool elsewhere = DatumGetInt64(column(0, 2, &is_null)) != here;
     bool behind = false;
@@ -132,33 +133,37 @@ int32 check_epoch(const Previous &previous) {
         behind = xmax > U64FromFullTransactionId(ReadNextFullTransactionId());
     }
     if (elsewhere || behind)
-        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                        errmsg("the ledger was restored from another cluster and is not sealed"),
-                        errdetail("Seal " INT64_FORMAT " of epoch %d was made elsewhere or later than now.",
-                                  previous.number, previous.epoch),
-                        errhint("Check what was restored, then call aegis.begin_epoch() as an operator.")));
+        ereport(
+            ERROR,
+            (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+             errmsg("the ledger was restored from another cluster and is not sealed"),
+             errdetail("Seal " INT64_FORMAT " of epoch %d was made elsewhere or later than now.",
+                       previous.number, previous.epoch),
+             errhint("Check what was restored, then call aegis.begin_epoch() as an operator.")));
     return epoch;
 }
 
 void begin_first_epoch() {
     Oid types[1] = {INT8OID};
     Datum values[1] = {Int64GetDatum(static_cast<int64>(GetSystemIdentifier()))};
-    execute("INSERT INTO aegis.ledger_epoch (epoch, system_identifier, began_at, reason)"
-            " VALUES (1, $1, pg_catalog.now(), 'installed')",
-            1, types, values, nullptr, false, SPI_OK_INSERT);
+    execute(
+        "INSERT INTO aegis.ledger_epoch (epoch, system_identifier, began_at, reason)"
+        " VALUES (1, $1, pg_catalog.now(), 'installed')",
+        1, types, values, nullptr, false, SPI_OK_INSERT);
 }
 
 Log *open_log(Pass *pass, const LogKey &key) {
     bool found;
     Log *log = static_cast<Log *>(hash_search(pass->logs, &key, HASH_ENTER, &found));
-    if (found)
-        return log;
+    if (found) return log;
     log->count = 0;
     log->frontier = core::Frontier();
     Oid types[1] = {UUIDOID};
     Datum values[1] = {UUIDPGetDatum(&key.tenant)};
-    execute("SELECT log, log_id, frontier FROM aegis.tenant_log WHERE tenant_id IS NOT DISTINCT FROM $1", 1, types,
-            values, key.has_tenant ? " " : "n", true, SPI_OK_SELECT);
+    execute(
+        "SELECT log, log_id, frontier FROM aegis.tenant_log WHERE tenant_id IS NOT DISTINCT FROM "
+        "$1",
+        1, types, values, key.has_tenant ? " " : "n", true, SPI_OK_SELECT);
     log->is_new = SPI_processed == 0;
     if (log->is_new) {
         log->number = pass->next_log++;
@@ -170,7 +175,8 @@ Log *open_log(Pass *pass, const LogKey &key) {
     log->number = DatumGetInt32(column(0, 1, &is_null));
     core::ByteView id = pg::varlena_view(column(0, 2, &is_null));
     if (id.size != sizeof log->id)
-        ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("tenant log %d is damaged", log->number)));
+        ereport(ERROR,
+                (errcode(ERRCODE_DATA_CORRUPTED), errmsg("tenant log %d is damaged", log->number)));
     memcpy(log->id, id.data, id.size);
     log->frontier = frontier_of(column(0, 3, &is_null));
     return log;
@@ -179,26 +185,26 @@ Log *open_log(Pass *pass, const LogKey &key) {
 // Writes the collected leaves; root only with the last row of a log in this pass.
 void write_leaves(const Pass &pass, Log *log, const core::Digest *root) {
     static Datum elements[kChunk];
-    for (int i = 0; i < log->count; i++)
-        elements[i] = Int64GetDatum(log->seqs[i]);
+    for (int i = 0; i < log->count; i++) elements[i] = Int64GetDatum(log->seqs[i]);
     Oid types[6] = {INT8OID, INT4OID, INT8OID, INT8OID, INT8ARRAYOID, BYTEAOID};
-    Datum values[6] = {
-        Int64GetDatum(pass.number),
-        Int32GetDatum(log->number),
-        Int64GetDatum(static_cast<int64>(log->frontier.size) - log->count),
-        Int64GetDatum(log->seqs[log->count - 1]),
-        PointerGetDatum(construct_array(elements, log->count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)),
-        root != nullptr ? bytea_of(root->view()) : static_cast<Datum>(0)};
-    execute("INSERT INTO aegis.seal_leaves (seal, log, first_leaf, last_seq, seqs, root) VALUES ($1, $2, $3, $4, $5, $6)",
-            6, types, values, root != nullptr ? "      " : "     n", false, SPI_OK_INSERT);
+    Datum values[6] = {Int64GetDatum(pass.number),
+                       Int32GetDatum(log->number),
+                       Int64GetDatum(static_cast<int64>(log->frontier.size) - log->count),
+                       Int64GetDatum(log->seqs[log->count - 1]),
+                       PointerGetDatum(construct_array(elements, log->count, INT8OID, sizeof(int64),
+                                                       FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)),
+                       root != nullptr ? bytea_of(root->view()) : static_cast<Datum>(0)};
+    execute(
+        "INSERT INTO aegis.seal_leaves (seal, log, first_leaf, last_seq, seqs, root) VALUES ($1, "
+        "$2, $3, $4, $5, $6)",
+        6, types, values, root != nullptr ? "      " : "     n", false, SPI_OK_INSERT);
     pfree(DatumGetPointer(values[4]));
     log->count = 0;
 }
 
 void add(Pass *pass, const LogKey &key, int64 seq, const core::Digest &leaf) {
     Log *log = open_log(pass, key);
-    if (log->count == kChunk)
-        write_leaves(*pass, log, nullptr);
+    if (log->count == kChunk) write_leaves(*pass, log, nullptr);
     log->seqs[log->count++] = seq;
     pg::raise(pg::run([&] { log->frontier.append(leaf); }));
     pass->entries++;
@@ -220,15 +226,15 @@ void collect(Pass *pass) {
             " ORDER BY 1",
             2, types, 0);
         if (fresh == nullptr || SPI_keepplan(fresh) != 0)
-            ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not plan the sealing of the ledger")));
+            ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
+                            errmsg("could not plan the sealing of the ledger")));
         plan = fresh;
     }
     Datum values[2] = {Int32GetDatum(pass->previous.epoch), pass->previous.snapshot};
     Portal cursor = SPI_cursor_open(nullptr, plan, values, nullptr, true);
     for (;;) {
         SPI_cursor_fetch(cursor, true, kFetch);
-        if (SPI_processed == 0)
-            break;
+        if (SPI_processed == 0) break;
         SPITupleTable *rows = SPI_tuptable;
         uint64 count = SPI_processed;
         for (uint64 i = 0; i < count; i++) {
@@ -240,10 +246,12 @@ void collect(Pass *pass) {
                 key.has_tenant = 1;
                 key.tenant = *DatumGetUUIDP(tenant);
             }
-            core::ByteView bytes = pg::varlena_view(SPI_getbinval(rows->vals[i], rows->tupdesc, 3, &is_null));
+            core::ByteView bytes =
+                pg::varlena_view(SPI_getbinval(rows->vals[i], rows->tupdesc, 3, &is_null));
             if (bytes.size != core::kDigestBytes)
-                ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-                                errmsg("ledger entry seq " INT64_FORMAT " has a damaged leaf", seq)));
+                ereport(ERROR,
+                        (errcode(ERRCODE_DATA_CORRUPTED),
+                         errmsg("ledger entry seq " INT64_FORMAT " has a damaged leaf", seq)));
             core::Digest leaf;
             memcpy(leaf.bytes, bytes.data, bytes.size);
             add(pass, key, seq, leaf);
@@ -258,19 +266,22 @@ void collect(Pass *pass) {
 void write_head(const Log &log, const core::Digest &root) {
     if (log.is_new) {
         Oid types[6] = {INT4OID, BYTEAOID, UUIDOID, INT8OID, BYTEAOID, BYTEAOID};
-        Datum values[6] = {Int32GetDatum(log.number),  bytea_of({log.id, sizeof log.id}),
-                           UUIDPGetDatum(&log.key.tenant), Int64GetDatum(static_cast<int64>(log.frontier.size)),
-                           datum_of(log.frontier),     bytea_of(root.view())};
-        execute("INSERT INTO aegis.tenant_log (log, log_id, tenant_id, size, frontier, root)"
-                " VALUES ($1, $2, $3, $4, $5, $6)",
-                6, types, values, log.key.has_tenant ? "      " : "  n   ", false, SPI_OK_INSERT);
+        Datum values[6] = {
+            Int32GetDatum(log.number),      bytea_of({log.id, sizeof log.id}),
+            UUIDPGetDatum(&log.key.tenant), Int64GetDatum(static_cast<int64>(log.frontier.size)),
+            datum_of(log.frontier),         bytea_of(root.view())};
+        execute(
+            "INSERT INTO aegis.tenant_log (log, log_id, tenant_id, size, frontier, root)"
+            " VALUES ($1, $2, $3, $4, $5, $6)",
+            6, types, values, log.key.has_tenant ? "      " : "  n   ", false, SPI_OK_INSERT);
         return;
     }
     Oid types[4] = {INT4OID, INT8OID, BYTEAOID, BYTEAOID};
-    Datum values[4] = {Int32GetDatum(log.number), Int64GetDatum(static_cast<int64>(log.frontier.size)),
-                       datum_of(log.frontier), bytea_of(root.view())};
-    execute("UPDATE aegis.tenant_log SET size = $2, frontier = $3, root = $4 WHERE log = $1", 4, types, values, nullptr,
-            false, SPI_OK_UPDATE);
+    Datum values[4] = {Int32GetDatum(log.number),
+                       Int64GetDatum(static_cast<int64>(log.frontier.size)), datum_of(log.frontier),
+                       bytea_of(root.view())};
+    execute("UPDATE aegis.tenant_log SET size = $2, frontier = $3, root = $4 WHERE log = $1", 4,
+            types, values, nullptr, false, SPI_OK_UPDATE);
 }
 
 int by_number(const void *a, const void *b) {
@@ -284,8 +295,7 @@ void write_logs(Pass *pass) {
     HASH_SEQ_STATUS status;
     hash_seq_init(&status, pass->logs);
     long at = 0;
-    while (void *entry = hash_seq_search(&status))
-        logs[at++] = static_cast<Log *>(entry);
+    while (void *entry = hash_seq_search(&status)) logs[at++] = static_cast<Log *>(entry);
     qsort(logs, count, sizeof *logs, by_number);
     for (long i = 0; i < count; i++) {
         Log *log = logs[i];
@@ -317,8 +327,8 @@ void write_seal(const Pass &pass) {
     core::encode_seal(fields, pg::payload(body));
     pg::raise(pg::run([&] { hash = core::seal_hash(pg::payload(body)); }));
 
-    Oid types[12] = {INT8OID, INT4OID, TIMESTAMPTZOID, PG_SNAPSHOTOID, LSNOID,   INT8OID,
-                     INT8OID, BYTEAOID, BYTEAOID,      BYTEAOID,       BYTEAOID, BYTEAOID};
+    Oid types[12] = {INT8OID, INT4OID,  TIMESTAMPTZOID, PG_SNAPSHOTOID, LSNOID,   INT8OID,
+                     INT8OID, BYTEAOID, BYTEAOID,       BYTEAOID,       BYTEAOID, BYTEAOID};
     Datum values[12] = {Int64GetDatum(pass.number),
                         Int32GetDatum(pass.epoch),
                         TimestampTzGetDatum(pass.now),
@@ -331,9 +341,11 @@ void write_seal(const Pass &pass) {
                         bytea_of(hash.view()),
                         datum_of(pass.previous.root_log),
                         PointerGetDatum(body)};
-    execute("INSERT INTO aegis.seal (number, epoch, sealed_at, snapshot, wal, entries, root_size, root, previous, hash,"
-            " root_frontier, body) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-            12, types, values, nullptr, false, SPI_OK_INSERT);
+    execute(
+        "INSERT INTO aegis.seal (number, epoch, sealed_at, snapshot, wal, entries, root_size, "
+        "root, previous, hash,"
+        " root_frontier, body) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        12, types, values, nullptr, false, SPI_OK_INSERT);
 }
 
 // A partition that cannot be made now is made later; the default one takes entries meanwhile.
@@ -352,9 +364,9 @@ void make_partitions() {
         ErrorData *error = CopyErrorData();
         FlushErrorState();
         RollbackAndReleaseCurrentSubTransaction();
-        if (error->sqlerrcode == ERRCODE_QUERY_CANCELED)
-            ReThrowError(error);
-        ereport(WARNING, (errcode(error->sqlerrcode), errmsg("could not make a partition of the ledger: %s", error->message),
+        if (error->sqlerrcode == ERRCODE_QUERY_CANCELED) ReThrowError(error);
+        ereport(WARNING, (errcode(error->sqlerrcode),
+                          errmsg("could not make a partition of the ledger: %s", error->message),
                           errdetail("Entries go to aegis.entry_default meanwhile.")));
         FreeErrorData(error);
     }
@@ -379,8 +391,7 @@ int pass() {
     if (guc::restore_mode || RecoveryInProgress())
         return 0;  // the tables are being filled by a restore, or by the primary
     const ledger_tables::Oids *oids = ledger_tables::find();
-    if (oids == nullptr || !OidIsValid(oids->seal))
-        return 0;
+    if (oids == nullptr || !OidIsValid(oids->seal)) return 0;
     LOCKTAG tag;
     SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, 1, kLockSpace);
     LockAcquire(&tag, ExclusiveLock, false, false);
@@ -396,8 +407,10 @@ int pass() {
         pass.epoch = check_epoch(pass.previous);
         pass.number = pass.previous.number + 1;
         bool is_null;
-        execute("SELECT pg_catalog.pg_current_snapshot()::text, coalesce(pg_catalog.max(log) + 1, 1) FROM aegis.tenant_log",
-                0, nullptr, nullptr, nullptr, true, SPI_OK_SELECT);
+        execute(
+            "SELECT pg_catalog.pg_current_snapshot()::text, coalesce(pg_catalog.max(log) + 1, 1) "
+            "FROM aegis.tenant_log",
+            0, nullptr, nullptr, nullptr, true, SPI_OK_SELECT);
         pass.snapshot = TextDatumGetCString(column(0, 1, &is_null));
         pass.next_log = DatumGetInt32(column(0, 2, &is_null));
 
@@ -405,7 +418,8 @@ int pass() {
         control.keysize = sizeof(LogKey);
         control.entrysize = sizeof(Log);
         control.hcxt = CurrentMemoryContext;
-        pass.logs = hash_create("aegis logs of a pass", 64, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+        pass.logs = hash_create("aegis logs of a pass", 64, &control,
+                                HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
         collect(&pass);
         if (pass.entries > 0) {
             if (pass.epoch == 0) {
@@ -418,7 +432,8 @@ int pass() {
         SPI_finish();
         PopActiveSnapshot();
     });
-    if (partitions_made_for < 0 || pass.last_seq / ledger_entry::kPartitionEntries > partitions_made_for) {
+    if (partitions_made_for < 0 ||
+        pass.last_seq / ledger_entry::kPartitionEntries > partitions_made_for) {
         make_partitions();
         partitions_made_for = pass.last_seq / ledger_entry::kPartitionEntries;
     }

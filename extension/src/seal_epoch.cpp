@@ -13,16 +13,20 @@ AEGIS_FUNCTION(aegis_begin_epoch) {
     LockRelationOid(oids.entry, ShareRowExclusiveLock);
     int32 epoch = 0;
     Oid types[2] = {INT8OID, TEXTOID};
-    Datum values[2] = {Int64GetDatum(static_cast<int64>(GetSystemIdentifier())), PG_GETARG_DATUM(0)};
+    Datum values[2] = {Int64GetDatum(static_cast<int64>(GetSystemIdentifier())),
+                       PG_GETARG_DATUM(0)};
     aegis::ledger_tables::own_change([&] {
         if (SPI_connect() != SPI_OK_CONNECT ||
-            SPI_execute_with_args("INSERT INTO aegis.ledger_epoch (epoch, system_identifier, began_at, reason)"
-                                  " SELECT coalesce(pg_catalog.max(epoch), 1) + 1, $1, pg_catalog.now(), $2"
-                                  " FROM aegis.ledger_epoch RETURNING epoch",
-                                  2, types, values, nullptr, false, 0) != SPI_OK_INSERT_RETURNING)
-            ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not begin a new epoch")));
+            SPI_execute_with_args(
+                "INSERT INTO aegis.ledger_epoch (epoch, system_identifier, began_at, reason)"
+                " SELECT coalesce(pg_catalog.max(epoch), 1) + 1, $1, pg_catalog.now(), $2"
+                " FROM aegis.ledger_epoch RETURNING epoch",
+                2, types, values, nullptr, false, 0) != SPI_OK_INSERT_RETURNING)
+            ereport(ERROR,
+                    (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not begin a new epoch")));
         bool is_null;
-        epoch = DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null));
+        epoch =
+            DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null));
         SPI_finish();
     });
     CacheInvalidateRelcacheByRelid(oids.epoch);

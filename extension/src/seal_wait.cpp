@@ -14,8 +14,7 @@ int64 newest_seal() {
         ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not read the newest seal")));
     bool is_null;
     Datum value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null);
-    if (!is_null)
-        number = DatumGetInt64(value);
+    if (!is_null) number = DatumGetInt64(value);
     SPI_finish();
     PopActiveSnapshot();
     return number;
@@ -26,19 +25,20 @@ int64 newest_seal() {
 AEGIS_FUNCTION(aegis_wait_sealed) {
     Interval *timeout = PG_GETARG_INTERVAL_P(0);
     TimestampTz start = GetCurrentTimestamp();
-    TimestampTz end = DatumGetTimestampTz(
-        DirectFunctionCall2(timestamptz_pl_interval, TimestampTzGetDatum(start), IntervalPGetDatum(timeout)));
+    TimestampTz end = DatumGetTimestampTz(DirectFunctionCall2(
+        timestamptz_pl_interval, TimestampTzGetDatum(start), IntervalPGetDatum(timeout)));
     int64 target = aegis::ledger::unix_micros(start);
     for (;;) {
         aegis::worker::Slot *slot = aegis::worker::slot();
-        if (slot != nullptr && slot->sealed_micros.load() >= target)
-            PG_RETURN_INT64(newest_seal());
+        if (slot != nullptr && slot->sealed_micros.load() >= target) PG_RETURN_INT64(newest_seal());
         if (GetCurrentTimestamp() >= end)
-            ereport(ERROR, (errcode(AEGIS_ERRCODE_SEALING_LAGS), errmsg("entries are not sealed yet"),
-                            errhint("See the server's log for the state of the worker.")));
+            ereport(ERROR,
+                    (errcode(AEGIS_ERRCODE_SEALING_LAGS), errmsg("entries are not sealed yet"),
+                     errhint("See the server's log for the state of the worker.")));
         aegis::worker::wake();
         CHECK_FOR_INTERRUPTS();
-        (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 5, PG_WAIT_EXTENSION);
+        (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 5,
+                        PG_WAIT_EXTENSION);
         ResetLatch(MyLatch);
     }
 }

@@ -66,9 +66,11 @@ struct State {
     Datum newest_snapshot;
 };
 
-void put(State *state, const char *checked, const char *subject, const char *outcome, int64 items, const char *detail) {
-    Datum values[5] = {CStringGetTextDatum(checked), CStringGetTextDatum(subject), CStringGetTextDatum(outcome),
-                       Int64GetDatum(items), CStringGetTextDatum(detail)};
+void put(State *state, const char *checked, const char *subject, const char *outcome, int64 items,
+         const char *detail) {
+    Datum values[5] = {CStringGetTextDatum(checked), CStringGetTextDatum(subject),
+                       CStringGetTextDatum(outcome), Int64GetDatum(items),
+                       CStringGetTextDatum(detail)};
     bool nulls[5] = {false, false, false, items < 0, false};
     tuplestore_putvalues(state->result->setResult, state->result->setDesc, values, nulls);
 }
@@ -79,12 +81,10 @@ void finding(State *state, Check check, const char *subject, const char *detail)
 }
 
 const char *name_of(const Log *log) {
-    if (log == nullptr)
-        return "an unknown log";
-    if (!log->key.has_tenant)
-        return "the system's log";
-    return psprintf("the log of tenant %s",
-                    DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&log->key.tenant))));
+    if (log == nullptr) return "an unknown log";
+    if (!log->key.has_tenant) return "the system's log";
+    return psprintf("the log of tenant %s", DatumGetCString(DirectFunctionCall1(
+                                                uuid_out, UUIDPGetDatum(&log->key.tenant))));
 }
 
 Log *log_by_number(State *state, int32 number) {
@@ -96,8 +96,7 @@ int32 log_of(void *pointer, const pg_uuid_t *tenant) {
     if (state->only != nullptr && (tenant == nullptr || memcmp(tenant, state->only, UUID_LEN) != 0))
         return -1;
     LogKey key = {};
-    if (tenant != nullptr)
-        key = {1, *tenant};
+    if (tenant != nullptr) key = {1, *tenant};
     Tenant *found = static_cast<Tenant *>(hash_search(state->tenants, &key, HASH_FIND, nullptr));
     return found == nullptr ? 0 : found->log;
 }
@@ -112,7 +111,8 @@ bool same(const core::Digest &a, const core::Digest &b) {
 }
 
 void read_logs(State *state) {
-    if (SPI_execute("SELECT log, log_id, tenant_id, size, root FROM aegis.tenant_log", true, 0) != SPI_OK_SELECT)
+    if (SPI_execute("SELECT log, log_id, tenant_id, size, root FROM aegis.tenant_log", true, 0) !=
+        SPI_OK_SELECT)
         ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not read the logs")));
     for (uint64 i = 0; i < SPI_processed; i++) {
         bool is_null;
@@ -127,39 +127,41 @@ void read_logs(State *state) {
         memset(log->id, 0, sizeof log->id);
         memcpy(log->id, id.data, Min(id.size, sizeof log->id));
         Datum tenant = SPI_getbinval(row, shape, 3, &is_null);
-        if (!is_null)
-            log->key = {1, *DatumGetUUIDP(tenant)};
+        if (!is_null) log->key = {1, *DatumGetUUIDP(tenant)};
         log->size = DatumGetInt64(SPI_getbinval(row, shape, 4, &is_null));
         Datum root = SPI_getbinval(row, shape, 5, &is_null);
         if (!copy_digest(root, is_null, &log->root))
             memset(log->root.bytes, 0, sizeof log->root.bytes);
-        log->checked = state->only == nullptr ||
-                       (log->key.has_tenant && memcmp(&log->key.tenant, state->only, UUID_LEN) == 0);
-        Tenant *entry = static_cast<Tenant *>(hash_search(state->tenants, &log->key, HASH_ENTER, nullptr));
+        log->checked =
+            state->only == nullptr ||
+            (log->key.has_tenant && memcmp(&log->key.tenant, state->only, UUID_LEN) == 0);
+        Tenant *entry =
+            static_cast<Tenant *>(hash_search(state->tenants, &log->key, HASH_ENTER, nullptr));
         entry->log = number;
         state->items[kLogs] += log->checked;
     }
 }
 
 // One row of aegis.seal_leaves: appends what its entries hash to.
-void walk_leaves(State *state, int64 seal, int32 number, int64 first_leaf, const Datum *seqs, int count) {
+void walk_leaves(State *state, int64 seal, int32 number, int64 first_leaf, const Datum *seqs,
+                 int count) {
     Log *log = log_by_number(state, number);
     const char *seal_name = psprintf("seal " INT64_FORMAT, seal);
     state->leaves_in_seal += count;
     if (log == nullptr) {
         if (number != state->last_log)
-            finding(state, kLogs, seal_name, psprintf("it covers log %d, which does not exist", number));
+            finding(state, kLogs, seal_name,
+                    psprintf("it covers log %d, which does not exist", number));
         return;
     }
-    if (number != state->last_log)
-        state->last_seq = 0;
-    if (!log->checked)
-        return;
-    core::Digest *leaves = static_cast<core::Digest *>(palloc(sizeof(core::Digest) * Max(count, 1)));
+    if (number != state->last_log) state->last_seq = 0;
+    if (!log->checked) return;
+    core::Digest *leaves =
+        static_cast<core::Digest *>(palloc(sizeof(core::Digest) * Max(count, 1)));
     if (!log->broken && static_cast<int64>(log->frontier.size) != first_leaf) {
         finding(state, kLogs, name_of(log),
-                psprintf("leaf " INT64_FORMAT " is followed by leaf " INT64_FORMAT " in seal " INT64_FORMAT
-                         ": leaves are missing or repeated",
+                psprintf("leaf " INT64_FORMAT " is followed by leaf " INT64_FORMAT
+                         " in seal " INT64_FORMAT ": leaves are missing or repeated",
                          static_cast<int64>(log->frontier.size) - 1, first_leaf, seal));
         log->broken = true;
     }
@@ -179,25 +181,24 @@ void walk_leaves(State *state, int64 seal, int32 number, int64 first_leaf, const
                     fault = "its tenant has another log";
                 else if (entry->fault != verify_window::kFaultNone)
                     finding(state, kEntries, psprintf("entry seq " INT64_FORMAT, seq),
-                            psprintf("leaf " INT64_FORMAT " of %s, seal " INT64_FORMAT ": %s", first_leaf + i,
-                                     name_of(log), seal, verify_window::fault_text(entry->fault)));
+                            psprintf("leaf " INT64_FORMAT " of %s, seal " INT64_FORMAT ": %s",
+                                     first_leaf + i, name_of(log), seal,
+                                     verify_window::fault_text(entry->fault)));
                 leaves[i] = entry->leaf;
                 break;
         }
-        if (seq <= state->last_seq && fault == nullptr)
-            fault = "it is out of order";
+        if (seq <= state->last_seq && fault == nullptr) fault = "it is out of order";
         state->last_seq = seq;
         if (fault != nullptr) {
             finding(state, kEntries, psprintf("entry seq " INT64_FORMAT, seq),
-                    psprintf("leaf " INT64_FORMAT " of %s, seal " INT64_FORMAT ": %s", first_leaf + i, name_of(log),
-                             seal, fault));
+                    psprintf("leaf " INT64_FORMAT " of %s, seal " INT64_FORMAT ": %s",
+                             first_leaf + i, name_of(log), seal, fault));
             log->broken = true;
         }
     }
     if (!log->broken)
         pg::raise(pg::run([&] {
-            for (int i = 0; i < count; i++)
-                log->frontier.append(leaves[i]);
+            for (int i = 0; i < count; i++) log->frontier.append(leaves[i]);
         }));
     pfree(leaves);
 }
@@ -205,21 +206,22 @@ void walk_leaves(State *state, int64 seal, int32 number, int64 first_leaf, const
 // The last row of a log in a seal: compares the root, and appends the head to the root log.
 void close_log(State *state, int64 seal, int32 number, int64 size, const core::Digest &stored) {
     Log *log = log_by_number(state, number);
-    if (log == nullptr)
-        return;
+    if (log == nullptr) return;
     if (log->checked && !log->broken) {
         core::Digest root;
         pg::raise(pg::run([&] { root = log->frontier.root(); }));
         if (!same(root, stored)) {
             finding(state, kLogs, name_of(log),
-                    psprintf("its root at size " INT64_FORMAT " in seal " INT64_FORMAT
-                             " is not what its entries hash to: an entry was changed, inserted or moved",
-                             size, seal));
+                    psprintf(
+                        "its root at size " INT64_FORMAT " in seal " INT64_FORMAT
+                        " is not what its entries hash to: an entry was changed, inserted or moved",
+                        size, seal));
             log->broken = true;
         }
     }
     pg::raise(pg::run([&] {
-        state->root_log.append(core::head_leaf({log->id, sizeof log->id}, static_cast<uint64_t>(size), stored));
+        state->root_log.append(
+            core::head_leaf({log->id, sizeof log->id}, static_cast<uint64_t>(size), stored));
     }));
     // What aegis.tenant_log must say in the end.
     if (!log->checked || log->broken) {
@@ -233,7 +235,8 @@ void check_seal(State *state, const SealRow &row) {
     state->items[kSeals]++;
     if (row.number != state->newest.number + 1)
         finding(state, kSeals, name,
-                psprintf("it follows seal " INT64_FORMAT ": seals between them are missing", state->newest.number));
+                psprintf("it follows seal " INT64_FORMAT ": seals between them are missing",
+                         state->newest.number));
     core::SealFields fields;
     core::Digest hash;
     pg::Report report = pg::run([&] {
@@ -244,11 +247,12 @@ void check_seal(State *state, const SealRow &row) {
         finding(state, kSeals, name, "its body is not a seal");
     } else {
         const char *snapshot = DatumGetCString(DirectFunctionCall1(pg_snapshot_out, row.snapshot));
-        if (!same(hash, row.hash))
-            finding(state, kSeals, name, "its body does not have its hash");
-        if (fields.number != static_cast<uint64_t>(row.number) || fields.epoch != static_cast<uint64_t>(row.epoch) ||
+        if (!same(hash, row.hash)) finding(state, kSeals, name, "its body does not have its hash");
+        if (fields.number != static_cast<uint64_t>(row.number) ||
+            fields.epoch != static_cast<uint64_t>(row.epoch) ||
             fields.entries != static_cast<uint64_t>(row.entries) || !same(fields.root, row.root) ||
-            !same(fields.previous, row.previous) || fields.root_size != static_cast<uint64_t>(row.root_size) ||
+            !same(fields.previous, row.previous) ||
+            fields.root_size != static_cast<uint64_t>(row.root_size) ||
             fields.snapshot != snapshot || fields.wal_position != row.wal ||
             fields.unix_micros != ledger::unix_micros(row.sealed_at))
             finding(state, kSeals, name, "its columns say something else than its body");
@@ -256,7 +260,8 @@ void check_seal(State *state, const SealRow &row) {
             finding(state, kSeals, name, "it does not follow the hash of the seal before it");
         if (static_cast<int64>(fields.entries) != state->leaves_in_seal)
             finding(state, kSeals, name,
-                    psprintf("it covers " UINT64_FORMAT " entries, but " INT64_FORMAT " leaves belong to it",
+                    psprintf("it covers " UINT64_FORMAT " entries, but " INT64_FORMAT
+                             " leaves belong to it",
                              fields.entries, state->leaves_in_seal));
         core::Digest root;
         pg::raise(pg::run([&] { root = state->root_log.root(); }));
@@ -265,17 +270,16 @@ void check_seal(State *state, const SealRow &row) {
             finding(state, kRootLog, name, "its root is not what the heads of the logs hash to");
             // Go on from what this seal stored, so that one fault is one finding.
             core::Frontier stored;
-            pg::Report damaged = pg::run([&] { stored = core::decode_frontier(row.root_frontier); });
-            if (!damaged.failed)
-                state->root_log = stored;
+            pg::Report damaged =
+                pg::run([&] { stored = core::decode_frontier(row.root_frontier); });
+            if (!damaged.failed) state->root_log = stored;
         }
     }
     state->newest.number = row.number;
     state->newest.hash = hash;
     state->newest.fields = fields;
     MemoryContext caller = MemoryContextSwitchTo(state->memory);
-    if (state->newest_snapshot != 0)
-        pfree(DatumGetPointer(state->newest_snapshot));
+    if (state->newest_snapshot != 0) pfree(DatumGetPointer(state->newest_snapshot));
     state->newest_snapshot = datumCopy(row.snapshot, false, -1);
     MemoryContextSwitchTo(caller);
     state->leaves_in_seal = 0;
@@ -285,10 +289,12 @@ void check_seal(State *state, const SealRow &row) {
 // Leaves and seals side by side, in the order of seals.
 void walk(State *state) {
     Cursor leaves = open_cursor(
-        "SELECT seal, log, first_leaf, seqs, root FROM aegis.seal_leaves ORDER BY seal, log, first_leaf");
+        "SELECT seal, log, first_leaf, seqs, root FROM aegis.seal_leaves ORDER BY seal, log, "
+        "first_leaf");
     Cursor seals = open_cursor(kSealQuery);
     int64 reported = 0;
-    MemoryContext scratch = AllocSetContextCreate(CurrentMemoryContext, "aegis verification", ALLOCSET_DEFAULT_SIZES);
+    MemoryContext scratch =
+        AllocSetContextCreate(CurrentMemoryContext, "aegis verification", ALLOCSET_DEFAULT_SIZES);
     state->memory = CurrentMemoryContext;
     for (;;) {
         MemoryContextSwitchTo(state->memory);
@@ -301,14 +307,14 @@ void walk(State *state) {
         if (tuple != nullptr)
             of_seal = DatumGetInt64(SPI_getbinval(tuple, leaves.rows->tupdesc, 1, &is_null));
         if (tuple == nullptr || (seal.valid && of_seal > seal.number)) {
-            if (!seal.valid)
-                break;
+            if (!seal.valid) break;
             check_seal(state, seal);
             seals.at++;
             continue;
         }
         if ((!seal.valid || of_seal < seal.number) && of_seal != reported) {
-            finding(state, kSeals, psprintf("seal " INT64_FORMAT, of_seal), "it is missing, but leaves belong to it");
+            finding(state, kSeals, psprintf("seal " INT64_FORMAT, of_seal),
+                    "it is missing, but leaves belong to it");
             reported = of_seal;
         }
         TupleDesc shape = leaves.rows->tupdesc;
@@ -316,8 +322,8 @@ void walk(State *state) {
         int64 first_leaf = DatumGetInt64(SPI_getbinval(tuple, shape, 3, &is_null));
         Datum *seqs;
         int count;
-        deconstruct_array(DatumGetArrayTypeP(SPI_getbinval(tuple, shape, 4, &is_null)), INT8OID, sizeof(int64),
-                          FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &seqs, nullptr, &count);
+        deconstruct_array(DatumGetArrayTypeP(SPI_getbinval(tuple, shape, 4, &is_null)), INT8OID,
+                          sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &seqs, nullptr, &count);
         walk_leaves(state, of_seal, log, first_leaf, seqs, count);
         state->last_log = log;
         core::Digest root;
@@ -326,8 +332,7 @@ void walk(State *state) {
             close_log(state, of_seal, log, first_leaf + count, root);
         pfree(seqs);
         leaves.at++;
-        if (!seal.valid || of_seal < seal.number)
-            state->leaves_in_seal = 0;
+        if (!seal.valid || of_seal < seal.number) state->leaves_in_seal = 0;
     }
     MemoryContextSwitchTo(state->memory);
     MemoryContextDelete(scratch);
@@ -338,21 +343,23 @@ void visit_unused(void *pointer, int64 seq, const verify_window::Entry &entry) {
     State *state = static_cast<State *>(pointer);
     const char *name = psprintf("entry seq " INT64_FORMAT, seq);
     if (entry.fault != verify_window::kFaultNone)
-        finding(state, kEntries, name, psprintf("not sealed: %s", verify_window::fault_text(entry.fault)));
+        finding(state, kEntries, name,
+                psprintf("not sealed: %s", verify_window::fault_text(entry.fault)));
     bool due = false;
     if (state->newest.number > 0) {
         int32 epoch = static_cast<int32>(state->newest.fields.epoch);
         if (entry.epoch == epoch)
-            due = DatumGetBool(DirectFunctionCall2(pg_visible_in_snapshot, UInt64GetDatum(entry.xid),
-                                                   state->newest_snapshot));
+            due = DatumGetBool(DirectFunctionCall2(
+                pg_visible_in_snapshot, UInt64GetDatum(entry.xid), state->newest_snapshot));
         else
             due = entry.epoch < epoch;
     }
     if (due)
         finding(state, kEntries, name,
-                psprintf("no leaf names it, although its transaction had ended before seal " INT64_FORMAT
-                         ": it was inserted later, or its leaf was removed",
-                         state->newest.number));
+                psprintf(
+                    "no leaf names it, although its transaction had ended before seal " INT64_FORMAT
+                    ": it was inserted later, or its leaf was removed",
+                    state->newest.number));
     else
         state->unsealed++;
 }
@@ -362,8 +369,7 @@ void check_heads(State *state) {
     hash_seq_init(&status, state->logs);
     while (void *item = hash_seq_search(&status)) {
         Log *log = static_cast<Log *>(item);
-        if (!log->checked)
-            continue;
+        if (!log->checked) continue;
         state->items[kHeads]++;
         bool wrong = static_cast<int64>(log->frontier.size) != log->size;
         if (!wrong && !log->broken) {
@@ -372,17 +378,19 @@ void check_heads(State *state) {
             wrong = !same(root, log->root);
         }
         if (wrong)
-            finding(state, kHeads, name_of(log),
-                    psprintf("its head says size " INT64_FORMAT ", its seals lead to size " INT64_FORMAT
-                             " or another root: seals were removed at the end, or the head was changed",
-                             log->size, static_cast<int64>(log->frontier.size)));
+            finding(
+                state, kHeads, name_of(log),
+                psprintf("its head says size " INT64_FORMAT ", its seals lead to size " INT64_FORMAT
+                         " or another root: seals were removed at the end, or the head was changed",
+                         log->size, static_cast<int64>(log->frontier.size)));
     }
 }
 
 void summarise(State *state) {
     static const char *const said[kChecks] = {
         "bodies match their leaves and columns; every sealed entry is there once",
-        "roots follow from the entries, leaves have no gaps", "numbers have no gap, each seal follows from the last",
+        "roots follow from the entries, leaves have no gaps",
+        "numbers have no gap, each seal follows from the last",
         "roots follow from the heads of the logs", "current heads are those of the newest seals"};
     const char *subject = state->only != nullptr ? "one tenant" : "all tenants";
     state->items[kEntries] = verify_window::entries_read(state->window);
@@ -393,7 +401,8 @@ void summarise(State *state) {
             put(state, kCheckNames[i], subject, "finding", state->items[i],
                 psprintf(INT64_FORMAT " findings", state->findings[i]));
     }
-    put(state, "unsealed", subject, "ok", state->unsealed, "entries that are not sealed yet, hence not proven");
+    put(state, "unsealed", subject, "ok", state->unsealed,
+        "entries that are not sealed yet, hence not proven");
     if (state->newest.number == 0) {
         put(state, "checked against", "nothing", "ok", -1, "there is no seal yet");
         return;

@@ -12,11 +12,9 @@ constexpr int kFetch = 500;
 }  // namespace
 
 bool copy_digest(Datum value, bool is_null, core::Digest *out) {
-    if (is_null)
-        return false;
+    if (is_null) return false;
     core::ByteView bytes = pg::varlena_view(value);
-    if (bytes.size != core::kDigestBytes)
-        return false;
+    if (bytes.size != core::kDigestBytes) return false;
     memcpy(out->bytes, bytes.data, bytes.size);
     return true;
 }
@@ -32,15 +30,13 @@ Cursor open_cursor(const char *query) {
 
 HeapTuple peek(Cursor *cursor) {
     if (cursor->at == cursor->count) {
-        if (cursor->rows != nullptr)
-            SPI_freetuptable(cursor->rows);
+        if (cursor->rows != nullptr) SPI_freetuptable(cursor->rows);
         SPI_cursor_fetch(cursor->portal, true, kFetch);
         cursor->rows = SPI_tuptable;
         cursor->count = SPI_processed;
         cursor->at = 0;
         CHECK_FOR_INTERRUPTS();
-        if (cursor->count == 0)
-            return nullptr;
+        if (cursor->count == 0) return nullptr;
     }
     return cursor->rows->vals[cursor->at];
 }
@@ -48,8 +44,7 @@ HeapTuple peek(Cursor *cursor) {
 SealRow read_seal(Cursor *cursor) {
     SealRow row = {};
     HeapTuple tuple = peek(cursor);
-    if (tuple == nullptr)
-        return row;
+    if (tuple == nullptr) return row;
     TupleDesc shape = cursor->rows->tupdesc;
     bool is_null;
     row.valid = true;

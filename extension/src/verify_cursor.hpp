@@ -33,7 +33,8 @@ struct SealRow {
 
 // Columns that a query on aegis.seal must give, in the order of read_seal().
 inline constexpr const char *kSealQuery =
-    "SELECT number, epoch, entries, root, previous, hash, root_frontier, body, snapshot, root_size, sealed_at, wal"
+    "SELECT number, epoch, entries, root, previous, hash, root_frontier, body, snapshot, "
+    "root_size, sealed_at, wal"
     " FROM aegis.seal ORDER BY number";
 SealRow read_seal(Cursor *cursor);
 // False when the value is not a digest.

@@ -32,7 +32,8 @@ struct Window {
 
 namespace {
 
-// The default partition holds what came while a partition was missing: close together, but anywhere.
+// The default partition holds what came while a partition was missing: close together, but
+// anywhere.
 constexpr int64 kLargestSpread = int64{256} * 1024 * 1024;
 
 void make_room(Part *part, int64 seq, MemoryContext memory) {
@@ -43,21 +44,21 @@ void make_room(Part *part, int64 seq, MemoryContext memory) {
             memory, sizeof(Entry) * part->capacity, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO));
     }
     int64 index = seq - part->base;
-    if (index < part->capacity && index >= 0)
-        return;
+    if (index < part->capacity && index >= 0) return;
     if (index < 0 || index >= kLargestSpread)
-        ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-                        errmsg("ledger entry seq " INT64_FORMAT " lies outside of every partition", seq)));
+        ereport(ERROR,
+                (errcode(ERRCODE_DATA_CORRUPTED),
+                 errmsg("ledger entry seq " INT64_FORMAT " lies outside of every partition", seq)));
     int64 capacity = part->capacity;
-    while (capacity <= index)
-        capacity *= 2;
+    while (capacity <= index) capacity *= 2;
     part->entries = static_cast<Entry *>(repalloc_huge(part->entries, sizeof(Entry) * capacity));
-    memset(static_cast<void *>(part->entries + part->capacity), 0, sizeof(Entry) * (capacity - part->capacity));
+    memset(static_cast<void *>(part->entries + part->capacity), 0,
+           sizeof(Entry) * (capacity - part->capacity));
     part->capacity = capacity;
 }
 
-uint8 check(core::ByteView body, core::ByteView leaf, const pg_uuid_t *tenant, uint64 xid, int32 epoch,
-            int32 ordinal) {
+uint8 check(core::ByteView body, core::ByteView leaf, const pg_uuid_t *tenant, uint64 xid,
+            int32 epoch, int32 ordinal) {
     uint8 fault = kFaultNone;
     pg::Report report = pg::run([&] {
         core::Digest real = core::leaf_hash(body);
@@ -70,9 +71,10 @@ uint8 check(core::ByteView body, core::ByteView leaf, const pg_uuid_t *tenant, u
             fault |= kFaultBody;
             return;
         }
-        bool same_tenant = tenant == nullptr ? fields.tenant.size == 0
-                                             : fields.tenant.size == UUID_LEN &&
-                                                   memcmp(fields.tenant.data, tenant->data, UUID_LEN) == 0;
+        bool same_tenant = tenant == nullptr
+                               ? fields.tenant.size == 0
+                               : fields.tenant.size == UUID_LEN &&
+                                     memcmp(fields.tenant.data, tenant->data, UUID_LEN) == 0;
         if (!same_tenant || fields.xid != xid || fields.epoch != static_cast<uint64_t>(epoch) ||
             fields.ordinal != static_cast<uint32_t>(ordinal))
             fault |= kFaultColumns;
@@ -84,11 +86,11 @@ uint8 check(core::ByteView body, core::ByteView leaf, const pg_uuid_t *tenant, u
 void load_row(Window *window, Part *part, TupleTableSlot *slot) {
     slot_getallattrs(slot);
     const Datum *values = slot->tts_values;
-    const pg_uuid_t *tenant =
-        slot->tts_isnull[ledger_entry::kTenant] ? nullptr : DatumGetUUIDP(values[ledger_entry::kTenant]);
+    const pg_uuid_t *tenant = slot->tts_isnull[ledger_entry::kTenant]
+                                  ? nullptr
+                                  : DatumGetUUIDP(values[ledger_entry::kTenant]);
     int32 log = window->callbacks.log_of(window->callbacks.state, tenant);
-    if (log < 0)
-        return;
+    if (log < 0) return;
     int64 seq = DatumGetInt64(values[ledger_entry::kSeq]);
     window->read++;
     make_room(part, seq, window->memory);
@@ -103,11 +105,10 @@ void load_row(Window *window, Part *part, TupleTableSlot *slot) {
     entry->log = log;
     entry->epoch = DatumGetInt32(values[ledger_entry::kEpoch]);
     entry->xid = DatumGetUInt64(values[ledger_entry::kXid]);
-    entry->fault = check(body, leaf, tenant, entry->xid, entry->epoch, DatumGetInt32(values[ledger_entry::kOrdinal]));
-    if (!part->is_default && (seq < part->from || seq >= part->to))
-        entry->fault |= kFaultPartition;
-    if (leaf.size == core::kDigestBytes)
-        memcpy(entry->leaf.bytes, leaf.data, leaf.size);
+    entry->fault = check(body, leaf, tenant, entry->xid, entry->epoch,
+                         DatumGetInt32(values[ledger_entry::kOrdinal]));
+    if (!part->is_default && (seq < part->from || seq >= part->to)) entry->fault |= kFaultPartition;
+    if (leaf.size == core::kDigestBytes) memcpy(entry->leaf.bytes, leaf.data, leaf.size);
     part->unused++;
 }
 
@@ -115,8 +116,8 @@ void load(Window *window, Part *part) {
     // A partition whose entries were all named is done with.
     for (int i = 0; i < window->count; i++) {
         Part *other = &window->parts[i];
-        if (other->loaded && !other->freed && !other->is_default && other != window->newest && other->unused == 0 &&
-            other->entries != nullptr) {
+        if (other->loaded && !other->freed && !other->is_default && other != window->newest &&
+            other->unused == 0 && other->entries != nullptr) {
             pfree(other->entries);
             other->entries = nullptr;
             other->freed = true;
@@ -124,7 +125,8 @@ void load(Window *window, Part *part) {
     }
     part->loaded = true;
     window->newest = part;
-    MemoryContext row_memory = AllocSetContextCreate(CurrentMemoryContext, "aegis entry", ALLOCSET_DEFAULT_SIZES);
+    MemoryContext row_memory =
+        AllocSetContextCreate(CurrentMemoryContext, "aegis entry", ALLOCSET_DEFAULT_SIZES);
     Relation relation = table_open(part->relation, AccessShareLock);
     TableScanDesc scan = table_beginscan(relation, GetActiveSnapshot(), 0, nullptr);
     TupleTableSlot *slot = table_slot_create(relation, nullptr);
@@ -145,7 +147,8 @@ void load(Window *window, Part *part) {
 }
 
 Entry *entry_in(Part *part, int64 seq) {
-    if (!part->loaded || part->entries == nullptr || seq < part->base || seq - part->base >= part->capacity)
+    if (!part->loaded || part->entries == nullptr || seq < part->base ||
+        seq - part->base >= part->capacity)
         return nullptr;
     Entry *entry = &part->entries[seq - part->base];
     return entry->present ? entry : nullptr;
@@ -171,33 +174,29 @@ Window *open(const Callbacks &callbacks) {
         }
     }
     for (int i = 0; i < window->count; i++)
-        if (window->parts[i].is_default)
-            load(window, &window->parts[i]);
+        if (window->parts[i].is_default) load(window, &window->parts[i]);
     return window;
 }
 
 Found find(Window *window, int64 seq, Entry **entry) {
     bool freed = false;
     *entry = nullptr;
-    if (window->newest != nullptr)
-        *entry = entry_in(window->newest, seq);
+    if (window->newest != nullptr) *entry = entry_in(window->newest, seq);
     for (int i = 0; *entry == nullptr && i < window->count; i++) {
         Part *part = &window->parts[i];
         if (!part->is_default && seq >= part->from && seq < part->to) {
-            if (!part->loaded)
-                load(window, part);
+            if (!part->loaded) load(window, part);
             freed = part->freed;
         }
         *entry = entry_in(part, seq);
     }
-    if (*entry == nullptr)
-        return freed ? Found::used_before : Found::missing;
-    if ((*entry)->used)
-        return Found::used_before;
+    if (*entry == nullptr) return freed ? Found::used_before : Found::missing;
+    if ((*entry)->used) return Found::used_before;
     (*entry)->used = true;
     for (int i = 0; i < window->count; i++) {
         Part *part = &window->parts[i];
-        if (part->entries != nullptr && *entry >= part->entries && *entry < part->entries + part->capacity)
+        if (part->entries != nullptr && *entry >= part->entries &&
+            *entry < part->entries + part->capacity)
             part->unused--;
     }
     return Found::entry;
@@ -206,9 +205,9 @@ Found find(Window *window, int64 seq, Entry **entry) {
 void visit_unused(Window *window, void (*visit)(void *state, int64 seq, const Entry &entry)) {
     for (int i = 0; i < window->count; i++) {
         Part *part = &window->parts[i];
-        if (!part->loaded)
-            load(window, part);
-        for (int64 at = 0; part->entries != nullptr && part->unused > 0 && at < part->capacity; at++)
+        if (!part->loaded) load(window, part);
+        for (int64 at = 0; part->entries != nullptr && part->unused > 0 && at < part->capacity;
+             at++)
             if (part->entries[at].present && !part->entries[at].used)
                 visit(window->callbacks.state, part->base + at, part->entries[at]);
     }
@@ -219,12 +218,9 @@ int64 entries_read(const Window *window) {
 }
 
 const char *fault_text(uint8 fault) {
-    if ((fault & kFaultBody) != 0)
-        return "its body is not an entry";
-    if ((fault & kFaultLeaf) != 0)
-        return "its body was changed: it does not have the stored leaf";
-    if ((fault & kFaultColumns) != 0)
-        return "its columns say something else than its body";
+    if ((fault & kFaultBody) != 0) return "its body is not an entry";
+    if ((fault & kFaultLeaf) != 0) return "its body was changed: it does not have the stored leaf";
+    if ((fault & kFaultColumns) != 0) return "its columns say something else than its body";
     return "it lies in the wrong partition";
 }
 

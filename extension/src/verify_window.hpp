@@ -29,7 +29,8 @@ struct Entry {
 enum class Found { entry, missing, used_before };
 
 struct Callbacks {
-    // Number of a tenant's log (nullptr: the system's); 0 for none, -1 for a tenant that is not checked.
+    // Number of a tenant's log (nullptr: the system's); 0 for none, -1 for a tenant that is not
+    // checked.
     int32 (*log_of)(void *state, const pg_uuid_t *tenant);
     void (*duplicate)(void *state, int64 seq);
     void *state;

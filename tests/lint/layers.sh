@@ -18,7 +18,8 @@ findings() {
   search '#include [<"](postgres\.h|fmgr\.h|(access|catalog|commands|executor|funcapi|libpq|miscadmin|nodes|optimizer|parser|pgstat|port|postmaster|replication|rewrite|storage|tcop|utils)[./])' $shell \
     | sed '/^extension.src.pg.postgres\.hpp:/d' | report "server headers only in pg/postgres.hpp"
   search 'PG_VERSION_NUM' $shell | sed '/^extension.src.pg.compat\.hpp:/d' | report "versions only in pg/compat.hpp"
-  search '<(openssl|argon2|zxcvbn)' $shell | report "cryptographic libraries only in core"
+  search '#include <openssl' $shell | report "OpenSSL only in core"
+  search '#include <(argon2|zxcvbn)' $shell | sed '/^extension.src.password\.cpp:/d' | report "password libraries only in password.cpp"
   if [ -d server ]; then
     search -r '#include "pg/|postgres\.h' server | report "the programs know no server headers"
     search -rl '#include <httplib\.h>' server extension | sed -n '3,$p' | report "httplib in two files at most"

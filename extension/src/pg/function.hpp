@@ -6,11 +6,11 @@
 #include "pg/guard.hpp"
 #include "pg/report.hpp"
 
-#define AEGIS_FUNCTION(name)                                   \
-    extern "C" {                                               \
-    PG_FUNCTION_INFO_V1(name);                                 \
-    AEGIS_EXPORT Datum name(PG_FUNCTION_ARGS);                 \
-    }                                                          \
+#define AEGIS_FUNCTION(name)                   \
+    extern "C" {                               \
+    PG_FUNCTION_INFO_V1(name);                 \
+    AEGIS_EXPORT Datum name(PG_FUNCTION_ARGS); \
+    }                                          \
     Datum name([[maybe_unused]] PG_FUNCTION_ARGS)
 
 namespace aegis::pg {
@@ -37,8 +37,7 @@ inline ByteSpan payload(struct varlena *v) {
 
 inline struct varlena *copy_varlena(ByteView bytes) {
     struct varlena *v = alloc_varlena(bytes.size);
-    if (bytes.size)
-        memcpy(VARDATA(v), bytes.data, bytes.size);
+    if (bytes.size) memcpy(VARDATA(v), bytes.data, bytes.size);
     return v;
 }
 

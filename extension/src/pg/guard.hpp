@@ -49,8 +49,9 @@ Report run(Body &&body) noexcept {
 
 inline void raise(const Report &r) {
     if (r.failed)
-        ereport(ERROR, (errcode(r.sqlstate), errmsg("%s", r.message ? r.message : r.text),
-                        r.detail ? errdetail("%s", r.detail) : 0, r.hint ? errhint("%s", r.hint) : 0));
+        ereport(ERROR,
+                (errcode(r.sqlstate), errmsg("%s", r.message ? r.message : r.text),
+                 r.detail ? errdetail("%s", r.detail) : 0, r.hint ? errhint("%s", r.hint) : 0));
 }
 
 }  // namespace aegis::pg
