@@ -8,6 +8,7 @@
 #include "ledger_guard.hpp"
 
 #include "guc.hpp"
+#include "ledger_entry.hpp"
 #include "ledger_tables.hpp"
 #include "pg/function.hpp"
 
@@ -138,7 +139,23 @@ bool is_own_news(core::ByteView body) {
            entry.event == "key.master_registered" || entry.event == "key.tenant_created";
 }
 
-bool has_history(Oid table) {
+// The transaction that installed the extension: what it wrote is no history either.
+TransactionId installed_in() {
+    Relation relation = table_open(ExtensionRelationId, AccessShareLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber, F_NAMEEQ,
+                CStringGetDatum("aegis"));
+    SysScanDesc scan =
+        systable_beginscan(relation, ExtensionNameIndexId, true, SnapshotSelf, 1, &key);
+    HeapTuple tuple = systable_getnext(scan);
+    TransactionId xmin =
+        HeapTupleIsValid(tuple) ? HeapTupleHeaderGetRawXmin(tuple->t_data) : InvalidTransactionId;
+    systable_endscan(scan);
+    table_close(relation, AccessShareLock);
+    return xmin;
+}
+
+bool has_history(Oid table, TransactionId installation) {
     Relation relation = table_open(table, AccessShareLock);
     bool found = false;
     if (relation->rd_rel->relkind == RELKIND_RELATION) {
@@ -146,9 +163,12 @@ bool has_history(Oid table) {
         HeapTuple tuple;
         while (!found && HeapTupleIsValid(tuple = systable_getnext(scan))) {
             bool is_null;
-            Datum body = heap_getattr(tuple, RelationGetNumberOfAttributes(relation),
-                                      RelationGetDescr(relation), &is_null);
-            found = is_null || !is_own_news(pg::varlena_view(body));
+            TupleDesc shape = RelationGetDescr(relation);
+            uint64 xid =
+                DatumGetUInt64(heap_getattr(tuple, ledger_entry::kXid + 1, shape, &is_null));
+            Datum body = heap_getattr(tuple, ledger_entry::kBody + 1, shape, &is_null);
+            found = is_null || (static_cast<TransactionId>(xid) != installation &&
+                                !is_own_news(pg::varlena_view(body)));
         }
         systable_endscan(scan);
     }
@@ -164,9 +184,10 @@ bool may_drop_everything() {
     uint64 xid = U64FromFullTransactionId(GetTopFullTransactionId());
     if (decided_in == xid) return decision;
     bool found = false;
+    TransactionId installation = installed_in();
     List *parts = find_inheritance_children(ledger_tables::require().entry, AccessShareLock);
     ListCell *cell;
-    foreach (cell, parts) found = found || has_history(lfirst_oid(cell));
+    foreach (cell, parts) found = found || has_history(lfirst_oid(cell), installation);
     decided_in = xid;
     decision = !found;
     return decision;
