@@ -31,6 +31,7 @@ start_gateway() {
   fi
   write_configuration
   served > "$home/gateway.served"
+  echo "$port" > "$home/port"
   # A session of its own: Ctrl-C reaches this script, not the gateway, which is then stopped in order.
   as_gateway bash -c 'setsid "$1" --config "$2" >> "$3" 2>&1 < /dev/null & echo $! > "$4"' - \
     "$bin/aegis-server" "$configuration" "$gateway_log" "$gateway_record"

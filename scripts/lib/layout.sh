@@ -17,7 +17,7 @@ else
   server_user=$(id -un)
   gateway_user=$server_user
 fi
-port=${AEGIS_PORT:-8443}
+port=${AEGIS_PORT:-$(cat "$home/port" 2> /dev/null || echo 8443)}  # the last one that was used
 unset "${!PG@}"                # nothing of the caller's may lead psql to another server
 
 source=$home/source            # space-free copy of the clone
@@ -55,6 +55,9 @@ prepare_home() {
   if [ ${#home} -gt 70 ]; then
     fail "AEGIS_HOME has ${#home} characters" "Socket paths are short: give a path of at most 70 characters."
   fi
+  case $port in
+    "" | *[!0-9]* | ??????*) fail "AEGIS_PORT is \"$port\"" "Give a port between 1024 and 65535." ;;
+  esac
   mkdir -p "$home"
   if [ -L "$home" ] || [ ! -O "$home" ]; then
     fail "\"$home\" belongs to another user" "Set AEGIS_HOME to a folder of your own."
