@@ -5,6 +5,7 @@
 
 #include "context.hpp"
 #include "field.hpp"
+#include "guc.hpp"
 #include "ledger.hpp"
 #include "pg/report.hpp"
 #include "region.hpp"
@@ -247,6 +248,9 @@ int open(const Order &order) {
     if (table == nullptr)
         refuse("The library was not loaded at server start.",
                "Add \"aegis\" to shared_preload_libraries and restart.");
+    if (guc::restore_mode)
+        refuse("The server runs in restore mode and writes no ledger entries.",
+               "Switch aegis.restore_mode off and restart the server when everything is restored.");
     if (!worker::is_alive())
         refuse(
             "The aegis worker of this database does not run.",

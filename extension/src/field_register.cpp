@@ -28,11 +28,6 @@ void run_as_caller(const char *command) {
     if (result < 0) elog(ERROR, "could not run a statement: %s", SPI_result_code_string(result));
 }
 
-// Rows of an extension's own script come back with the extension; a dump must not hold them twice.
-bool is_by_extension() {
-    return creating_extension && CurrentExtensionObject != get_extension_oid("aegis", true);
-}
-
 uint64 run_as_owner(const char *command, int count, Oid *types, Datum *values, bool read_only) {
     Oid user;
     int security;
@@ -160,7 +155,9 @@ void set_policy(uint32_t reference, int rank, const char *level, bool by_extensi
 }
 
 void register_field(const Order &order) {
-    bool by_extension = is_by_extension();
+    // Rows of an extension's own script come back with the extension; a dump must not hold them
+    // twice.
+    bool by_extension = creating_extension;
     Oid types[] = {INT8OID, TEXTOID, OIDOID, NAMEOID, TEXTOID, TEXTOID, BOOLOID};
     NameData column;
     namestrcpy(&column, order.column);
@@ -304,7 +301,7 @@ AEGIS_FUNCTION(aegis_set_reveal_policy) {
                         errmsg("invalid reveal level \"%s\"", level),
                         errhint("Valid levels are none, masked and full.")));
     SPI_connect();
-    set_policy(reference, rank, level, is_by_extension());
+    set_policy(reference, rank, level, creating_extension);
     SPI_finish();
     aegis::ledger::DetailPair pairs[] = {{"level", level, 0}, {"rank", nullptr, rank}};
     record("field.policy_changed", name, pairs, 2);

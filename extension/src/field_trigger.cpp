@@ -5,6 +5,7 @@
 #include "field.hpp"
 
 #include "context.hpp"
+#include "guc.hpp"
 #include "pg/function.hpp"
 #include "pg/invalidation.hpp"
 
@@ -151,6 +152,8 @@ Datum sealed_value(const pg_uuid_t &tenant, const Field &field, Datum value, boo
     core::ByteView view = pg::varlena_view(value);
     core::ByteView old_view = has_old ? pg::varlena_view(old) : core::ByteView();
     bool is_envelope = sealed::is_envelope(view);
+    // Keys may be restored after what they open.
+    if (is_envelope && guc::restore_mode) return value;
     // An envelope from outside is opened once, so that nothing rests here that cannot be read.
     core::ByteSpan plaintext =
         is_envelope ? open(tenant, field, view) : sealed::open_unsealed(view);

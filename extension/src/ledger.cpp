@@ -175,6 +175,15 @@ void append(const Event &event) {
         ereport(ERROR, (errcode(ERRCODE_INVALID_TRANSACTION_STATE),
                         errmsg("cannot write a ledger entry in a parallel worker")));
     catalogue::require(event.type);
+    // What a restore's own statements would write comes with it, under the same numbers.
+    if (guc::restore_mode) {
+        if (context::current() != nullptr)
+            ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_CHARGED),
+                            errmsg("the server runs in restore mode and writes no ledger entries"),
+                            errhint("Switch aegis.restore_mode off and restart the server when "
+                                    "everything is restored.")));
+        return;
+    }
     check_lag();
 
     // Key look-ups and toasting read tables; before commit there is no snapshot.

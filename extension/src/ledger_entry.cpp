@@ -130,6 +130,8 @@ void make_partition(int64 number) {
     char *statements =
         psprintf("CREATE TABLE aegis.entry_p" INT64_FORMAT
                  " (LIKE aegis.entry INCLUDING STORAGE);"
+                 "CREATE INDEX entry_p" INT64_FORMAT "_xid ON aegis.entry_p" INT64_FORMAT
+                 " (epoch, xid);"
                  "ALTER TABLE aegis.entry ATTACH PARTITION aegis.entry_p" INT64_FORMAT
                  " FOR VALUES FROM (" INT64_FORMAT ") TO (" INT64_FORMAT
                  ");"
@@ -137,8 +139,8 @@ void make_partition(int64 number) {
                  " FOR EACH STATEMENT EXECUTE FUNCTION aegis.refuse_ledger_change();"
                  "ALTER TABLE aegis.entry_p" INT64_FORMAT
                  " ENABLE ALWAYS TRIGGER refuse_change, ENABLE ALWAYS TRIGGER refuse_truncate",
-                 number, number, number * kPartitionEntries, (number + 1) * kPartitionEntries,
-                 number, number);
+                 number, number, number, number, number * kPartitionEntries,
+                 (number + 1) * kPartitionEntries, number, number);
     if (SPI_execute(statements, false, 0) < 0)
         ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
                         errmsg("could not make a partition of aegis.entry")));

@@ -254,8 +254,11 @@ void check_statement(PlannedStmt *planned) {
             return;
     }
     if (is_exempt()) return;
-    // A restore attaches the partitions that were made after the installation.
-    if (guc::restore_mode && (IsA(node, AlterTableStmt) || IsA(node, CreateTrigStmt))) return;
+    // A restore attaches the partitions that were made after the installation, with their
+    // indexes.
+    if (guc::restore_mode &&
+        (IsA(node, AlterTableStmt) || IsA(node, CreateTrigStmt) || IsA(node, IndexStmt)))
+        return;
     switch (nodeTag(node)) {
         case T_AlterExtensionContentsStmt:
             if (strcmp(castNode(AlterExtensionContentsStmt, node)->extname, "aegis") == 0)

@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+# A dump with both extensions and data goes into a fresh cluster with the same master key: nothing is there twice,
+# values open and are found, users sign in, and the ledger verifies and goes on. docs/restore.md, step by step.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. tests/cluster.sh
+
+as_role() { as_server "$bin/psql" -XAtq -v ON_ERROR_STOP=1 -h "$place" -d test -U "$@" 2>&1; }
+email=$(scripts/sample.py logins | awk -F '\t' '$1 == "northgate-dental" && $3 == "admin" { print $2 }')
+password=$(scripts/sample.py logins | awk -F '\t' '$1 == "northgate-dental" && $3 == "admin" { print $4 }')
+
+# What must be the same on both sides; the registries of what extensions declared are part of it.
+state() {
+  query "SELECT 'entries', count(*), count(DISTINCT seq), md5(string_agg(body, NULL ORDER BY seq)) FROM aegis.entry WHERE seq <= $1;
+    SELECT 'seals', count(*), max(hash::text) FROM aegis.seal WHERE number <= $2;
+    SELECT 'field', name, type, mask, by_extension, relation FROM aegis.field ORDER BY name;
+    SELECT 'policy', * FROM aegis.reveal_policy ORDER BY field, rank, by_extension;
+    SELECT 'event', name, writer, fields, by_extension FROM aegis.event_type ORDER BY name;
+    SELECT 'route', method, path, by_extension FROM aegis.route ORDER BY method, path;
+    SELECT 'protected', relation, by_extension FROM aegis.protected_table ORDER BY relation::text;
+    SELECT 'audited', relation, clear, by_extension FROM aegis.audited_table ORDER BY relation::text;
+    SELECT 'keys', count(*), md5(string_agg(wrapped, NULL ORDER BY wrapped)) FROM aegis.tenant_key;
+    SELECT 'users', count(*), md5(string_agg(u::text, '' ORDER BY id)) FROM aegis.user u;
+    SELECT 'customers', count(*), md5(string_agg(c::text, '' ORDER BY id)) FROM aegis_app.customer c;
+    SELECT 'invoices', count(*), md5(string_agg(i::text, '' ORDER BY id)) FROM aegis_app.invoice i;
+    SELECT 'trigger', tgrelid::regclass, tgname, tgenabled FROM pg_trigger WHERE NOT tgisinternal ORDER BY tgrelid::regclass::text, tgname;"
+}
+
+make_cluster
+preload
+start || { as_server tail -n 20 "$log"; exit 1; }
+query "CREATE DATABASE test" > /dev/null
+query_database=test
+query "CREATE EXTENSION aegis; CREATE EXTENSION aegis_app; CREATE ROLE operator LOGIN IN ROLE aegis_operator;
+  CREATE ROLE member LOGIN IN ROLE aegis_member; CREATE ROLE auditor LOGIN IN ROLE aegis_auditor" > /dev/null
+scripts/sample.py operator | as_role operator > /dev/null
+scripts/sample.py member | as_role member > /dev/null
+query "SELECT aegis.set_reveal_policy('customer.email', 2::smallint, 'masked')" > /dev/null
+query "SELECT aegis.wait_sealed('60 s')" > /dev/null
+read -r last_entry last_seal < <(query "SELECT (SELECT max(seq) FROM aegis.entry), (SELECT max(number) FROM aegis.seal)" -F ' ')
+before=$(state "$last_entry" "$last_seal") || { echo "$before"; exit 1; }
+as_server "$bin/pg_dumpall" -h "$place" -U postgres --roles-only --no-role-passwords -f "$place/roles.sql"
+as_server "$bin/pg_dump" -h "$place" -U postgres -Fc -f "$place/test.dump" test 2> /dev/null
+stop
+
+cluster=$place/second
+query_database=postgres
+as_server rm -f "$place/keyring"  # made again with the same content
+make_cluster
+preload
+settings "aegis.restore_mode = on"
+start || { as_server tail -n 20 "$log"; exit 1; }
+as_server "$bin/psql" -XAtq -h "$place" -U postgres -d postgres -f "$place/roles.sql" > "$place/roles.out" 2>&1 || true
+is "roles come back" "$(grep ERROR "$place/roles.out" || true)" 'psql:'"$place"'/roles.sql:'"$(grep -n 'CREATE ROLE postgres' "$place/roles.sql" | cut -d: -f1)"': ERROR:  role "postgres" already exists'
+query "CREATE DATABASE test" > /dev/null
+query_database=test
+is "pg_restore has no complaint" "$(as_server "$bin/pg_restore" -h "$place" -U postgres -d test --exit-on-error "$place/test.dump" 2>&1)" ""
+is "restore mode refuses to work" "$(as_role operator -c "BEGIN; SELECT aegis.assume_tenant((SELECT id FROM aegis.tenants() LIMIT 1), 'r', 't')" | grep -c 'operation cannot be charged')" 1
+settings "aegis.restore_mode = off"
+stop
+start || { as_server tail -n 20 "$log"; exit 1; }
+
+# Not sealed before an operator has looked: transaction numbers mean nothing here.
+says "sealing waits for a new epoch" "$(query "SELECT aegis.wait_sealed('1 s')" || true)" 'ERROR'
+is "a new epoch begins" "$(as_role operator -c "SELECT aegis.begin_epoch('restored from a dump')")" 2
+is "what was dumped is what is there" "$(diff <(echo "$before") <(state "$last_entry" "$last_seal"))" ""
+is "the ledger goes on" "$(query "SELECT aegis.wait_sealed('60 s') > $last_seal")" t
+is "and verifies" "$(as_role auditor -c "SELECT checked, detail FROM aegis.verify_ledger() WHERE outcome <> 'ok'")" ""
+found=$(as_role member << SQL
+SELECT token FROM aegis.sign_in('northgate-dental', '$email', '$password', '192.0.2.1', 'test', 'r1') \gset
+BEGIN;
+SELECT aegis.authenticate(:'token', '192.0.2.1', 'test', 'r2') \g /dev/null
+SELECT aegis.reveal(c.email) AS email FROM aegis_app.customer c WHERE email IS NOT NULL ORDER BY id LIMIT 1 \gset
+SELECT count(*) FROM aegis_app.customer WHERE email = :'email'::text;
+UPDATE aegis_app.customer SET email = 'after.restore@example.com'::text WHERE email = :'email';
+SELECT count(*) FROM aegis_app.customer WHERE email = 'after.restore@example.com';
+COMMIT;
+SQL
+)
+is "a user signs in, reveals, finds and changes" "$found" $'1\n1'
+is "the change is sealed" "$(query "SELECT aegis.wait_sealed('60 s') > 0; SELECT event, count(*) FROM aegis.audit_log WHERE seq > $last_entry AND event IN ('row.changed', 'pii.revealed', 'auth.sign_in', 'ledger.epoch_begun') AND seal IS NOT NULL GROUP BY 1 ORDER BY 1")" \
+  $'t\nauth.sign_in|1\nledger.epoch_begun|1\npii.revealed|1\nrow.changed|1'
+is "and verifies again" "$(as_role auditor -c "SELECT checked, detail FROM aegis.verify_ledger() WHERE outcome <> 'ok'")" ""
+finish
