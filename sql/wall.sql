@@ -30,6 +30,9 @@ CREATE TABLE yard.parts (tenant_id uuid, id int) PARTITION BY LIST (id);
 CREATE TABLE yard.part_1 PARTITION OF yard.parts FOR VALUES IN (1);
 CREATE SEQUENCE yard.counter;
 CREATE FUNCTION yard.definer() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT count(*) FROM yard.forgotten';
+-- Made by a superuser without a thought: its owner bypasses row security.
+CREATE VIEW yard.past_good AS SELECT * FROM yard.good;
+CREATE FUNCTION yard.past() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS 'SELECT count(*) FROM yard.good';
 GRANT ALL ON ALL TABLES IN SCHEMA yard TO regress_wall_member, regress_wall_gateway;
 GRANT ALL ON ALL SEQUENCES IN SCHEMA yard TO regress_wall_member;
 
@@ -64,6 +67,18 @@ SELECT * FROM yard.part_1;
 SELECT last_value FROM yard.counter;
 INSERT INTO yard.forgotten VALUES (NULL, 'x');
 SELECT yard.definer();
+-- refuses: a protected relation past row security, with and without a context
+SELECT * FROM yard.past_good;
+SELECT yard.past();
+DELETE FROM yard.past_good;
+BEGIN;
+SELECT probe_context(:'one', :ann, 4, 1, 2);
+SELECT * FROM yard.past_good;
+ROLLBACK;
+BEGIN;
+SELECT probe_context(:'one', :ann, 4, 1, 2);
+SELECT yard.past();
+ROLLBACK;
 -- refuses: a protected relation without a context
 SELECT * FROM yard.good;
 SELECT * FROM yard.over_good;
@@ -75,6 +90,10 @@ SELECT count(*) FROM pg_stats;
 SELECT count(*) FROM pg_locks;
 SELECT count(*) FROM pg_prepared_statements;
 SELECT count(*) FROM pg_stat_user_tables;
+SELECT reltuples FROM pg_class WHERE relname = 'good';
+SELECT * FROM pg_class WHERE relname = 'good';
+SELECT c FROM pg_class c WHERE relname = 'good';
+SELECT 1 FROM pg_class WHERE relname = 'good' AND relpages > 0;
 
 -- refuses: statements that reach beyond the tenant or the transaction
 EXPLAIN SELECT 1;
@@ -125,6 +144,7 @@ SELECT pg_cancel_backend(1);
 SELECT pg_terminate_backend(1);
 SELECT count(*) FROM pg_stat_get_activity(NULL);
 SELECT pg_total_relation_size('yard.good');
+SELECT pg_current_wal_lsn();
 SELECT pg_sleep(0);
 SELECT 1 WHERE set_config('work_mem', '1GB', false) IS NULL;
 

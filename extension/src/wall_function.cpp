@@ -50,6 +50,12 @@ const char *const leaking_builtins[] = {
     "pg_relation_filenode",
     "pg_relation_filepath",
     "pg_sequence_last_value",
+    "pg_current_wal_*",
+    "pg_last_wal_*",
+    "pg_get_wal_*",
+    "pg_walfile_name*",
+    "pg_control_*",
+    "pg_last_committed_xact",
     // large objects have no row security
     "lo_*",
     "loread",

@@ -42,10 +42,25 @@ bool runs_extension_code() {
     return GetUserId() == role::owner();
 }
 
-enum class Verdict { allowed, no_context, unprotected, forbidden };
+// Sizes in pg_class count the rows of all tenants.
+const AttrNumber size_columns[] = {Anum_pg_class_relpages, Anum_pg_class_reltuples,
+                                   Anum_pg_class_relallvisible};
 
-Verdict judge_for_member(Oid relation, bool tenant_rows, bool forced) {
+bool reads_size(const Bitmapset *columns) {
+    if (bms_is_member(InvalidAttrNumber - FirstLowInvalidHeapAttributeNumber, columns)) return true;
+    for (AttrNumber column : size_columns)
+        if (bms_is_member(column - FirstLowInvalidHeapAttributeNumber, columns)) return true;
+    return false;
+}
+
+enum class Verdict { allowed, no_context, unprotected, bypassed, forbidden };
+
+Verdict judge_for_member(const RangeTblEntry *entry, List *permissions, bool tenant_rows,
+                         bool forced) {
     if (!guc::default_deny) return Verdict::allowed;
+    Oid relation = entry->relid;
+    if (relation == RelationRelationId && reads_size(pg::selected_columns(entry, permissions)))
+        return Verdict::forbidden;
     Oid schema = get_rel_namespace(relation);
     if (schema == PG_CATALOG_NAMESPACE || schema == get_namespace_oid("information_schema", true))
         return matches_any(get_rel_name(relation), leaking_catalogs, lengthof(leaking_catalogs))
@@ -53,7 +68,11 @@ Verdict judge_for_member(Oid relation, bool tenant_rows, bool forced) {
                    : Verdict::allowed;
     if (get_rel_relkind(relation) == RELKIND_VIEW)
         return Verdict::allowed;  // what it reads stands in the same range table
-    return tenant_rows && forced ? Verdict::allowed : Verdict::unprotected;
+    if (!tenant_rows || !forced) return Verdict::unprotected;
+    // A view or function of a superuser would read the rows of all tenants.
+    return check_enable_rls(relation, pg::checked_as(entry, permissions), true) == RLS_ENABLED
+               ? Verdict::allowed
+               : Verdict::bypassed;
 }
 
 Verdict judge(const RangeTblEntry *entry, List *permissions, Rules rules) {
@@ -64,7 +83,7 @@ Verdict judge(const RangeTblEntry *entry, List *permissions, Rules rules) {
     bool forced = false;
     bool tenant_rows = has_tenant_rows(entry->relid, &forced);
     if (rules != Rules::none) {
-        Verdict verdict = judge_for_member(entry->relid, tenant_rows, forced);
+        Verdict verdict = judge_for_member(entry, permissions, tenant_rows, forced);
         if (verdict != Verdict::allowed) return verdict;
     }
     if (tenant_rows && context::current() == nullptr && !runs_extension_code() &&
@@ -88,6 +107,14 @@ void refuse(Verdict verdict, Oid relation, Rules rules) {
                             errhint("Call aegis.protect_table() for the table, or let a function "
                                     "of its own schema "
                                     "answer instead.")));
+            return;
+        case Verdict::bypassed:
+            ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_ALLOWED),
+                            errmsg("relation \"%s\" cannot be read past row security", name),
+                            errdetail("The owner of the view or function that reads it bypasses "
+                                      "row security."),
+                            errhint("Create the view with security_invoker, or give it to an "
+                                    "owner that row security binds.")));
             return;
         case Verdict::forbidden:
             ereport(ERROR,

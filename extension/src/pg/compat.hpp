@@ -48,6 +48,17 @@ inline Oid checked_as(const RangeTblEntry *entry, [[maybe_unused]] List *permiss
 #endif
 }
 
+// The columns that a statement reads, as in RangeTblEntry.selectedCols.
+inline const Bitmapset *selected_columns(const RangeTblEntry *entry,
+                                         [[maybe_unused]] List *permissions) {
+#if PG_VERSION_NUM >= 160000
+    if (entry->perminfoindex == 0) return nullptr;
+    return getRTEPermissionInfo(permissions, const_cast<RangeTblEntry *>(entry))->selectedCols;
+#else
+    return entry->selectedCols;
+#endif
+}
+
 // The server declares tree walkers without parameters before 16, which C++ reads as taking none.
 using TreeWalker = bool (*)(Node *, void *);
 #if PG_VERSION_NUM >= 160000
