@@ -190,7 +190,35 @@ GRANT aegis_owner TO regress_wall_creator;
 CREATE ROLE regress_wall_x IN ROLE aegis_owner;
 GRANT aegis_operator TO regress_wall_creator;
 ALTER ROLE aegis_operator CREATEROLE;
+-- refuses: what CREATEROLE would reach by a detour, members of the roles and the server's own roles included
+GRANT regress_wall_member TO regress_wall_creator;
+CREATE ROLE regress_wall_x IN ROLE regress_wall_gateway;
+ALTER GROUP aegis_operator ADD USER regress_wall_creator;
+ALTER ROLE aegis_operator LOGIN PASSWORD 'x';
+ALTER ROLE regress_wall_member PASSWORD 'x';
+ALTER ROLE regress_wall_gateway SET search_path = yard;
+ALTER ROLE regress_wall_member RESET ALL;
+REVOKE aegis_member FROM regress_wall_member;
+ALTER ROLE aegis_gateway RENAME TO regress_wall_x;
+GRANT pg_read_all_data TO regress_wall_creator;
+GRANT pg_execute_server_program TO regress_wall_creator;
+-- allows: CREATEROLE for all other roles
+CREATE ROLE regress_wall_x;
+GRANT regress_wall_x TO regress_wall_creator;
+ALTER ROLE regress_wall_x PASSWORD 'x';
+ALTER ROLE regress_wall_x RENAME TO regress_wall_y;
+REVOKE regress_wall_y FROM regress_wall_creator;
+DROP ROLE regress_wall_y;
 \c - :superuser
+-- allows: whom a superuser gave the admin option
+GRANT aegis_operator TO regress_wall_creator WITH ADMIN OPTION;
+SET SESSION AUTHORIZATION regress_wall_creator;
+CREATE ROLE regress_wall_x IN ROLE aegis_operator;
+ALTER ROLE regress_wall_x PASSWORD 'x';
+DROP ROLE regress_wall_x;
+RESET SESSION AUTHORIZATION;
+REVOKE aegis_operator FROM regress_wall_creator;
+ALTER ROLE aegis_member RENAME TO regress_wall_x;
 GRANT aegis_owner TO regress_wall_creator;
 ALTER ROLE aegis_owner LOGIN;
 ALTER ROLE aegis_owner PASSWORD 'x';

@@ -14,6 +14,13 @@ const char *const aegis_roles[] = {kOwner,           "aegis_gateway", "aegis_mem
                                    "aegis_operator", "aegis_auditor", "aegis_payment_service",
                                    "aegis_agent"};
 
+[[noreturn]] void refuse_rename(const char *name) {
+    ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_ALLOWED),
+                    errmsg("renaming role \"%s\" is not allowed", name),
+                    errdetail("Aegis knows its roles by name.")));
+    pg_unreachable();
+}
+
 // CURRENT_USER and the like are never a role of Aegis that matters here: nobody logs in as one.
 const char *name_of(const RoleSpec *role) {
     return role != nullptr && role->roletype == ROLESPEC_CSTRING ? role->rolename : "";
@@ -36,16 +43,34 @@ bool is_aegis(const char *name) {
     pg_unreachable();
 }
 
-// A role of Aegis gets members from a superuser, or from whom a superuser gave the admin option.
+// Whether the caller may decide about a role: one of Aegis, a member of one (it acts for it), or
+// one of the server's own, which read and write every table, file and program. A superuser may, and
+// whom a superuser gave the admin option; on PostgreSQL 15 CREATEROLE alone would do.
+void require_admin(const char *what, const char *name) {
+    Oid oid = get_role_oid(name, true);
+    if (superuser() || !OidIsValid(oid)) return;
+    bool allowed = !IsReservedName(name) || is_admin_of_role(GetUserId(), oid);
+    for (const char *known : aegis_roles) {
+        Oid group = get_role_oid(known, true);
+        if (OidIsValid(group) && is_member_of_role_nosuper(oid, group))
+            allowed = allowed && is_admin_of_role(GetUserId(), group);
+    }
+    if (!allowed)
+        ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_ALLOWED),
+                        errmsg("%s role \"%s\" is not allowed", what, name),
+                        errdetail("CREATEROLE is not enough for the roles of Aegis and of the "
+                                  "server, and for their members."),
+                        errhint("Ask a superuser, or a member with the admin option.")));
+}
+
 void check_new_member(const char *group) {
     if (is_owner(group) && OidIsValid(role::owner())) refuse_owner("granting");
-    if (!is_aegis(group) || superuser()) return;
-    Oid oid = get_role_oid(group, true);
-    if (OidIsValid(oid) && !is_admin_of_role(GetUserId(), oid))
-        ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_ALLOWED),
-                        errmsg("granting role \"%s\" is not allowed", group),
-                        errdetail("CREATEROLE is not enough for the roles of Aegis."),
-                        errhint("Ask a superuser, or a member with the admin option.")));
+    require_admin("granting", group);
+}
+
+// Everybody may change what core lets them change of themselves, such as the own password.
+void require_admin_or_self(const char *name) {
+    if (get_role_oid(name, true) != GetUserId()) require_admin("altering", name);
 }
 
 bool is_on(const DefElem *option) {
@@ -99,6 +124,7 @@ void check_create(const CreateRoleStmt *create) {
 
 void check_alter(const AlterRoleStmt *alter) {
     const char *name = name_of(alter->role);
+    require_admin_or_self(name);
     if (!is_aegis(name)) return;
     if (is_owner(name)) check_owner_options(alter->options);
     check_attributes(name, alter->options);
@@ -110,8 +136,12 @@ void check_alter(const AlterRoleStmt *alter) {
 }
 
 void check_grant(const GrantRoleStmt *grant) {
-    if (!grant->is_grant) return;
     ListCell *cell;
+    if (!grant->is_grant) {  // who is a member no longer is no tenant session any more
+        foreach (cell, grant->granted_roles)
+            require_admin("revoking", static_cast<const AccessPriv *>(lfirst(cell))->priv_name);
+        return;
+    }
     foreach (cell, grant->granted_roles)
         check_new_member(static_cast<const AccessPriv *>(lfirst(cell))->priv_name);
     // aegis_owner gains nothing by being a member of others, and must not.
@@ -140,14 +170,17 @@ void check_role_statement(const Node *statement) {
         case T_GrantRoleStmt:
             check_grant(reinterpret_cast<const GrantRoleStmt *>(statement));
             break;
-        case T_AlterRoleSetStmt:
-            if (is_owner(name_of(reinterpret_cast<const AlterRoleSetStmt *>(statement)->role)))
-                refuse_owner("altering");
+        case T_AlterRoleSetStmt: {
+            const char *name = name_of(reinterpret_cast<const AlterRoleSetStmt *>(statement)->role);
+            if (is_owner(name)) refuse_owner("altering");
+            require_admin_or_self(name);
             break;
+        }
         case T_RenameStmt: {
             const RenameStmt *rename = reinterpret_cast<const RenameStmt *>(statement);
-            if (rename->renameType == OBJECT_ROLE && is_owner(rename->subname))
-                refuse_owner("renaming");
+            // Walls know the roles by name: a renamed one would bind nobody.
+            if (rename->renameType == OBJECT_ROLE && is_aegis(rename->subname))
+                refuse_rename(rename->subname);
             break;
         }
         case T_ReassignOwnedStmt:
