@@ -39,5 +39,7 @@ extern int request_timeout_ms;
 
 // Defines all settings and reserves the prefix. Called once from _PG_init. Never throws.
 void define();
+// Settings of the server that would give away what this extension protects. Called from _PG_init.
+void tighten();
 
 }  // namespace aegis::guc

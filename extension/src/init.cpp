@@ -46,6 +46,7 @@ void _PG_init(void) {
                         errhint("Update PostgreSQL to its newest minor release.")));
 
     aegis::guc::define();
+    aegis::guc::tighten();
     aegis::region::create();
     aegis::role::define();
     aegis::context::define();

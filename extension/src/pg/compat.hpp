@@ -17,6 +17,18 @@ inline constexpr int kMinimumServerVersion = 150020;
 inline constexpr int kMinimumServerVersion = PG_VERSION_NUM;
 #endif
 
+// A setting of the server, nullptr when there is none of this name.
+inline struct config_generic *find_setting(const char *name) {
+#if PG_VERSION_NUM >= 160000
+    return find_option(name, false, true, ERROR);
+#else
+    struct config_generic **settings = get_guc_variables();
+    for (int i = 0; i < GetNumConfigOptions(); i++)
+        if (strcmp(settings[i]->name, name) == 0) return settings[i];
+    return nullptr;
+#endif
+}
+
 // Memory that a GUC check hook hands over in *extra.
 inline void *guc_extra_alloc(size_t bytes) {
 #if PG_VERSION_NUM >= 160000
