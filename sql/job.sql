@@ -16,11 +16,6 @@ CREATE FUNCTION regress_entries(VARIADIC wanted text[]) RETURNS bigint LANGUAGE 
    WHERE (SELECT bool_and(position(convert_to(w, 'UTF8') IN e.body) > 0) FROM unnest(wanted) w)
 $$;
 
-SELECT to_regprocedure('aegis.expire_sessions(integer)') IS NULL AS without_sessions \gset
-\if :without_sessions
-CREATE FUNCTION aegis.expire_sessions(at_most integer) RETURNS integer LANGUAGE sql AS 'SELECT 0';
-\endif
-
 -- allows: an operator creates a job and waits for it
 CREATE ROLE regress_job_operator LOGIN IN ROLE aegis_operator INHERIT;
 SET SESSION AUTHORIZATION regress_job_operator;
@@ -82,8 +77,5 @@ INSERT INTO aegis.job (kind, created_by_role) VALUES ('from_the_future', 'regres
 SELECT aegis.wait_job(:job, '30 seconds');
 SELECT state, error FROM aegis.jobs WHERE id = :job;
 
-\if :without_sessions
-DROP FUNCTION aegis.expire_sessions(integer);
-\endif
 DROP FUNCTION regress_wait_worker(), regress_entries(text[]);
 DROP ROLE regress_job_operator, regress_job_member;

@@ -108,8 +108,9 @@ SELECT outcome FROM aegis.sign_in('regress-sign-in', 'bob@example.test', 'plum q
 SELECT failed_count, not_before IS NULL AND locked_until IS NULL AS clear FROM aegis.user WHERE id = :'bob';
 -- the worker's count locks as well
 UPDATE aegis.user SET failed_count = 9 WHERE id = :'bob';
-SELECT aegis.note_abandoned_sign_in(:'bob');
-SELECT locked_until > now() AS locked FROM aegis.user WHERE id = :'bob';
+SELECT outcome, 1 / (length(outcome) - 6) FROM aegis.sign_in('regress-sign-in', 'bob@example.test', 'wrong', NULL, NULL, 'r-abandoned-3');
+SELECT public.regress_wait();
+SELECT failed_count, locked_until > now() AS locked FROM aegis.user WHERE id = :'bob';
 SELECT public.regress_events(:'tenant', 'auth.locked') AS recorded;
 
 -- allows: one live session; the earlier one is superseded, and that is recorded

@@ -48,8 +48,3 @@ CREATE FUNCTION aegis.expire_sessions(at_most integer) RETURNS integer
   $$;
 COMMENT ON FUNCTION aegis.expire_sessions(integer) IS
   'removes at most so many sessions that expired more than a day ago; returns how many';
-
-CREATE FUNCTION aegis.note_abandoned_sign_in(user_id uuid) RETURNS void
-  AS 'MODULE_PATHNAME', 'aegis_note_abandoned_sign_in' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
-COMMENT ON FUNCTION aegis.note_abandoned_sign_in(uuid) IS
-  'counts a sign-in that was rolled back or cancelled as failed; for the worker';

@@ -4,6 +4,7 @@
 #include "charge.hpp"
 #include "ledger.hpp"
 #include "region.hpp"
+#include "user.hpp"
 #include "worker.hpp"
 
 namespace aegis::charge {
@@ -57,14 +58,6 @@ void reap(Slot &slot) {
         slot.left = Left::lost;
         judge_slot(slot);
     }
-}
-
-void note_abandoned_sign_in(const Slot &slot) {
-    Oid types[] = {UUIDOID};
-    List *name =
-        list_make2(makeString(pstrdup("aegis")), makeString(pstrdup("note_abandoned_sign_in")));
-    Oid function = LookupFuncName(name, lengthof(types), types, true);
-    if (OidIsValid(function)) OidFunctionCall1(function, UUIDPGetDatum(&slot.user));
 }
 
 }  // namespace
@@ -148,7 +141,7 @@ int collect() {
         // The tenant's key may be gone for good, and with it the seal over the address.
         if (slot.failures >= kTriesWithOrigin) slot.ip[0] = slot.user_agent[0] = '\0';
         detail::write_entry(slot, slot.count.load(), kNotes[static_cast<int>(slot.left)]);
-        if (slot.kind == Kind::sign_in) note_abandoned_sign_in(slot);
+        if (slot.kind == Kind::sign_in) user::note_abandoned(slot.user);
         settle(i);
         worker::beat();
         CHECK_FOR_INTERRUPTS();

@@ -16,6 +16,9 @@ void format(const pg_uuid_t &id, char out[37]);
 
 // Counts a failed sign-in; true when it locked the account. Runs SPI as the owner's caller.
 bool note_failure(const pg_uuid_t &user);
+// For the worker: counts a sign-in that was rolled back or cancelled as failed, and records a lock.
+// Does nothing for a user that does not exist. May ereport.
+void note_abandoned(const pg_uuid_t &user);
 // Forgets the failures and stores a stronger hash when there is one (nullptr: none).
 void note_success(const pg_uuid_t &user, const char *stronger_hash);
 

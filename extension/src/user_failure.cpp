@@ -52,37 +52,31 @@ void note_success(const pg_uuid_t &user, const char *stronger_hash) {
     pg::execute(write_failures, values, stronger_hash ? "  nn " : "  nnn");
 }
 
-}  // namespace aegis::user
-
-namespace ledger = aegis::ledger;
-namespace pg = aegis::pg;
-namespace user = aegis::user;
-
-AEGIS_FUNCTION(aegis_note_abandoned_sign_in) {
-    pg_uuid_t id = *PG_GETARG_UUID_P(0);
+void note_abandoned(const pg_uuid_t &user) {
     pg::Identity before = pg::enter();
-    if (user::note_failure(id)) {
+    if (note_failure(user)) {
         // The worker has no context; the entry names the user's tenant itself.
         static pg::Statement find_tenant = {
             "SELECT tenant_id FROM aegis.user WHERE id OPERATOR(pg_catalog.=) $1",
             1,
             {UUIDOID},
             nullptr};
-        Datum values[] = {UUIDPGetDatum(&id)};
+        Datum values[] = {UUIDPGetDatum(&user)};
         if (pg::execute(find_tenant, values) == 1) {
             bool is_null;
             pg_uuid_t tenant = *DatumGetUUIDP(pg::column(0, 1, &is_null));
             char text[37];
-            user::format(id, text);
+            format(user, text);
             ledger::Event entry = {"auth.locked"};
-            entry.outcome = aegis::core::Outcome::denied;
+            entry.outcome = core::Outcome::denied;
             entry.tenant = &tenant;
-            entry.user = &id;
+            entry.user = &user;
             entry.target_kind = "user";
             entry.target_id = text;
             ledger::append(entry);
         }
     }
     pg::leave(before);
-    PG_RETURN_VOID();
 }
+
+}  // namespace aegis::user
