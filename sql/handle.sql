@@ -62,6 +62,14 @@ BEGIN
   INSERT INTO regress_handle.note (body) VALUES (request.body ->> 'body');
   RETURN aegis.respond(201, headers => jsonb_build_object('location', '/regress/handle/note'));
 END $$;
+CREATE FUNCTION regress_handle.poison(request aegis.request) RETURNS aegis.response LANGUAGE plpgsql AS $$
+BEGIN
+  SET bytea_output = 'escape';
+  SET LOCAL search_path = regress_handle;
+  SET client_min_messages = error;
+  RESET extra_float_digits;
+  RETURN aegis.respond(200, to_jsonb('\x41'::bytea::text));
+END $$;
 SELECT aegis.declare_event('regress.noted', 'a note was made', '{}');
 SELECT aegis.register_route('GET', '/regress/handle/echo/{one}/{two}', 'regress_handle.echo(aegis.request)'),
        aegis.register_route('POST', '/regress/handle/echo', 'regress_handle.echo(aegis.request)', body_limit => 100),
@@ -71,6 +79,7 @@ SELECT aegis.register_route('GET', '/regress/handle/echo/{one}/{two}', 'regress_
        aegis.register_route('GET', '/regress/handle/admin', 'regress_handle.who(aegis.request)', 4::smallint),
        aegis.register_route('GET', '/regress/handle/note', 'regress_handle.list(aegis.request)'),
        aegis.register_route('POST', '/regress/handle/note', 'regress_handle.add(aegis.request)', event => 'regress.noted'),
+       aegis.register_route('GET', '/regress/handle/poison', 'regress_handle.poison(aegis.request)', public => true),
        aegis.register_route('GET', '/regress/handle/write', 'regress_handle.add(aegis.request)');
 
 \c - regress_handle_gateway
@@ -112,6 +121,9 @@ SELECT (b - 'tenant') AS answer, b ->> 'tenant' = :'tenant' AS own_tenant FROM (
 SELECT (b - 'tenant') AS answer FROM (SELECT encode(h.body, 'escape')::jsonb FROM
   aegis.handle('POST', '/regress/handle/who', ARRAY['authorization', 'Bearer ' || :'ada_token'] :nobody) AS r(b);
 :ask 'GET', '/regress/handle/public', NULL :nobody;
+-- survives: a handler that changes settings of the session; the next request finds them as before
+:ask 'GET', '/regress/handle/poison', NULL :nobody;
+SELECT '\x41'::bytea AS as_before;
 
 -- refuses: forged tenants, users and ranks change nothing
 SELECT (b - 'tenant') AS answer, b ->> 'tenant' = :'tenant' AS own_tenant FROM (SELECT encode(h.body, 'escape')::jsonb FROM

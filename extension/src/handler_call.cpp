@@ -161,7 +161,8 @@ void run_handler(const Call &call) {
     stop_clock();
 
     read_response(call.exchange, result);
-    AtEOXact_GUC(true, nest);
+    // Not kept, also what was set for the session: the next request on it is another tenant's.
+    AtEOXact_GUC(false, nest);
 }
 
 // What a person needs to find the cause; the text of the error may quote a client's data, so it is
