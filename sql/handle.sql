@@ -154,6 +154,8 @@ SELECT h.status FROM aegis.handle('GET', '/regress/handle/who', ARRAY['cookie', 
 :ask 'POST', '/regress/handle/who', ARRAY['cookie', '__Host-aegis=' || :'ada_token', 'host', 'a.test', 'origin', 'http://a.test'] :nobody;
 SELECT h.status FROM aegis.handle('POST', '/regress/handle/who', ARRAY['cookie', '__Host-aegis=' || :'ada_token', 'sec-fetch-site', 'same-origin'] :nobody;
 SELECT h.status FROM aegis.handle('POST', '/regress/handle/who', ARRAY['cookie', '__Host-aegis=' || :'ada_token', 'host', 'a.test', 'origin', 'https://A.test'] :nobody;
+-- refuses: the cookie in another spelling, which a sibling host could set
+:ask 'GET', '/regress/handle/who', ARRAY['cookie', '__HOST-aegis=' || :'ada_token'] :nobody;
 
 -- the session itself: shown without being touched, superseded with its reason, ended
 \c - :superuser

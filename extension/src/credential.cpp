@@ -19,13 +19,14 @@ int count_of(const Headers &headers, const char *name) {
 }
 
 // Takes the cookie out of one Cookie header. False when it occurs twice: a page on a sibling host
-// may have tossed in a second one.
+// may have tossed in a second one. Its name is compared exactly, for not every browser guards the
+// prefix __Host- in other spellings.
 bool find_cookie(const char *value, const char **token) {
     for (const char *at = value; *at != '\0';) {
         while (is_blank(*at) || *at == ';') at++;
         size_t length = strcspn(at, ";");
         size_t equals = strcspn(at, "=;");
-        if (equals == strlen(kCookieName) && pg_strncasecmp(at, kCookieName, equals) == 0 &&
+        if (equals == strlen(kCookieName) && strncmp(at, kCookieName, equals) == 0 &&
             at[equals] == '=') {
             if (*token != nullptr) return false;
             size_t size = length - equals - 1;
