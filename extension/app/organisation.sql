@@ -123,11 +123,12 @@ CREATE FUNCTION aegis_app.create_user(request aegis.request) RETURNS aegis.respo
 DECLARE
   id uuid;
 BEGIN
+  PERFORM aegis_app.text_field(request.body, 'password', 256);
   id := aegis.create_user(aegis_app.text_field(request.body, 'email', 254),
                           aegis_app.text_field(request.body, 'name', 200),
                           aegis_app.integer_field(request.body, 'rank', 1, 4)::smallint,
                           aegis_app.uuid_of(aegis_app.text_field(request.body, 'team_id', 36, false)),
-                          aegis_app.text_field(request.body, 'password', 256));
+                          request.body ->> 'password');  -- as typed: blanks count
   RETURN aegis_app.ok(jsonb_build_object('id', id), 201, jsonb_build_object('location', '/api/users/' || id));
 END $$;
 COMMENT ON FUNCTION aegis_app.create_user(aegis.request) IS 'POST /api/users {email, name, rank, team_id?, password}';

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Argon2id hashes in PHC format, the rule for new passwords, and the bound on hashes computed at
-// once in the cluster. docs/password.md.
+// once in the cluster. docs/sign_in.md.
 #pragma once
 
 #include <atomic>

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Links between the documents lead somewhere, anchors included.
+# Links between the documents lead somewhere, anchors included; pages that sources name exist.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 # shellcheck disable=SC2046 # names without spaces
@@ -21,5 +21,15 @@ for path in sys.argv[1:]:
         if not os.path.exists(full) or (anchor and full.endswith(".md") and anchor not in anchors(full)):
             print(f"{path}: {target} leads nowhere")
             found = 1
+for top in ("extension", "server", "scripts", "sql", "tests"):
+    for folder, _, names in os.walk(top):
+        for name in names:
+            if not name.endswith((".cpp", ".hpp", ".sql", ".sh", ".py", ".txt")):
+                continue
+            path = os.path.join(folder, name)
+            for page in re.findall(r"\bdocs/[a-z0-9_/-]+\.md\b", open(path).read()):
+                if not os.path.exists(page):
+                    print(f"{path}: {page} does not exist")
+                    found = 1
 sys.exit(found)
 PYTHON
