@@ -30,6 +30,17 @@ SELECT aegis.is_sealed_for(note, f.reference, tenant_id) AS own, aegis.is_sealed
        aegis.is_sealed_for('x'::aegis.sealed_text, f.reference, tenant_id) AS unsealed
   FROM sealed_t, aegis.field f WHERE f.name = 'sealed_test.note';
 
+-- refuses: to take for complete what is no text, what lost its token, and a value without a token in a searchable type
+CREATE FUNCTION probe_with(value bytea, at int, byte int) RETURNS text LANGUAGE sql AS
+  $$ SELECT 'A1.' || rtrim(translate(encode(set_byte($1, $2, $3), 'base64'), E'+/\n', '-_'), '=') $$;
+SELECT aegis.is_sealed_for(probe_with(b, 2, get_byte(b, 2))::aegis.sealed_text, reference, tenant_id) AS same,
+       aegis.is_sealed_for(probe_with(b, 2, get_byte(b, 2) + 1)::aegis.sealed_text, reference, tenant_id) AS other_type,
+       aegis.is_sealed_for(probe_with(b, 3, 10)::aegis.sealed_text, reference, tenant_id) AS token_removed,
+       aegis.is_sealed_for(probe_with(b, 3, 4)::aegis.sealed_text, reference, tenant_id) AS with_subject
+  FROM (SELECT aegis.sealed_text_send(note) AS b, f.reference, tenant_id FROM sealed_t, aegis.field f WHERE f.name = 'sealed_test.note') s;
+SELECT aegis.is_sealed_for(email, f.reference, tenant_id) AS own,
+       aegis.is_sealed_for(email::text::aegis.sealed_text, f.reference, tenant_id) AS as_text FROM sealed_t, aegis.field f WHERE f.name = 'sealed_test.email';
+
 -- refuses: text that only looks like armor, a printed placeholder, an envelope without a token
 SELECT 'A1.'::aegis.sealed_text;
 SELECT 'A1.!!'::aegis.sealed_text;

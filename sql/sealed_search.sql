@@ -146,6 +146,15 @@ BEGIN;
 DROP INDEX search_hash, search_unique;
 SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;
 EXPLAIN (COSTS OFF) SELECT id FROM search_t WHERE email = 'u7@example.com';
+PREPARE by_text(text, varchar) AS SELECT id FROM search_t WHERE email = $1 UNION ALL SELECT id FROM search_t WHERE $2 = email;
+SET LOCAL plan_cache_mode = force_generic_plan;
+EXPLAIN (COSTS OFF) EXECUTE by_text('u7@example.com', 'u7@example.com');
+EXPLAIN (COSTS OFF) SELECT id FROM search_t WHERE email <> 'u7@example.com'::text;
+SET LOCAL SESSION AUTHORIZATION regress_search;
+SELECT probe_as(1);
+EXECUTE by_text('U7@Example.com', ' u7@example.com');
+EXECUTE by_text('nobody@example.com', NULL);
+DEALLOCATE by_text;
 ROLLBACK;
 
 -- survives: one index over three tenants answers every probe for the right one

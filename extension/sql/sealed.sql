@@ -72,7 +72,7 @@ CREATE FUNCTION aegis.is_sealed(aegis.sealed_text) RETURNS boolean
 COMMENT ON FUNCTION aegis.is_sealed(aegis.sealed_text) IS 'true for an envelope, false for an unsealed value';
 
 CREATE FUNCTION aegis.is_sealed_for(aegis.sealed_text, bigint, uuid) RETURNS boolean
-  AS 'MODULE_PATHNAME', 'aegis_is_sealed_for' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+  AS 'MODULE_PATHNAME', 'aegis_sealed_text_is_sealed_for' LANGUAGE C IMMUTABLE PARALLEL SAFE;
 COMMENT ON FUNCTION aegis.is_sealed_for(aegis.sealed_text, bigint, uuid) IS 'true for NULL and for an envelope of this field and tenant';
 
 CREATE CAST (text AS aegis.sealed_text) WITH FUNCTION aegis.to_sealed_text(text) AS ASSIGNMENT;
@@ -99,8 +99,8 @@ CREATE FUNCTION aegis.is_sealed(aegis.sealed_email) RETURNS boolean
 COMMENT ON FUNCTION aegis.is_sealed(aegis.sealed_email) IS 'true for an envelope, false for an unsealed value';
 
 CREATE FUNCTION aegis.is_sealed_for(aegis.sealed_email, bigint, uuid) RETURNS boolean
-  AS 'MODULE_PATHNAME', 'aegis_is_sealed_for' LANGUAGE C IMMUTABLE PARALLEL SAFE;
-COMMENT ON FUNCTION aegis.is_sealed_for(aegis.sealed_email, bigint, uuid) IS 'true for NULL and for an envelope of this field and tenant';
+  AS 'MODULE_PATHNAME', 'aegis_sealed_email_is_sealed_for' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION aegis.is_sealed_for(aegis.sealed_email, bigint, uuid) IS 'true for NULL and for an envelope of this field and tenant, with its search token';
 
 CREATE CAST (text AS aegis.sealed_email) WITH FUNCTION aegis.to_sealed_email(text) AS ASSIGNMENT;
 CREATE CAST (varchar AS aegis.sealed_email) WITH FUNCTION aegis.to_sealed_email(text) AS ASSIGNMENT;
@@ -117,8 +117,13 @@ CREATE FUNCTION aegis.sealed_email_ne(aegis.sealed_email, aegis.sealed_email) RE
   AS 'MODULE_PATHNAME', 'aegis_sealed_email_ne' LANGUAGE C STABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION aegis.sealed_email_ne(aegis.sealed_email, aegis.sealed_email) IS 'inequality by search token';
 
+CREATE FUNCTION aegis.sealed_email_text_support(internal) RETURNS internal
+  AS 'MODULE_PATHNAME', 'aegis_sealed_email_text_support' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION aegis.sealed_email_text_support(internal) IS 'lets equality with a plain text use an index';
+
 CREATE FUNCTION aegis.sealed_email_eq(aegis.sealed_email, text) RETURNS boolean
-  AS 'MODULE_PATHNAME', 'aegis_sealed_email_eq_text' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+  AS 'MODULE_PATHNAME', 'aegis_sealed_email_eq_text' LANGUAGE C STABLE STRICT PARALLEL SAFE
+  SUPPORT aegis.sealed_email_text_support;
 COMMENT ON FUNCTION aegis.sealed_email_eq(aegis.sealed_email, text) IS 'equality with a plain text';
 
 CREATE FUNCTION aegis.sealed_email_ne(aegis.sealed_email, text) RETURNS boolean
@@ -126,7 +131,8 @@ CREATE FUNCTION aegis.sealed_email_ne(aegis.sealed_email, text) RETURNS boolean
 COMMENT ON FUNCTION aegis.sealed_email_ne(aegis.sealed_email, text) IS 'inequality with a plain text';
 
 CREATE FUNCTION aegis.sealed_email_eq(text, aegis.sealed_email) RETURNS boolean
-  AS 'MODULE_PATHNAME', 'aegis_text_eq_sealed_email' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+  AS 'MODULE_PATHNAME', 'aegis_text_eq_sealed_email' LANGUAGE C STABLE STRICT PARALLEL SAFE
+  SUPPORT aegis.sealed_email_text_support;
 COMMENT ON FUNCTION aegis.sealed_email_eq(text, aegis.sealed_email) IS 'equality with a plain text';
 
 CREATE FUNCTION aegis.sealed_email_ne(text, aegis.sealed_email) RETURNS boolean

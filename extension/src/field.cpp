@@ -248,6 +248,7 @@ core::ByteSpan open(const pg_uuid_t &tenant, const Field &field, core::ByteView 
     binding.tenant = pg::view_of(tenant);
     pg::raise(pg::run([&] { core::open_envelope(*cipher, parts, binding, plaintext); }));
     // The token is not authenticated: a value that others would find under a wrong name is refused.
+    // The images in the ledger have none.
     if (field.type_reference != 0 && parts.token.size == core::kTokenBytes) {
         sealed::Type type{field.name, field.normaliser, field.type_reference};
         uint8_t token[core::kTokenBytes];

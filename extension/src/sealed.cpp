@@ -177,6 +177,24 @@ Datum from_padded(FunctionCallInfo fcinfo, const Type &type) {
     PG_RETURN_POINTER(aegis::sealed::from_text(type, view));
 }
 
+// For CHECK constraints, hence never NULL: no value is fine, a value without a tenant is not. What
+// is stored in a searchable column must be found, so its token must be there.
+Datum is_sealed_for(FunctionCallInfo fcinfo, const Type &type) {
+    using namespace aegis;
+    if (PG_ARGISNULL(0)) PG_RETURN_BOOL(true);
+    if (PG_ARGISNULL(1) || PG_ARGISNULL(2)) PG_RETURN_BOOL(false);
+    ByteView value = pg::varlena_view(PG_GETARG_DATUM(0));
+    core::EnvelopeParts parts{};
+    if (!sealed::is_envelope(value) || pg::run([&] { parts = core::parse_envelope(value); }).failed)
+        PG_RETURN_BOOL(false);
+    uint8_t tag[core::kTenantTagBytes];
+    sealed::tenant_tag(*PG_GETARG_UUID_P(2), tag);
+    PG_RETURN_BOOL(parts.header.type == core::PlaintextType::text &&
+                   parts.header.flags == (type.reference != 0 ? core::kFlagToken : 0) &&
+                   static_cast<int64>(parts.header.field) == PG_GETARG_INT64(1) &&
+                   memcmp(parts.header.tenant_tag, tag, sizeof tag) == 0);
+}
+
 }  // namespace
 
 AEGIS_FUNCTION(aegis_sealed_text_in) {
@@ -242,17 +260,9 @@ AEGIS_FUNCTION(aegis_is_sealed) {
     PG_RETURN_BOOL(aegis::sealed::is_envelope(aegis::pg::varlena_view(PG_GETARG_DATUM(0))));
 }
 
-// For CHECK constraints, hence never NULL: no value is fine, a value without a tenant is not.
-AEGIS_FUNCTION(aegis_is_sealed_for) {
-    using namespace aegis;
-    if (PG_ARGISNULL(0)) PG_RETURN_BOOL(true);
-    if (PG_ARGISNULL(1) || PG_ARGISNULL(2)) PG_RETURN_BOOL(false);
-    ByteView value = pg::varlena_view(PG_GETARG_DATUM(0));
-    core::EnvelopeParts parts{};
-    if (!sealed::is_envelope(value) || pg::run([&] { parts = core::parse_envelope(value); }).failed)
-        PG_RETURN_BOOL(false);
-    uint8_t tag[core::kTenantTagBytes];
-    sealed::tenant_tag(*PG_GETARG_UUID_P(2), tag);
-    PG_RETURN_BOOL(static_cast<int64>(parts.header.field) == PG_GETARG_INT64(1) &&
-                   memcmp(parts.header.tenant_tag, tag, sizeof tag) == 0);
+AEGIS_FUNCTION(aegis_sealed_text_is_sealed_for) {
+    return is_sealed_for(fcinfo, aegis::sealed::text_type());
+}
+AEGIS_FUNCTION(aegis_sealed_email_is_sealed_for) {
+    return is_sealed_for(fcinfo, aegis::sealed::email_type());
 }

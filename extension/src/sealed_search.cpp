@@ -162,6 +162,35 @@ AEGIS_FUNCTION(aegis_text_ne_sealed_email) {
     PG_RETURN_BOOL(compare_with_text(fcinfo, PG_GETARG_DATUM(1), PG_GETARG_DATUM(0)) != 0);
 }
 
+// Lets sealed_email = text use an index: the text is read once and compared as a sealed value.
+AEGIS_FUNCTION(aegis_sealed_email_text_support) {
+    Node *request = reinterpret_cast<Node *>(PG_GETARG_POINTER(0));
+    if (!IsA(request, SupportRequestIndexCondition)) PG_RETURN_POINTER(nullptr);
+    auto *condition = reinterpret_cast<SupportRequestIndexCondition *>(request);
+    List *arguments =
+        is_opclause(condition->node)     ? reinterpret_cast<OpExpr *>(condition->node)->args
+        : is_funcclause(condition->node) ? reinterpret_cast<FuncExpr *>(condition->node)->args
+                                         : NIL;
+    if (list_length(arguments) != 2) PG_RETURN_POINTER(nullptr);
+    Expr *column = static_cast<Expr *>(list_nth(arguments, condition->indexarg));
+    Expr *text = static_cast<Expr *>(list_nth(arguments, 1 - condition->indexarg));
+    Oid type = condition->index->opcintype[condition->indexcol];
+    int equal =
+        condition->index->relam == HASH_AM_OID ? HTEqualStrategyNumber : BTEqualStrategyNumber;
+    Oid operator_id = get_opfamily_member(condition->opfamily, type, type, equal),
+        cast = InvalidOid;
+    if (!OidIsValid(operator_id) ||
+        find_coercion_pathway(type, TEXTOID, COERCION_EXPLICIT, &cast) != COERCION_PATH_FUNC ||
+        !is_pseudo_constant_for_index(condition->root, reinterpret_cast<Node *>(text),
+                                      condition->index))
+        PG_RETURN_POINTER(nullptr);
+    Expr *value = reinterpret_cast<Expr *>(
+        makeFuncExpr(cast, type, list_make1(text), InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL));
+    condition->lossy = false;
+    PG_RETURN_POINTER(list_make1(
+        make_opclause(operator_id, BOOLOID, false, column, value, InvalidOid, InvalidOid)));
+}
+
 // The ordering operators exist for the operator class alone, because sorts and merge joins need
 // one. A statement that uses them is refused: when it runs, and when it is planned, because an
 // index would answer without calling them.
