@@ -86,7 +86,17 @@ ALTER EXTENSION aegis DROP TABLE aegis.seal;
 CREATE OR REPLACE FUNCTION aegis.refuse_ledger_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN OLD; END';
 ALTER FUNCTION aegis.refuse_ledger_change() RENAME TO x;
 DROP FUNCTION aegis.refuse_ledger_change() CASCADE;
+CREATE OR REPLACE FUNCTION aegis.verify_ledger(tenant uuid DEFAULT NULL, OUT checked text, OUT subject text, OUT outcome text, OUT items bigint, OUT detail text)
+  RETURNS SETOF record LANGUAGE sql AS $$ SELECT 'all', 'all', 'ok', 1::bigint, 'trust me' $$;
+ALTER FUNCTION aegis.record(text, text, text, text, jsonb) RENAME TO x;
+DROP VIEW aegis.audit_log CASCADE;
+ALTER VIEW aegis.audit_log RENAME TO x;
+CREATE RULE r AS ON INSERT TO aegis.audit_log DO INSTEAD NOTHING;
 SET allow_system_table_mods = on;
+UPDATE pg_namespace SET nspname = 'sigea' WHERE nspname = 'aegis';
+DELETE FROM pg_partitioned_table WHERE partrelid = 'aegis.entry'::regclass;
+DELETE FROM pg_sequence WHERE seqrelid = 'aegis.entry_seq'::regclass;
+DELETE FROM pg_type WHERE typname = 'seal';
 UPDATE pg_trigger SET tgenabled = 'D' WHERE tgrelid = 'aegis.seal'::regclass;
 DELETE FROM pg_trigger WHERE tgrelid = 'aegis.seal'::regclass;
 UPDATE pg_class SET relname = 'seal_old' WHERE oid = 'aegis.seal'::regclass;
@@ -115,5 +125,7 @@ SELECT aegis.record('guard_test.done');
 SELECT aegis.wait_sealed() > 0 AS sealed;
 SELECT count(*) AS triggers, bool_and(tgenabled = 'A') AS always FROM pg_trigger
  WHERE tgname IN ('refuse_change', 'refuse_truncate') AND tgrelid::regclass::text !~ 'entry_p[2-9]';
+-- A subscription writes below the permissions of plans: the triggers must fire for rows that it inserts.
+SELECT tgrelid::regclass FROM pg_trigger WHERE tgname = 'refuse_change' AND tgtype & 31 <> 31 ORDER BY 1;
 DROP FUNCTION regress_trigger();
 DROP TABLE regress_before;

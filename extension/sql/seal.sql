@@ -43,12 +43,13 @@ CREATE INDEX seal_leaves_entry ON aegis.seal_leaves (log, last_seq);
 COMMENT ON TABLE aegis.seal_leaves IS 'which entry is which leaf of which log, and which seal covers it';
 SELECT pg_catalog.pg_extension_config_dump('aegis.seal_leaves', '');
 
+-- Entries are put in below SQL; who comes with SQL, or as the replica of another ledger, is refused.
 DO $$
 DECLARE
   guarded text;
 BEGIN
   FOREACH guarded IN ARRAY ARRAY['entry', 'event_type', 'ledger_epoch', 'seal', 'seal_leaves', 'tenant_log'] LOOP
-    EXECUTE pg_catalog.format('CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE ON aegis.%I'
+    EXECUTE pg_catalog.format('CREATE TRIGGER refuse_change BEFORE INSERT OR UPDATE OR DELETE ON aegis.%I'
       ' FOR EACH ROW EXECUTE FUNCTION aegis.refuse_ledger_change()', guarded);
     EXECUTE pg_catalog.format('CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON aegis.%I'
       ' FOR EACH STATEMENT EXECUTE FUNCTION aegis.refuse_ledger_change()', guarded);

@@ -56,17 +56,22 @@ void refuse_if_ledger(const char *what, const RangeVar *name) {
 // Catalogs through which a superuser could take the ledger's protection away row by row.
 bool is_guarding_catalog(Oid relation) {
     switch (relation) {
+        case AttrDefaultRelationId:
         case AttributeRelationId:
         case ConstraintRelationId:
         case DependRelationId:
         case ExtensionRelationId:
         case IndexRelationId:
         case InheritsRelationId:
+        case NamespaceRelationId:
+        case PartitionedRelationId:
         case PolicyRelationId:
         case ProcedureRelationId:
         case RelationRelationId:
         case RewriteRelationId:
+        case SequenceRelationId:
         case TriggerRelationId:
+        case TypeRelationId:
             return true;
         default:
             return false;
@@ -92,13 +97,18 @@ Oid owner_of(Oid catalog, Oid index, AttrNumber oid_column, AttrNumber relation_
     return owner;
 }
 
+// Functions that write, guard, show and verify the ledger: one that was replaced could say
+// anything.
 bool is_guarding_function(Oid function) {
+    static const char *const names[] = {"audit_row",        "audit_truncate",       "begin_epoch",
+                                        "decode_entry",     "refuse_ledger_change", "record",
+                                        "tenant_audit_log", "verify_ledger",        "wait_sealed"};
     const ledger_tables::Oids *oids = ledger_tables::find();
     if (oids == nullptr || get_func_namespace(function) != oids->schema) return false;
     char *name = get_func_name(function);
-    return name != nullptr &&
-           (strcmp(name, "refuse_ledger_change") == 0 || strcmp(name, "audit_row") == 0 ||
-            strcmp(name, "audit_truncate") == 0);
+    for (const char *guarding : names)
+        if (name != nullptr && strcmp(name, guarding) == 0) return true;
+    return false;
 }
 
 // The table of the ledger that an object belongs to; *what says how for the message.
@@ -338,7 +348,7 @@ void check_object(ObjectAccessType access, Oid class_id, Oid object_id, int, voi
     if (class_id == ProcedureRelationId) {
         if (!is_guarding_function(object_id) || (access == OAT_DROP && may_drop_everything()))
             return;
-        refuse("change of a function that guards the ledger", InvalidOid);
+        refuse("change of a function of the ledger", InvalidOid);
     }
     if (guc::restore_mode && access != OAT_DROP) return;
     Oid table = ledger_table_behind(class_id, object_id, &what);
@@ -354,7 +364,10 @@ AEGIS_FUNCTION(aegis_refuse_ledger_change) {
         ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
                         errmsg("not called as a trigger")));
     TriggerData *data = reinterpret_cast<TriggerData *>(fcinfo->context);
-    if (!aegis::ledger_tables::is_own_change())
+    bool insert = TRIGGER_FIRED_BY_INSERT(data->tg_event);
+    bool may = aegis::ledger_tables::is_own_change() ||
+               (insert && (aegis::guc::restore_mode || creating_extension));
+    if (!may)
         ereport(ERROR, (errcode(AEGIS_ERRCODE_LEDGER_APPEND_ONLY), errmsg("ledger is append-only"),
                         errdetail("Table \"%s\" was to be changed.",
                                   RelationGetRelationName(data->tg_relation))));

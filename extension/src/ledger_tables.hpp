@@ -17,13 +17,14 @@ struct Oids {
     Oid seal;
     Oid seal_leaves;
     Oid tenant_log;
+    Oid audit_log;  // the view
 };
 
 // nullptr while the extension is not installed in this database. Needs a transaction.
 const Oids *find();
 // The same, or ERROR undefined_table.
 const Oids &require();
-// True for a ledger table, a partition of aegis.entry, or the sequence.
+// True for a ledger table, a partition of aegis.entry, the sequence, or the view.
 bool contains(Oid relation);
 
 // Statements on ledger tables by our own code run inside own_change(); the guard lets them pass.

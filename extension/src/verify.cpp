@@ -31,6 +31,7 @@ struct Log {
     uint8_t id[core::kLogIdBytes];
     int64 size;  // as aegis.tenant_log says
     core::Digest root;
+    core::ByteView stored;    // its frontier, as aegis.tenant_log says
     core::Frontier frontier;  // as rebuilt
     bool checked;             // belongs to the tenants that were asked for
     bool broken;              // reported; its later roots are taken as they are stored
@@ -106,13 +107,23 @@ void duplicate(void *pointer, int64 seq) {
             "there are two entries with this seq");
 }
 
+// True when the stored frontier is the rebuilt one. The next seal goes on from it.
+bool is_stored(const core::Frontier &frontier, core::ByteView stored) {
+    size_t size = core::frontier_size(frontier);
+    if (size != stored.size) return false;
+    uint8_t *encoded = static_cast<uint8_t *>(palloc(size + 1));
+    pg::raise(pg::run([&] { core::encode_frontier(frontier, {encoded, size}); }));
+    return memcmp(encoded, stored.data, size) == 0;
+}
+
 bool same(const core::Digest &a, const core::Digest &b) {
     return memcmp(a.bytes, b.bytes, core::kDigestBytes) == 0;
 }
 
 void read_logs(State *state) {
-    if (SPI_execute("SELECT log, log_id, tenant_id, size, root FROM aegis.tenant_log", true, 0) !=
-        SPI_OK_SELECT)
+    if (SPI_execute("SELECT log, coalesce(log_id, ''), tenant_id, size, root, coalesce(frontier, "
+                    "'') FROM aegis.tenant_log",
+                    true, 0) != SPI_OK_SELECT)
         ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not read the logs")));
     for (uint64 i = 0; i < SPI_processed; i++) {
         bool is_null;
@@ -132,6 +143,7 @@ void read_logs(State *state) {
         Datum root = SPI_getbinval(row, shape, 5, &is_null);
         if (!copy_digest(root, is_null, &log->root))
             memset(log->root.bytes, 0, sizeof log->root.bytes);
+        log->stored = pg::varlena_view(SPI_getbinval(row, shape, 6, &is_null));
         log->checked =
             state->only == nullptr ||
             (log->key.has_tenant && memcmp(&log->key.tenant, state->only, UUID_LEN) == 0);
@@ -273,6 +285,8 @@ void check_seal(State *state, const SealRow &row) {
             pg::Report damaged =
                 pg::run([&] { stored = core::decode_frontier(row.root_frontier); });
             if (!damaged.failed) state->root_log = stored;
+        } else if (!is_stored(state->root_log, row.root_frontier)) {
+            finding(state, kRootLog, name, "its frontier is not that of its root");
         }
     }
     state->newest.number = row.number;
@@ -289,8 +303,9 @@ void check_seal(State *state, const SealRow &row) {
 // Leaves and seals side by side, in the order of seals.
 void walk(State *state) {
     Cursor leaves = open_cursor(
-        "SELECT seal, log, first_leaf, seqs, root FROM aegis.seal_leaves ORDER BY seal, log, "
-        "first_leaf");
+        "SELECT seal, log, first_leaf, coalesce(pg_catalog.array_remove(seqs, NULL), '{}'), root, "
+        "last_seq"
+        " FROM aegis.seal_leaves ORDER BY seal, log, first_leaf");
     Cursor seals = open_cursor(kSealQuery);
     int64 reported = 0;
     MemoryContext scratch =
@@ -325,6 +340,12 @@ void walk(State *state) {
         deconstruct_array(DatumGetArrayTypeP(SPI_getbinval(tuple, shape, 4, &is_null)), INT8OID,
                           sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &seqs, nullptr, &count);
         walk_leaves(state, of_seal, log, first_leaf, seqs, count);
+        int64 last_seq = DatumGetInt64(SPI_getbinval(tuple, shape, 6, &is_null));
+        if (count == 0 || last_seq != DatumGetInt64(seqs[count - 1]))
+            finding(state, kLogs, name_of(log_by_number(state, log)),
+                    psprintf("row from leaf " INT64_FORMAT " in seal " INT64_FORMAT
+                             " does not end with the entry that it says",
+                             first_leaf, of_seal));
         state->last_log = log;
         core::Digest root;
         Datum stored = SPI_getbinval(tuple, shape, 5, &is_null);
@@ -375,7 +396,7 @@ void check_heads(State *state) {
         if (!wrong && !log->broken) {
             core::Digest root;
             pg::raise(pg::run([&] { root = log->frontier.root(); }));
-            wrong = !same(root, log->root);
+            wrong = !same(root, log->root) || !is_stored(log->frontier, log->stored);
         }
         if (wrong)
             finding(

@@ -31,10 +31,11 @@ struct SealRow {
     uint64 wal;
 };
 
-// Columns that a query on aegis.seal must give, in the order of read_seal().
+// Columns that a query on aegis.seal must give, in the order of read_seal(). Whoever dropped a NOT
+// NULL constraint gets a finding, not an accident.
 inline constexpr const char *kSealQuery =
-    "SELECT number, epoch, entries, root, previous, hash, root_frontier, body, snapshot, "
-    "root_size, sealed_at, wal"
+    "SELECT number, epoch, entries, root, previous, hash, coalesce(root_frontier, ''), "
+    "coalesce(body, ''), coalesce(snapshot, '1:1:'), root_size, sealed_at, wal"
     " FROM aegis.seal ORDER BY number";
 SealRow read_seal(Cursor *cursor);
 // False when the value is not a digest.

@@ -99,8 +99,12 @@ void load_row(Window *window, Part *part, TupleTableSlot *slot) {
         window->callbacks.duplicate(window->callbacks.state, seq);
         return;
     }
-    core::ByteView body = pg::varlena_view(values[ledger_entry::kBody]);
-    core::ByteView leaf = pg::varlena_view(values[ledger_entry::kLeaf]);
+    // Whoever dropped a NOT NULL constraint gets a finding, not an accident.
+    core::ByteView body, leaf;
+    if (!slot->tts_isnull[ledger_entry::kBody])
+        body = pg::varlena_view(values[ledger_entry::kBody]);
+    if (!slot->tts_isnull[ledger_entry::kLeaf])
+        leaf = pg::varlena_view(values[ledger_entry::kLeaf]);
     entry->present = true;
     entry->log = log;
     entry->epoch = DatumGetInt32(values[ledger_entry::kEpoch]);

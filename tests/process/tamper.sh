@@ -54,6 +54,17 @@ change "two entries swapped" "UPDATE aegis.entry e SET seq = 2 * t + 1 - e.seq F
   '^tenant logs\|the system.s log\|its root at size [0-9]+ in seal [0-9]+ is not'
 change "a seal deleted" "DELETE FROM aegis.seal WHERE number = 2" \
   '^seals\|seal 2\|it is missing' '^seals\|seal 3\|it follows seal 1'
+change "a body taken away" "ALTER TABLE aegis.entry ALTER body DROP NOT NULL; UPDATE aegis.entry SET body = NULL WHERE seq = $target" \
+  '^entries\|entry seq [0-9]+\|leaf [0-9]+ of the system.s log, seal [0-9]+: its body'
+change "a seal emptied" "ALTER TABLE aegis.seal ALTER body DROP NOT NULL, ALTER snapshot DROP NOT NULL, ALTER hash DROP NOT NULL;
+  UPDATE aegis.seal SET body = NULL, snapshot = NULL, hash = NULL WHERE number = 2" '^seals\|seal 2\|its body is not a seal'
+change "what the view finds leaves by" "UPDATE aegis.seal_leaves SET last_seq = last_seq - 1 WHERE seal = 2" \
+  '^tenant logs\|the system.s log\|row from leaf [0-9]+ in seal 2 does not end'
+change "what the next seal goes on from" "UPDATE aegis.tenant_log SET frontier = set_byte(frontier, 20, get_byte(frontier, 20) # 1);
+  UPDATE aegis.seal SET root_frontier = set_byte(root_frontier, 20, get_byte(root_frontier, 20) # 1)" \
+  '^(heads\|the system.s log\|its head says|tenant logs\|the system.s log\|its root at size)' '^root log\|seal 1\|its frontier is not'
+change "leaves emptied" "ALTER TABLE aegis.seal_leaves ALTER seqs DROP NOT NULL; UPDATE aegis.seal_leaves SET seqs = NULL WHERE seal = 2" \
+  '^seals\|seal 2\|it covers'
 change "the tail cut off" "DELETE FROM aegis.entry WHERE seq > (SELECT max(seq) - 10 FROM aegis.entry)" \
   '^entries\|entry seq [0-9]+\|leaf [0-9]+ of the system.s log, seal [0-9]+: it is sealed and missing'
 change "the tail cut off with its seal" "DELETE FROM aegis.entry WHERE seq IN (SELECT unnest(seqs) FROM aegis.seal_leaves WHERE seal = (SELECT max(number) FROM aegis.seal));
