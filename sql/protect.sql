@@ -39,6 +39,13 @@ SELECT attname, attnotnull, pg_get_expr(adbin, adrelid) FROM pg_attribute JOIN p
 SELECT indexdef FROM pg_indexes WHERE schemaname = 'shop' AND tablename = 'customer' ORDER BY 1;
 GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON ALL TABLES IN SCHEMA shop TO regress_protect_member;
 
+-- refuses: taking row security away without a trace, for everybody
+ALTER TABLE shop.customer DISABLE ROW LEVEL SECURITY;
+ALTER TABLE shop.customer ALTER COLUMN code DROP NOT NULL, NO FORCE ROW LEVEL SECURITY;
+DO $$ BEGIN EXECUTE 'ALTER TABLE shop.customer NO FORCE ROW LEVEL SECURITY'; END $$;
+ALTER TABLE IF EXISTS shop.nothing DISABLE ROW LEVEL SECURITY;
+SELECT relrowsecurity, relforcerowsecurity FROM pg_class WHERE oid = 'shop.customer'::regclass;
+
 -- refuses: what is no table of one's own, or cannot be protected
 CREATE TABLE shop.ledger_like (tenant_id uuid, id int, PRIMARY KEY (tenant_id, id)) PARTITION BY HASH (tenant_id);
 CREATE VIEW shop.customer_view AS SELECT * FROM shop.customer;

@@ -5,6 +5,7 @@
 
 #include "ledger_guard.hpp"
 #include "pg/compat.hpp"
+#include "protect.hpp"
 #include "stored_constant.hpp"
 #include "wall.hpp"
 
@@ -38,6 +39,7 @@ void on_utility(PlannedStmt *statement, const char *text, bool read_only_tree,
                 QueryCompletion *completion) {
     ledger_guard::check_statement(statement);
     wall::check_statement(statement);
+    protect::check_statement(statement);
     ProcessUtility_hook_type next = previous_utility ? previous_utility : standard_ProcessUtility;
     // Asked first: a statement that ends the transaction can free itself.
     bool needs_check = stored_constant::needs_check(statement);

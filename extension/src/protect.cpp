@@ -328,18 +328,19 @@ AEGIS_FUNCTION(aegis_unprotect_table) {
                         errmsg("table \"%s\" is not protected", name)));
     const char *qualified = protect::qualified_name(relation);
     SPI_connect();
-    for (const char *command : {"select", "insert", "update", "delete"})
-        protect::run(psprintf("DROP POLICY IF EXISTS aegis_%s ON %s", command, qualified));
-    for (const char *trigger : {"zzy_aegis_stamp", "aegis_truncate", "aegis_follow"})
-        protect::run(psprintf("DROP TRIGGER IF EXISTS %s ON %s", trigger, qualified));
-    protect::run(psprintf("ALTER TABLE %s NO FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURITY",
-                          qualified));
+    // First, for what follows is refused while the table is registered.
     Oid types[] = {OIDOID};
     Datum values[] = {ObjectIdGetDatum(relation)};
     protect::execute_as_owner(
         "DELETE FROM aegis.protected_table WHERE relation::pg_catalog.oid OPERATOR(pg_catalog.=) "
         "$1",
         1, types, values, nullptr, false);
+    for (const char *command : {"select", "insert", "update", "delete"})
+        protect::run(psprintf("DROP POLICY IF EXISTS aegis_%s ON %s", command, qualified));
+    for (const char *trigger : {"zzy_aegis_stamp", "aegis_truncate", "aegis_follow"})
+        protect::run(psprintf("DROP TRIGGER IF EXISTS %s ON %s", trigger, qualified));
+    protect::run(psprintf("ALTER TABLE %s NO FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURITY",
+                          qualified));
     SPI_finish();
     protect::record("table.unprotected", relation);
     PG_RETURN_VOID();

@@ -21,6 +21,9 @@ bool find(Oid relation, Protection *protection);
 int execute_as_owner(const char *text, int count, Oid *types, Datum *values, const char *nulls,
                      bool read_only);
 
+// ProcessUtility: ERROR AG010 for an ALTER TABLE that ends the row security of a protected table.
+void check_statement(const PlannedStmt *statement);
+
 // Name of a table as DDL needs it.
 const char *qualified_name(Oid relation);
 
