@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "log.hpp"
 
-#include "problem.hpp"
+#include "json.hpp"
 
 #include <ctime>
 #include <memory>
@@ -60,12 +60,14 @@ const char *name_of(Level level) {
     return "error";
 }
 
-void write_line(Level level, std::string_view event, const std::string &rest) {
+// The target of a line of this level; nullptr when nobody wants it.
+std::shared_ptr<spdlog::logger> target_of(Level level) {
     auto target = std::atomic_load(&logger);
-    if (target == nullptr || !target->should_log(spdlog_level(level))) return;
-    std::string line = "{\"time\":\"" + timestamp() + "\",\"level\":\"" + name_of(level) +
-                       "\",\"event\":" + json_string(event) + rest + "}";
-    target->log(spdlog_level(level), spdlog::string_view_t(line));
+    return target != nullptr && target->should_log(spdlog_level(level)) ? target : nullptr;
+}
+
+void begin(JsonObject *line, Level level, std::string_view event) {
+    line->add("time", timestamp()).add("level", name_of(level)).add("event", event);
 }
 
 }  // namespace
@@ -93,25 +95,30 @@ void reopen_log() {
     if (!file_name.empty()) open_log(std::string(level_name), std::string(file_name));
 }
 
-void log_request(const RequestLine &line) {
-    char duration[32];
-    snprintf(duration, sizeof(duration), "%.3f",
-             std::chrono::duration<double, std::milli>(line.duration).count());
-    std::string rest = ",\"request_id\":" + json_string(line.request_id);
-    if (!line.method.empty()) rest += ",\"method\":" + json_string(line.method);
-    if (!line.route.empty()) rest += ",\"route\":" + json_string(line.route);
-    rest += ",\"status\":" + std::to_string(line.status) + ",\"duration_ms\":" + duration +
-            ",\"peer\":" + json_string(line.peer);
-    if (!line.problem.empty()) rest += ",\"problem\":" + json_string(line.problem);
-    write_line(line.status >= 500 ? Level::error : Level::info, "request", rest);
+void log_request(const RequestLine &request) {
+    const Level level = request.status >= 500 ? Level::error : Level::info;
+    auto target = target_of(level);
+    if (target == nullptr) return;
+    JsonObject line;
+    begin(&line, level, "request");
+    line.add("request_id", request.request_id)
+        .add_some("method", request.method)
+        .add_some("route", request.route)
+        .add("status", int64_t{request.status})
+        .add("duration_ms", std::chrono::duration<double, std::milli>(request.duration).count())
+        .add("peer", request.peer)
+        .add_some("problem", request.problem);
+    target->log(spdlog_level(level), spdlog::string_view_t(line.text()));
 }
 
 void log_event(Level level, std::string_view event,
                const std::vector<std::pair<std::string_view, std::string>> &fields) {
-    std::string rest;
-    for (const auto &[name, value] : fields)
-        rest += "," + json_string(name) + ":" + json_string(value);
-    write_line(level, event, rest);
+    auto target = target_of(level);
+    if (target == nullptr) return;
+    JsonObject line;
+    begin(&line, level, event);
+    for (const auto &[name, value] : fields) line.add(name, std::string_view(value));
+    target->log(spdlog_level(level), spdlog::string_view_t(line.text()));
 }
 
 }  // namespace aegis::server

@@ -10,7 +10,4 @@ namespace aegis::server {
 // Only constant texts and, as code, an SQLSTATE: nothing of the request or of a tenant is in it.
 Response problem(const Refusal &refusal, std::string_view request_id, std::string_view code = {});
 
-// The text as a JSON string with its quotes.
-std::string json_string(std::string_view text);
-
 }  // namespace aegis::server

@@ -56,22 +56,26 @@ void define_int(const char *name, const char *description, int *storage, int val
                             nullptr, nullptr, nullptr);
 }
 
-// Passwords and tokens are bound parameters: they stay out of the server log unless somebody asks for them. The default is
-// changed along with the value, so that a line taken out of the configuration file ends in it as well.
+// Passwords and tokens are bound parameters: they stay out of the server log unless somebody asks
+// for them. The default is changed along with the value, so that a line taken out of the
+// configuration file ends in it as well.
 void keep_parameters_out_of_log(const char *name) {
     struct config_generic *setting = pg::find_setting(name);
     if (setting == nullptr || setting->vartype != PGC_INT) return;
     reinterpret_cast<struct config_int *>(setting)->boot_val = 0;
     SetConfigOption(name, "0", PGC_POSTMASTER, PGC_S_DYNAMIC_DEFAULT);
     if (strcmp(GetConfigOption(name, false, false), "0") != 0)
-        ereport(WARNING, (errmsg("\"%s\" is not 0", name),
-                          errdetail("Passwords and session tokens are parameters of statements, and statements may be "
-                                    "logged with them."),
-                          errhint("Set it to 0 in the configuration file, or remove it.")));
+        ereport(
+            WARNING,
+            (errmsg("\"%s\" is not 0", name),
+             errdetail(
+                 "Passwords and session tokens are parameters of statements, and statements may be "
+                 "logged with them."),
+             errhint("Set it to 0 in the configuration file, or remove it.")));
 }
 
-// Plans tell how many rows other tenants have, so nobody may ask for them with a setting of the connection, where the
-// statement guard is not asked.
+// Plans tell how many rows other tenants have, so nobody may ask for them with a setting of the
+// connection, where the statement guard is not asked.
 void reserve_for_superusers(const char *name) {
     struct config_generic *setting = pg::find_setting(name);
     if (setting != nullptr && setting->context == PGC_USERSET) setting->context = PGC_SUSET;

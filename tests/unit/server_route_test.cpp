@@ -67,7 +67,9 @@ TEST(ServerRoute, WritesProblems) {
     EXPECT_EQ(response.body,
               "{\"type\":\"urn:aegis:problem:not-found\",\"title\":\"Not found\",\"status\":404,"
               "\"code\":\"42P01\",\"request_id\":\"id-1\"}");
-    EXPECT_EQ(json_string("a\"\\\n\x7f"), "\"a\\\"\\\\\\u000a\\u007f\"");
+    EXPECT_EQ(problem(kNotFound, "a\"\\\n").body,
+              "{\"type\":\"urn:aegis:problem:not-found\",\"title\":\"Not found\",\"status\":404,"
+              "\"request_id\":\"a\\\"\\\\\\n\"}");
 }
 
 }  // namespace
