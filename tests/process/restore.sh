@@ -30,7 +30,7 @@ make_cluster
 preload
 start || { as_server tail -n 20 "$log"; exit 1; }
 query "CREATE DATABASE test" > /dev/null
-query_database=test
+query_database='test'
 query "CREATE EXTENSION aegis; CREATE EXTENSION aegis_app; CREATE ROLE operator LOGIN IN ROLE aegis_operator;
   CREATE ROLE member LOGIN IN ROLE aegis_member; CREATE ROLE auditor LOGIN IN ROLE aegis_auditor" > /dev/null
 scripts/sample.py operator | as_role operator > /dev/null
@@ -53,7 +53,7 @@ start || { as_server tail -n 20 "$log"; exit 1; }
 as_server "$bin/psql" -XAtq -h "$place" -U postgres -d postgres -f "$place/roles.sql" > "$place/roles.out" 2>&1 || true
 is "roles come back" "$(grep ERROR "$place/roles.out" || true)" 'psql:'"$place"'/roles.sql:'"$(grep -n 'CREATE ROLE postgres' "$place/roles.sql" | cut -d: -f1)"': ERROR:  role "postgres" already exists'
 query "CREATE DATABASE test" > /dev/null
-query_database=test
+query_database='test'
 is "pg_restore has no complaint" "$(as_server "$bin/pg_restore" -h "$place" -U postgres -d test --exit-on-error "$place/test.dump" 2>&1)" ""
 is "restore mode refuses to work" "$(as_role operator -c "BEGIN; SELECT aegis.assume_tenant((SELECT id FROM aegis.tenants() LIMIT 1), 'r', 't')" | grep -c 'operation cannot be charged')" 1
 settings "aegis.restore_mode = off"
