@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/encoding.hpp"
 
+#include <string>
+
 #include "core/error.hpp"
 
 namespace aegis::core {
@@ -118,6 +120,36 @@ void from_base64url(std::string_view text, ByteSpan out) {
         wipe(out);
         throw Error{Code::malformed, "not canonical base64url text"};
     }
+}
+
+size_t base64_size(size_t bytes) noexcept {
+    return (bytes + 2) / 3 * 4;
+}
+
+void to_base64(ByteView bytes, char *out) noexcept {
+    to_base64url(bytes, out);
+    const size_t used = base64url_size(bytes.size);
+    for (size_t i = 0; i < used; ++i) out[i] = out[i] == '-' ? '+' : out[i] == '_' ? '/' : out[i];
+    for (size_t i = used; i < base64_size(bytes.size); ++i) out[i] = '=';
+}
+
+size_t base64_decoded_size(std::string_view text) {
+    if (text.size() % 4 != 0) throw Error{Code::malformed, "base64 text has an impossible length"};
+    size_t padding = 0;
+    while (padding < 2 && padding < text.size() && text[text.size() - 1 - padding] == '=')
+        ++padding;
+    return base64url_decoded_size(text.substr(0, text.size() - padding));
+}
+
+void from_base64(std::string_view text, ByteSpan out) {
+    if (base64_decoded_size(text) != out.size)
+        throw Error{Code::malformed, "base64 text has the wrong length"};
+    std::string url(text.substr(0, base64url_size(out.size)));
+    for (char &c : url) {
+        if (c == '-' || c == '_') throw Error{Code::malformed, "not canonical base64 text"};
+        c = c == '+' ? '-' : c == '/' ? '_' : c;
+    }
+    from_base64url(url, out);
 }
 
 bool looks_like_armor(std::string_view text) noexcept {

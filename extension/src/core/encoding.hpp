@@ -16,6 +16,11 @@ void to_base64url(ByteView bytes, char *out) noexcept;     // no padding, no ter
 size_t base64url_decoded_size(std::string_view text);      // throws malformed
 void from_base64url(std::string_view text, ByteSpan out);  // strict: rejects non-zero trailing bits
 
+size_t base64_size(size_t bytes) noexcept;              // RFC 4648 section 4, with padding
+void to_base64(ByteView bytes, char *out) noexcept;     // no terminator
+size_t base64_decoded_size(std::string_view text);      // throws malformed
+void from_base64(std::string_view text, ByteSpan out);  // strict, as above
+
 inline constexpr std::string_view kArmorPrefix = "A1.";
 bool looks_like_armor(std::string_view text) noexcept;  // starts with the prefix
 size_t armor_size(size_t envelope_bytes) noexcept;

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// C2SP tlog-checkpoint: the text that a log signs about itself, and the C2SP tlog-proof file that
+// carries one leaf's proof together with it. docs/format/checkpoint-v1.md.
+#pragma once
+
+#include <string>
+
+#include "core/proof.hpp"
+
+namespace aegis::core {
+
+struct Checkpoint {
+    std::string origin;
+    uint64_t size = 0;
+    Digest root;
+};
+
+// "origin\nsize\nbase64(root)\n". Throws invalid_argument for an origin that does not fit a line.
+std::string format_checkpoint(const Checkpoint &checkpoint);
+// Reads the text of a note. Extension lines are refused: our logs have none, and what a reader
+// ignores nobody checks. Throws malformed.
+Checkpoint parse_checkpoint(std::string_view text);
+
+struct ProofFile {
+    uint64_t index = 0;
+    Proof proof;
+    std::string_view checkpoint;  // the signed note, verbatim
+};
+
+std::string format_proof_file(uint64_t index, const Proof &proof, std::string_view checkpoint_note);
+ProofFile parse_proof_file(std::string_view text);  // throws malformed
+
+}  // namespace aegis::core
