@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# scripts/tamper.sh SEQ
+# scripts/tamper.sh SEQ [FILE]
 #
 # What a superuser can do who goes around Aegis, and what it leaves behind: copies the private cluster, starts
 # the copy without the library, edits the ledger entry with this number, starts the copy with the library, and
-# prints what aegis.verify_ledger() says. The cluster itself is not touched; the copy is removed.
+# prints what aegis.verify_ledger() says. With FILE, the copy's export goes there. The cluster itself is not touched; the copy is removed.
 set -euo pipefail
 . "$(dirname "$0")/lib/layout.sh"
 . "$scripts/lib/cluster.sh"
 
 seq=$1
+file=${2:-}
 server_running || fail "the server does not run" "Start it with ./aegis up --detach."
 cd "$home"
 copy=$(as_server mktemp -d "$home/server/scratch.XXXXXX")
@@ -37,3 +38,4 @@ as_server "$pg_bin/pg_ctl" stop -s -w -m fast -D "$copy/data"
 echo "starting the copy with the library, and verifying as the auditor"
 start_copy
 copy_sql auditor -c "SELECT * FROM aegis.verify_ledger()"
+if [ -n "$file" ]; then copy_sql auditor -c "COPY (SELECT aegis.export_ledger()) TO STDOUT" > "$file"; fi

@@ -39,7 +39,7 @@ prepare_users
 cd "$home"
 step "Copy of the sources" copy_source "$source"
 step "Extensions" build_extensions
-step "Gateway and key generator" build_programs
+step "Gateway, key generator, verifier" build_programs
 step "Private cluster" make_cluster
 step "Server" start_server
 step "Database, extensions, sample data" make_database
@@ -47,7 +47,7 @@ step "Gateway" start_gateway
 if [ "$walk" = yes ]; then
   echo
   python3 "$scripts/walk.py" --port "$port" --certificate "$certificate" --socket "$socket" \
-    --psql "$pg_bin/psql" --tamper "$scripts/tamper.sh" || fail "the walk met a wrong answer" "./aegis logs shows what the server and the gateway said."
+    --psql "$pg_bin/psql" --tamper "$scripts/tamper.sh" --verify "$bin/aegis-verify" || fail "the walk met a wrong answer" "./aegis logs shows what the server and the gateway said."
 fi
 
 cat << TEXT

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Walks the main path of a running installation with the sample data, and stops at the first wrong answer.
 
-    scripts/walk.py --port PORT --certificate FILE --socket FOLDER --psql PROGRAM --tamper PROGRAM
+    scripts/walk.py --port PORT --certificate FILE --socket FOLDER --psql PROGRAM --tamper PROGRAM --verify PROGRAM
 
 Each step prints what was asked (>, or role=>), what came back (<), and what that shows (ok).
 """
 import argparse
 import sys
+import tempfile
 import uuid
 
 sys.dont_write_bytecode = True  # the clone stays as it is
@@ -44,7 +45,8 @@ def intact(text):
 
 
 class Walk:
-    def __init__(self, options):
+    def __init__(self, options, folder):
+        self.folder = folder  # of the auditor's files
         self.options = options
         self.database = Database(options.psql, options.socket)
         self.user = Gateway(options.port, options.certificate)
@@ -158,23 +160,42 @@ class Walk:
         done, text = self.database.run("auditor", "SELECT * FROM aegis.verify_ledger()")
         want(done and intact(text), "every entry is sealed, and nothing was changed")
 
+    def offline(self, name, *arguments):
+        print("   $ aegis-verify bundle", name, *[argument.replace(self.folder + "/", "") for argument in arguments])
+        return answer_of([self.options.verify, "bundle", f"{self.folder}/{name}", *arguments])
+
+    def export(self):
+        """The auditor exports the ledger and checks it without the database"""
+        done, text = self.database.run("auditor", "COPY (SELECT aegis.export_ledger()) TO STDOUT")
+        with open(f"{self.folder}/ledger", "w", encoding="ascii") as file:
+            file.write(text + "\n")
+        sound, _ = self.offline("ledger", "--keep", f"{self.folder}/kept")
+        want(done and sound, "every hash follows from the entries, and the head is kept")
+
     def tampering(self):
         """On a scratch copy, with the library unloaded, a superuser edits an old entry"""
         _, victim = self.database.run("auditor", "SELECT seq FROM aegis.audit_log WHERE event = 'invoice.cancelled' ORDER BY seq LIMIT 1")
-        print("   $ scripts/tamper.sh", victim)
-        _, found = answer_of([self.options.tamper, victim])
+        print("   $ scripts/tamper.sh", victim, "edited")
+        _, found = answer_of([self.options.tamper, victim, f"{self.folder}/edited"])
         want(f"entry seq {victim} | finding" in found, f"verification names the entry: {victim}")
+        sound, found = self.offline("edited", "--head", f"{self.folder}/kept")
+        want(not sound and f"(entry seq {victim}): its body was changed" in found, "so does the auditor's machine, from the copy's export")
 
     STEPS = (sign_in, create_customer, two_views, find_by_email, invoices, other_tenant, other_team, forged_tenant,
-             gateway_login, append_only, verify, tampering)
+             gateway_login, append_only, verify, export, tampering)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--port", type=int, required=True)
-    for name in ("certificate", "socket", "psql", "tamper"):
+    for name in ("certificate", "socket", "psql", "tamper", "verify"):
         parser.add_argument("--" + name, required=True)
-    walk = Walk(parser.parse_args())
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        run(Walk(options, folder))
+
+
+def run(walk):
     for number, step in enumerate(Walk.STEPS, 1):
         print(f"{number:2}. {step.__doc__}")
         try:

@@ -30,6 +30,7 @@ SELECT t.name, t.description, 'c', true FROM (VALUES
   ('key.master_registered',    'a master key was seen for the first time'),
   ('key.tenant_created',       'the keys of a tenant were made'),
   ('ledger.epoch_begun',       'an operator began a new epoch of the ledger'),
+  ('ledger.exported',          'the ledger, or the log of a tenant, was exported'),
   ('operator.assumed_tenant',  'an operator took the context of a tenant'),
   ('pii.revealed',             'encrypted values were read in clear'),
   ('route.dropped',            'an operator removed a route'),

@@ -8,6 +8,7 @@ import re
 import sys
 
 import aegis_format as f
+import aegis_proof as p
 import generate
 
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "vectors")
@@ -117,6 +118,26 @@ def tokens():
         refuses(token, f.read_session_token, token)
 
 
+def bundles():
+    vectors = load("bundle_v1")
+    for case in vectors["bundle"]:
+        text = "".join(line + "\n" for line in case["lines"]).encode()
+        findings, number, last = p.check_bundle(text)
+        same(case["name"], findings, [])
+        same(case["name"] + ", last seal", "seal %d hash %s" % (number, last.hex()), case["kept"])
+        for line, record in zip(case["lines"], case["records"]):
+            same(case["name"] + ", line", p.bundle_record(line.encode())[1].hex(), record)
+        for at in range(0, len(text), 3):
+            changed = text[:at] + bytes([text[at] ^ 1]) + text[at + 1:]
+            try:
+                found = p.check_bundle(changed)[0]
+            except f.Refused:
+                found = ["refused"]
+            same("%s, byte %d changed" % (case["name"], at), found != [], True)
+    for case in vectors["refused"]:
+        refuses(case["name"], p.bundle_record, p.base64.b64encode(h(case["record"])))
+
+
 def documents():
     """What docs/format/ prints as a vector stands in the vector files."""
     known = ""
@@ -134,7 +155,7 @@ def documents():
 
 
 def main():
-    for part in (xaes, keys, envelopes, entries, seals, tokens, documents):
+    for part in (xaes, keys, envelopes, entries, seals, tokens, bundles, documents):
         part()
     print("%d checks agree" % checked)
     return 0

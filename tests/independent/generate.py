@@ -7,6 +7,7 @@ import os
 import sys
 
 import aegis_format as f
+import aegis_proof as p
 
 MASTER = bytes(range(32))                      # the published test key, 00 .. 1f
 SALT = bytes(range(0x20, 0x40))
@@ -242,8 +243,85 @@ def session_token_v1():
     return {"valid": valid, "refused": refused}
 
 
+def bundle_v1():
+    """A ledger of two seals, whole and as the bundle of one tenant."""
+    def event(name, tenant, n):
+        fields = {0: "aegis/entry/1", 1: 1, 3: name, 4: 1764000000000000 + n, 5: 0, 13: n}
+        return f.cbor({**fields, **({2: tenant} if tenant else {})})
+
+    seals = [[(None, [event("system.started", None, 1)]), (TENANT, [event("a.b", TENANT, n) for n in (2, 3)])],
+             [(TENANT, [event("a.b", TENANT, 4)]), (OTHER_TENANT, [event("a.c", OTHER_TENANT, 5)])]]
+    bundles = []
+    for only in (None, TENANT):
+        records, leaves, root_log = [["aegis/bundle/1", "shop", 1764000002000000, only, len(seals)]], {}, []
+        previous, counts, seq = bytes(32), [0, 0, 0], 0
+        for number, logs in enumerate(seals, 1):
+            of_seal = []
+            for tenant, bodies in logs:
+                log_id, own = f.sha256(b"log of ", tenant or b""), leaves.setdefault(tenant, [])
+                own += [f.merkle_leaf(body) for body in bodies]
+                root = f.merkle_root(own)
+                root_log.append(f.merkle_leaf(f.head_leaf_data(log_id, len(own), root)))
+                counts[1] += 1
+                seq += len(bodies)
+                if only not in (None, tenant):
+                    of_seal.append([p.OTHER_HEAD, root_log[-1]])
+                    continue
+                of_seal.append([p.HEAD, log_id, tenant, len(own), root, len(bodies)])
+                for n, body in enumerate(bodies):
+                    of_seal.append([p.ENTRY, seq - len(bodies) + n + 1, f.merkle_leaf(body), body])
+                    counts[2] += 1
+            body = f.seal({"epoch": 1, "number": number, "unix_micros": 1764000001000000 + number,
+                           "entries": sum(len(bodies) for _, bodies in logs), "root_size": len(root_log),
+                           "root": f.merkle_root(root_log), "previous": previous, "snapshot": "7:8:",
+                           "wal_position": number})
+            previous = f.sha256(body)
+            counts[0] += 1
+            records += [[p.SEAL, body]] + of_seal
+        running = bytes(32)
+        for record in records:
+            running = p.chain(running, f.cbor(record))
+        records.append([p.END] + counts + [running])
+        bundles.append({"name": "one tenant" if only else "whole ledger", "records": [f.cbor(r) for r in records],
+                        "lines": [p.bundle_line(r) for r in records],
+                        "kept": "seal %d hash %s" % (len(seals), previous.hex())})
+    refused = [("not an array", {0: 1}), ("an unknown kind", [6, b""]), ("a kind below 1", [0, b""]),
+               ("another version", ["aegis/bundle/2", "shop", 0, None, 1]), ("a header without its seal", ["aegis/bundle/1", "shop", 0, None]),
+               ("a tenant of 15 bytes", ["aegis/bundle/1", "shop", 0, bytes(15), 1]), ("a leaf of 31 bytes", [3, 1, bytes(31), b"x"]),
+               ("an empty body", [3, 1, bytes(32), b""]), ("a seal and more", [1, b"x", 1]), ("a negative size", [2, bytes(32), None, -1, bytes(32), 1]),
+               ("a text as seal", [1, "x"]), ("a short log id", [2, bytes(31), None, 1, bytes(32), 1]), ("a short chain", [5, 1, 1, 1, bytes(31)])]
+    return {"bundle": bundles, "refused": [{"name": name, "record": f.cbor(record)} for name, record in refused]
+            + [{"name": "a long head", "record": b"\x82\x18\x01\x41x"}, {"name": "a trailing byte", "record": b"\x82\x01\x41x\x00"}]}
+
+
+def proof_v1():
+    """All proofs of the tree of eight leaves that implementations of RFC 6962 share, and of its smaller ones."""
+    data = [bytes.fromhex(h) for h in ("", "00", "10", "2021", "3031", "40414243", "5051525354555657",
+                                       "606162636465666768696a6b6c6d6e6f")]
+    leaves = [f.merkle_leaf(d) for d in data]
+    return {"root": [{"size": n, "root": f.merkle_root(leaves[:n])} for n in range(1, 9)],
+            "inclusion": [{"index": i, "size": n, "leaf": leaves[i], "proof": p.inclusion_proof(i, leaves[:n])}
+                          for n in range(1, 9) for i in range(n)],
+            "consistency": [{"first": m, "second": n, "proof": p.consistency_proof(m, leaves[:n])}
+                            for n in range(1, 9) for m in range(1, n + 1)]}
+
+
+def checkpoint_v1():
+    """A checkpoint over the tree of proof_v1, signed with a published key, and a proof file for leaf 5."""
+    tree = proof_v1()
+    name, root = "aegis.example/ledger", tree["root"][7]["root"]
+    public, _ = p.ed25519(ROOT, b"")
+    text = p.checkpoint(name, 8, root)
+    note = p.signed_note(text, name, ROOT)
+    proof = next(c["proof"] for c in tree["inclusion"] if (c["index"], c["size"]) == (5, 8))
+    return {"seed": ROOT, "public_key": public, "key_id": p.key_id(name, 1, public), "vkey": p.note_key(name, 1, public),
+            "root": root, "signature": p.ed25519(ROOT, text.encode())[1], "text": text, "note": note,
+            "entry": bytes.fromhex("40414243"), "proof": proof, "proof_file": p.proof_file(5, proof, note)}
+
+
 ALL = {"keys_v1": keys_v1, "envelope_v1": envelope_v1, "entry_v1": entry_v1, "seal_v1": seal_v1,
-       "session_token_v1": session_token_v1}
+       "session_token_v1": session_token_v1, "bundle_v1": bundle_v1, "proof_v1": proof_v1,
+       "checkpoint_v1": checkpoint_v1}
 
 
 def text(name):

@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/proof.hpp"
 
+#include <rapidjson/document.h>
+
+#include <fstream>
+#include <sstream>
+
 #include "bytes_of.hpp"
+#include "core/checkpoint.hpp"
+#include "core/note.hpp"
 
 using namespace aegis::core;
 using namespace aegis::test;
@@ -100,4 +107,55 @@ TEST(Proof, RefusesWhatIsNotInTheTree) {
     EXPECT_FALSE(verify_inclusion(0, 0, leaves.leaf(0), {}, merkle_empty_root()));
     EXPECT_FALSE(verify_consistency(0, 0, {}, merkle_empty_root(), merkle_empty_root()));
     EXPECT_FALSE(verify_consistency(2, 1, {}, leaves.root(2), leaves.root(1)));
+}
+
+// What an independent implementation proved and signed.
+TEST(Proof, VectorsVerify) {
+    const auto load = [](const char *path, rapidjson::Document *document) {
+        std::ifstream file(path);
+        std::stringstream text;
+        text << file.rdbuf();
+        document->Parse(text.str().c_str());
+        ASSERT_FALSE(document->HasParseError());
+    };
+    const auto digest = [](const rapidjson::Value &value) {
+        Digest out{};
+        const Bytes bytes = from_hex(value.GetString());
+        EXPECT_EQ(bytes.size(), kDigestBytes);
+        memcpy(out.bytes, bytes.data(), bytes.size());
+        return out;
+    };
+    const auto proof = [&](const rapidjson::Value &list) {
+        Proof out;
+        for (const auto &hash : list.GetArray()) out.push_back(digest(hash));
+        return out;
+    };
+    rapidjson::Document all;
+    load(AEGIS_VECTORS "/proof_v1.json", &all);
+    const auto root = [&](unsigned size) { return digest(all["root"][size - 1]["root"]); };
+    for (const auto &v : all["inclusion"].GetArray())
+        EXPECT_TRUE(verify_inclusion(v["index"].GetUint(), v["size"].GetUint(), digest(v["leaf"]),
+                                     proof(v["proof"]), root(v["size"].GetUint())));
+    for (const auto &v : all["consistency"].GetArray())
+        EXPECT_TRUE(verify_consistency(v["first"].GetUint(), v["second"].GetUint(),
+                                       proof(v["proof"]), root(v["first"].GetUint()),
+                                       root(v["second"].GetUint())));
+    EXPECT_EQ(all["inclusion"].Size() + all["consistency"].Size(), 72u);
+
+    rapidjson::Document signed_one;
+    load(AEGIS_VECTORS "/checkpoint_v1.json", &signed_one);
+    const rapidjson::Value &v = signed_one;
+    const NoteKey key = parse_note_key(v["vkey"].GetString());
+    EXPECT_EQ(to_hex(ByteView(key.public_key)), v["public_key"].GetString());
+    EXPECT_EQ(to_hex(ByteView(key.id)), v["key_id"].GetString());
+    const std::string note = v["note"].GetString(), text = v["text"].GetString();
+    EXPECT_TRUE(note_is_signed(parse_note(note), key));
+    const Key32 seed(view(from_hex(v["seed"].GetString())));
+    EXPECT_EQ(text + "\n" + sign_note(text, key, seed), note);
+    EXPECT_EQ(format_checkpoint(parse_checkpoint(text)), text);
+    const std::string file_text = v["proof_file"].GetString();
+    const ProofFile file = parse_proof_file(file_text);
+    EXPECT_EQ(format_proof_file(file.index, file.proof, file.checkpoint), file_text);
+    EXPECT_TRUE(verify_inclusion(file.index, 8, merkle_leaf(view(from_hex(v["entry"].GetString()))),
+                                 file.proof, digest(v["root"])));
 }

@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0
+"""bundle-v1, proof-v1 and checkpoint-v1, written a second time from docs/format/.
+
+    aegis_proof.py bundle FILE     checks an exported ledger; prints its last seal as "seal N hash HEX"
+
+Everything is read into memory: it is made for checking, not for large ledgers. Ed25519 comes from libcrypto.
+"""
+import base64
+import binascii
+import ctypes
+import os
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import aegis_format as f  # noqa: E402
+from aegis_format import Refused  # noqa: E402
+
+
+# --- bundle-v1 -----------------------------------------------------------------------------------
+
+HEADER = "aegis/bundle/1"
+SEAL, HEAD, ENTRY, OTHER_HEAD, END = 1, 2, 3, 4, 5
+
+
+def bundle_line(record):
+    return base64.b64encode(f.cbor(record)).decode()
+
+
+def chain(before, record):
+    return f.sha256(before, f.sha256(record))
+
+
+def _is(value, kind, size=None):
+    """Of this type, and of this length."""
+    return isinstance(value, kind) and not isinstance(value, bool) and (size is None or len(value) == size)
+
+
+def _uint(value):
+    return _is(value, int) and value >= 0
+
+
+SHAPES = {
+    SEAL: lambda r: len(r) == 2 and _is(r[1], bytes),
+    HEAD: lambda r: len(r) == 6 and _is(r[1], bytes, 32) and (r[2] is None or _is(r[2], bytes, 16)) and _uint(r[3])
+    and _is(r[4], bytes, 32) and _uint(r[5]),
+    ENTRY: lambda r: len(r) == 4 and _is(r[1], int) and (r[2] is None or _is(r[2], bytes, 32))
+    and (r[3] is None or (_is(r[3], bytes) and r[3] != b"")),
+    OTHER_HEAD: lambda r: len(r) == 2 and _is(r[1], bytes, 32),
+    END: lambda r: len(r) == 5 and all(_uint(v) for v in r[1:4]) and _is(r[4], bytes, 32),
+    HEADER: lambda r: len(r) == 5 and _is(r[1], str) and _is(r[2], int) and (r[3] is None or _is(r[3], bytes, 16))
+    and _uint(r[4]),
+}
+
+
+def bundle_record(line):
+    try:
+        data = base64.b64decode(line, validate=True)
+    except binascii.Error:
+        raise Refused("not base64") from None
+    if base64.b64encode(data) != line:
+        raise Refused("base64 in another spelling")
+    record = f.cbor_read(data)
+    if not isinstance(record, list) or not record or record[0] not in SHAPES or isinstance(record[0], bool) \
+            or not SHAPES[record[0]](record):
+        raise Refused("not a record")
+    return record, data
+
+
+def read_bundle(text):
+    """Records in the order of the file: header, seals [(body, heads [(head, entries)])], end; and the chain."""
+    if not text.endswith(b"\n"):
+        raise Refused("the last line has no end")
+    header = end = None
+    seals, running = [], bytes(32)
+    for line in text[:-1].split(b"\n"):
+        record, data = bundle_record(line)
+        kind = record[0]
+        if end or (kind == HEADER) != (header is None):
+            raise Refused("order")
+        due = seals[-1][1][-1] if seals and seals[-1][1] else None
+        wanting = due is not None and due[0][0] == HEAD and len(due[1]) < due[0][5]
+        if wanting != (kind == ENTRY):
+            raise Refused("order")
+        if kind == HEADER:
+            header = record
+        elif kind == SEAL:
+            seals.append((record[1], []))
+        elif kind == END:
+            end = (record, running)
+        elif kind == ENTRY:
+            due[1].append(record)
+        else:
+            if not seals:
+                raise Refused("order")
+            if header[3] is None if kind == OTHER_HEAD else header[3] not in (None, record[2]):
+                raise Refused("tenant")
+            seals[-1][1].append((record, []))
+        running = chain(running, data)
+    if end is None:
+        raise Refused("the end is missing")
+    return header, seals, end
+
+
+def check_bundle(text):
+    """(findings, number of the last seal, its hash)"""
+    findings = []
+
+    def want(true, what):
+        if not true:
+            findings.append(what)
+
+    header, seals, (end, running) = read_bundle(text)
+    number, previous, root_log, logs = 0, bytes(32), [], {}
+    heads = entries = 0
+    for body, of_seal in seals:
+        fields = f.read_seal(body)
+        name = "seal %d" % fields["number"]
+        want(fields["number"] == number + 1, name + ": number")
+        want(fields["previous"] == previous, name + ": previous")
+        number, previous = fields["number"], f.sha256(body)
+        count = 0
+        for head, of_log in of_seal:
+            heads += 1
+            if head[0] == OTHER_HEAD:
+                root_log.append(head[1])
+                continue
+            _, log_id, tenant, size, root, _ = head
+            leaves = logs.setdefault((log_id, tenant), [])
+            last = None
+            for _, seq, stored, entry in of_log:
+                entries += 1
+                count += 1
+                where = "%s, entry seq %d" % (name, seq)
+                want(last is None or seq > last, where + ": order")
+                last = seq
+                want(entry is not None and stored == f.merkle_leaf(entry), where + ": body")
+                if entry is not None:
+                    want(f.read_entry(entry).get(2) == tenant, where + ": tenant")
+                leaves.append(stored if stored is not None else bytes(32))
+            want(len(leaves) == size and of_log != [], name + ": size of a log")
+            want(f.merkle_root(leaves) == root, name + ": root of a log")
+            root_log.append(f.merkle_leaf(f.head_leaf_data(log_id, size, root)))
+        want(header[3] is not None or count == fields["entries"], name + ": entries")
+        want(len(root_log) == fields["root_size"], name + ": size of the root log")
+        want(f.merkle_root(root_log) == fields["root"], name + ": root")
+    want(len({log for log, _ in logs}) == len(logs) == len({tenant for _, tenant in logs}), "a log changed its tenant")
+    want(header[4] == number, "header: newest seal")
+    want(end[1:4] == [len(seals), heads, entries], "end: counts")
+    want(end[4] == running, "end: chain")
+    return findings, number, previous
+
+
+# --- proof-v1 (RFC 9162 section 2.1) -------------------------------------------------------------
+
+def _split(size):
+    return 1 << (size - 1).bit_length() - 1
+
+
+def inclusion_proof(index, leaves):
+    if len(leaves) == 1:
+        return []
+    k = _split(len(leaves))
+    if index < k:
+        return inclusion_proof(index, leaves[:k]) + [f.merkle_root(leaves[k:])]
+    return inclusion_proof(index - k, leaves[k:]) + [f.merkle_root(leaves[:k])]
+
+
+def consistency_proof(first, leaves, whole=True):
+    if first == len(leaves):
+        return [] if whole else [f.merkle_root(leaves)]
+    k = _split(len(leaves))
+    if first <= k:
+        return consistency_proof(first, leaves[:k], whole) + [f.merkle_root(leaves[k:])]
+    return consistency_proof(first - k, leaves[k:], False) + [f.merkle_root(leaves[:k])]
+
+
+# --- checkpoint-v1 (C2SP signed note, tlog-checkpoint) -------------------------------------------
+
+def ed25519(seed, message):
+    """(public key, signature)"""
+    crypto = f._crypto
+    for name in ("EVP_PKEY_new_raw_private_key", "EVP_MD_CTX_new"):
+        getattr(crypto, name).restype = ctypes.c_void_p
+    crypto.EVP_PKEY_new_raw_private_key.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t]
+    crypto.EVP_PKEY_get_raw_public_key.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.POINTER(ctypes.c_size_t)]
+    crypto.EVP_DigestSignInit.argtypes = [ctypes.c_void_p] * 5
+    crypto.EVP_DigestSign.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.POINTER(ctypes.c_size_t),
+                                      ctypes.c_char_p, ctypes.c_size_t]
+    crypto.EVP_PKEY_free.argtypes = crypto.EVP_MD_CTX_free.argtypes = [ctypes.c_void_p]
+    key = crypto.EVP_PKEY_new_raw_private_key(1087, None, seed, 32)
+    context = crypto.EVP_MD_CTX_new()
+    public, signature = ctypes.create_string_buffer(32), ctypes.create_string_buffer(64)
+    size, signed = ctypes.c_size_t(32), ctypes.c_size_t(64)
+    done = (crypto.EVP_PKEY_get_raw_public_key(key, public, ctypes.byref(size)) == 1
+            and crypto.EVP_DigestSignInit(context, None, None, None, key) == 1
+            and crypto.EVP_DigestSign(context, signature, ctypes.byref(signed), message, len(message)) == 1)
+    crypto.EVP_MD_CTX_free(context)
+    crypto.EVP_PKEY_free(key)
+    if not done:
+        raise RuntimeError("libcrypto refused Ed25519")
+    return public.raw, signature.raw
+
+
+def key_id(name, kind, public):
+    return f.sha256(name.encode(), b"\n", bytes([kind]), public)[:4]
+
+
+def note_key(name, kind, public):
+    return "%s+%s+%s" % (name, key_id(name, kind, public).hex(), base64.b64encode(bytes([kind]) + public).decode())
+
+
+def checkpoint(origin, size, root):
+    return "%s\n%d\n%s\n" % (origin, size, base64.b64encode(root).decode())
+
+
+def signed_note(text, name, seed):
+    public, signature = ed25519(seed, text.encode())
+    return "%s\n\u2014 %s %s\n" % (text, name, base64.b64encode(key_id(name, 1, public) + signature).decode())
+
+
+def proof_file(index, proof, note):
+    return "c2sp.org/tlog-proof@v1\nindex %d\n%s\n%s" % (
+        index, "".join(base64.b64encode(p).decode() + "\n" for p in proof), note)
+
+
+def main():
+    if len(sys.argv) != 3 or sys.argv[1] != "bundle":
+        sys.exit(__doc__)
+    with open(sys.argv[2], "rb") as file:
+        try:
+            findings, number, last = check_bundle(file.read())
+        except Refused as refused:
+            print("refused:", refused)
+            return 2
+    for finding in findings:
+        print("finding:", finding)
+    print("seal %d hash %s" % (number, last.hex()))
+    return 1 if findings else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

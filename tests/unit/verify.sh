@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# aegis-verify: what it says and with which status it ends, for bundles and proofs of the vectors.
+#   tests/unit/verify.sh PROGRAM
+set -euo pipefail
+verify=$(readlink -f "$1")
+cd "$(dirname "$0")/../.."
+place=$(mktemp -d)
+trap 'rm -rf "$place"' EXIT
+failed=0
+is() {
+  if [ "$2" = "$3" ]; then echo "ok $1"; else
+    printf 'not ok %s\n  wanted: %s\n  got: %s\n' "$1" "$3" "$2"
+    failed=1
+  fi
+}
+# run ARGUMENT ...: output and status in $output and $status.
+run() {
+  status=0
+  output=$("$verify" "$@" 2>&1) || status=$?
+}
+python3 - "$place" << 'PYTHON'
+import json, sys
+for name, bundle in zip(("all", "tenant"), json.load(open("tests/vectors/bundle_v1.json"))["bundle"]):
+    open(f"{sys.argv[1]}/{name}.bundle", "w").write("".join(line + "\n" for line in bundle["lines"]))
+    open(f"{sys.argv[1]}/{name}.kept", "w").write(bundle["kept"] + "\n")
+checkpoint = json.load(open("tests/vectors/checkpoint_v1.json"))
+for name in ("vkey", "entry"):
+    open(f"{sys.argv[1]}/{name}", "w").write(checkpoint[name])
+open(f"{sys.argv[1]}/proof", "w", encoding="utf-8").write(checkpoint["proof_file"])
+PYTHON
+
+run bundle "$place/all.bundle"
+is "bundle: status" "$status" 0
+is "bundle: says ok" "$(grep -c '^result  *ok' <<< "$output")" 1
+is "bundle: the head to keep" "$(tail -n 1 <<< "$output")" "$(cat "$place/all.kept")"
+run bundle - --head "$place/all.kept" --keep "$place/kept" < "$place/all.bundle"
+is "bundle: from standard input, with the kept head" "$status" 0
+is "bundle: keeps the head" "$(cat "$place/kept")" "$(cat "$place/all.kept")"
+run bundle "$place/all.bundle" --seal-hash "$(cut -d ' ' -f 4 "$place/all.kept")"
+is "bundle: with the hash of a seal" "$status" 0
+run bundle "$place/all.bundle" --seal-hash "$(printf '%064d' 1)" --keep "$place/not-kept"
+is "bundle: with another hash" "$status $(grep -c 'no seal has the hash that was kept' <<< "$output")" "1 1"
+is "bundle: keeps nothing of a bad one" "$(find "$place" -name not-kept)" ""
+echo "seal 3 hash $(printf '%064d' 1)" > "$place/later"
+run bundle "$place/all.bundle" --head "$place/later"
+is "bundle: older than the kept head" "$status $(grep -c 'an older state was restored' <<< "$output")" "1 1"
+run bundle "$place/tenant.bundle" --tenant 018f2b6c-7d8e-7f00-91a2-b3c4d5e6f708 --json
+is "tenant: status" "$status" 0
+is "tenant: JSON" "$(python3 -c 'import json, sys; d = json.load(sys.stdin); print(d["result"], d["tenant"], d["entries"], len(d["details"]), d["keep"].count("log "))' <<< "$output")" \
+  "ok 018f2b6c-7d8e-7f00-91a2-b3c4d5e6f708 3 0 1"
+run bundle "$place/tenant.bundle" --tenant 00000000-0000-0000-0000-0000000000aa --json
+is "tenant: another's, as JSON" "$status $(python3 -c 'import json, sys; d = json.load(sys.stdin); print(d["result"], d["details"][0]["where"], d["keep"])' <<< "$output")" \
+  "1 findings header None"
+head -n 4 "$place/all.bundle" > "$place/cut"
+run bundle "$place/cut"
+is "cut: status and place" "$status $(head -n 1 <<< "$output")" "2 aegis-verify: \"$place/cut\", line 4: the file ends before the end of the bundle"
+run bundle "$place/none"
+is "no such file" "$status" 2
+run bundle "$place/all.bundle" --head /dev/null
+is "an empty file of heads" "$status" 2
+run bundle "$place/all.bundle" --seal-hash 00
+is "not a hash" "$status" 2
+run
+is "no command" "$status" 2
+run bundle --help
+is "help" "$status" 0
+
+key=$(cat "$place/vkey")
+run proof "$place/proof" --key "$key" --entry-hex "$(cat "$place/entry")"
+is "proof: ok" "$status ${output%% *}" "0 ok:"
+run proof "$place/proof" --key "$key" --entry-hex 40414244
+is "proof: of another entry" "$status $output" "1 finding: the checkpoint does not cover this entry"
+run proof "$place/proof" --key "$key" --entry-hex 40414243 --origin other
+is "proof: of another log" "$status ${output%%,*}" "1 finding: it is a checkpoint of another log"
+run proof "$place/proof" --key "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW" --entry-hex 40414243
+is "proof: not signed by the key" "$status $output" '1 finding: the checkpoint is not signed by "PeterNeumann"'
+sed 's/^8$/9/' "$place/proof" > "$place/changed"
+run proof "$place/changed" --key "$key" --entry-hex 40414243
+is "proof: a changed checkpoint" "$status $output" '1 finding: the signature of "aegis.example/ledger" does not verify'
+printf '@ABC' > "$place/body"
+run proof "$place/proof" --key "$key" --entry "$place/body" --json
+is "proof: from a file, as JSON" "$status $(python3 -c 'import json, sys; d = json.load(sys.stdin); print(d["result"], d["index"], d["size"])' <<< "$output")" "0 ok 5 8"
+run proof "$place/all.bundle" --key "$key" --entry-hex 40414243
+is "proof: not a proof" "$status" 2
+run proof "$place/proof" --key "$key"
+is "proof: no entry" "$status" 2
+run proof "$place/proof" --key nonsense --entry-hex 40414243
+is "proof: not a key" "$status" 2
+exit "$failed"
