@@ -20,7 +20,8 @@ using Bytes = std::vector<uint8_t>;
 // Every quoted value of the vector files, as text and, where it is hexadecimal, as bytes.
 std::vector<Bytes> seeds_of(const std::string &folder) {
     std::vector<Bytes> seeds;
-    for (const char *name : {"keys_v1", "envelope_v1", "entry_v1", "seal_v1", "session_token_v1"}) {
+    for (const char *name : {"keys_v1", "envelope_v1", "entry_v1", "seal_v1", "session_token_v1",
+                             "bundle_v1", "proof_v1", "checkpoint_v1"}) {
         std::ifstream file(folder + "/" + name + ".json");
         std::stringstream text;
         text << file.rdbuf();
@@ -44,7 +45,7 @@ std::vector<Bytes> seeds_of(const std::string &folder) {
 
 void run_everywhere(Bytes input) {
     input.insert(input.begin(), 0);
-    for (uint8_t parser = 0; parser < 9; ++parser) {
+    for (uint8_t parser = 0; parser < 14; ++parser) {
         input[0] = parser;
         LLVMFuzzerTestOneInput(input.data(), input.size());
     }

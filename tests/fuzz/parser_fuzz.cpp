@@ -5,12 +5,15 @@
 #include <string>
 #include <vector>
 
+#include "core/bundle_check.hpp"
+#include "core/checkpoint.hpp"
 #include "core/encoding.hpp"
 #include "core/entry.hpp"
 #include "core/envelope.hpp"
 #include "core/error.hpp"
 #include "core/keyring.hpp"
 #include "core/normalise.hpp"
+#include "core/note.hpp"
 #include "core/seal.hpp"
 #include "core/session_token.hpp"
 
@@ -56,6 +59,32 @@ void seal(ByteView in) {
     require(encode_seal(fields, span(out)) == in.size && same(span(out), in));
 }
 
+void bundle_record(ByteView in) {
+    const BundleRecord record = decode_bundle_record(in);
+    std::vector<uint8_t> out(in.size);
+    require(encode_bundle_record(record, span(out)) == in.size && same(span(out), in));
+}
+
+// Lines of a bundle: read or refused; what is sound ends.
+void bundle(std::string_view in) {
+    BundleCheck check([](const std::string &, const std::string &) {});
+    for (size_t end; (end = in.find('\n')) != std::string_view::npos; in.remove_prefix(end + 1))
+        check.line(in.substr(0, end));
+    check.line(in);
+    check.finish();
+}
+
+void note(std::string_view in) {
+    const Note read = parse_note(in);
+    require(format_checkpoint(parse_checkpoint(read.text)) == read.text);
+}
+
+void proof_file(std::string_view in) {
+    const ProofFile file = parse_proof_file(in);
+    const std::string again = format_proof_file(file.index, file.proof, file.checkpoint);
+    require(parse_proof_file(again).checkpoint == file.checkpoint);
+}
+
 void frontier(ByteView in) {
     const Frontier read = decode_frontier(in);
     std::vector<uint8_t> out(frontier_size(read));
@@ -96,7 +125,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const ByteView in(data + 1, size - 1);
     const std::string_view chars(reinterpret_cast<const char *>(in.data), in.size);
     try {
-        switch (data[0] % 9) {
+        switch (data[0] % 14) {
             case 0:
                 envelope(in);
                 break;
@@ -120,6 +149,21 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 break;
             case 7:
                 text(chars);
+                break;
+            case 8:
+                bundle_record(in);
+                break;
+            case 9:
+                bundle(chars);
+                break;
+            case 10:
+                note(chars);
+                break;
+            case 11:
+                proof_file(chars);
+                break;
+            case 12:
+                require(format_note_key(parse_note_key(chars)).size() == chars.size());
                 break;
             default:
                 require(!is_session_token(chars) || in.size <= kMaxSessionTokenBytes);
