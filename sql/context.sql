@@ -26,6 +26,7 @@ ALTER ROLE regress_context_member SET aegis.context = 'x';
 SELECT current_database() AS database \gset
 ALTER DATABASE :"database" SET aegis.context = 'x';
 \setenv PGOPTIONS '-c aegis.context=x'
+\setenv PGDATABASE :database
 \! psql -X -q -c 'SELECT 1' 2>&1 | sed 's/^psql.*FATAL/FATAL/'
 \setenv PGOPTIONS ''
 -- refuses: a session that bypasses row security, so that nobody believes to be confined

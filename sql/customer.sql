@@ -67,6 +67,16 @@ ROLLBACK TO s;
 UPDATE aegis_app.customer SET created_by = '00000000-0000-4000-8000-000000000000';
 ROLLBACK;
 
+-- allows: the search by e-mail through its index, under row security
+\c - regress_app_operator
+SELECT id AS one FROM aegis.tenants() WHERE slug = 'regress-one' \gset
+BEGIN;
+SELECT aegis.assume_tenant(:'one'::uuid, 'look at a plan', 'TEST-2') \g /dev/null
+SET LOCAL enable_seqscan = off;
+SET LOCAL enable_bitmapscan = off;
+EXPLAIN (COSTS OFF) SELECT id FROM aegis_app.customer WHERE tenant_id = aegis.tenant_id() AND email = 'grace@example.org';
+COMMIT;
+
 -- survives: what a superuser reads is armor
 \c - :administrator
 SELECT bool_and(name::text LIKE 'A1.%' AND email::text LIKE 'A1.%') AS only_ciphertext FROM aegis_app.customer;

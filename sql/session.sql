@@ -69,7 +69,9 @@ SELECT aegis.authenticate(:'ada_token' || 'A');
 -- refuses: sessions to roles that row security does not bind
 \c - :superuser
 SET client_min_messages = warning;
+\set VERBOSITY sqlstate
 SELECT aegis.authenticate(:'ada_token');
+\set VERBOSITY terse
 
 -- refuses: an idle session, one past its lifetime, one of another region's or a suspended tenant
 UPDATE aegis.session SET last_seen_at = now() - interval '31 minutes' WHERE user_id = :'ada';
