@@ -166,7 +166,7 @@ class Walk:
 
     def export(self):
         """The auditor exports the ledger and checks it without the database"""
-        done, text = self.database.run("auditor", "COPY (SELECT aegis.export_ledger()) TO STDOUT")
+        done, text = self.database.run("auditor", "COPY (SELECT aegis.export_ledger()) TO STDOUT", shown=2)
         with open(f"{self.folder}/ledger", "w", encoding="ascii") as file:
             file.write(text + "\n")
         sound, _ = self.offline("ledger", "--keep", f"{self.folder}/kept")

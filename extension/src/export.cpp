@@ -56,13 +56,15 @@ void put(Export *state, const core::BundleRecord &record) {
     MemoryContextReset(state->scratch);
 }
 
-// Columns: seal, log, first_leaf, place, seq, leaf, body.
+// Columns: seal, log, first_leaf, place, seq, leaf, body. OFFSET 0 keeps the leaves together:
+// without it the planner joins the entries anew for every row of aegis.seal_leaves.
 constexpr const char *kEntryQuery =
-    "SELECT l.seal, l.log::bigint, l.first_leaf, u.place, u.seq, e.leaf, e.body"
+    "SELECT n.seal, n.log, n.first_leaf, n.place, n.seq, e.leaf, e.body"
+    " FROM (SELECT l.seal, l.log::bigint AS log, l.first_leaf, u.place, u.seq"
     " FROM aegis.seal_leaves l CROSS JOIN LATERAL unnest(l.seqs) WITH ORDINALITY AS u(seq, place)"
-    " LEFT JOIN aegis.entry e ON e.seq = u.seq WHERE " INT64_FORMAT
-    " IN (0, l.log)"
-    " ORDER BY 1, 2, 3, 4, e.leaf";
+    " WHERE " INT64_FORMAT
+    " IN (0, l.log) OFFSET 0) n"
+    " LEFT JOIN aegis.entry e ON e.seq = n.seq ORDER BY 1, 2, 3, 4, e.leaf";
 
 // Columns: seal, log, size, entries, log id, tenant, root.
 constexpr const char *kHeadQuery =

@@ -5,6 +5,7 @@ import ssl
 import subprocess
 
 SHOWN = 160  # characters of an answer that are printed
+LINES = 12    # and how many of its lines
 
 
 class WrongAnswer(Exception):
@@ -61,20 +62,20 @@ class Database:
     def __init__(self, psql, socket, database="aegis"):
         self.psql, self.socket, self.database = psql, socket, database
 
-    def run(self, role, *statements):
+    def run(self, role, *statements, shown=LINES):
         """Succeeded, and the rows or the error as text. Each statement is sent by itself."""
         for statement in statements:
             print(f"   {role}=>", shorten(statement))
         command = [self.psql, "-XAtq", "-F", " | ", "-v", "ON_ERROR_STOP=1", "-h", self.socket, "-U", role, "-d", self.database]
         for statement in statements:
             command += ["-c", statement]
-        return answer_of(command)
+        return answer_of(command, shown)
 
 
-def answer_of(command):
+def answer_of(command, shown=LINES):
     """Succeeded, and what the program printed, errors included."""
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     text = (done.stdout + done.stderr).strip()
-    for line in text.split("\n")[:12]:
+    for line in text.split("\n")[:shown]:
         print("   <", shorten(line))
     return done.returncode == 0, text
