@@ -46,6 +46,17 @@ DO $$ BEGIN EXECUTE 'ALTER TABLE shop.customer NO FORCE ROW LEVEL SECURITY'; END
 ALTER TABLE IF EXISTS shop.nothing DISABLE ROW LEVEL SECURITY;
 SELECT relrowsecurity, relforcerowsecurity FROM pg_class WHERE oid = 'shop.customer'::regclass;
 
+-- refuses: silencing, dropping or renaming the triggers of Aegis, for everybody
+ALTER TABLE shop.customer DISABLE TRIGGER ALL;
+ALTER TABLE shop.customer DISABLE TRIGGER USER;
+ALTER TABLE shop.customer DISABLE TRIGGER aegis_audit_row;
+ALTER TABLE shop.customer ENABLE REPLICA TRIGGER zzy_aegis_stamp;
+ALTER TABLE shop.customer ENABLE TRIGGER aegis_audit_row;
+DROP TRIGGER aegis_audit_row ON shop.customer;
+DROP TRIGGER zzy_aegis_stamp ON shop.customer;
+ALTER TRIGGER zzy_aegis_stamp ON shop.customer RENAME TO later;
+SELECT count(*) FILTER (WHERE tgenabled = 'A') AS always FROM pg_trigger WHERE tgrelid = 'shop.customer'::regclass AND tgname LIKE 'aegis_audit%';
+
 -- refuses: what is no table of one's own, or cannot be protected
 CREATE TABLE shop.ledger_like (tenant_id uuid, id int, PRIMARY KEY (tenant_id, id)) PARTITION BY HASH (tenant_id);
 CREATE VIEW shop.customer_view AS SELECT * FROM shop.customer;

@@ -4,6 +4,7 @@
 #include "audit.hpp"
 
 #include "ledger.hpp"
+#include "ledger_tables.hpp"
 #include "pg/function.hpp"
 #include "role.hpp"
 #include "audit_value.hpp"
@@ -144,8 +145,10 @@ AEGIS_FUNCTION(aegis_unaudit_table) {
     if (run_as_owner("DELETE FROM aegis.audited_table WHERE relation = $1", 1, types, values) == 0)
         ereport(ERROR,
                 (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("table %s is not audited", table)));
-    run(psprintf("DROP TRIGGER aegis_audit_row ON %s", table));
-    run(psprintf("DROP TRIGGER aegis_audit_truncate ON %s", table));
+    aegis::ledger_tables::own_change([&] {
+        run(psprintf("DROP TRIGGER aegis_audit_row ON %s", table));
+        run(psprintf("DROP TRIGGER aegis_audit_truncate ON %s", table));
+    });
     SPI_finish();
     record("table.unaudited", table);
     PG_RETURN_VOID();

@@ -4,6 +4,7 @@
 #include "protect.hpp"
 
 #include "ledger.hpp"
+#include "ledger_tables.hpp"
 #include "pg/function.hpp"
 #include "role.hpp"
 
@@ -337,8 +338,10 @@ AEGIS_FUNCTION(aegis_unprotect_table) {
         1, types, values, nullptr, false);
     for (const char *command : {"select", "insert", "update", "delete"})
         protect::run(psprintf("DROP POLICY IF EXISTS aegis_%s ON %s", command, qualified));
-    for (const char *trigger : {"zzy_aegis_stamp", "aegis_truncate", "aegis_follow"})
-        protect::run(psprintf("DROP TRIGGER IF EXISTS %s ON %s", trigger, qualified));
+    aegis::ledger_tables::own_change([&] {
+        for (const char *trigger : {"zzy_aegis_stamp", "aegis_truncate", "aegis_follow"})
+            protect::run(psprintf("DROP TRIGGER IF EXISTS %s ON %s", trigger, qualified));
+    });
     protect::run(psprintf("ALTER TABLE %s NO FORCE ROW LEVEL SECURITY, DISABLE ROW LEVEL SECURITY",
                           qualified));
     SPI_finish();

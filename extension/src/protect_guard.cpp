@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Row security of a protected table ends by aegis.unprotect_table(), which leaves an entry, and by
-// nothing else: one ALTER TABLE would show its owner the rows of all tenants, and nobody would
-// know.
+// Row security and the triggers of Aegis leave a table by aegis.unprotect_table() and
+// aegis.unaudit_table(), which leave an entry, and by nothing else: one ALTER TABLE would show the
+// owner the rows of all tenants, or end the capture of changes, and nobody would know.
 #include "protect.hpp"
 
 #include "guc.hpp"
+#include "ledger_tables.hpp"
 #include "pg/report.hpp"
 
 namespace aegis::protect {
@@ -25,13 +26,60 @@ bool is_installed() {
     return OidIsValid(schema) && OidIsValid(get_relname_relid("protected_table", schema));
 }
 
-}  // namespace
+// The sealing trigger is not among them: what it misses, the column's CHECK refuses aloud.
+const char *const own_triggers[] = {"aegis_audit_row", "aegis_audit_truncate", "aegis_follow",
+                                    "aegis_truncate", "zzy_aegis_stamp"};
 
-void check_statement(const PlannedStmt *statement) {
-    Node *node = statement->utilityStmt;
-    if (!guc::statement_guard || !IsA(node, AlterTableStmt)) return;
-    const AlterTableStmt *alter = reinterpret_cast<const AlterTableStmt *>(node);
-    if (!weakens(alter) || !is_installed()) return;
+// Refuses when `name` (any of them: nullptr) is a trigger of ours on the table.
+void keep_triggers(const RangeVar *table, const char *name) {
+    Oid relation = RangeVarGetRelid(table, NoLock, true);
+    if (!OidIsValid(relation) || ledger_tables::is_own_change()) return;
+    for (const char *own : own_triggers) {
+        if (name != nullptr && strcmp(name, own) != 0) continue;
+        if (!OidIsValid(get_trigger_oid(relation, own, true))) continue;
+        ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_ALLOWED),
+                        errmsg("trigger \"%s\" of table \"%s\" cannot be changed", own,
+                               get_rel_name(relation)),
+                        errhint("Call aegis.unprotect_table() or aegis.unaudit_table(), which are "
+                                "recorded.")));
+    }
+}
+
+// ALWAYS is what stands; every other state lets session_replication_role silence a trigger.
+void keep_trigger_states(const AlterTableStmt *alter) {
+    ListCell *cell;
+    foreach (cell, alter->cmds) {
+        const AlterTableCmd *change = static_cast<const AlterTableCmd *>(lfirst(cell));
+        switch (change->subtype) {
+            case AT_DisableTrig:
+            case AT_EnableTrig:
+            case AT_EnableReplicaTrig:
+                keep_triggers(alter->relation, change->name);
+                break;
+            case AT_DisableTrigAll:
+            case AT_DisableTrigUser:
+            case AT_EnableTrigAll:
+            case AT_EnableTrigUser:
+                keep_triggers(alter->relation, nullptr);
+                break;
+            default:
+                break;
+        }
+    }
+}
+
+void keep_dropped_triggers(const DropStmt *drop) {
+    ListCell *cell;
+    foreach (cell, drop->objects) {  // each a list of names: table, then trigger
+        List *names = static_cast<List *>(lfirst(cell));
+        int parts = list_length(names);
+        RangeVar *table = makeRangeVarFromNameList(list_truncate(list_copy(names), parts - 1));
+        keep_triggers(table, strVal(llast(names)));
+    }
+}
+
+void keep_row_security(const AlterTableStmt *alter) {
+    if (!weakens(alter)) return;
     Oid relation = RangeVarGetRelid(alter->relation, NoLock, true);
     Protection protection;
     if (OidIsValid(relation) && find(relation, &protection))
@@ -39,6 +87,35 @@ void check_statement(const PlannedStmt *statement) {
                         errmsg("row security of protected table \"%s\" cannot be taken away",
                                get_rel_name(relation)),
                         errhint("Call aegis.unprotect_table(), which is recorded.")));
+}
+
+}  // namespace
+
+void check_statement(const PlannedStmt *statement) {
+    Node *node = statement->utilityStmt;
+    if (!guc::statement_guard) return;
+    switch (nodeTag(node)) {
+        case T_AlterTableStmt: {
+            const AlterTableStmt *alter = reinterpret_cast<const AlterTableStmt *>(node);
+            if (!is_installed()) return;
+            keep_row_security(alter);
+            keep_trigger_states(alter);
+            break;
+        }
+        case T_DropStmt: {
+            const DropStmt *drop = reinterpret_cast<const DropStmt *>(node);
+            if (drop->removeType == OBJECT_TRIGGER && is_installed()) keep_dropped_triggers(drop);
+            break;
+        }
+        case T_RenameStmt: {
+            const RenameStmt *rename = reinterpret_cast<const RenameStmt *>(node);
+            if (rename->renameType == OBJECT_TRIGGER && is_installed())
+                keep_triggers(rename->relation, rename->subname);
+            break;
+        }
+        default:
+            break;
+    }
 }
 
 }  // namespace aegis::protect
