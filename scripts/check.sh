@@ -17,6 +17,7 @@ set -euo pipefail
 . "$(dirname "$0")/lib/layout.sh"
 . "$scripts/lib/packages.sh"
 . "$scripts/lib/build.sh"
+. "$scripts/lib/npm.sh"
 . "$scripts/lib/progress.sh"
 . "$scripts/lib/suite.sh"
 
@@ -31,7 +32,7 @@ for argument in "$@"; do
 done
 if [ ${#suites[@]} = 0 ]; then suites=(lint unit regress isolation process server up); fi
 
-steps=3
+steps=4
 prepare_home
 exec 9> "$home/check.lock"
 flock -n 9 || fail "another ./aegis check works on \"$home\"" "Wait until it has ended."
@@ -44,6 +45,7 @@ prepare_users
 cd "$home"
 step "Copy of the sources" copy_source "$checked"
 step "Extensions, built for testing" build_for_testing
+step "Packages of tests/npm" install_npm "$checked"
 mkdir -p "$results"
 
 cd "$checked"

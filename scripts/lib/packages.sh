@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # Installs what scripts/packages.txt lists and this machine lacks.
 
-# missing_packages VERB ...: names of packages that are not installed, or older than their floor.
+# missing_packages VERB ...: names of packages that are not installed, or older than their floor. Without a
+# floor, a command of that name that came from elsewhere will do: Node.js often brings its own npm.
 missing_packages() {
   local verb name floor reason installed
   while read -r verb name floor reason; do
@@ -9,6 +10,7 @@ missing_packages() {
     # shellcheck disable=SC2016 # dpkg's own variables
     installed=$(dpkg-query -W -f '${db:Status-Status} ${Version}' "$name" 2> /dev/null) || installed=
     if [ "${installed%% *}" != installed ]; then
+      if [ "$floor" = - ] && command -v "$name" > /dev/null; then continue; fi
       echo "$name"
     elif [ "$floor" != - ] && dpkg --compare-versions "${installed#* }" lt "$floor"; then
       echo "$name"
