@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 # shellcheck disable=SC2046 # names without spaces
-python3 - $(find . -name '*.md' -not -path './.aegis/*' -not -path './node_modules/*') << 'PYTHON'
+python3 - $(find . -name '*.md' -not -path './.aegis/*' -not -path '*/node_modules/*') << 'PYTHON'
 import os, re, sys
 
 def anchors(path):
