@@ -36,6 +36,7 @@ const std::vector<Setting> &settings() {
         {"server", "environment", &Config::environment},
         {"server", "listen", &Config::listen},
         {"server", "hosts", &Config::hosts},
+        {"server", "console", &Config::console},
         {"server", "workers", &Config::workers, 0, 512},
         {"server", "sign_in_workers", &Config::sign_in_workers, 1, 64},
         {"server", "queue", &Config::queue, 1, 65536},

@@ -34,6 +34,7 @@ struct Config {
     std::string environment = "production";
     std::string listen = "127.0.0.1:8443";
     std::vector<std::string> hosts;
+    bool console = true;
     int64_t workers = 0;          // 0: twice the processors
     int64_t sign_in_workers = 2;  // anonymous writes: what costs a password hash
     int64_t queue = 1024;

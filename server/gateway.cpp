@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gateway.hpp"
 
+#include "console.hpp"
 #include "credential.hpp"
 #include "log.hpp"
 #include "problem.hpp"
@@ -59,6 +60,19 @@ Verdict Gateway::judge(const Connection &connection) const {
     return refuse(connection, kInternal);
 }
 
+// Pages hold no data: who may see what is decided when their scripts ask the interface.
+Verdict Gateway::judge_console(const Connection &connection, std::string_view route) const {
+    Verdict verdict;
+    if (is_read(connection.head.method)) {
+        verdict.early = console_response(connection.head.path);
+    } else {
+        verdict = refuse(connection, kMethodNotAllowed);
+        verdict.early->set("allow", "GET, HEAD");
+    }
+    verdict.shown_route = route;
+    return verdict;
+}
+
 Verdict Gateway::judge_main(const Connection &connection) const {
     const Head &head = connection.head;
     if (!config_.hosts.empty() &&
@@ -70,6 +84,8 @@ Verdict Gateway::judge_main(const Connection &connection) const {
         verdict.shown_route = kHealthPath;
         return verdict;
     }
+    std::string_view page = config_.console ? console_route(head.path) : std::string_view();
+    if (!page.empty()) return judge_console(connection, page);
     Routes table = monitor_.routes();
     if (table == nullptr) return refuse(connection, kUnavailable);
     RouteTable::Match match = table->find(head.method, head.path);

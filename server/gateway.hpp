@@ -30,6 +30,7 @@ class Gateway {
 
  private:
     Verdict refuse(const Connection &connection, const Refusal &refusal) const;
+    Verdict judge_console(const Connection &connection, std::string_view route) const;
     Verdict judge_main(const Connection &connection) const;
     Verdict judge_admin(const Connection &connection) const;
     Verdict judge_redirect(const Connection &connection) const;

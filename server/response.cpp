@@ -166,7 +166,8 @@ void add_standard_headers(std::string_view request_id, bool secure, Response *re
     response->set("date", http_date());
     response->set("x-request-id", std::string(request_id));
     if (response->find("cache-control") == nullptr) response->set("cache-control", "no-store");
-    response->set("content-security-policy", "default-src 'none'; frame-ancestors 'none'");
+    if (response->find("content-security-policy") == nullptr)
+        response->set("content-security-policy", "default-src 'none'; frame-ancestors 'none'");
     response->set("cross-origin-opener-policy", "same-origin");
     response->set("cross-origin-resource-policy", "same-origin");
     response->set("permissions-policy",
