@@ -43,7 +43,7 @@ CREATE FUNCTION regress_handle.echo(request aegis.request) RETURNS aegis.respons
 BEGIN
   RETURN ROW(200, jsonb_build_object('etag', '"1"'),
              jsonb_build_object('method', request.method, 'path', request.path, 'params', request.params, 'query', request.query,
-                                'headers', request.headers, 'body', request.body, 'raw', convert_from(request.raw, 'UTF8')));
+                                'headers', request.headers, 'body', request.body, 'raw', convert_from(request.raw, 'UTF8')), NULL::bytea);
 END $$;
 CREATE FUNCTION regress_handle.who(request aegis.request) RETURNS aegis.response
   LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

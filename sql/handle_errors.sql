@@ -21,16 +21,22 @@ END $$;
 CREATE FUNCTION regress_errors.answer(request aegis.request) RETURNS aegis.response
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  RETURN ROW((request.body ->> 'status')::int, request.body -> 'headers', request.body -> 'body');
+  RETURN ROW((request.body ->> 'status')::int, request.body -> 'headers', request.body -> 'body', (request.body ->> 'file')::bytea);
 END $$;
 CREATE FUNCTION regress_errors.spin(request aegis.request) RETURNS aegis.response
   LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$ BEGIN LOOP END LOOP; END $$;
+CREATE FUNCTION regress_errors.large(request aegis.request) RETURNS aegis.response
+  LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN aegis.respond(200, file => convert_to(repeat('x', (request.query ->> 'bytes')::int), 'UTF8'));
+END $$;
 CREATE FUNCTION regress_errors.nothing(request aegis.request) RETURNS aegis.response
   LANGUAGE sql SET search_path = pg_catalog, pg_temp AS 'SELECT NULL::aegis.response';
 SELECT aegis.register_route('GET', '/regress/errors/fail', 'regress_errors.fail(aegis.request)', public => true),
        aegis.register_route('POST', '/regress/errors/run', 'regress_errors.run(aegis.request)', public => true),
-       aegis.register_route('POST', '/regress/errors/answer', 'regress_errors.answer(aegis.request)', public => true, body_limit => 200),
+       aegis.register_route('POST', '/regress/errors/answer', 'regress_errors.answer(aegis.request)', public => true, body_limit => 400),
        aegis.register_route('GET', '/regress/errors/spin', 'regress_errors.spin(aegis.request)', public => true),
+       aegis.register_route('GET', '/regress/errors/large', 'regress_errors.large(aegis.request)', public => true),
        aegis.register_route('GET', '/regress/errors/nothing', 'regress_errors.nothing(aegis.request)', public => true);
 
 \c - regress_errors_gateway
@@ -84,7 +90,7 @@ SELECT h.status FROM aegis.handle(NULL, NULL, NULL, NULL, NULL, NULL) h;
 :ask 'POST', '/regress/errors/answer' :json '{"status": 204, "body": {"\\u0061": 1, "a": 1}}' :peer;
 :ask 'POST', '/regress/errors/answer' :json '{"a": "\\u0000"}' :peer;
 :ask 'POST', '/regress/errors/answer' :json repeat('[', 100) || repeat(']', 100) :peer;
-:ask 'POST', '/regress/errors/answer' :json repeat(' ', 201) :peer;
+:ask 'POST', '/regress/errors/answer' :json repeat(' ', 401) :peer;
 :ask 'POST', '/regress/errors/answer', ARRAY['content-type', 'application/json'], '\xff'::bytea, NULL, 'r-1') h;
 :ask 'POST', '/regress/errors/answer', ARRAY['content-type', 'application/jsonx'], decode('{}' :peer;
 :ask 'POST', '/regress/errors/answer', NULL, decode('{}' :peer;
@@ -99,6 +105,41 @@ SELECT h.status FROM aegis.handle(NULL, NULL, NULL, NULL, NULL, NULL) h;
 :ask 'POST', '/regress/errors/answer' :json '{"status": 200, "headers": {"etag": "a\\r\\nb"}}' :peer;
 :ask 'POST', '/regress/errors/answer' :json '{"status": 200, "headers": {"content-type": "text/html"}}' :peer;
 :ask 'POST', '/regress/errors/answer' :json '{"status": 200, "headers": [1]}' :peer;
+:ask 'POST', '/regress/errors/answer' :json '{"status": 204, "body": 1}' :peer;
+-- refuses: files that are pages, that have a body, or a name that could be read in two ways
+:ask 'POST', '/regress/errors/answer' :json '{"status": 200, "file": "a", "body": 1}' :peer;
+:ask 'POST', '/regress/errors/answer' :json '{"status": 204, "file": "a"}' :peer;
+:ask 'POST', '/regress/errors/answer' :json '{"status": 200, "body": 1, "headers": {"content-type": "text/csv"}}' :peer;
+:ask 'POST', '/regress/errors/answer' :json '{"status": 200, "body": 1, "headers": {"content-disposition": "attachment"}}' :peer;
+:ask 'POST', '/regress/errors/answer' :json '{"status": 200, "headers": {"content-disposition": "attachment"}}' :peer;
+:ask 'POST', '/regress/errors/answer' :json '{"status": 200, "headers": {"content-type": "text/csv"}}' :peer;
+SELECT t.type, h.status
+  FROM (VALUES ('text/html'), ('text/html; charset=utf-8'), ('TEXT/HTML'), ('image/svg+xml'), ('application/xhtml+xml'), ('text/xml'), ('text/javascript'),
+               ('text/plain'), ('text/plain; charset=utf-7'), ('text/plain; charset=utf-8;'), ('text/csv, text/html'), ('application/json'),
+               ('multipart/x-mixed-replace'), (''), (' text/csv'), ('text/csv'), ('text/plain; charset=utf-8'), ('application/pdf'),
+               ('application/octet-stream')) AS t(type),
+       LATERAL aegis.handle('POST', '/regress/errors/answer' :json '{"status": 200, "file": "<script>", "headers": {"content-type": "' || t.type || '"}}' :peer;
+SELECT t.name, h.status
+  FROM (VALUES ('attachment; filename="a.bundle"'), ('attachment; filename="A-1_b.csv"'), ('attachment; filename="' || repeat('a', 128) || '"'),
+               ('attachment; filename="' || repeat('a', 129) || '"'), ('attachment; filename=""'), ('attachment; filename="'), ('attachment'), ('inline'),
+               ('inline; filename="a.html"'), ('attachment; filename="../a"'), ('attachment; filename=".profile"'), ('attachment; filename="a/b"'),
+               ('attachment; filename="a b"'), ('attachment; filename="a\\b"'), ('attachment; filename="a"b"'), ('attachment; filename="a"; filename*=UTF-8''b"'),
+               ('attachment; filename="a%0ab"'), ('attachment; filename="a\r\nset-cookie: b"'), ('Attachment; filename="a"'), ('attachment;filename="a"'),
+               ('attachment; filename=a'), ('attachment; filename="é"')) AS t(name),
+       LATERAL aegis.handle('POST', '/regress/errors/answer' :json
+         '{"status": 200, "file": "a", "headers": {"content-disposition": "' || replace(replace(t.name, '\', '\\'), '"', '\\"') || '"}}' :peer;
+-- refuses: text that is not UTF-8
+:ask 'POST', '/regress/errors/answer' :json '{"status": 200, "file": "\\\\377", "headers": {"content-type": "text/plain; charset=utf-8"}}' :peer;
+-- allows: a file as it is; what is not plain text, a browser saves
+\set files 'SELECT h.status, h.headers, encode(h.body, ''escape'') AS body FROM aegis.handle('
+:files 'POST', '/regress/errors/answer' :json '{"status": 200, "file": "a,b", "headers": {"content-type": "text/csv"}}' :peer;
+:files 'POST', '/regress/errors/answer' :json '{"status": 200, "file": "a,b", "headers": {"content-type": "text/plain; charset=utf-8"}}' :peer;
+:files 'POST', '/regress/errors/answer' :json '{"status": 200, "file": ""}' :peer;
+:files 'POST', '/regress/errors/answer' :json '{"status": 200, "file": "a", "headers": {"content-disposition": "attachment; filename=\\"a-1.bundle\\""}}' :peer;
+SELECT h.status, h.headers, h.body FROM aegis.handle('HEAD', '/regress/errors/large?bytes=1' :nobody;
+-- a file has 16 MB at most
+SELECT h.status, length(h.body) FROM aegis.handle('GET', '/regress/errors/large?bytes=16777216' :nobody;
+SELECT h.status FROM aegis.handle('GET', '/regress/errors/large?bytes=16777217' :nobody;
 :ask 'GET', '/regress/errors/nothing' :nobody;
 
 -- refuses: handlers that reach beyond a member: roles, settings of the session, other relations, transactions

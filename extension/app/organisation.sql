@@ -6,7 +6,7 @@
 CREATE FUNCTION aegis_app.ok(body jsonb, status integer DEFAULT 200, headers jsonb DEFAULT '{}')
   RETURNS aegis.response LANGUAGE sql IMMUTABLE PARALLEL SAFE
   SET search_path = pg_catalog, pg_temp
-  RETURN ROW(status, headers, body)::aegis.response;
+  RETURN ROW(status, headers, body, NULL)::aegis.response;
 COMMENT ON FUNCTION aegis_app.ok(jsonb, integer, jsonb) IS 'answer of a handler that succeeded';
 
 CREATE FUNCTION aegis_app.problem(status integer, name text, title text, detail text DEFAULT NULL)
@@ -14,7 +14,7 @@ CREATE FUNCTION aegis_app.problem(status integer, name text, title text, detail 
   SET search_path = pg_catalog, pg_temp
   RETURN ROW(status, jsonb_build_object('content-type', 'application/problem+json'),
              jsonb_strip_nulls(jsonb_build_object('type', 'urn:aegis:problem:' || name, 'title', title,
-                                                  'status', status, 'detail', detail)))::aegis.response;
+                                                  'status', status, 'detail', detail)), NULL)::aegis.response;
 COMMENT ON FUNCTION aegis_app.problem(integer, text, text, text) IS 'answer of a handler that refuses, RFC 9457';
 
 CREATE FUNCTION aegis_app.text_field(body jsonb, field text, longest integer, required boolean DEFAULT true)

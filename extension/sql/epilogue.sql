@@ -122,5 +122,5 @@ GRANT EXECUTE ON FUNCTION aegis.health() TO aegis_auditor, aegis_gateway, aegis_
 GRANT EXECUTE ON FUNCTION aegis.drop_route(text, text),
   aegis.register_route(text, text, regprocedure, smallint, boolean, integer, text, boolean, boolean, text, jsonb, jsonb)
   TO aegis_operator;
-GRANT EXECUTE ON FUNCTION aegis.respond(integer, jsonb, jsonb) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION aegis.respond(integer, jsonb, jsonb, bytea) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION aegis.routes() TO aegis_gateway, aegis_operator;

@@ -14,14 +14,18 @@ COMMENT ON TYPE aegis.request IS 'what a handler is given: decoded path and quer
 CREATE TYPE aegis.response AS (
   status  integer,
   headers jsonb,
-  body    jsonb
+  body    jsonb,
+  file    bytea
 );
 COMMENT ON TYPE aegis.response IS 'what a handler returns';
 
-CREATE FUNCTION aegis.respond(status integer, body jsonb DEFAULT NULL, headers jsonb DEFAULT NULL) RETURNS aegis.response
+COMMENT ON COLUMN aegis.response.file IS 'bytes to send as they are, instead of a JSON body';
+
+CREATE FUNCTION aegis.respond(status integer, body jsonb DEFAULT NULL, headers jsonb DEFAULT NULL, file bytea DEFAULT NULL)
+  RETURNS aegis.response
   LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-  AS $$ SELECT ROW(status, headers, body)::aegis.response $$;
-COMMENT ON FUNCTION aegis.respond(integer, jsonb, jsonb) IS 'an answer, for handlers to return';
+  AS $$ SELECT ROW(status, headers, body, file)::aegis.response $$;
+COMMENT ON FUNCTION aegis.respond(integer, jsonb, jsonb, bytea) IS 'an answer, for handlers to return';
 
 CREATE TABLE aegis.route (
   method          text NOT NULL CHECK (method IN ('GET', 'POST', 'PUT', 'PATCH', 'DELETE')),

@@ -39,6 +39,10 @@ Jsonb *parse_body(Exchange *exchange);
 // Runs the handler as aegis_member and answers with what it returned or how it failed.
 void call_handler(Exchange *exchange, const route::Match &match);
 
+// What a handler returned, an aegis.response, as an answer; ERROR when it must not be sent.
+void read_answer(Datum response, http::Answer *answer);
+[[noreturn]] void reject_answer(const char *reason);
+
 // The built-in routes of /api/session.
 bool is_session_route(const http::Target &target);
 void answer_session(Exchange *exchange);

@@ -15,10 +15,6 @@ namespace aegis::handle {
 
 namespace {
 
-// Headers that an answer of a handler may carry; the rest is ours or the gateway's.
-const char *const kAnswerHeaders[] = {
-    "content-language", "content-type", "etag", "last-modified", "link", "location", "retry-after"};
-
 TimeoutId timeout_id;
 bool timeout_registered = false;
 volatile sig_atomic_t timed_out = false;
@@ -64,65 +60,6 @@ Datum request_datum(const Exchange &exchange, const route::Match &match, Jsonb *
     return request;
 }
 
-void reject_answer(const char *reason) {
-    ereport(ERROR,
-            (errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
-             errmsg("handler returned an answer that cannot be sent"), errdetail("%s", reason)));
-}
-
-void copy_header(http::Answer *answer, const char *name, const char *value) {
-    bool allowed = false;
-    for (const char *known : kAnswerHeaders) allowed = allowed || strcmp(name, known) == 0;
-    if (!allowed) reject_answer("A header of it is not a handler's to set.");
-    for (const char *c = value; *c != '\0'; c++)
-        if (static_cast<unsigned char>(*c) < 0x20 || static_cast<unsigned char>(*c) > 0x7e)
-            reject_answer("A header value has a character outside printable ASCII.");
-    if (strcmp(name, "content-type") == 0 && strcmp(value, "application/json") != 0 &&
-        strcmp(value, "application/problem+json") != 0)
-        reject_answer("A body is application/json or application/problem+json.");
-    http::add_header(answer, name, value);
-}
-
-void copy_headers(http::Answer *answer, Jsonb *headers) {
-    if (!JB_ROOT_IS_OBJECT(headers)) reject_answer("Headers are a JSON object of strings.");
-    JsonbIterator *iterator = JsonbIteratorInit(&headers->root);
-    JsonbValue item;
-    const char *name = nullptr;
-    for (JsonbIteratorToken token;
-         (token = JsonbIteratorNext(&iterator, &item, true)) != WJB_DONE;) {
-        if (token == WJB_KEY) {
-            name = pnstrdup(item.val.string.val, item.val.string.len);
-        } else if (token == WJB_VALUE) {
-            if (item.type != jbvString) reject_answer("Headers are a JSON object of strings.");
-            copy_header(answer, name, pnstrdup(item.val.string.val, item.val.string.len));
-        }
-    }
-}
-
-bool has_header(const http::Answer &answer, const char *name) {
-    for (int i = 0; i < answer.header_count; i++)
-        if (strcmp(answer.headers[i].name, name) == 0) return true;
-    return false;
-}
-
-void read_response(Exchange *exchange, Datum result) {
-    http::Answer *answer = &exchange->answer;
-    *answer = {};
-    HeapTupleHeader tuple = DatumGetHeapTupleHeader(result);
-    bool is_null;
-    Datum status = GetAttributeByNum(tuple, 1, &is_null);
-    if (is_null || DatumGetInt32(status) < 200 || DatumGetInt32(status) > 599)
-        reject_answer("A status is between 200 and 599.");
-    answer->status = DatumGetInt32(status);
-    Datum headers = GetAttributeByNum(tuple, 2, &is_null);
-    if (!is_null) copy_headers(answer, DatumGetJsonbPCopy(headers));
-    Datum body = GetAttributeByNum(tuple, 3, &is_null);
-    if (is_null) return;
-    http::set_json(answer, DatumGetJsonbPCopy(body));
-    if (!has_header(*answer, "content-type"))
-        http::add_header(answer, "content-type", "application/json");
-}
-
 struct Call {
     Exchange *exchange;
     const route::Match *match;
@@ -160,7 +97,7 @@ void run_handler(const Call &call) {
     pg::resume(before);
     stop_clock();
 
-    read_response(call.exchange, result);
+    read_answer(result, &call.exchange->answer);
     // Not kept, also what was set for the session: the next request on it is another tenant's.
     AtEOXact_GUC(false, nest);
 }

@@ -13,12 +13,12 @@ JSON = {"Content-Type": "application/json"}
 ROUTES = """
 CREATE FUNCTION public.echo(r aegis.request) RETURNS aegis.response LANGUAGE sql VOLATILE AS $$
   SELECT ROW(200, '{}'::jsonb, jsonb_build_object('method', r.method, 'path', r.path, 'query', r.query, 'body', r.body,
-    'tenant', aegis.tenant_id(), 'ip', aegis.client_ip(), 'request', aegis.request_id()))::aegis.response $$;
+    'tenant', aegis.tenant_id(), 'ip', aegis.client_ip(), 'request', aegis.request_id()), NULL)::aegis.response $$;
 CREATE FUNCTION public.endless(r aegis.request) RETURNS aegis.response LANGUAGE sql VOLATILE AS $$
-  SELECT ROW(200, '{}'::jsonb, to_jsonb(count(*)))::aegis.response FROM generate_series(1, 100000000000) $$;
+  SELECT ROW(200, '{}'::jsonb, to_jsonb(count(*)), NULL)::aegis.response FROM generate_series(1, 100000000000) $$;
 CREATE FUNCTION public.splitting(r aegis.request) RETURNS aegis.response LANGUAGE sql VOLATILE AS $$
   SELECT ROW(200, jsonb_build_object('x-good', 'yes', 'x-bad', E'a\\r\\nset-cookie: evil=1', 'content-length', '0'),
-    '{"a": 1}'::jsonb)::aegis.response $$;
+    '{"a": 1}'::jsonb, NULL)::aegis.response $$;
 GRANT EXECUTE ON FUNCTION public.echo(aegis.request), public.endless(aegis.request), public.splitting(aegis.request) TO aegis_member;
 """
 
