@@ -29,6 +29,7 @@ SELECT t.name, t.description, 'c', true FROM (VALUES
   ('job.resumed',              'a paused or failed job was let go on'),
   ('key.master_registered',    'a master key was seen for the first time'),
   ('key.tenant_created',       'the keys of a tenant were made'),
+  ('ledger.checkpoint_refused', 'the signer refused the head of the ledger'),
   ('ledger.epoch_begun',       'an operator began a new epoch of the ledger'),
   ('ledger.exported',          'the ledger, or the log of a tenant, was exported'),
   ('operator.assumed_tenant',  'an operator took the context of a tenant'),

@@ -60,6 +60,11 @@ GRANT SELECT ON aegis.audited_table TO aegis_auditor, aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.wait_sealed(interval) TO PUBLIC;
 GRANT SELECT ON aegis.ledger_epoch, aegis.seal, aegis.seal_leaves, aegis.tenant_log TO aegis_auditor;
 
+-- Checkpoints say nothing but how long the root log is.
+GRANT SELECT ON aegis.checkpoint, aegis.checkpoints TO aegis_auditor, aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.latest_checkpoint(), aegis.wait_checkpoint(interval)
+  TO aegis_auditor, aegis_gateway, aegis_member, aegis_operator;
+
 -- tenant, team
 GRANT EXECUTE ON FUNCTION aegis.create_team(text, uuid) TO aegis_member, aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.create_tenant(text, text, text) TO aegis_operator;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "core/note.hpp"
+
 #include "guc.hpp"
 
 #include "pg/compat.hpp"
+#include "pg/guard.hpp"
 
 namespace aegis::guc {
 
@@ -16,6 +19,10 @@ bool ledger_guard = true;
 bool restore_mode = false;
 int seal_interval_ms = 200;
 int seal_lag_limit_ms = 0;
+char *signer = nullptr;
+char *ledger_origin = nullptr;
+char *ledger_key = nullptr;
+int checkpoint_interval_ms = 10000;
 int password_memory_kib = 19456;
 int password_iterations = 2;
 int password_concurrency = 2;
@@ -26,6 +33,9 @@ int session_lifetime_seconds = 43200;
 int request_timeout_ms = 8000;
 
 namespace {
+
+constexpr size_t kSocketPathBytes = 108;  // sockaddr_un.sun_path
+constexpr int kOriginBytes = 100;
 
 bool check_region(char **value, void **, GucSource) {
     size_t length = strlen(*value);
@@ -44,10 +54,47 @@ bool check_environment(char **value, void **, GucSource) {
     return valid;
 }
 
+bool check_signer(char **value, void **, GucSource) {
+    bool valid = **value == '\0' || (**value == '/' && strlen(*value) < kSocketPathBytes);
+    if (!valid)
+        GUC_check_errdetail("A signer is the absolute path of its socket, of at most %d bytes.",
+                            static_cast<int>(kSocketPathBytes) - 1);
+    return valid;
+}
+
+// What names a log also names a key in a signed note: neither bears spaces or "+".
+bool check_origin(char **value, void **, GucSource) {
+    bool valid = strlen(*value) <= kOriginBytes;
+    for (const char *c = *value; valid && *c != '\0'; c++)
+        valid = *c > ' ' && *c != '+' && *c < 0x7f;
+    if (!valid)
+        GUC_check_errdetail(
+            "An origin is at most %d printable ASCII characters, without spaces and \"+\".",
+            kOriginBytes);
+    return valid;
+}
+
+bool check_key(char **value, void **, GucSource) {
+    if (**value == '\0') return true;
+    const char *text = *value;
+    bool is_log_key = false;
+    pg::Report report = pg::run(
+        [&] { is_log_key = core::parse_note_key(text).type == core::NoteKeyType::ed25519; });
+    bool valid = !report.failed && is_log_key;
+    if (!valid) GUC_check_errdetail("A key is what \"aegis-signer key\" prints: name+id+base64.");
+    return valid;
+}
+
 void define_wall(const char *name, const char *description, bool *storage, bool on) {
     DefineCustomBoolVariable(
         name, description, "For emergencies; recorded in the ledger at start.", storage, on,
         PGC_POSTMASTER, GUC_DISALLOW_IN_AUTO_FILE | GUC_SUPERUSER_ONLY, nullptr, nullptr, nullptr);
+}
+
+void define_signing(const char *name, const char *description, char **storage,
+                    GucStringCheckHook check) {
+    DefineCustomStringVariable(name, description, nullptr, storage, "", PGC_SIGHUP,
+                               GUC_DISALLOW_IN_AUTO_FILE, check, nullptr, nullptr);
 }
 
 void define_int(const char *name, const char *description, int *storage, int value, int low,
@@ -119,6 +166,16 @@ void define() {
                200, 10, 60000, PGC_SIGHUP, GUC_UNIT_MS);
     define_int("aegis.seal_lag_limit", "Audited writes fail when sealing lags longer; 0 never.",
                &seal_lag_limit_ms, 0, 0, 86400000, PGC_SIGHUP, GUC_UNIT_MS);
+
+    // Whoever may bend these in SQL could have another history signed, or none.
+    define_signing("aegis.signer", "Socket of the process that signs checkpoints; empty: none.",
+                   &signer, check_signer);
+    define_signing("aegis.ledger_origin", "Name of this cluster's ledgers, before the database's.",
+                   &ledger_origin, check_origin);
+    define_signing("aegis.ledger_key", "Key that signs checkpoints: name+id+base64.", &ledger_key,
+                   check_key);
+    define_int("aegis.checkpoint_interval", "Least time between two signed checkpoints.",
+               &checkpoint_interval_ms, 10000, 100, 3600000, PGC_SIGHUP, GUC_UNIT_MS);
 
     define_int("aegis.password_memory", "Memory of one Argon2id hash.", &password_memory_kib, 19456,
                19456, 1048576, PGC_SIGHUP, GUC_UNIT_KB);

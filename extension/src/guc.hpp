@@ -26,6 +26,14 @@ extern int seal_interval_ms;
 // Writes fail once the oldest unsealed entry is older than this; 0 never.
 extern int seal_lag_limit_ms;
 
+// Socket of the signer, empty: checkpoints are not signed.
+extern char *signer;
+// The log of a database is called <ledger_origin>/<database>.
+extern char *ledger_origin;
+// The C2SP verifier key that checkpoints must be signed with.
+extern char *ledger_key;
+extern int checkpoint_interval_ms;
+
 extern int password_memory_kib;
 extern int password_iterations;
 extern int password_concurrency;

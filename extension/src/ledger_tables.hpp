@@ -17,6 +17,7 @@ struct Oids {
     Oid seal;
     Oid seal_leaves;
     Oid tenant_log;
+    Oid checkpoint;
     Oid audit_log;  // the view
 };
 

@@ -16,6 +16,10 @@ inline constexpr int kChunk = 200;
 // elsewhere and no new epoch has begun.
 int pass();
 
+// Waits until everything that has committed is sealed; number of the newest seal. ERROR AG017 when
+// that is not so at `end`.
+int64 wait(TimestampTz end);
+
 void define();
 
 }  // namespace aegis::seal

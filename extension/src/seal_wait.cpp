@@ -2,7 +2,10 @@
 // Waiting for a seal: for operations that must not answer before their entries are sealed.
 #include "ledger.hpp"
 #include "pg/function.hpp"
+#include "seal.hpp"
 #include "worker.hpp"
+
+namespace aegis::seal {
 
 namespace {
 
@@ -22,23 +25,27 @@ int64 newest_seal() {
 
 }  // namespace
 
-AEGIS_FUNCTION(aegis_wait_sealed) {
-    Interval *timeout = PG_GETARG_INTERVAL_P(0);
-    TimestampTz start = GetCurrentTimestamp();
-    TimestampTz end = DatumGetTimestampTz(DirectFunctionCall2(
-        timestamptz_pl_interval, TimestampTzGetDatum(start), IntervalPGetDatum(timeout)));
-    int64 target = aegis::ledger::unix_micros(start);
+int64 wait(TimestampTz end) {
+    int64 target = ledger::unix_micros(GetCurrentTimestamp());
     for (;;) {
-        aegis::worker::Slot *slot = aegis::worker::slot();
-        if (slot != nullptr && slot->sealed_micros.load() >= target) PG_RETURN_INT64(newest_seal());
+        worker::Slot *slot = worker::slot();
+        if (slot != nullptr && slot->sealed_micros.load() >= target) return newest_seal();
         if (GetCurrentTimestamp() >= end)
             ereport(ERROR,
                     (errcode(AEGIS_ERRCODE_SEALING_LAGS), errmsg("entries are not sealed yet"),
                      errhint("See the server's log for the state of the worker.")));
-        aegis::worker::wake();
+        worker::wake();
         CHECK_FOR_INTERRUPTS();
         (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 5,
                         PG_WAIT_EXTENSION);
         ResetLatch(MyLatch);
     }
+}
+
+}  // namespace aegis::seal
+
+AEGIS_FUNCTION(aegis_wait_sealed) {
+    TimestampTz end = DatumGetTimestampTz(DirectFunctionCall2(
+        timestamptz_pl_interval, TimestampTzGetDatum(GetCurrentTimestamp()), PG_GETARG_DATUM(0)));
+    PG_RETURN_INT64(aegis::seal::wait(end));
 }
