@@ -29,7 +29,7 @@ SELECT regress_entries('job.created', 'end_sessions') AS created, regress_entrie
 -- allows: a verification of the whole ledger; its rows are the result
 SELECT aegis.create_job('verify_ledger') AS job \gset
 SELECT aegis.wait_job(:job, '30 seconds');
-SELECT done, error, result -> 'findings' AS findings, jsonb_array_length(result -> 'rows') > 0 AS rows
+SELECT done > 0 AS done, error, result -> 'findings' AS findings, jsonb_array_length(result -> 'rows') > 0 AS rows
   FROM aegis.jobs WHERE id = :job;
 
 -- allows: pause before it is run, then resume

@@ -3,6 +3,7 @@
 // kind's role and the job's context.
 #include "job.hpp"
 #include "role.hpp"
+#include "verify_progress.hpp"
 
 namespace aegis::job {
 
@@ -16,11 +17,18 @@ Progress verify_ledger(const Job &job) {
     static const char query[] =
         "SELECT pg_catalog.jsonb_build_object("
         "'findings', pg_catalog.count(*) FILTER (WHERE v.outcome = 'finding'), "
-        "'rows', coalesce(pg_catalog.jsonb_agg(pg_catalog.to_jsonb(v)), '[]'))::pg_catalog.text "
+        "'rows', coalesce(pg_catalog.jsonb_agg(pg_catalog.to_jsonb(v)), '[]'))::pg_catalog.text, "
+        "coalesce(pg_catalog.max(v.items) FILTER (WHERE v.checked = 'entries' AND "
+        "v.subject IN ('all tenants', 'one tenant')), 0) "
         "FROM aegis.verify_ledger($1) v";
+    verify_progress::set_job(job.id);
     if (SPI_execute_with_args(query, 1, types, values, nulls, false, 1) != SPI_OK_SELECT)
         ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not verify the ledger")));
-    return {true, 1, SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1)};
+    verify_progress::set_job(0);
+    HeapTuple row = SPI_tuptable->vals[0];
+    bool is_null;
+    int64 entries = DatumGetInt64(SPI_getbinval(row, SPI_tuptable->tupdesc, 2, &is_null));
+    return {true, entries, SPI_getvalue(row, SPI_tuptable->tupdesc, 1)};
 }
 
 // Removes sessions that ended long ago, some at a time, so that no lock is held for long.

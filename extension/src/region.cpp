@@ -26,6 +26,7 @@ void after_restart() {
     if (previous_startup != nullptr) previous_startup();
     charge::survive_restart();
     worker::survive_restart();
+    verify_progress::survive_restart();
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include "charge.hpp"
 #include "key_page.hpp"
 #include "password.hpp"
+#include "verify_progress.hpp"
 #include "worker.hpp"
 
 namespace aegis::region {
@@ -16,6 +17,7 @@ struct State {
     charge::Table charges;
     worker::Slots workers;
     password::Slots passwords;
+    verify_progress::Slots verifications;
 };
 
 // nullptr when the library was not loaded by the postmaster.

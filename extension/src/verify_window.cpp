@@ -6,6 +6,7 @@
 #include "ledger_entry.hpp"
 #include "ledger_tables.hpp"
 #include "pg/function.hpp"
+#include "verify_progress.hpp"
 
 namespace aegis::verify_window {
 
@@ -140,9 +141,11 @@ void load(Window *window, Part *part) {
         load_row(window, part, slot);
         if (++rows % 1024 == 0) {
             MemoryContextReset(row_memory);
+            verify_progress::advance(window->read);
             CHECK_FOR_INTERRUPTS();
         }
     }
+    verify_progress::advance(window->read);
     MemoryContextSwitchTo(caller);
     ExecDropSingleTupleTableSlot(slot);
     table_endscan(scan);
