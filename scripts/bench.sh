@@ -1,0 +1,77 @@
+#!/usr/bin/env bash
+# ./aegis bench [AREA ...] [--rounds N] [--quick] [--json FILE]
+#
+# Installs what is missing, builds a copy, and measures Aegis beside its peers, in turns and on the same
+# machine: medians, ratios, and every goal of the project with its figure. All areas, or only those named:
+#   tenancy      row security by hand, by the usual policies, by aegis.protect_table
+#   encryption   sealing, revealing, masks, search; pgcrypto; OpenSSL without a database
+#
+#   --rounds N     how often each variant is measured (3)
+#   --quick        one short round over little data: shows that it works, measures nothing
+#   --json FILE    write the result there too; tests/bench/report.py makes pages of it
+#
+# Each area starts clusters of its own and stops them, also after Ctrl-C; a running ./aegis up is not
+# disturbed, but measures along: stop it, and everything else, for figures that mean something.
+set -euo pipefail
+caller=$PWD
+. "$(dirname "$0")/lib/layout.sh"
+. "$scripts/lib/packages.sh"
+. "$scripts/lib/build.sh"
+. "$scripts/lib/npm.sh"
+. "$scripts/lib/progress.sh"
+
+arguments=()
+while [ $# -gt 0 ]; do
+  case $1 in
+    tenancy | encryption | --quick) arguments+=("$1") ;;
+    --rounds)
+      case ${2:-} in "" | *[!0-9]* | 0) fail "--rounds is \"${2:-}\"" "Give a number from 1 up." ;; esac
+      arguments+=("$1" "$2")
+      shift
+      ;;
+    --json)
+      case ${2:-} in "" | -*) fail "--json needs a file" "For example --json bench.json" ;; esac
+      json=$2
+      case $json in /*) ;; *) json=$caller/$json ;; esac
+      [ -d "$(dirname "$json")" ] || fail "there is no folder \"$(dirname "$json")\"" "Make it first."
+      arguments+=("$1" "$json")
+      shift
+      ;;
+    *) fail "bench does not know \"$1\"" "./aegis bench --help tells what it takes." ;;
+  esac
+  shift
+done
+
+# As ./aegis check does, but without what is there for testing.
+build_for_measuring() {
+  local config
+  config=$("$measured/tests/pg_tree.sh" "$measured/.aegis/pg")
+  make -s -C "$measured" -j"$(nproc)" PG_CONFIG="$config"
+  make -s -C "$measured" install PG_CONFIG="$config"
+}
+
+build_server() {
+  cmake -S "$measured" -B "$measured/build/programs" -DCMAKE_BUILD_TYPE=Release -DAEGIS_TESTS=OFF
+  cmake --build "$measured/build/programs" -j"$(nproc)" --target aegis-server
+}
+
+steps=5
+prepare_home
+exec 9> "$home/bench.lock"
+flock -n 9 || fail "another ./aegis bench works on \"$home\"" "Wait until it has ended."
+trap 'echo; echo "aegis: interrupted" >&2; exit 130' INT TERM
+
+measured=$home/bench           # a copy of its own, built as for use
+step "Packages" install_packages up bench
+prepare_users
+cd "$home"
+step "Copy of the sources" copy_source "$measured"
+step "Extensions" build_for_measuring
+step "Gateway" build_server
+step "Packages of tests/npm" install_npm "$measured"
+
+AEGIS_COMMIT=$(git -c safe.directory='*' -C "$clone" describe --always --dirty 2> /dev/null || echo unknown)
+AEGIS_SERVER=$measured/build/programs/server/aegis-server
+export AEGIS_COMMIT AEGIS_SERVER
+cd "$measured"  # descriptor 9, the lock, stays open: nobody else measures meanwhile
+exec python3 tests/bench/run.py "${arguments[@]}"

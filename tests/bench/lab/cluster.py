@@ -1,0 +1,156 @@
+"""A throw-away cluster with the settings of the benchmark, reached by a Unix socket that only its user can enter."""
+import os
+import re
+import shutil
+import signal
+import statistics
+import subprocess
+import tempfile
+import time
+
+from fixture.cluster import BIN
+from fixture.process import USER, as_user, environment, run, write
+
+SETTINGS = """
+listen_addresses = ''
+unix_socket_directories = '{folder}'
+max_connections = 200
+shared_buffers = {buffers}
+max_wal_size = 8GB
+checkpoint_timeout = 30min
+work_mem = 64MB
+jit = off
+autovacuum = off
+fsync = on
+synchronous_commit = on
+log_line_prefix = '%m [%p] %q%u@%d '
+shared_preload_libraries = '{preload}'
+"""
+AEGIS = """
+aegis.region = 'UK'
+aegis.environment = 'development'
+aegis.key_provider = 'file:{folder}/keyring'
+"""
+
+
+def place():
+    """A new folder of the server's user on a real disk: /tmp may be memory, where a flush costs nothing."""
+    import pwd
+    path = tempfile.mkdtemp(prefix="aegis-bench-", dir=os.environ.get("AEGIS_BENCH_PLACE", "/var/tmp"))
+    entry = pwd.getpwnam(USER)
+    os.chown(path, entry.pw_uid, entry.pw_gid)
+    os.chmod(path, 0o700)
+    return path
+
+
+class Cluster:
+    database = "bench"
+
+    def __init__(self, preload="aegis", extensions=("aegis",), extra="", buffers="512MB"):
+        self.preload, self.extensions, self.extra, self.buffers = preload, extensions, extra, buffers
+        self.folder = place()
+        self.data = os.path.join(self.folder, "data")
+        self.log = os.path.join(self.folder, "log")
+        self.process = None
+        self.scripts = 0
+
+    def __enter__(self):
+        try:
+            self.make()
+            self.start()
+            self.sql(f"CREATE DATABASE {self.database}", database="postgres")
+            for name in self.extensions:
+                self.sql(f"CREATE EXTENSION {name}")
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        try:
+            self.stop()
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def make(self):
+        run([f"{BIN}/initdb", "-D", self.data, "-U", "postgres", "--no-locale", "--encoding=UTF8", "--no-sync", "-A", "trust"])
+        text = SETTINGS.format(folder=self.folder, preload=self.preload, buffers=self.buffers)
+        if "aegis" in self.preload:
+            write(os.path.join(self.folder, "keyring"), f"1:{7:064x}\n", 0o400)
+            text += AEGIS.format(folder=self.folder)
+        with open(os.path.join(self.data, "postgresql.conf"), "a", encoding="utf-8") as file:
+            file.write(text + self.extra)
+
+    def start(self):
+        """The postmaster is our own child: its CPU counts as ours, and Ctrl-C does not reach it before us."""
+        with open(self.log, "a", encoding="utf-8") as out:
+            self.process = subprocess.Popen(as_user([f"{BIN}/postgres", "-D", self.data]), stdin=subprocess.DEVNULL,
+                                            stdout=out, stderr=out, cwd="/", env=environment(), start_new_session=True)
+        deadline = time.monotonic() + 60
+        ready = [f"{BIN}/pg_isready", "-q", "-h", self.folder]
+        while subprocess.run(ready, env=environment(), check=False).returncode != 0:
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                with open(self.log, encoding="utf-8", errors="replace") as file:
+                    raise RuntimeError(f"the server does not start:\n{file.read()[-2000:]}")
+            time.sleep(0.05)
+
+    def stop(self):
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.send_signal(signal.SIGINT)  # fast shutdown
+        try:
+            self.process.wait(60)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGQUIT)
+            self.process.wait(30)
+
+    def sql(self, text, user="postgres", database=None):
+        """Runs psql; its unaligned output."""
+        done = subprocess.run(
+            as_user([f"{BIN}/psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-h", self.folder, "-U", user,
+                     "-d", database or self.database]),
+            input=text, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(), cwd="/", check=False)
+        if done.returncode != 0:
+            raise RuntimeError(f"psql: {done.stderr}\nin: {text[:1500]}")
+        return done.stdout.strip()
+
+    def timed(self, statement, user="postgres", before="", after="", repeat=3):
+        """Median milliseconds of a statement, as psql sees them; run once more before, to warm up."""
+        text = f"{before}\n\\o /dev/null\n{statement};\n\\timing on\n" + f"{statement};\n" * repeat + f"\\timing off\n{after}\n"
+        times = [float(found) for found in re.findall(r"^Time: ([0-9.]+) ms", self.sql(text, user), re.M)]
+        if len(times) != repeat:
+            raise RuntimeError(f"{repeat} times expected, got {times} of: {statement}")
+        return statistics.median(times)
+
+    def pgbench(self, script, user="postgres", clients=1, seconds=2, variables=None, latencies=False, threads=None):
+        """Runs a script, for no seconds 20 times per client; transactions per second, and with latencies also
+        p50 and p99 in milliseconds."""
+        self.scripts += 1
+        path = os.path.join(self.folder, f"script{self.scripts}.sql")
+        write(path, script)
+        command = [f"{BIN}/pgbench", "-n", "-M", "prepared", "-h", self.folder, "-U", user, "-f", path, "-c", str(clients),
+                   "-j", str(threads or min(clients, 2)), *(["-T", str(seconds)] if seconds else ["-t", "20"])]
+        for name, value in (variables or {}).items():
+            command += ["-D", f"{name}={value}"]
+        prefix = os.path.join(self.folder, f"latency{self.scripts}")
+        if latencies:
+            command += ["-l", f"--log-prefix={prefix}"]
+        said = run([*command, self.database])
+        found = re.search(r"^tps = ([0-9.]+)", said, re.M)
+        if found is None or re.search(r"aborted|failed transactions: [1-9]", said):
+            raise RuntimeError(f"pgbench: {said}")
+        if not latencies:
+            return float(found.group(1))
+        return {"figure": float(found.group(1)), **percentiles(self.folder, os.path.basename(prefix))}
+
+
+def percentiles(folder, prefix):
+    times = []
+    for name in os.listdir(folder):
+        if name.startswith(prefix + "."):
+            path = os.path.join(folder, name)
+            with open(path, encoding="ascii") as file:
+                times += [int(line.split()[2]) for line in file]
+            os.unlink(path)
+    times.sort()
+    return {"p50": times[len(times) // 2] / 1000, "p99": times[len(times) * 99 // 100] / 1000}

@@ -1,0 +1,155 @@
+#!/usr/bin/env python3
+"""Makes the pages of figures and their plots from a result of ./aegis bench.
+
+    tests/bench/report.py FILE [FOLDER]      FOLDER is docs unless given
+
+Every figure on these pages is one of the file's; to change a page, change what stands here or measure anew."""
+import importlib
+import json
+import os
+import re
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import plot  # noqa: E402
+from lab.record import short  # noqa: E402
+from lab.table import more, notes, verdict  # noqa: E402
+
+HEAD = """# Benchmarks
+
+What the controls cost, measured beside what people use instead, on one machine and in turns.
+
+```sh
+./aegis bench --json bench.json      # everything; ./aegis bench --help lists the areas
+tests/bench/report.py bench.json     # makes these pages from the result
+```
+
+Measured {when} on commit {commit}: {cpus} × {cpu}, {memory_gib} GiB, {system}, Linux {kernel}; {rounds} rounds,
+medians. {openssl}; {packages}.
+
+## Goals
+
+{met} of {count} goals are met.
+
+| goal | wanted | measured | |
+|---|--:|--:|---|
+{goals}
+"""
+METHOD = """
+## How it is measured
+
+- **In turns.** Every round runs each variant once, in an order that rotates. A ratio is the median of the ratios within
+  rounds, so a machine that slows down slows all of them.
+- **Own clusters**, made for the run: shared_buffers 512 MB, fsync and synchronous_commit on, autovacuum and jit off, vacuumed
+  and checkpointed before every round, on a disk and reached by Unix socket. Where the walls of Aegis would stand in a peer's
+  way, the peer has a cluster without Aegis.
+- **The same work.** Peers hold the same rows and indexes and verify the same session, unless the row says otherwise.
+- **Noise** is shown, not hidden: `~` the highest figure of a variant is more than 1.3 times the lowest; `!` other programs used
+  more than 8 % of the machine during one of its runs.
+
+## Limits
+
+- Clients and servers share the processors, so absolute figures are lower than with a client of its own. Ratios carry over to
+  other machines better than figures, and neither carries over to slow disks, where every write is dominated by its flush.
+- Runs are short: take ratios within 0.1 of each other for equal.
+
+## See also
+
+[testing.md](testing.md), [architecture.md](architecture.md), [decisions.md](decisions.md)
+"""
+
+
+def cell(text):
+    return text.replace("|", "\\|")
+
+
+def goal_row(goal):
+    unit = f" {goal['unit']}" if goal["unit"] else ""
+    relation = {">=": "≥", "<=": "≤"}[goal["relation"]]
+    figure = "–" if goal["figure"] is None else short(goal["figure"]) + unit
+    state = f"**{verdict(goal)}**" if goal["met"] is not None else verdict(goal)
+    if goal["met"] is False and goal["obstacle"]:
+        state += f": {goal['obstacle']}"
+    return f"| {cell(goal['text'])} | {relation} {short(goal['wanted'])}{unit} | {figure} | {cell(state)} |"
+
+
+def figure(variant):
+    ratio = "" if variant["ratio"] is None else f" **{variant['ratio']:.2f}**"
+    extra = f"; {more(variant)}" if variant["more"] else ""
+    return f"{short(variant['median'])} ({short(variant['min'])}–{short(variant['max'])}){notes(variant)}{ratio}{extra}"
+
+
+def group_lines(title, members):
+    yield f"## {title}"
+    yield ""
+    for note in dict.fromkeys(series["note"] for series in members if series["note"]):
+        yield f"{note[0].upper()}{note[1:]}."
+        yield ""
+    yield "| variant | " + " | ".join(cell(series["column"]) for series in members) + " |"
+    yield "|---|" + "--:|" * len(members)
+    titles = {}
+    for series in members:
+        for variant in series["variants"]:
+            titles.setdefault(variant["name"], variant["title"])
+    for name, variant_title in titles.items():
+        cells = []
+        for series in members:
+            found = [variant for variant in series["variants"] if variant["name"] == name]
+            cells.append(figure(found[0]) if found else "")
+        yield f"| {cell(variant_title)} | " + " | ".join(cells) + " |"
+    yield ""
+
+
+def area_page(result, title):
+    lines = [f"# {title}: figures", "", f"Median (lowest–highest) of the rounds; bold is the ratio. Read [benchmarks.md](../benchmarks.md) first.", ""]
+    for name, fact in result["facts"].items():
+        lines += [f"{name[0].upper()}{name[1:]}: {fact}.", ""]
+    groups = {}
+    for series in result["series"]:
+        groups.setdefault(series["group"], []).append(series)
+    for group, members in groups.items():
+        lines += group_lines(group, members)
+    lines += ["## See also", "", "[benchmarks.md](../benchmarks.md)"]
+    return "\n".join(lines) + "\n"
+
+
+def plots(result, module):
+    for name, title, wanted in module.PLOTS:
+        rows = []
+        for series in (series for series in result["series"] if series["name"] in wanted):
+            for variant in series["variants"]:
+                if variant["median"] > 0:
+                    label = variant["title"] if len(wanted) == 1 else f"{variant['title']}, {series['column']}"
+                    rows.append((label, variant["median"], plot.kind(variant["name"])))
+        if rows:
+            yield f"bench-{name}.svg", title, plot.bars(title, rows)
+
+
+def write(path, text):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def main():
+    with open(sys.argv[1], encoding="utf-8") as file:
+        whole = json.load(file)
+    root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+    folder = sys.argv[2] if len(sys.argv) > 2 else os.path.join(root, "docs")
+    goals = [goal for result in whole["areas"] for goal in result["goals"]]
+    packages = ", ".join(f"{name} {re.sub(r'^[0-9]+:', '', version)}" for name, version in whole["machine"]["packages"].items())
+    text = HEAD.format(**{**whole["machine"], "packages": packages}, rounds=whole["rounds"], count=len(goals),
+                       met=sum(goal["met"] is True for goal in goals), goals="\n".join(map(goal_row, goals)))
+    for result in whole["areas"]:
+        module = importlib.import_module(result["area"])
+        text += f"\n## {module.TITLE}\n\n{module.__doc__.strip()}\n\n"
+        for name, title, image in plots(result, module):
+            write(os.path.join(folder, "images", name), image)
+            text += f"![{title}](images/{name})\n\n"
+        text += f"All figures: [benchmarks/{result['area']}.md](benchmarks/{result['area']}.md).\n"
+        write(os.path.join(folder, "benchmarks", f"{result['area']}.md"), area_page(result, module.TITLE))
+    write(os.path.join(folder, "benchmarks.md"), text + METHOD)
+
+
+if __name__ == "__main__":
+    main()

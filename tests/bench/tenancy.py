@@ -1,0 +1,229 @@
+"""What isolation costs: the same statements by hand, under the usual row-level security policies, and protected.
+
+A transaction is BEGIN, a call that says who asks, the statement, COMMIT: as four round trips ("txn"), or sent
+together in one pipeline ("pipe"). By hand who asks is looked up by the SHA-256 of a session token, as Aegis
+does; the usual policies get the tenant by set_config, unverified. The peers have a cluster of their own,
+without Aegis: its walls stand in front of every table with a tenant."""
+from lab import Cluster, tenant
+
+TITLE = "Tenant isolation"
+
+PEERS = """
+CREATE SCHEMA peer;
+CREATE ROLE app LOGIN;
+CREATE ROLE app_async LOGIN IN ROLE app;
+CREATE ROLE app_serial LOGIN IN ROLE app;
+CREATE ROLE app_parallel LOGIN IN ROLE app;
+GRANT USAGE ON SCHEMA peer TO app;
+CREATE TABLE peer.member (user_id uuid, tenant_id uuid, PRIMARY KEY (user_id, tenant_id));
+INSERT INTO peer.member VALUES ('{user}', '{tenant}');
+CREATE TABLE peer.session (token_hash bytea PRIMARY KEY, user_id uuid, tenant_id uuid, expires_at timestamptz);
+INSERT INTO peer.session VALUES (sha256('{token}'::bytea), '{user}', '{tenant}', now() + interval '1 day');
+INSERT INTO peer.session SELECT sha256(g::text::bytea), gen_random_uuid(), gen_random_uuid(), now() FROM generate_series(1, 1000) g;
+GRANT SELECT ON peer.member, peer.session TO app;
+"""
+TABLE = """
+CREATE TABLE {schema}.{name} (tenant_id uuid NOT NULL, id bigint NOT NULL, n int NOT NULL, body text NOT NULL, PRIMARY KEY (tenant_id, id));
+INSERT INTO {schema}.{name}
+  SELECT CASE WHEN g <= {own} THEN '{tenant}'::uuid ELSE format('00000000-0000-4000-8000-%s', lpad((2 + g % 500)::text, 12, '0'))::uuid END,
+         g, g % 1000, md5(g::text) || md5((g + 1)::text) FROM generate_series(1, {rows}) g;
+GRANT SELECT, INSERT, UPDATE ON {schema}.{name} TO {role};
+"""
+POLICY = "ALTER TABLE peer.{name} ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON peer.{name} USING ({condition});"
+POLICIES = {
+    "guc": "tenant_id = current_setting('app.tenant')::uuid",
+    "subquery": "tenant_id = (SELECT current_setting('app.tenant')::uuid)",
+    "member": "tenant_id IN (SELECT m.tenant_id FROM peer.member m WHERE m.user_id = current_setting('app.user')::uuid)",
+}
+ONE_CALL = """
+CREATE FUNCTION peer.read_one(tenant text, wanted bigint) RETURNS TABLE (id bigint, n int, body text) LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM set_config('app.tenant', tenant, true);
+  RETURN QUERY SELECT t.id, t.n, t.body FROM peer.guc t WHERE t.tenant_id = tenant::uuid AND t.id = wanted;
+END $$;
+GRANT EXECUTE ON FUNCTION peer.read_one(text, bigint) TO app;
+"""
+OURS = """
+CREATE ROLE member_async LOGIN IN ROLE aegis_member;
+CREATE ROLE member_serial LOGIN IN ROLE aegis_member;
+CREATE ROLE member_parallel LOGIN IN ROLE aegis_member;
+GRANT USAGE ON SCHEMA ours TO aegis_member;
+SELECT aegis.protect_table('ours.item', created_by => false, team => false);
+SELECT aegis.unaudit_table('ours.item');
+CREATE FUNCTION ours.read_one(token text, tenant uuid, wanted bigint) RETURNS TABLE (id bigint, n int, body text) LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM aegis.authenticate(token);
+  RETURN QUERY SELECT t.id, t.n, t.body FROM ours.item t WHERE t.tenant_id = tenant AND t.id = wanted;
+END $$;
+GRANT EXECUTE ON FUNCTION ours.read_one(text, uuid, bigint) TO aegis_member;
+"""
+SETTINGS = """
+ALTER ROLE {role}_async SET synchronous_commit = off;
+ALTER ROLE {role}_serial SET max_parallel_workers_per_gather = 0;
+ALTER ROLE {role}_parallel SET max_parallel_workers_per_gather = 2;
+ALTER ROLE {role}_parallel SET parallel_setup_cost = 0;
+ALTER ROLE {role}_serial SET enable_indexscan = off;
+ALTER ROLE {role}_serial SET enable_bitmapscan = off;
+ALTER ROLE {role}_parallel SET enable_indexscan = off;
+ALTER ROLE {role}_parallel SET enable_bitmapscan = off;
+"""
+
+# What is asked: the statement, with {table}; pgbench fills in :tenant, :id and :next.
+STATEMENTS = {
+    "point": "SELECT id, n, body FROM {table} WHERE {mine}id = :id",
+    "range": "SELECT id, n, body FROM {table} WHERE {mine}id BETWEEN :id AND :id + 100",
+    "insert": "INSERT INTO {table} (tenant_id, id, n, body) VALUES (:tenant, :next, 1, 'a body that is as long as the others are long')",
+    "update": "UPDATE {table} SET n = n + 1 WHERE {mine}id = :id",
+}
+TITLES = {"point": "Read of one row", "range": "Read of 100 rows", "insert": "Insert of one row", "update": "Update of one row"}
+GROUPS = {"txn": "BEGIN, who asks, the statement, COMMIT: four round trips", "pipe": "The same four sent in one pipeline"}
+# Who asks: table, role, and the call that says so.
+WAYS = {
+    "hand": ("peer.plain", "app", "SELECT user_id, tenant_id FROM peer.session WHERE token_hash = sha256(:token::bytea) AND expires_at > now()"),
+    "set": ("peer.plain", "app", "SELECT set_config('app.tenant', :tenant, true)"),
+    "guc": ("peer.guc", "app", "SELECT set_config('app.tenant', :tenant, true)"),
+    "subquery": ("peer.subquery", "app", "SELECT set_config('app.tenant', :tenant, true)"),
+    "member": ("peer.member_item", "app", "SELECT set_config('app.user', :user, true)"),
+    "aegis": ("ours.item", "member", "SELECT aegis.authenticate(:token)"),
+}
+WAY_TITLES = {
+    "hand": "WHERE by hand, session looked up", "set": "WHERE by hand, set_config", "guc": "policy: current_setting",
+    "subquery": "policy: (select current_setting)", "member": "policy: membership", "aegis": "aegis",
+}
+
+
+
+# What the page of figures shows: name, title, series by column.
+PLOTS = [("tenancy", "Read of one row, one pipeline: transactions per second", ["point_pipe"])]
+AGGREGATE = "SELECT count(*), sum(n), sum(length(body)) FROM {table}{where}"
+
+
+def script(way, statement, pipeline, filtered=True):
+    table, _, call = WAYS[way]
+    text = STATEMENTS[statement].format(table=table, mine="tenant_id = :tenant AND " if filtered else "")
+    lines = ["\\set id random(1, :own)", "\\set count :count + 1", "\\set next :start + :client_id * 1000000 + :count"]
+    lines += ["\\startpipeline"] if pipeline else []
+    lines += ["BEGIN;", call + ";", text + ";", "COMMIT;"]
+    return "\n".join(lines + (["\\endpipeline"] if pipeline else [])) + "\n"
+
+
+class Tenancy:
+    def __init__(self, lab, peers, ours):
+        self.lab, self.peers, self.ours = lab, peers, ours
+        self.rows, self.own = (20000, 5000) if lab.quick else (600000, 200000)
+        self.run = 0
+
+    def prepare(self):
+        self.ours.sql(tenant.ROLES)
+        self.tenant, (self.user,) = tenant.create(self.ours)
+        self.token = tenant.sign_in(self.ours)
+        size = {"tenant": self.tenant, "rows": self.rows, "own": self.own}
+        self.peers.sql(PEERS.format(user=self.user, tenant=self.tenant, token=self.token))
+        for name in ("plain", "guc", "subquery", "member_item"):
+            self.peers.sql(TABLE.format(schema="peer", name=name, role="app", **size))
+        for name, condition in POLICIES.items():
+            self.peers.sql(POLICY.format(name="member_item" if name == "member" else name, condition=condition))
+        self.peers.sql(ONE_CALL + SETTINGS.format(role="app"))
+        self.ours.sql("CREATE SCHEMA ours;" + TABLE.format(schema="ours", name="item", role="aegis_member", **size))
+        self.ours.sql(OURS + SETTINGS.format(role="member"))
+        self.rest()
+        self.lab.facts["rows"] = f"{self.rows} rows, of which {self.own} are the tenant's that asks"
+
+    def rest(self):
+        """Before every round, so that none pays for the one before."""
+        for cluster in (self.peers, self.ours):
+            cluster.sql("VACUUM ANALYZE")
+            cluster.sql("CHECKPOINT")
+
+    def of(self, role):
+        return self.ours if role.startswith("member") else self.peers
+
+    def bench(self, text, role):
+        def trial():
+            self.run += 1
+            return self.of(role).pgbench(text, role, clients=4, seconds=self.lab.seconds, threads=1, variables={
+                "tenant": self.tenant, "user": self.user, "token": self.token, "own": self.own, "count": 0,
+                "start": 1000000000 + self.run * 100000000})
+        return trial
+
+    def statements(self, shape):
+        made = []
+        for name, title in TITLES.items():
+            pipeline = shape == "pipe"
+            series = self.lab.series(f"{name}_{shape}", f"{title}, {'one pipeline' if pipeline else 'four round trips'}", "tps", "hand",
+                                     "4 clients; ratios to the same statement with WHERE by hand, in the same shape, for a session looked up",
+                                     GROUPS[shape], title)
+            for way, (_, role, _) in WAYS.items():
+                if pipeline and way == "set":
+                    continue
+                series.variant(way, WAY_TITLES[way], self.bench(script(way, name, pipeline), role))
+            if name in ("point", "range"):
+                series.variant("aegis_unfiltered", "aegis, the query names no tenant",
+                               self.bench(script("aegis", name, pipeline, filtered=False), "member"))
+            made.append(series)
+        return made
+
+    def asynchronous(self):
+        made = []
+        for name in ("insert", "update"):
+            series = self.lab.series(f"{name}_async", f"{TITLES[name]}, one pipeline, synchronous_commit off", "tps", "hand",
+                                     "without the flush the processor's share shows",
+                                     "In one pipeline, without waiting for the disk (synchronous_commit off)", TITLES[name])
+            for way in ("hand", "guc", "aegis"):
+                series.variant(way, WAY_TITLES[way], self.bench(script(way, name, True), WAYS[way][1] + "_async"))
+            made.append(series)
+        return made
+
+    def one_round_trip(self):
+        point = STATEMENTS["point"].format(table="peer.plain", mine="tenant_id = :tenant AND ")
+        series = self.lab.series("one_trip", "Who asks and the read of one row, one round trip", "tps", "plain",
+                                 "ratios to the bare statement by hand, autocommit, for which nobody is verified")
+        head = "\\set id random(1, :own)\n"
+        series.variant("plain", "the bare statement", self.bench(head + point + ";\n", "app"))
+        series.variant("hand_pipe", "by hand, session looked up, pipeline", self.bench(script("hand", "point", True), "app"))
+        series.variant("guc_pipe", "policy current_setting, pipeline", self.bench(script("guc", "point", True), "app"))
+        series.variant("guc_call", "policy current_setting, PL/pgSQL function",
+                       self.bench(head + "SELECT * FROM peer.read_one(:tenant, :id);\n", "app"))
+        series.variant("aegis_pipe", "aegis, pipeline", self.bench(script("aegis", "point", True), "member"))
+        series.variant("aegis_call", "aegis, PL/pgSQL function",
+                       self.bench(head + "SELECT * FROM ours.read_one(:token, :tenant, :id);\n", "member"))
+        return [series]
+
+    def aggregates(self):
+        made = []
+        filtered = f" WHERE tenant_id = '{self.tenant}'"
+        for mode in ("serial", "parallel"):
+            series = self.lab.series(f"aggregate_{mode}", f"Sums over {self.own} rows of the tenant, sequential scan, {mode}", "ms", "plain",
+                                     "less is better", f"Sums over {self.own} rows of the tenant, sequential scan", mode)
+            for name, table, role, call, where in (
+                    ("plain", "peer.plain", "app", "SELECT 1", filtered),
+                    ("guc", "peer.guc", "app", f"SELECT set_config('app.tenant', '{self.tenant}', true)", ""),
+                    ("subquery", "peer.subquery", "app", f"SELECT set_config('app.tenant', '{self.tenant}', true)", ""),
+                    ("member", "peer.member_item", "app", f"SELECT set_config('app.user', '{self.user}', true)", ""),
+                    ("aegis", "ours.item", "member", f"SELECT aegis.authenticate('{self.token}')", filtered),
+                    ("aegis_unfiltered", "ours.item", "member", f"SELECT aegis.authenticate('{self.token}')", "")):
+                statement, user = AGGREGATE.format(table=table, where=where), f"{role}_{mode}"
+                series.variant(name, {"plain": "WHERE by hand", "aegis_unfiltered": "aegis, the query names no tenant"}.get(name, WAY_TITLES.get(name)),
+                               lambda s=statement, u=user, c=call: self.of(u).timed(s, u, f"BEGIN; {c};", "COMMIT;"))
+            made.append(series)
+        return made
+
+    def goals(self, made):
+        lab = self.lab
+        for name, wanted in (("point", 0.97), ("range", 0.97), ("insert", 0.95), ("update", 0.95)):
+            for shape, words in (("txn", "four round trips"), ("pipe", "pipeline")):
+                lab.goal(f"{name}_{shape}", f"{TITLES[name]}, {words}, to the same by hand", ">=", wanted, made[f"{name}_{shape}"].ratio("aegis"))
+        trip = made["one_trip"]
+        lab.goal("one_trip", "Context and read in one round trip, to the bare read", ">=", 0.8, max(trip.ratio("aegis_pipe"), trip.ratio("aegis_call")))
+        for mode in ("serial", "parallel"):
+            lab.goal(f"aggregate_{mode}", f"Aggregate, {mode}: speed to the same by hand", ">=", 0.97, 1 / made[f"aggregate_{mode}"].ratio("aegis"))
+
+
+def run(lab):
+    with Cluster(preload="", extensions=()) as peers, Cluster() as ours:
+        lab.say("loading")
+        area = Tenancy(lab, peers, ours)
+        area.prepare()
+        made = area.statements("txn") + area.statements("pipe") + area.asynchronous() + area.one_round_trip() + area.aggregates()
+        lab.measure(made, lambda number: area.rest())
+        area.goals({series.name: series for series in made})

@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# The benchmark works: a quick run of two areas gives every variant a figure and every goal its place. No
+# time is looked at.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+if [ ! -e .aegis/pg/lib/postgresql/15/lib/aegis.so ]; then
+  echo "aegis is not built for testing" >&2
+  echo "hint: run tests/regress.sh once, or ./aegis check process" >&2
+  exit 1
+fi
+place=$(mktemp -d /tmp/aegis-bench-test.XXXXXX)
+chmod 0755 "$place"
+export AEGIS_BENCH_PLACE=$place
+bench=
+trap 'if [ -n "$bench" ]; then kill -TERM "$bench" 2> /dev/null; wait "$bench"; fi; rm -rf "$place"' EXIT
+trap 'exit 130' INT TERM
+
+if ! python3 tests/bench/run.py tenancy encryption --quick --json "$place/bench.json" > "$place/text" 2> "$place/progress"; then
+  echo "not ok bench/runs"
+  tail -n 20 "$place/progress"
+  exit 1
+fi
+echo "ok bench/runs"
+python3 tests/bench/complete.py "$place/bench.json" tenancy encryption
+
+tests/bench/report.py "$place/bench.json" "$place/docs"
+if grep -q "^| Seal a value of 32 bytes " "$place/docs"/benchmarks.md && [ -s "$place/docs/images/bench-seal.svg" ]; then
+  echo "ok bench/report"
+else
+  echo "not ok bench/report"
+  exit 1
+fi
+
+# Nothing that belongs to it is left: not after its end, and not when it is interrupted.
+left() { pgrep -f "$place/" || compgen -G "$place/aegis-bench-*"; }
+if left; then
+  echo "not ok bench/cleans up"
+  exit 1
+fi
+echo "ok bench/cleans up"
+
+python3 tests/bench/run.py tenancy > "$place/text" 2> "$place/progress" &
+bench=$!
+until compgen -G "$place/aegis-bench-*/data/postmaster.pid" > /dev/null; do
+  kill -0 "$bench" || { echo "not ok bench/is interrupted: it ended by itself"; exit 1; }
+  sleep 0.1
+done
+kill -TERM "$bench"
+status=0
+wait "$bench" || status=$?
+bench=
+if [ "$status" = 130 ] && ! left; then
+  echo "ok bench/is interrupted"
+else
+  echo "not ok bench/is interrupted: status $status"
+  exit 1
+fi
