@@ -9,7 +9,7 @@ SRCS         = $(sort $(wildcard extension/src/*.cpp extension/src/*/*.cpp))
 OBJS         = $(SRCS:.cpp=.o)
 
 # Install fragments in dependency order; the script that is installed is their concatenation.
-SQL_ORDER    = prologue role context tenant team operator key sealed field ledger catalogue audit seal checkpoint audit_log verify export \
+SQL_ORDER    = prologue role context tenant team operator key sealed field ledger catalogue audit tree seal checkpoint audit_log verify export \
                worker job protect user session route epilogue
 APP_ORDER    = prologue organisation customer invoice route epilogue
 DATA         = $(wildcard extension/updates/aegis*--*--*.sql)

@@ -28,18 +28,25 @@ CREATE TABLE aegis.seal (
 COMMENT ON TABLE aegis.seal IS 'the chain of seals; body holds the canonical bytes, the other columns repeat them for people';
 SELECT pg_catalog.pg_extension_config_dump('aegis.seal', '');
 
--- Leaf first_leaf + i of the log is the entry seqs[i + 1]. The last row of a seal and log carries the
--- root that the log had then.
+-- Leaf first_leaf + i of the log is the entry seqs[i + 1], and its hash the i-th 32 bytes of leaves. The last row of a
+-- seal and log carries the root that the log had then.
 CREATE TABLE aegis.seal_leaves (
   seal       bigint   NOT NULL,
   log        integer  NOT NULL,
   first_leaf bigint   NOT NULL,
   last_seq   bigint   NOT NULL,
   seqs       bigint[] NOT NULL,
+  leaves     bytea    NOT NULL,
   root       bytea,
   PRIMARY KEY (seal, log, first_leaf)
 );
+-- Hashes do not compress; out of line they stay away from whoever reads the numbers.
+ALTER TABLE aegis.seal_leaves ALTER COLUMN leaves SET STORAGE EXTERNAL;
 CREATE INDEX seal_leaves_entry ON aegis.seal_leaves (log, last_seq);
+-- What a proof looks for: leaves by their index, heads by their seal, seals by the size that the root log had.
+CREATE INDEX seal_leaves_leaf ON aegis.seal_leaves (log, first_leaf);
+CREATE INDEX seal_leaves_head ON aegis.seal_leaves (seal, log) WHERE root IS NOT NULL;
+CREATE INDEX seal_root_size ON aegis.seal (root_size);
 COMMENT ON TABLE aegis.seal_leaves IS 'which entry is which leaf of which log, and which seal covers it';
 SELECT pg_catalog.pg_extension_config_dump('aegis.seal_leaves', '');
 
@@ -48,7 +55,7 @@ DO $$
 DECLARE
   guarded text;
 BEGIN
-  FOREACH guarded IN ARRAY ARRAY['entry', 'event_type', 'ledger_epoch', 'seal', 'seal_leaves', 'tenant_log'] LOOP
+  FOREACH guarded IN ARRAY ARRAY['entry', 'event_type', 'ledger_epoch', 'seal', 'seal_leaves', 'tenant_log', 'tree_node'] LOOP
     EXECUTE pg_catalog.format('CREATE TRIGGER refuse_change BEFORE INSERT OR UPDATE OR DELETE ON aegis.%I'
       ' FOR EACH ROW EXECUTE FUNCTION aegis.refuse_ledger_change()', guarded);
     EXECUTE pg_catalog.format('CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON aegis.%I'

@@ -100,10 +100,22 @@ Oid owner_of(Oid catalog, Oid index, AttrNumber oid_column, AttrNumber relation_
 // Functions that write, guard, show and verify the ledger: one that was replaced could say
 // anything.
 bool is_guarding_function(Oid function) {
-    static const char *const names[] = {
-        "audit_row",         "audit_truncate",  "begin_epoch",          "decode_entry",
-        "latest_checkpoint", "record",          "refuse_ledger_change", "tenant_audit_log",
-        "verify_ledger",     "wait_checkpoint", "wait_sealed"};
+    static const char *const names[] = {"audit_row",
+                                        "audit_truncate",
+                                        "begin_epoch",
+                                        "consistency_proof",
+                                        "decode_entry",
+                                        "inclusion_proof",
+                                        "latest_checkpoint",
+                                        "log_root",
+                                        "record",
+                                        "refuse_ledger_change",
+                                        "root_consistency_proof",
+                                        "root_inclusion_proof",
+                                        "tenant_audit_log",
+                                        "verify_ledger",
+                                        "wait_checkpoint",
+                                        "wait_sealed"};
     const ledger_tables::Oids *oids = ledger_tables::find();
     if (oids == nullptr || get_func_namespace(function) != oids->schema) return false;
     char *name = get_func_name(function);

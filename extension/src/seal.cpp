@@ -12,6 +12,7 @@
 #include "ledger.hpp"
 #include "ledger_tables.hpp"
 #include "pg/function.hpp"
+#include "tree.hpp"
 #include "worker.hpp"
 
 namespace aegis::seal {
@@ -35,8 +36,9 @@ struct Log {  // one tenant's log during a pass
     bool is_new;
     uint8_t id[core::kLogIdBytes];
     core::Frontier frontier;
-    int count;  // leaves collected for the next row of aegis.seal_leaves
-    int64 seqs[kChunk];
+    int count, room;  // leaves collected for the next row of aegis.seal_leaves
+    int64 *seqs;
+    core::Digest *leaves;
 };
 
 struct Previous {
@@ -59,6 +61,8 @@ struct Pass {
     int64 last_seq;
     HTAB *logs;
     int32 next_log;
+    MemoryContext memory;
+    tree::Writer nodes;
 };
 
 void connect() {
@@ -156,7 +160,7 @@ Log *open_log(Pass *pass, const LogKey &key) {
     bool found;
     Log *log = static_cast<Log *>(hash_search(pass->logs, &key, HASH_ENTER, &found));
     if (found) return log;
-    log->count = 0;
+    log->count = log->room = 0;
     log->frontier = core::Frontier();
     Oid types[1] = {UUIDOID};
     Datum values[1] = {UUIDPGetDatum(&key.tenant)};
@@ -182,31 +186,52 @@ Log *open_log(Pass *pass, const LogKey &key) {
     return log;
 }
 
+// Most logs grow by few leaves in a pass, and there may be many logs.
+void make_room(const Pass &pass, Log *log) {
+    if (log->count < log->room) return;
+    MemoryContext caller = MemoryContextSwitchTo(pass.memory);
+    int room = log->room == 0 ? 4 : Min(2 * log->room, kChunk);
+    if (log->room == 0) {
+        log->seqs = static_cast<int64 *>(palloc(sizeof(int64) * room));
+        log->leaves = static_cast<core::Digest *>(palloc(sizeof(core::Digest) * room));
+    } else {
+        log->seqs = static_cast<int64 *>(repalloc(log->seqs, sizeof(int64) * room));
+        log->leaves =
+            static_cast<core::Digest *>(repalloc(log->leaves, sizeof(core::Digest) * room));
+    }
+    log->room = room;
+    MemoryContextSwitchTo(caller);
+}
+
 // Writes the collected leaves; root only with the last row of a log in this pass.
 void write_leaves(const Pass &pass, Log *log, const core::Digest *root) {
     static Datum elements[kChunk];
     for (int i = 0; i < log->count; i++) elements[i] = Int64GetDatum(log->seqs[i]);
-    Oid types[6] = {INT8OID, INT4OID, INT8OID, INT8OID, INT8ARRAYOID, BYTEAOID};
-    Datum values[6] = {Int64GetDatum(pass.number),
+    Oid types[7] = {INT8OID, INT4OID, INT8OID, INT8OID, INT8ARRAYOID, BYTEAOID, BYTEAOID};
+    Datum values[7] = {Int64GetDatum(pass.number),
                        Int32GetDatum(log->number),
                        Int64GetDatum(static_cast<int64>(log->frontier.size) - log->count),
                        Int64GetDatum(log->seqs[log->count - 1]),
                        PointerGetDatum(construct_array(elements, log->count, INT8OID, sizeof(int64),
                                                        FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)),
+                       bytea_of({log->leaves[0].bytes, core::kDigestBytes * log->count}),
                        root != nullptr ? bytea_of(root->view()) : static_cast<Datum>(0)};
     execute(
-        "INSERT INTO aegis.seal_leaves (seal, log, first_leaf, last_seq, seqs, root) VALUES ($1, "
-        "$2, $3, $4, $5, $6)",
-        6, types, values, root != nullptr ? "      " : "     n", false, SPI_OK_INSERT);
+        "INSERT INTO aegis.seal_leaves (seal, log, first_leaf, last_seq, seqs, leaves, root) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        7, types, values, root != nullptr ? "       " : "      n", false, SPI_OK_INSERT);
     pfree(DatumGetPointer(values[4]));
+    pfree(DatumGetPointer(values[5]));
     log->count = 0;
 }
 
 void add(Pass *pass, const LogKey &key, int64 seq, const core::Digest &leaf) {
     Log *log = open_log(pass, key);
     if (log->count == kChunk) write_leaves(*pass, log, nullptr);
-    log->seqs[log->count++] = seq;
-    pg::raise(pg::run([&] { log->frontier.append(leaf); }));
+    make_room(*pass, log);
+    log->seqs[log->count] = seq;
+    log->leaves[log->count++] = leaf;
+    tree::append(&pass->nodes, log->number, &log->frontier, leaf);
     pass->entries++;
     pass->last_seq = Max(pass->last_seq, seq);
 }
@@ -299,12 +324,12 @@ void write_logs(Pass *pass) {
     qsort(logs, count, sizeof *logs, by_number);
     for (long i = 0; i < count; i++) {
         Log *log = logs[i];
-        core::Digest root;
+        core::Digest root, head;
         pg::raise(pg::run([&] {
             root = log->frontier.root();
-            pass->previous.root_log.append(
-                core::head_leaf({log->id, sizeof log->id}, log->frontier.size, root));
+            head = core::head_leaf({log->id, sizeof log->id}, log->frontier.size, root);
         }));
+        tree::append(&pass->nodes, tree::kRootLog, &pass->previous.root_log, head);
         write_leaves(*pass, log, &root);
         write_head(*log, root);
     }
@@ -414,6 +439,8 @@ int pass() {
         pass.snapshot = TextDatumGetCString(column(0, 1, &is_null));
         pass.next_log = DatumGetInt32(column(0, 2, &is_null));
 
+        pass.memory = CurrentMemoryContext;
+        pass.nodes.memory = CurrentMemoryContext;
         HASHCTL control = {};
         control.keysize = sizeof(LogKey);
         control.entrysize = sizeof(Log);
@@ -427,6 +454,7 @@ int pass() {
                 pass.epoch = 1;
             }
             write_logs(&pass);
+            tree::flush(&pass.nodes);
             write_seal(pass);
         }
         SPI_finish();

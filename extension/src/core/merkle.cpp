@@ -30,14 +30,21 @@ Digest merkle_empty_root() {
     return sha256(ByteView());
 }
 
-void Frontier::append(const Digest &leaf) {
+int Frontier::append(const Digest &leaf, TreeNode *completed) {
     if (size == UINT64_MAX) throw Error{Code::too_long, "the tree is full"};
     Digest node = leaf;
-    uint8_t kept = count;
-    for (uint64_t s = size; s & 1; s >>= 1) node = merkle_node(hashes[--kept], node);
+    uint8_t kept = count, level = 0;
+    int nodes = 0;
+    for (uint64_t s = size; s & 1; s >>= 1) {
+        node = merkle_node(hashes[--kept], node);
+        if (++level % kTileHeight != 0) continue;
+        if (completed != nullptr) completed[nodes] = {level, s >> 1, node};
+        ++nodes;
+    }
     hashes[kept] = node;
     count = static_cast<uint8_t>(kept + 1);
     ++size;
+    return nodes;
 }
 
 Digest Frontier::root() const {

@@ -5,7 +5,9 @@
 
 namespace aegis::pg {
 
-uint64 execute(Statement &statement, const Datum *values, const char *nulls) {
+namespace {
+
+uint64 run_plan(Statement &statement, const Datum *values, const char *nulls, bool read_only) {
     if (statement.plan == nullptr) {
         SPIPlanPtr plan =
             SPI_prepare(statement.text, statement.argument_count, statement.arguments);
@@ -14,12 +16,22 @@ uint64 execute(Statement &statement, const Datum *values, const char *nulls) {
                             errmsg("could not prepare a statement of aegis")));
         statement.plan = plan;
     }
-    int result = SPI_execute_plan(statement.plan, const_cast<Datum *>(values), nulls, false, 0);
+    int result = SPI_execute_plan(statement.plan, const_cast<Datum *>(values), nulls, read_only, 0);
     if (result < 0)
         ereport(ERROR,
                 (errcode(ERRCODE_INTERNAL_ERROR),
                  errmsg("could not run a statement of aegis: %s", SPI_result_code_string(result))));
     return SPI_processed;
+}
+
+}  // namespace
+
+uint64 execute(Statement &statement, const Datum *values, const char *nulls) {
+    return run_plan(statement, values, nulls, false);
+}
+
+uint64 read(Statement &statement, const Datum *values, const char *nulls) {
+    return run_plan(statement, values, nulls, true);
 }
 
 Datum column(uint64 row, int number, bool *is_null) {

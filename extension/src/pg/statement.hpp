@@ -20,7 +20,10 @@ struct Statement {  // one static object per statement
 // SPI_execute_plan, or nullptr. Returns the rows processed. May ereport.
 uint64 execute(Statement &statement, const Datum *values, const char *nulls = nullptr);
 
-// Column of a row of the last execute(), 1-based; lives until SPI_finish().
+// The same for a statement that only reads: sees the active snapshot and nothing younger.
+uint64 read(Statement &statement, const Datum *values, const char *nulls = nullptr);
+
+// Column of a row of the last execute() or read(), 1-based; lives until SPI_finish().
 Datum column(uint64 row, int number, bool *is_null);
 
 // Who the code runs as; an error restores it with the (sub)transaction.
