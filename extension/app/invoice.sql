@@ -83,11 +83,27 @@ SELECT aegis.declare_event('invoice.cancelled', 'an invoice was cancelled', '{"f
 SELECT aegis.declare_event('invoice.transition_rejected', 'a step the state machine does not allow was asked for',
                            '{"from": "clear", "command": "clear"}');
 
+-- As much of the name as the policy lets the caller see; NULL when the customer is another's to see.
+CREATE FUNCTION aegis_app.customer_name(i aegis_app.invoice) RETURNS text
+  LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+  BEGIN ATOMIC
+    SELECT aegis.legible(c.name) FROM aegis_app.customer c WHERE c.tenant_id = i.tenant_id AND c.id = i.customer_id;
+  END;
+COMMENT ON FUNCTION aegis_app.customer_name(aegis_app.invoice) IS 'whom an invoice is for: in clear, masked or NULL';
+
+CREATE FUNCTION aegis_app.invoice_row(i aegis_app.invoice) RETURNS jsonb
+  LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+  RETURN jsonb_build_object(
+    'id', i.id, 'customer_id', i.customer_id, 'customer_name', aegis_app.customer_name(i), 'status', i.status,
+    'number', i.number, 'overdue', i.status = 'sent' AND i.due_date IS NOT NULL AND i.due_date < current_date,
+    'currency', i.currency, 'total_minor', i.total_minor::text, 'due_date', i.due_date, 'created_at', i.created_at);
+COMMENT ON FUNCTION aegis_app.invoice_row(aegis_app.invoice) IS 'an invoice as lists show it';
+
 CREATE FUNCTION aegis_app.invoice_json(i aegis_app.invoice) RETURNS jsonb
   LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
   RETURN jsonb_build_object(
-    'id', i.id, 'customer_id', i.customer_id, 'status', i.status, 'number', i.number,
-    'overdue', i.status = 'sent' AND i.due_date < current_date,
+    'id', i.id, 'customer_id', i.customer_id, 'customer_name', aegis_app.customer_name(i), 'status', i.status,
+    'number', i.number, 'overdue', i.status = 'sent' AND i.due_date IS NOT NULL AND i.due_date < current_date,
     'currency', i.currency, 'total_minor', i.total_minor::text, 'due_date', i.due_date,
     'memo', aegis.reveal(i.memo), 'version', i.version,
     'content_sha256', encode(i.content_hash, 'hex'),
@@ -169,11 +185,7 @@ DECLARE
   tenant   uuid := aegis.tenant_id();
   answer   jsonb;
 BEGIN
-  SELECT coalesce(jsonb_agg(jsonb_build_object('id', i.id, 'customer_id', i.customer_id, 'status', i.status, 'number', i.number,
-                                               'overdue', i.status = 'sent' AND i.due_date < current_date,
-                                               'currency', i.currency, 'total_minor', i.total_minor::text,
-                                               'due_date', i.due_date, 'created_at', i.created_at)
-                            ORDER BY i.created_at DESC, i.id DESC), '[]')
+  SELECT coalesce(jsonb_agg(aegis_app.invoice_row(i) ORDER BY i.created_at DESC, i.id DESC), '[]')
     INTO answer
     FROM (SELECT * FROM aegis_app.invoice r
            WHERE r.tenant_id = tenant

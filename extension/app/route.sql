@@ -3,6 +3,7 @@
 SELECT aegis.register_route(method => r.method, path => r.path, handler => r.handler, minimum_rank => r.rank::smallint, summary => r.summary)
   FROM (VALUES
     ('GET',    '/api/organisation',          'aegis_app.get_organisation(aegis.request)'::regprocedure, 1, 'The organisation of the caller'),
+    ('GET',    '/api/dashboard',             'aegis_app.get_dashboard(aegis.request)',                  1, 'Counts, sums and the newest invoices'),
     ('GET',    '/api/teams',                 'aegis_app.list_teams(aegis.request)',                     1, 'Teams the caller sees'),
     ('POST',   '/api/teams',                 'aegis_app.create_team(aegis.request)',                    4, 'Create a team'),
     ('GET',    '/api/users',                 'aegis_app.list_users(aegis.request)',                     1, 'Users the caller sees'),
@@ -18,5 +19,9 @@ SELECT aegis.register_route(method => r.method, path => r.path, handler => r.han
     ('GET',    '/api/invoices/{id}',         'aegis_app.get_invoice(aegis.request)',                    1, 'One invoice with its lines'),
     ('PATCH',  '/api/invoices/{id}',         'aegis_app.edit_invoice(aegis.request)',                   1, 'Edit a draft'),
     ('POST',   '/api/invoices/{id}/send',    'aegis_app.send_invoice(aegis.request)',                   1, 'Send: number and freeze'),
-    ('POST',   '/api/invoices/{id}/cancel',  'aegis_app.cancel_invoice(aegis.request)',                 1, 'Cancel')
+    ('POST',   '/api/invoices/{id}/cancel',  'aegis_app.cancel_invoice(aegis.request)',                 1, 'Cancel'),
+    ('GET',    '/api/ledger/entries',        'aegis_app.list_entries(aegis.request)',                   4, 'The tenant''s ledger, newest first'),
+    ('GET',    '/api/ledger/entries/{leaf}', 'aegis_app.get_entry(aegis.request)',                      4, 'One entry, with its canonical bytes'),
+    ('GET',    '/api/ledger/seals',          'aegis_app.list_seals(aegis.request)',                     4, 'The chain of seals, newest first'),
+    ('GET',    '/api/ledger/bundle',         'aegis_app.get_bundle(aegis.request)',                     4, 'The tenant''s ledger as a file for aegis-verify')
   ) AS r(method, path, handler, rank, summary);

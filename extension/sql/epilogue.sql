@@ -129,6 +129,10 @@ GRANT EXECUTE ON FUNCTION aegis.authenticate(text, text, text, text), aegis.sign
 GRANT EXECUTE ON FUNCTION aegis.sign_in(text, text, text, text, text, text) TO aegis_gateway, aegis_member;
 GRANT EXECUTE ON FUNCTION aegis.expire_sessions(integer) TO aegis_operator;
 
+-- The log of a tenant, for its admins; the functions check.
+GRANT EXECUTE ON FUNCTION aegis.find_tenant_entries(bigint, integer, text, text), aegis.tenant_bundle(integer),
+  aegis.tenant_entries(bigint[]), aegis.tenant_ledger(), aegis.tenant_seals(bigint, integer) TO aegis_member;
+
 -- Routes
 GRANT EXECUTE ON FUNCTION aegis.handle(text, text, text[], bytea, text, text) TO aegis_gateway;
 GRANT EXECUTE ON FUNCTION aegis.health() TO aegis_auditor, aegis_gateway, aegis_operator;

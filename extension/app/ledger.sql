@@ -1,0 +1,99 @@
+-- The tenant's ledger over HTTP, for its admins. Rules live in aegis; these handlers only shape requests and answers.
+-- Hashes are hexadecimal here, proofs base64 as in the notes that they belong to.
+
+CREATE FUNCTION aegis_app.base64(bytes bytea) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
+  SET search_path = pg_catalog, pg_temp
+  RETURN translate(encode(bytes, 'base64'), E'\n', '');
+COMMENT ON FUNCTION aegis_app.base64(bytea) IS 'base64 in one line';
+
+CREATE FUNCTION aegis_app.leaf_of(value text) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
+  SET search_path = pg_catalog, pg_temp
+  RETURN CASE WHEN value ~ '^[0-9]{1,18}$' THEN value::bigint END;
+COMMENT ON FUNCTION aegis_app.leaf_of(text) IS 'the number in a path, NULL when it is none: it finds nothing';
+
+CREATE FUNCTION aegis_app.number_in(query jsonb, field text) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
+  SET search_path = pg_catalog, pg_temp
+  RETURN CASE WHEN query ? field THEN aegis_app.integer_field(query, field, 0, 999999999999999999) END;
+COMMENT ON FUNCTION aegis_app.number_in(jsonb, text) IS 'whole number of a query, NULL when it is left out';
+
+CREATE FUNCTION aegis_app.ledger_state() RETURNS jsonb LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+  BEGIN ATOMIC
+    SELECT jsonb_build_object('entries', l.entries,
+             'seal', CASE WHEN l.seal IS NOT NULL THEN jsonb_build_object('number', l.seal, 'sealed_at', l.sealed_at) END,
+             'checkpoint', NULL)
+      FROM aegis.tenant_ledger() l;
+  END;
+COMMENT ON FUNCTION aegis_app.ledger_state() IS 'how long the tenant''s log is, and the newest seal';
+
+CREATE FUNCTION aegis_app.list_entries(request aegis.request) RETURNS aegis.response
+  LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  q     jsonb := request.query;
+  most  integer := aegis_app.integer_field(q, 'limit', 1, 100, 50);
+  found_leaves record;
+BEGIN
+  IF char_length(q ->> 'event') > 63 THEN
+    RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'field "event" is longer than 63 characters';
+  ELSIF (q ->> 'outcome') NOT IN ('success', 'failure', 'denied') THEN
+    RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'field "outcome" must be success, failure or denied';
+  END IF;
+  SELECT * INTO found_leaves FROM aegis.find_tenant_entries(aegis_app.number_in(q, 'before'), most, nullif(q ->> 'event', ''), q ->> 'outcome');
+  RETURN aegis_app.ok(jsonb_build_object(
+    'size', (SELECT l.entries FROM aegis.tenant_ledger() l), 'next', found_leaves.next,
+    'entries', (SELECT coalesce(jsonb_agg(jsonb_build_object(
+                  'leaf', e.leaf, 'seq', e.seq, 'seal', e.seal, 'time', e."time", 'event', e.event, 'outcome', e.outcome,
+                  'user_id', e.user_id, 'user_name', e.user_name, 'target_kind', e.target_kind, 'target_id', e.target_id,
+                  'detail', e.detail) ORDER BY e.leaf DESC), '[]')
+                  FROM aegis.tenant_entries(found_leaves.leaves) e)));
+END $$;
+COMMENT ON FUNCTION aegis_app.list_entries(aegis.request) IS 'GET /api/ledger/entries?limit=&before=&event=&outcome=';
+
+CREATE FUNCTION aegis_app.get_entry(request aegis.request) RETURNS aegis.response
+  LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  answer jsonb;
+BEGIN
+  SELECT jsonb_build_object(
+           'leaf', e.leaf, 'seq', e.seq, 'seal', e.seal, 'time', e."time", 'event', e.event, 'outcome', e.outcome,
+           'user_id', e.user_id, 'user_name', e.user_name, 'rank', e.rank, 'way', e.way, 'request_id', e.request_id,
+           'target_kind', e.target_kind, 'target_id', e.target_id, 'detail', e.detail, 'image', e.image,
+           'leaf_hash', encode(e.leaf_hash, 'hex'), 'body_base64', aegis_app.base64(e.body))
+    INTO answer FROM aegis.tenant_entries(ARRAY[aegis_app.leaf_of(request.params ->> 'leaf')]) e;
+  IF NOT FOUND THEN
+    RETURN aegis_app.problem(404, 'not-found', 'No such entry');
+  END IF;
+  RETURN aegis_app.ok(answer);
+END $$;
+COMMENT ON FUNCTION aegis_app.get_entry(aegis.request) IS 'GET /api/ledger/entries/{leaf}';
+
+CREATE FUNCTION aegis_app.list_seals(request aegis.request) RETURNS aegis.response
+  LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  most integer := aegis_app.integer_field(request.query, 'limit', 1, 100, 50);
+BEGIN
+  RETURN aegis_app.ok(jsonb_build_object('seals', (
+    SELECT coalesce(jsonb_agg(jsonb_build_object(
+             'number', s.number, 'sealed_at', s.sealed_at, 'hash', encode(s.hash, 'hex'), 'previous', encode(s.previous, 'hex'),
+             'root', encode(s.root, 'hex'), 'root_size', s.root_size, 'first_leaf', s.first_leaf, 'entries', s.entries,
+             'checkpoint', NULL)
+             ORDER BY s.number DESC), '[]')
+      FROM aegis.tenant_seals(aegis_app.number_in(request.query, 'before'), most) s)));
+END $$;
+COMMENT ON FUNCTION aegis_app.list_seals(aegis.request) IS 'GET /api/ledger/seals?limit=&before=';
+
+CREATE FUNCTION aegis_app.text_file(name text, content bytea) RETURNS aegis.response
+  LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+  RETURN ROW(200, jsonb_build_object('content-type', 'text/plain; charset=utf-8',
+                                     'content-disposition', format('attachment; filename="%s"', name)), NULL, content)::aegis.response;
+COMMENT ON FUNCTION aegis_app.text_file(text, bytea) IS 'answer of a handler that sends a text to be saved';
+
+CREATE FUNCTION aegis_app.get_bundle(request aegis.request) RETURNS aegis.response
+  LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN aegis_app.text_file((SELECT t.slug FROM aegis.current_tenant() t) || '.bundle', aegis.tenant_bundle());
+EXCEPTION WHEN program_limit_exceeded THEN
+  RETURN aegis_app.problem(413, 'bundle-too-large', 'The ledger is too large for one answer',
+    format('It has more than 16 MB (%s entries). An auditor exports it with psql: SELECT aegis.export_ledger(''%s'').',
+           (SELECT l.entries FROM aegis.tenant_ledger() l), aegis.tenant_id()));
+END $$;
+COMMENT ON FUNCTION aegis_app.get_bundle(aegis.request) IS 'GET /api/ledger/bundle: recorded';

@@ -1,0 +1,103 @@
+-- The ledger's pages over HTTP: for admins, of the own tenant; whatever is wrong with a request is said below 500.
+\set VERBOSITY terse
+SET client_min_messages = warning;
+SELECT current_user AS administrator \gset
+CREATE ROLE regress_ledger_gateway LOGIN;
+GRANT aegis_gateway TO regress_ledger_gateway;
+\c - regress_ledger_gateway
+\set signed_in 'SELECT (encode(h.body, ''escape'')::jsonb) ->> ''token'' AS token FROM aegis.handle(''POST'', ''/api/session'', ARRAY[''content-type'', ''application/json''], decode('
+\set peer ', ''escape''), ''198.51.100.7'', ''r-1'') h'
+:signed_in '{"tenant": "regress-one", "email": "ada@one.example", "password": "violet-harbour-paints-11", "token": true}' :peer \gset
+\set ada :token
+:signed_in '{"tenant": "regress-one", "email": "mia@one.example", "password": "violet-harbour-paints-12", "token": true}' :peer \gset
+\set mia :token
+:signed_in '{"tenant": "regress-one", "email": "uma@one.example", "password": "violet-harbour-paints-14", "token": true}' :peer \gset
+\set uma :token
+:signed_in '{"tenant": "regress-one", "email": "sid@one.example", "password": "violet-harbour-paints-15", "token": true}' :peer \gset
+\set sid :token
+:signed_in '{"tenant": "regress-two", "email": "ada@two.example", "password": "violet-harbour-paints-21", "token": true}' :peer \gset
+\set other :token
+-- get 'path?query' as 'token': status and body
+\set get 'SELECT h.status, encode(h.body, ''escape'')::jsonb AS body FROM aegis.handle(''GET'', '
+\set as ', ARRAY[''authorization'', ''Bearer '' || '
+\set end '], NULL, ''198.51.100.7'', ''r-1'') h'
+
+
+-- allows: the newest entries, page by page, and by event and outcome
+:get '/api/ledger/entries?limit=2' :as :'ada' :end \gset page_
+SELECT :page_status AS status, (b -> 'size')::bigint - 1 = (b #> '{entries,0,leaf}')::bigint AS newest, b -> 'next' = b #> '{entries,1,leaf}' AS next,
+       (SELECT array_agg(k ORDER BY k) FROM jsonb_object_keys(b #> '{entries,0}') k) AS keys
+  FROM (SELECT :'page_body'::jsonb) p(b);
+SELECT :'page_body'::jsonb ->> 'next' AS next \gset
+:get '/api/ledger/entries?limit=1&before=' || :'next' :as :'ada' :end \gset page_
+SELECT (:'page_body'::jsonb #> '{entries,0,leaf}')::bigint = :next - 1 AS follows;
+:get '/api/ledger/entries?event=invoice.sent&outcome=success' :as :'ada' :end \gset page_
+SELECT e ->> 'event' AS event, e ->> 'outcome' AS outcome, e ->> 'user_name' AS user_name, e ->> 'target_kind' AS target_kind, (e -> 'detail') - 'content_hash' AS detail
+  FROM jsonb_array_elements(:'page_body'::jsonb -> 'entries') e;
+:get '/api/ledger/entries?event=invoice.sent&outcome=denied' :as :'ada' :end \gset page_
+SELECT :'page_body'::jsonb - 'size' AS body;
+-- allows: one entry with its bytes; they are what was hashed
+:get '/api/ledger/entries/0' :as :'ada' :end \gset entry_
+SELECT :entry_status AS status, (SELECT array_agg(k ORDER BY k) FROM jsonb_object_keys(b) k) AS keys, b ->> 'event' AS event,
+       encode(sha256('\x00' || decode(b ->> 'body_base64', 'base64')), 'hex') = b ->> 'leaf_hash' AS hashed
+  FROM (SELECT :'entry_body'::jsonb) e(b);
+:get '/api/ledger/entries/0' :as :'other' :end \gset other_
+SELECT :'other_body'::jsonb ->> 'body_base64' <> :'entry_body'::jsonb ->> 'body_base64' AS another;
+-- allows: the seals
+:get '/api/ledger/seals?limit=3' :as :'ada' :end \gset seals_
+SELECT :seals_status AS status, jsonb_array_length(b -> 'seals') AS seals, (SELECT array_agg(k ORDER BY k) FROM jsonb_object_keys(b #> '{seals,0}') k) AS keys,
+       b #> '{seals,0,previous}' = b #> '{seals,1,hash}' AS chained
+  FROM (SELECT :'seals_body'::jsonb) s(b);
+:get '/api/ledger/seals?before=2' :as :'other' :end \gset seals_
+SELECT :seals_status AS status, :'seals_body'::jsonb #> '{seals,0,number}' AS number, jsonb_array_length(:'seals_body'::jsonb -> 'seals') AS seals;
+-- allows: the bundle as a file
+SELECT h.status, h.headers, length(h.body) > 1000 AS long FROM aegis.handle('GET', '/api/ledger/bundle' :as :'ada' :end;
+
+-- nothing: entries that do not exist, and numbers that are none
+\set ask 'SELECT h.status, encode(h.body, ''escape'') AS body FROM aegis.handle(''GET'', '
+\pset tuples_only on
+:ask '/api/ledger/entries/999999999999999999' :as :'ada' :end;
+:ask '/api/ledger/entries/99999999999999999999999999' :as :'ada' :end;
+:ask '/api/ledger/entries/-1' :as :'ada' :end;
+:ask '/api/ledger/entries/x' :as :'ada' :end;
+:ask '/api/ledger/entries/0x1' :as :'ada' :end;
+:ask '/api/ledger/entries/1.0' :as :'ada' :end;
+:ask '/api/ledger/entries/%27' :as :'ada' :end;
+:ask '/api/ledger/entries/0/receipts' :as :'ada' :end;
+-- refuses: parameters that are none
+:ask '/api/ledger/entries?limit=0' :as :'ada' :end;
+:ask '/api/ledger/entries?limit=101' :as :'ada' :end;
+:ask '/api/ledger/entries?limit=' :as :'ada' :end;
+:ask '/api/ledger/entries?limit=ten' :as :'ada' :end;
+:ask '/api/ledger/entries?limit=99999999999999999999' :as :'ada' :end;
+:ask '/api/ledger/entries?before=-1' :as :'ada' :end;
+:ask '/api/ledger/entries?before=' :as :'ada' :end;
+:ask '/api/ledger/entries?before=1e3' :as :'ada' :end;
+:ask '/api/ledger/entries?outcome=perhaps' :as :'ada' :end;
+:ask '/api/ledger/entries?outcome=' :as :'ada' :end;
+:ask '/api/ledger/entries?event=eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee' :as :'ada' :end;
+:ask '/api/ledger/entries?limit=1&limit=2' :as :'ada' :end;
+:ask '/api/ledger/seals?limit=0' :as :'ada' :end;
+:ask '/api/ledger/seals?before=x' :as :'ada' :end;
+:ask '/api/ledger/seals?before=1&limit=101' :as :'ada' :end;
+SELECT h.status, h.headers[3:4] FROM aegis.handle('POST', '/api/ledger/bundle' :as :'ada' :end;
+-- refuses: every lower rank, and records it; whoever is not signed in
+:ask '/api/ledger/entries' :as :'mia' :end;
+:ask '/api/ledger/entries/0' :as :'mia' :end;
+:ask '/api/ledger/seals' :as :'mia' :end;
+:ask '/api/ledger/bundle' :as :'mia' :end;
+:ask '/api/ledger/entries' :as :'uma' :end;
+:ask '/api/ledger/entries/0' :as :'uma' :end;
+:ask '/api/ledger/seals' :as :'uma' :end;
+:ask '/api/ledger/bundle' :as :'uma' :end;
+:ask '/api/ledger/entries', NULL, NULL, NULL, 'r-3') h;
+:ask '/api/ledger/bundle', NULL, NULL, NULL, 'r-3') h;
+\pset tuples_only off
+\c - :administrator
+SELECT aegis.wait_sealed('30 s') > 0 AS sealed;
+\c - regress_ledger_gateway
+:get '/api/ledger/entries?event=auth.denied&limit=8' :as :'ada' :end \gset denied_
+SELECT e ->> 'user_name' AS user_name, e ->> 'target_id' AS target_id, e -> 'detail' AS detail
+  FROM jsonb_array_elements(:'denied_body'::jsonb -> 'entries') e;
+:get '/api/ledger/entries?event=ledger.exported&limit=1' :as :'ada' :end \gset exported_
+SELECT :'exported_body'::jsonb #>> '{entries,0,user_name}' AS exported_by;
