@@ -30,6 +30,8 @@ constexpr Oid kTextArrayOid = 1009;
 
 constexpr auto kFirstBackOff = std::chrono::milliseconds(100);
 constexpr auto kLongestBackOff = std::chrono::milliseconds(5000);
+// For so long after an answer the connection is taken to be alive without a look at it.
+constexpr auto kFresh = std::chrono::milliseconds(20);
 // After a cancel request the server answers at once; a dead network does not.
 constexpr auto kCancelPatience = std::chrono::milliseconds(1000);
 
@@ -39,7 +41,7 @@ void put32(std::string *out, uint32_t value) {
 }
 
 // The binary form of a one-dimensional text[].
-std::string text_array(const std::vector<std::pair<std::string, std::string>> &fields) {
+std::string text_array(const std::vector<std::pair<std::string_view, std::string_view>> &fields) {
     std::string out;
     size_t bytes = 20;
     for (const auto &[name, value] : fields) bytes += 8 + name.size() + value.size();
@@ -217,6 +219,7 @@ bool Database::connect(Failure *failure) {
 
 bool Database::ensure(Failure *failure) {
     if (connection_ != nullptr) {
+        if (Clock::now() - last_answer_ < kFresh) return true;
         // A server that went away in the meantime has left an end-of-file to read.
         pollfd poll_fd{PQsocket(connection_), POLLIN, 0};
         if (poll(&poll_fd, 1, 0) > 0 && PQconsumeInput(connection_) == 0) drop();
@@ -249,7 +252,10 @@ Database::Result Database::collect(Failure *failure) {
         if (flushed < 0) break;
         if (flushed == 0 && !PQisBusy(connection_)) {
             Result next(PQgetResult(connection_));
-            if (next == nullptr) return last;
+            if (next == nullptr) {
+                last_answer_ = Clock::now();
+                return last;
+            }
             if (last == nullptr || PQresultStatus(last.get()) != PGRES_FATAL_ERROR)
                 last = std::move(next);
             continue;
@@ -313,7 +319,7 @@ bool Database::prepare(Failure *failure) {
 
 std::optional<Answer> Database::handle_once(const Call &call, Failure *failure) {
     if (!prepare(failure)) return std::nullopt;
-    std::string fields = text_array(*call.fields);
+    std::string fields = text_array(call.fields);
     const std::string_view parameters[6] = {call.method, call.target, fields,
                                             call.body,   call.peer,   call.request_id};
     const char *values[6];

@@ -25,7 +25,7 @@ namespace aegis::server {
 struct Call {
     std::string_view method;
     std::string target;
-    const std::vector<std::pair<std::string, std::string>> *fields = nullptr;
+    std::vector<std::pair<std::string_view, std::string_view>> fields;
     std::string_view body;
     std::string_view peer;
     std::string_view request_id;
@@ -92,6 +92,7 @@ class Database {
     const Config &config_;
     pg_conn *connection_ = nullptr;
     bool prepared_ = false;
+    std::chrono::steady_clock::time_point last_answer_{};
     std::chrono::steady_clock::time_point next_attempt_{};
     std::chrono::milliseconds back_off_{0};
     std::minstd_rand jitter_;

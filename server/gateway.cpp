@@ -165,18 +165,16 @@ Verdict Gateway::judge_redirect(const Connection &connection) const {
 Response Gateway::forward(const Connection &connection, std::string_view body, Database *database,
                           std::string_view *problem_name) const {
     const Head &head = connection.head;
-    std::vector<std::pair<std::string, std::string>> fields;
-    fields.reserve(head.fields.size());
-    std::copy_if(head.fields.begin(), head.fields.end(), std::back_inserter(fields),
-                 [](const auto &field) {
-                     return std::find(std::begin(kHopByHop), std::end(kHopByHop), field.first) ==
-                            std::end(kHopByHop);
-                 });
     Call call;
     // A HEAD is the GET whose body is not sent.
     call.method = head.method == "HEAD" ? std::string_view("GET") : std::string_view(head.method);
     call.target = head.target();
-    call.fields = &fields;
+    call.fields.reserve(head.fields.size());
+    std::copy_if(head.fields.begin(), head.fields.end(), std::back_inserter(call.fields),
+                 [](const auto &field) {
+                     return std::find(std::begin(kHopByHop), std::end(kHopByHop), field.first) ==
+                            std::end(kHopByHop);
+                 });
     call.body = body;
     call.peer = connection.peer;
     call.request_id = connection.request_id;

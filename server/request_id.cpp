@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "request_id.hpp"
 
-#include <algorithm>
-#include <stdexcept>
+#include "core/random.hpp"
 
-#include <openssl/rand.h>
+#include <algorithm>
 
 namespace aegis::server {
 
@@ -16,11 +15,10 @@ bool is_request_id(std::string_view text) {
 }
 
 std::string make_request_id() {
-    unsigned char raw[16];
-    if (RAND_bytes(raw, sizeof(raw)) != 1)
-        throw std::runtime_error("the system gives no random bytes");
-    raw[6] = static_cast<unsigned char>((raw[6] & 0x0f) | 0x40);
-    raw[8] = static_cast<unsigned char>((raw[8] & 0x3f) | 0x80);
+    uint8_t raw[16];
+    core::random_nonce(raw);
+    raw[6] = static_cast<uint8_t>((raw[6] & 0x0f) | 0x40);
+    raw[8] = static_cast<uint8_t>((raw[8] & 0x3f) | 0x80);
     static constexpr char digits[] = "0123456789abcdef";
     std::string text;
     text.reserve(36);

@@ -8,12 +8,19 @@ namespace aegis::server {
 
 namespace {
 
+char lower(char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+}
+
 std::string lowered(std::string_view text) {
     std::string out(text);
-    for (char &c : out) {
-        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + 32);
-    }
+    std::transform(out.begin(), out.end(), out.begin(), lower);
     return out;
+}
+
+bool is_named(std::string_view name, std::string_view wanted) {
+    return std::equal(name.begin(), name.end(), wanted.begin(), wanted.end(),
+                      [](char a, char b) { return lower(a) == lower(b); });
 }
 
 bool is_field_name(std::string_view name) {
@@ -49,36 +56,51 @@ constexpr std::string_view kOwn[] = {"accept-ranges",
                                      "x-content-type-options",
                                      "x-request-id"};
 
-std::string http_date() {
+constexpr std::string_view kSecurityFields =
+    "\r\n"
+    "cross-origin-opener-policy: same-origin\r\n"
+    "cross-origin-resource-policy: same-origin\r\n"
+    "permissions-policy: camera=(), geolocation=(), microphone=(), payment=(), usb=()\r\n"
+    "referrer-policy: no-referrer\r\n"
+    "x-content-type-options: nosniff\r\n";
+constexpr std::string_view kPolicy =
+    "content-security-policy: default-src 'none'; frame-ancestors 'none'\r\n";
+constexpr std::string_view kStrictTransport =
+    "strict-transport-security: max-age=63072000; includeSubDomains; preload\r\n";
+
+// Made once in a second by each thread.
+void append_http_date(std::string *out) {
+    thread_local std::time_t made = 0;
+    thread_local char text[64];
     std::time_t now = std::time(nullptr);
-    std::tm parts{};
-    gmtime_r(&now, &parts);
-    // Not strftime's %a and %b: they follow the locale.
-    static constexpr const char *days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-    static constexpr const char *months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                             "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    char text[64];
-    snprintf(text, sizeof(text), "%s, %02d %s %04d %02d:%02d:%02d GMT", days[parts.tm_wday],
-             parts.tm_mday, months[parts.tm_mon], parts.tm_year + 1900, parts.tm_hour, parts.tm_min,
-             parts.tm_sec);
-    return text;
+    if (now != made) {
+        std::tm parts{};
+        gmtime_r(&now, &parts);
+        // Not strftime's %a and %b: they follow the locale.
+        static constexpr const char *days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+        static constexpr const char *months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                                 "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+        snprintf(text, sizeof(text), "%s, %02d %s %04d %02d:%02d:%02d GMT", days[parts.tm_wday],
+                 parts.tm_mday, months[parts.tm_mon], parts.tm_year + 1900, parts.tm_hour,
+                 parts.tm_min, parts.tm_sec);
+        made = now;
+    }
+    *out += text;
 }
 
 }  // namespace
 
 const std::string *Response::find(std::string_view lower_case_name) const {
     for (const auto &field : headers) {
-        if (lowered(field.first) == lower_case_name) return &field.second;
+        if (is_named(field.first, lower_case_name)) return &field.second;
     }
     return nullptr;
 }
 
 void Response::set(std::string name, std::string value) {
-    std::string lower_case_name = lowered(name);
-    headers.erase(
-        std::remove_if(headers.begin(), headers.end(),
-                       [&](const auto &field) { return lowered(field.first) == lower_case_name; }),
-        headers.end());
+    headers.erase(std::remove_if(headers.begin(), headers.end(),
+                                 [&](const auto &field) { return is_named(field.first, name); }),
+                  headers.end());
     headers.emplace_back(std::move(name), std::move(value));
 }
 
@@ -163,25 +185,23 @@ bool take_headers(const std::vector<std::string> &flat, Response *response) {
 }
 
 void add_standard_headers(std::string_view request_id, bool secure, Response *response) {
-    response->set("date", http_date());
-    response->set("x-request-id", std::string(request_id));
-    if (response->find("cache-control") == nullptr) response->set("cache-control", "no-store");
-    if (response->find("content-security-policy") == nullptr)
-        response->set("content-security-policy", "default-src 'none'; frame-ancestors 'none'");
-    response->set("cross-origin-opener-policy", "same-origin");
-    response->set("cross-origin-resource-policy", "same-origin");
-    response->set("permissions-policy",
-                  "camera=(), geolocation=(), microphone=(), payment=(), usb=()");
-    response->set("referrer-policy", "no-referrer");
-    response->set("x-content-type-options", "nosniff");
-    if (secure)
-        response->set("strict-transport-security", "max-age=63072000; includeSubDomains; preload");
+    std::string &out = response->standard;
+    out.reserve(768);
+    out += "date: ";
+    append_http_date(&out);
+    out += "\r\nx-request-id: ";
+    out += request_id;
+    out += kSecurityFields;
+    if (response->find("cache-control") == nullptr) out += "cache-control: no-store\r\n";
+    if (response->find("content-security-policy") == nullptr) out += kPolicy;
+    if (secure) out += kStrictTransport;
 }
 
 std::string serialise(const Response &response, bool close) {
     std::string out =
         "HTTP/1.1 " + std::to_string(response.status) + " " + reason(response.status) + "\r\n";
     for (const auto &[name, value] : response.headers) out += name + ": " + value + "\r\n";
+    out += response.standard;
     out += "content-length: " + std::to_string(response.body.size()) + "\r\n";
     if (close) out += "connection: close\r\n";
     return out + "\r\n" + response.body;

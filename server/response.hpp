@@ -13,6 +13,7 @@ struct Response {
     int status = 500;
     std::vector<std::pair<std::string, std::string>> headers;
     std::string body;
+    std::string standard;  // the lines that every answer carries, ready for the wire
 
     const std::string *find(std::string_view lower_case_name) const;
     void set(std::string name, std::string value);  // replaces every field of that name
@@ -25,7 +26,8 @@ const char *reason(int status);
 // what the gateway itself answers for. False when a field had to be refused.
 bool take_headers(const std::vector<std::string> &flat, Response *response);
 
-// Adds date, request id, caching and the security fields. secure: the answer leaves over TLS.
+// Adds date, request id, the security fields, and those of caching and content security that the
+// answer does not bring itself. secure: the answer leaves over TLS.
 void add_standard_headers(std::string_view request_id, bool secure, Response *response);
 
 // The whole answer as bytes, for answers that are given before a request could be understood.

@@ -7,8 +7,8 @@ namespace aegis::server {
 
 namespace {
 
-std::vector<std::string> split(std::string_view path) {
-    std::vector<std::string> segments;
+std::vector<std::string_view> split(std::string_view path) {
+    std::vector<std::string_view> segments;
     for (size_t at = 0; at < path.size();) {
         size_t slash = std::min(path.find('/', at + 1), path.size());
         segments.emplace_back(path.substr(at + 1, slash - at - 1));
@@ -17,11 +17,12 @@ std::vector<std::string> split(std::string_view path) {
     return segments;
 }
 
-bool is_parameter(const std::string &segment) {
+bool is_parameter(std::string_view segment) {
     return segment.size() > 2 && segment.front() == '{' && segment.back() == '}';
 }
 
-bool matches(const std::vector<std::string> &pattern, const std::vector<std::string> &path) {
+bool matches(const std::vector<std::string_view> &pattern,
+             const std::vector<std::string_view> &path) {
     if (pattern.size() != path.size()) return false;
     for (size_t at = 0; at < path.size(); ++at) {
         if (is_parameter(pattern[at]) ? path[at].empty() : pattern[at] != path[at]) return false;
@@ -30,7 +31,7 @@ bool matches(const std::vector<std::string> &pattern, const std::vector<std::str
 }
 
 // Fixed segments sort before parameters, position by position.
-bool more_specific(const std::vector<std::string> &a, const std::vector<std::string> &b) {
+bool more_specific(const std::vector<std::string_view> &a, const std::vector<std::string_view> &b) {
     if (a.size() != b.size()) return a.size() < b.size();
     for (size_t at = 0; at < a.size(); ++at) {
         if (is_parameter(a[at]) != is_parameter(b[at])) return is_parameter(b[at]);
@@ -56,7 +57,7 @@ RouteTable::RouteTable(std::vector<Route> routes) : routes_(std::move(routes)) {
 RouteTable::Match RouteTable::find(std::string_view method, std::string_view path) const {
     if (method == "HEAD") method = "GET";
     Match match;
-    std::vector<std::string> wanted = split(path);
+    std::vector<std::string_view> wanted = split(path);
     std::vector<std::string_view> allowed;
     for (size_t at = 0; at < routes_.size(); ++at) {
         if (!matches(segments_[at], wanted)) continue;

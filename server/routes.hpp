@@ -21,6 +21,8 @@ struct Route {
 class RouteTable {
  public:
     explicit RouteTable(std::vector<Route> routes);
+    RouteTable(const RouteTable &) = delete;
+    RouteTable &operator=(const RouteTable &) = delete;
 
     struct Match {
         const Route *route = nullptr;  // lives as long as the table
@@ -33,7 +35,7 @@ class RouteTable {
 
  private:
     std::vector<Route> routes_;
-    std::vector<std::vector<std::string>> segments_;
+    std::vector<std::vector<std::string_view>> segments_;  // of routes_' paths
 };
 
 using Routes = std::shared_ptr<const RouteTable>;

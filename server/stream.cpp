@@ -43,6 +43,7 @@ Front::Front(int64_t keep_alive_seconds, int64_t keep_alive_requests) {
         for (auto &[name, value] : given.headers) response.headers.emplace(name, value);
         response.headers.emplace("accept-ranges", "none");  // httplib would offer bytes
         response.body = std::move(given.body);
+        standard_ = std::move(given.standard);
         answered_ = true;
     };
     // The path that httplib is given is always "/": routes are the gateway's own.
@@ -56,6 +57,7 @@ Front::Front(int64_t keep_alive_seconds, int64_t keep_alive_requests) {
 
 std::string Front::respond(std::string_view method, std::string_view body, bool close,
                            const Answer &answer) {
+    standard_.clear();
     std::string head(method);
     head += " / HTTP/1.1\r\nHost: aegis\r\n";
     if (method == "POST" || method == "PUT" || method == "PATCH" || method == "DELETE")
@@ -67,7 +69,11 @@ std::string Front::respond(std::string_view method, std::string_view body, bool 
     answered_ = false;
     bool processed = server_.process(stream, close);
     answer_ = nullptr;
-    if (!processed || !answered_) throw std::runtime_error("httplib did not answer a request");
+    size_t status_line = stream.out.find("\r\n");
+    if (!processed || !answered_ || status_line == std::string::npos)
+        throw std::runtime_error("httplib did not answer a request");
+    // Not through httplib, which would sort and format each of these fields by itself.
+    stream.out.insert(status_line + 2, standard_);
     return std::move(stream.out);
 }
 

@@ -32,6 +32,7 @@ class Front {
     compat::HttplibServer server_;
     const Answer *answer_ = nullptr;
     bool answered_ = false;
+    std::string standard_;
 };
 
 }  // namespace aegis::server

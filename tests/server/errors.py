@@ -35,7 +35,7 @@ def well_formed(report, gateway, client):
         ("oversized-body", "POST", "/api/session", b'"' + b"a" * 5000 + b'"', JSON, 413, "body-too-large"),
         ("unknown-tenant", "POST", "/api/session", b'{"tenant": "nobody", "email": "a@b.example", "password": "c"}', JSON, 401, "invalid-credentials"),
         ("unknown-route", "GET", "/api/nothing", None, {}, 404, "not-found"),
-        ("root", "GET", "/", None, {}, 404, "not-found"),
+        ("unknown-page", "GET", "/elsewhere", None, {}, 404, "not-found"),
         ("trailing-slash", "GET", "/api/customers/", None, {}, 404, "not-found"),
         ("wrong-method", "PUT", "/api/customers", b"{}", JSON, 405, "method-not-allowed"),
         ("options", "OPTIONS", "/api/customers", None, {}, 405, "method-not-allowed"),
