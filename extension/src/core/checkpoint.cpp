@@ -17,7 +17,8 @@ constexpr size_t kMaxProofHashes = 64;
     throw Error{Code::malformed, message};
 }
 
-// The next line without its newline.
+}  // namespace
+
 std::string_view take_line(std::string_view *rest) {
     const size_t end = rest->find('\n');
     if (end == std::string_view::npos) malformed("a line has no end");
@@ -26,8 +27,7 @@ std::string_view take_line(std::string_view *rest) {
     return line;
 }
 
-// Decimal without sign or leading zeros.
-uint64_t number(std::string_view text) {
+uint64_t parse_decimal(std::string_view text) {
     if (text.empty() || text.size() > 20 || (text.size() > 1 && text[0] == '0'))
         malformed("a number must be decimal without leading zeros");
     uint64_t value = 0;
@@ -40,13 +40,13 @@ uint64_t number(std::string_view text) {
     return value;
 }
 
-std::string base64_of(const Digest &digest) {
+std::string format_hash(const Digest &digest) {
     std::string text(base64_size(kDigestBytes), '\0');
     to_base64(digest.view(), text.data());
     return text;
 }
 
-Digest digest_of(std::string_view text) {
+Digest parse_hash(std::string_view text) {
     if (text.size() != base64_size(kDigestBytes) || base64_decoded_size(text) != kDigestBytes)
         malformed("a hash must be 32 bytes in base64");
     Digest digest;
@@ -54,21 +54,19 @@ Digest digest_of(std::string_view text) {
     return digest;
 }
 
-}  // namespace
-
 std::string format_checkpoint(const Checkpoint &checkpoint) {
     if (checkpoint.origin.empty() || checkpoint.origin.find('\n') != std::string::npos)
         throw Error{Code::invalid_argument, "the origin of a log must be one line"};
     return checkpoint.origin + "\n" + std::to_string(checkpoint.size) + "\n" +
-           base64_of(checkpoint.root) + "\n";
+           format_hash(checkpoint.root) + "\n";
 }
 
 Checkpoint parse_checkpoint(std::string_view text) {
     Checkpoint checkpoint;
     checkpoint.origin = std::string(take_line(&text));
     if (checkpoint.origin.empty()) malformed("a checkpoint must name its log");
-    checkpoint.size = number(take_line(&text));
-    checkpoint.root = digest_of(take_line(&text));
+    checkpoint.size = parse_decimal(take_line(&text));
+    checkpoint.root = parse_hash(take_line(&text));
     if (!text.empty()) malformed("a checkpoint must have three lines");
     if (checkpoint.size == 0 && checkpoint.root != merkle_empty_root())
         malformed("the root of an empty log must be that of the empty tree");
@@ -79,7 +77,7 @@ std::string format_proof_file(uint64_t index, const Proof &proof,
                               std::string_view checkpoint_note) {
     std::string text(kProofFileType);
     text += std::string(kIndexLabel) + std::to_string(index) + "\n";
-    for (const Digest &hash : proof) text += base64_of(hash) + "\n";
+    for (const Digest &hash : proof) text += format_hash(hash) + "\n";
     return text + "\n" + std::string(checkpoint_note);
 }
 
@@ -93,10 +91,10 @@ ProofFile parse_proof_file(std::string_view text) {
     if (line.substr(0, kExtraLabel.size()) == kExtraLabel) line = take_line(&text);
     if (line.substr(0, kIndexLabel.size()) != kIndexLabel)
         malformed("a proof file must name the index of its leaf");
-    file.index = number(line.substr(kIndexLabel.size()));
+    file.index = parse_decimal(line.substr(kIndexLabel.size()));
     while (!(line = take_line(&text)).empty()) {
         if (file.proof.size() == kMaxProofHashes) malformed("a proof has at most 64 hashes");
-        file.proof.push_back(digest_of(line));
+        file.proof.push_back(parse_hash(line));
     }
     file.checkpoint = text;
     return file;

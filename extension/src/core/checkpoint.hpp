@@ -21,6 +21,12 @@ std::string format_checkpoint(const Checkpoint &checkpoint);
 // ignores nobody checks. Throws malformed.
 Checkpoint parse_checkpoint(std::string_view text);
 
+// The pieces that this and its neighbouring formats are made of. All throw malformed.
+std::string_view take_line(std::string_view *rest);  // the next line, without its newline
+uint64_t parse_decimal(std::string_view text);       // without sign or leading zeros
+std::string format_hash(const Digest &digest);       // 32 bytes in base64
+Digest parse_hash(std::string_view text);
+
 struct ProofFile {
     uint64_t index = 0;
     Proof proof;

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+// aegis-signer: holds the key that signs the ledger's checkpoints, outside the database, and signs
+// only heads that extend the last one. docs/signer.md.
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+
+#include <pwd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+
+#include "core/add_checkpoint.hpp"
+#include "core/error.hpp"
+#include "log.hpp"
+#include "signer_answer.hpp"
+#include "signer_socket.hpp"
+#include "signer_state.hpp"
+
+#ifndef AEGIS_VERSION
+#error "the build defines AEGIS_VERSION"
+#endif
+
+namespace aegis::server {
+
+namespace {
+
+constexpr int kExitFailure = 1;
+constexpr int kExitConfig = 78;  // EX_CONFIG: restarting will not help
+
+struct Options {
+    std::string state;
+    std::string origin;
+    std::string socket;
+    std::string log_file;
+    std::vector<std::string> users;
+    bool allow_root = false;
+};
+
+int complain(const std::string &message, const std::string &hint, int code) {
+    fprintf(stderr, "aegis-signer: error: %s\n", message.c_str());
+    if (!hint.empty()) fprintf(stderr, "hint: %s\n", hint.c_str());
+    return code;
+}
+
+void print_key(const SignerState &state, const std::string &origin) {
+    printf("%s\n", core::format_note_key(state.key().key_of(origin)).c_str());
+}
+
+int init(const Options &options) {
+    SignerState::create(options.state);
+    SignerState state(options.state, SignerState::Use::alone);
+    state.add(options.origin);
+    print_key(state, options.origin);
+    return 0;
+}
+
+int add(const Options &options) {
+    SignerState state(options.state, SignerState::Use::alone);
+    state.add(options.origin);
+    print_key(state, options.origin);
+    return 0;
+}
+
+int key(const Options &options) {
+    const SignerState state(options.state, SignerState::Use::read);
+    if (!options.origin.empty()) {
+        print_key(state, options.origin);
+        return 0;
+    }
+    for (const auto &[origin, head] : state.heads()) print_key(state, origin);
+    return 0;
+}
+
+int status(const Options &options) {
+    const SignerState state(options.state, SignerState::Use::read);
+    for (const auto &[origin, head] : state.heads())
+        printf("%s\tsize %llu\troot %s\n", origin.c_str(),
+               static_cast<unsigned long long>(head.checkpoint.size),
+               core::format_hash(head.checkpoint.root).c_str());
+    return 0;
+}
+
+// The user itself, and who was named.
+std::set<uid_t> users_of(const std::vector<std::string> &names) {
+    std::set<uid_t> users = {geteuid()};
+    for (const std::string &name : names) {
+        if (!name.empty() && name.find_first_not_of("0123456789") == std::string::npos) {
+            users.insert(static_cast<uid_t>(std::strtoul(name.c_str(), nullptr, 10)));
+            continue;
+        }
+        const passwd *entry = getpwnam(name.c_str());
+        if (entry == nullptr) throw FileError("user \"" + name + "\" does not exist");
+        users.insert(entry->pw_uid);
+    }
+    return users;
+}
+
+// The key must not reach a core file, and nobody may read this process's memory.
+void close_memory() {
+    const rlimit none = {0, 0};
+    if (setrlimit(RLIMIT_CORE, &none) != 0 || prctl(PR_SET_DUMPABLE, 0) != 0)
+        fail_with_errno("could not close the memory of this process");
+}
+
+int serve(const Options &options) {
+    if (geteuid() == 0 && !options.allow_root)
+        return complain("refusing to run as root",
+                        "Start it as a user of its own; --allow-root is for containers.",
+                        kExitConfig);
+    close_memory();
+    open_log("info", options.log_file);
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigprocmask(SIG_BLOCK, &signals, nullptr);
+    signal(SIGPIPE, SIG_IGN);
+    const Descriptor stop(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
+    if (stop.get() < 0) fail_with_errno("could not wait for signals");
+
+    SignerState state(options.state, SignerState::Use::alone);
+    SocketLimits limits;
+    limits.request_bytes = core::kMaxAddCheckpointBytes;
+    SignerSocket socket(options.socket, users_of(options.users), limits);
+    log_event(Level::info, "started",
+              {{"socket", options.socket},
+               {"logs", std::to_string(state.heads().size())},
+               {"version", AEGIS_VERSION}});
+    socket.serve(stop.get(),
+                 [&state](std::string_view request) { return answer_of(&state, request); });
+    log_event(Level::info, "stopped");
+    return 0;
+}
+
+}  // namespace
+
+int signer_main(int argc, char **argv) {
+    CLI::App app("Signs the checkpoints of ledgers, outside the database.", "aegis-signer");
+    app.set_version_flag("--version", std::string("aegis-signer ") + AEGIS_VERSION);
+    app.require_subcommand(1);
+    Options options;
+    auto command = [&](const char *name, const char *help) {
+        CLI::App *made = app.add_subcommand(name, help);
+        made->add_option("--state", options.state, "folder with the key and the last heads")
+            ->required();
+        return made;
+    };
+    CLI::App *init_command = command("init", "make a key and begin its first log; print the vkey");
+    CLI::App *add_command = command("add", "begin another log with the same key; print its vkey");
+    for (CLI::App *made : {init_command, add_command})
+        made->add_option("--origin", options.origin, "name of the log: ORIGIN/DATABASE")
+            ->required();
+    CLI::App *key_command = command("key", "print the vkey of every log");
+    key_command->add_option("--origin", options.origin, "of this log only");
+    CLI::App *status_command =
+        command("status", "print the head that was signed last of every log");
+    CLI::App *serve_command = command("serve", "sign what the database asks for");
+    serve_command->add_option("--socket", options.socket, "Unix socket to listen on")->required();
+    serve_command->add_option("--allow-user", options.users,
+                              "user, by name or number, that may ask; this one may always");
+    serve_command->add_option("--log", options.log_file, "file for the log; else standard error");
+    serve_command->add_flag("--allow-root", options.allow_root,
+                            "serve although running as root (containers)");
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError &error) {
+        return app.exit(error) == 0 ? 0 : kExitConfig;
+    }
+    try {
+        if (init_command->parsed()) return init(options);
+        if (add_command->parsed()) return add(options);
+        if (key_command->parsed()) return key(options);
+        if (status_command->parsed()) return status(options);
+        return serve(options);
+    } catch (const FileError &error) {
+        return complain(error.what(), "docs/signer.md tells what the state is and how to mend it.",
+                        kExitConfig);
+    } catch (const core::Error &error) {
+        return complain(error.message, "An origin has no spaces and no \"+\".", kExitConfig);
+    } catch (const std::exception &error) {
+        return complain(error.what(), "", kExitFailure);
+    }
+}
+
+}  // namespace aegis::server
+
+int main(int argc, char **argv) {
+    return aegis::server::signer_main(argc, argv);
+}
