@@ -53,6 +53,33 @@ SELECT :seals_status AS status, :'seals_body'::jsonb #> '{seals,0,number}' AS nu
 -- allows: the bundle as a file
 SELECT h.status, h.headers, length(h.body) > 1000 AS long FROM aegis.handle('GET', '/api/ledger/bundle' :as :'ada' :end;
 
+-- allows: proofs, by default for the log as it is now, that lead to the root
+:get '/api/ledger/inclusion?leaf=0&size=1' :as :'ada' :end \gset proof_
+SELECT :proof_status AS status, b -> 'proof' AS proof, b -> 'size' AS size, encode(decode(b ->> 'root', 'base64'), 'hex') = :'entry_body'::jsonb ->> 'leaf_hash' AS root
+  FROM (SELECT :'proof_body'::jsonb) p(b);
+:get '/api/ledger/inclusion?leaf=0&size=2' :as :'ada' :end \gset proof_
+SELECT :proof_status AS status, jsonb_array_length(b -> 'proof') AS hashes,
+       sha256('\x01' || decode(:'entry_body'::jsonb ->> 'leaf_hash', 'hex') || decode(b #>> '{proof,0}', 'base64')) = decode(b ->> 'root', 'base64') AS root
+  FROM (SELECT :'proof_body'::jsonb) p(b);
+:get '/api/ledger/inclusion?leaf=1' :as :'ada' :end \gset proof_
+SELECT :proof_status AS status, (:'proof_body'::jsonb -> 'size')::bigint > 20 AS size;
+:get '/api/ledger/consistency?first=1&second=2' :as :'ada' :end \gset proof_
+SELECT :proof_status AS status, jsonb_array_length(:'proof_body'::jsonb -> 'proof') AS hashes;
+:get '/api/ledger/consistency?first=1' :as :'ada' :end \gset proof_
+SELECT :proof_status AS status, (:'proof_body'::jsonb -> 'size')::bigint > 20 AS size;
+-- allows: one verification at a time, to its end
+\set post 'SELECT h.status, encode(h.body, ''escape'')::jsonb AS body, h.headers[1:2] AS headers FROM aegis.handle(''POST'', '
+:post '/api/ledger/verifications' :as :'ada' :end \gset begun_
+SELECT :'begun_body'::jsonb ->> 'id' AS id, :begun_status AS status \gset
+SELECT :status AS status, :'begun_headers'::text[] = ARRAY['location', '/api/ledger/verifications/' || :'id'] AS located;
+\c - :administrator
+SELECT aegis.wait_job(:id, '60 s') AS state;
+\c - regress_ledger_gateway
+:get '/api/ledger/verifications/' || :'id' :as :'ada' :end \gset verified_
+SELECT :verified_status AS status, b ->> 'state' AS state, (b -> 'done')::bigint > 20 AND b -> 'done' = b -> 'total' AS done, b ->> 'findings' AS findings,
+       jsonb_array_length(b -> 'rows') > 3 AS "rows"
+  FROM (SELECT :'verified_body'::jsonb) v(b);
+
 -- nothing: entries that do not exist, and numbers that are none
 \set ask 'SELECT h.status, encode(h.body, ''escape'') AS body FROM aegis.handle(''GET'', '
 \pset tuples_only on
@@ -80,23 +107,44 @@ SELECT h.status, h.headers, length(h.body) > 1000 AS long FROM aegis.handle('GET
 :ask '/api/ledger/seals?limit=0' :as :'ada' :end;
 :ask '/api/ledger/seals?before=x' :as :'ada' :end;
 :ask '/api/ledger/seals?before=1&limit=101' :as :'ada' :end;
+:ask '/api/ledger/inclusion' :as :'ada' :end;
+:ask '/api/ledger/inclusion?leaf=x' :as :'ada' :end;
+:ask '/api/ledger/inclusion?leaf=0&size=999999999' :as :'ada' :end;
+:ask '/api/ledger/inclusion?leaf=5&size=5' :as :'ada' :end;
+:ask '/api/ledger/inclusion?leaf=0&size=0' :as :'ada' :end;
+:ask '/api/ledger/consistency?first=0' :as :'ada' :end;
+:ask '/api/ledger/consistency?first=3&second=2' :as :'ada' :end;
+:ask '/api/ledger/consistency' :as :'ada' :end;
+-- nothing: no checkpoint without a signer; verifications of nobody, of another tenant
+:ask '/api/ledger/checkpoint' :as :'ada' :end;
+:ask '/api/ledger/verifications/x' :as :'ada' :end;
+:ask '/api/ledger/verifications/0' :as :'ada' :end;
+:ask '/api/ledger/verifications/' || :'id' :as :'other' :end;
 SELECT h.status, h.headers[3:4] FROM aegis.handle('POST', '/api/ledger/bundle' :as :'ada' :end;
 -- refuses: every lower rank, and records it; whoever is not signed in
 :ask '/api/ledger/entries' :as :'mia' :end;
 :ask '/api/ledger/entries/0' :as :'mia' :end;
 :ask '/api/ledger/seals' :as :'mia' :end;
 :ask '/api/ledger/bundle' :as :'mia' :end;
+:ask '/api/ledger/checkpoint' :as :'mia' :end;
+:ask '/api/ledger/inclusion?leaf=0' :as :'mia' :end;
+:ask '/api/ledger/consistency?first=1' :as :'mia' :end;
+:ask '/api/ledger/verifications/1' :as :'mia' :end;
 :ask '/api/ledger/entries' :as :'uma' :end;
 :ask '/api/ledger/entries/0' :as :'uma' :end;
 :ask '/api/ledger/seals' :as :'uma' :end;
 :ask '/api/ledger/bundle' :as :'uma' :end;
+:ask '/api/ledger/checkpoint' :as :'uma' :end;
+:ask '/api/ledger/inclusion?leaf=0' :as :'uma' :end;
+:ask '/api/ledger/consistency?first=1' :as :'uma' :end;
+:ask '/api/ledger/verifications/1' :as :'uma' :end;
 :ask '/api/ledger/entries', NULL, NULL, NULL, 'r-3') h;
 :ask '/api/ledger/bundle', NULL, NULL, NULL, 'r-3') h;
 \pset tuples_only off
 \c - :administrator
 SELECT aegis.wait_sealed('30 s') > 0 AS sealed;
 \c - regress_ledger_gateway
-:get '/api/ledger/entries?event=auth.denied&limit=8' :as :'ada' :end \gset denied_
+:get '/api/ledger/entries?event=auth.denied&limit=16' :as :'ada' :end \gset denied_
 SELECT e ->> 'user_name' AS user_name, e ->> 'target_id' AS target_id, e -> 'detail' AS detail
   FROM jsonb_array_elements(:'denied_body'::jsonb -> 'entries') e;
 :get '/api/ledger/entries?event=ledger.exported&limit=1' :as :'ada' :end \gset exported_

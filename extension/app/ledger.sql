@@ -6,21 +6,26 @@ CREATE FUNCTION aegis_app.base64(bytes bytea) RETURNS text LANGUAGE sql IMMUTABL
   RETURN translate(encode(bytes, 'base64'), E'\n', '');
 COMMENT ON FUNCTION aegis_app.base64(bytea) IS 'base64 in one line';
 
-CREATE FUNCTION aegis_app.leaf_of(value text) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
+CREATE FUNCTION aegis_app.number_of(value text) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
   SET search_path = pg_catalog, pg_temp
   RETURN CASE WHEN value ~ '^[0-9]{1,18}$' THEN value::bigint END;
-COMMENT ON FUNCTION aegis_app.leaf_of(text) IS 'the number in a path, NULL when it is none: it finds nothing';
+COMMENT ON FUNCTION aegis_app.number_of(text) IS 'the number in a path, NULL when it is none: it finds nothing';
 
 CREATE FUNCTION aegis_app.number_in(query jsonb, field text) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE
   SET search_path = pg_catalog, pg_temp
   RETURN CASE WHEN query ? field THEN aegis_app.integer_field(query, field, 0, 999999999999999999) END;
 COMMENT ON FUNCTION aegis_app.number_in(jsonb, text) IS 'whole number of a query, NULL when it is left out';
 
+CREATE FUNCTION aegis_app.checkpoint_json(size bigint, signed_at timestamptz) RETURNS jsonb LANGUAGE sql STABLE PARALLEL SAFE
+  SET search_path = pg_catalog, pg_temp
+  RETURN CASE WHEN size IS NOT NULL THEN jsonb_build_object('size', size, 'signed_at', signed_at) END;
+COMMENT ON FUNCTION aegis_app.checkpoint_json(bigint, timestamptz) IS 'a checkpoint as lists show it, NULL when there is none';
+
 CREATE FUNCTION aegis_app.ledger_state() RETURNS jsonb LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
   BEGIN ATOMIC
     SELECT jsonb_build_object('entries', l.entries,
              'seal', CASE WHEN l.seal IS NOT NULL THEN jsonb_build_object('number', l.seal, 'sealed_at', l.sealed_at) END,
-             'checkpoint', NULL)
+             'checkpoint', aegis_app.checkpoint_json(l.checkpoint_size, l.signed_at))
       FROM aegis.tenant_ledger() l;
   END;
 COMMENT ON FUNCTION aegis_app.ledger_state() IS 'how long the tenant''s log is, and the newest seal';
@@ -58,7 +63,7 @@ BEGIN
            'user_id', e.user_id, 'user_name', e.user_name, 'rank', e.rank, 'way', e.way, 'request_id', e.request_id,
            'target_kind', e.target_kind, 'target_id', e.target_id, 'detail', e.detail, 'image', e.image,
            'leaf_hash', encode(e.leaf_hash, 'hex'), 'body_base64', aegis_app.base64(e.body))
-    INTO answer FROM aegis.tenant_entries(ARRAY[aegis_app.leaf_of(request.params ->> 'leaf')]) e;
+    INTO answer FROM aegis.tenant_entries(ARRAY[aegis_app.number_of(request.params ->> 'leaf')]) e;
   IF NOT FOUND THEN
     RETURN aegis_app.problem(404, 'not-found', 'No such entry');
   END IF;
@@ -75,7 +80,7 @@ BEGIN
     SELECT coalesce(jsonb_agg(jsonb_build_object(
              'number', s.number, 'sealed_at', s.sealed_at, 'hash', encode(s.hash, 'hex'), 'previous', encode(s.previous, 'hex'),
              'root', encode(s.root, 'hex'), 'root_size', s.root_size, 'first_leaf', s.first_leaf, 'entries', s.entries,
-             'checkpoint', NULL)
+             'checkpoint', aegis_app.checkpoint_json(s.checkpoint_size, s.signed_at))
              ORDER BY s.number DESC), '[]')
       FROM aegis.tenant_seals(aegis_app.number_in(request.query, 'before'), most) s)));
 END $$;
@@ -97,3 +102,61 @@ EXCEPTION WHEN program_limit_exceeded THEN
            (SELECT l.entries FROM aegis.tenant_ledger() l), aegis.tenant_id()));
 END $$;
 COMMENT ON FUNCTION aegis_app.get_bundle(aegis.request) IS 'GET /api/ledger/bundle: recorded';
+
+CREATE FUNCTION aegis_app.get_checkpoint(request aegis.request) RETURNS aegis.response
+  LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  note text := aegis.latest_checkpoint();
+BEGIN
+  IF note IS NULL THEN
+    RETURN aegis_app.problem(404, 'no-checkpoint', 'There is no checkpoint yet', 'The ledger''s signer has not signed a head of it.');
+  END IF;
+  RETURN ROW(200, '{"content-type": "text/plain; charset=utf-8"}'::jsonb, NULL::jsonb, convert_to(note, 'UTF8'));
+END $$;
+COMMENT ON FUNCTION aegis_app.get_checkpoint(aegis.request) IS 'GET /api/ledger/checkpoint: the newest signed checkpoint, a C2SP note';
+
+CREATE FUNCTION aegis_app.proof_answer(proof bytea[], size bigint) RETURNS aegis.response
+  LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN aegis_app.ok(jsonb_build_object(
+    'proof', (SELECT coalesce(jsonb_agg(aegis_app.base64(h) ORDER BY place), '[]') FROM unnest(proof) WITH ORDINALITY p(h, place)),
+    'size', size, 'root', aegis_app.base64(aegis.log_root(aegis.tenant_id(), size))));
+END $$;
+COMMENT ON FUNCTION aegis_app.proof_answer(bytea[], bigint) IS 'a proof in the log of the tenant, with the root that it leads to';
+
+CREATE FUNCTION aegis_app.get_inclusion(request aegis.request) RETURNS aegis.response
+  LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  size bigint := coalesce(aegis_app.number_in(request.query, 'size'), (SELECT l.entries FROM aegis.tenant_ledger() l));
+  leaf bigint := aegis_app.integer_field(request.query, 'leaf', 0, 999999999999999999);
+BEGIN
+  RETURN aegis_app.proof_answer(aegis.inclusion_proof(aegis.tenant_id(), leaf, size), size);
+END $$;
+COMMENT ON FUNCTION aegis_app.get_inclusion(aegis.request) IS 'GET /api/ledger/inclusion?leaf=&size=';
+
+CREATE FUNCTION aegis_app.get_consistency(request aegis.request) RETURNS aegis.response
+  LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  second bigint := coalesce(aegis_app.number_in(request.query, 'second'), (SELECT l.entries FROM aegis.tenant_ledger() l));
+  first  bigint := aegis_app.integer_field(request.query, 'first', 1, 999999999999999999);
+BEGIN
+  RETURN aegis_app.proof_answer(aegis.consistency_proof(aegis.tenant_id(), first, second), second);
+END $$;
+COMMENT ON FUNCTION aegis_app.get_consistency(aegis.request) IS 'GET /api/ledger/consistency?first=&second=';
+
+CREATE FUNCTION aegis_app.begin_verification(request aegis.request) RETURNS aegis.response
+  LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  id bigint := aegis.begin_verification();
+BEGIN
+  RETURN aegis_app.ok(jsonb_build_object('id', id), 201, jsonb_build_object('location', '/api/ledger/verifications/' || id));
+END $$;
+COMMENT ON FUNCTION aegis_app.begin_verification(aegis.request) IS 'POST /api/ledger/verifications: as a job';
+
+CREATE FUNCTION aegis_app.get_verification(request aegis.request) RETURNS aegis.response
+  LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN aegis_app.ok((SELECT jsonb_build_object('state', v.state, 'done', v.done, 'total', v.total, 'findings', v.findings, 'rows', v."rows")
+                         FROM aegis.verification(aegis_app.number_of(request.params ->> 'id')) v));
+END $$;
+COMMENT ON FUNCTION aegis_app.get_verification(aegis.request) IS 'GET /api/ledger/verifications/{id}';

@@ -23,5 +23,10 @@ SELECT aegis.register_route(method => r.method, path => r.path, handler => r.han
     ('GET',    '/api/ledger/entries',        'aegis_app.list_entries(aegis.request)',                   4, 'The tenant''s ledger, newest first'),
     ('GET',    '/api/ledger/entries/{leaf}', 'aegis_app.get_entry(aegis.request)',                      4, 'One entry, with its canonical bytes'),
     ('GET',    '/api/ledger/seals',          'aegis_app.list_seals(aegis.request)',                     4, 'The chain of seals, newest first'),
+    ('GET',    '/api/ledger/checkpoint',     'aegis_app.get_checkpoint(aegis.request)',                 4, 'The newest signed checkpoint'),
+    ('GET',    '/api/ledger/inclusion',      'aegis_app.get_inclusion(aegis.request)',                  4, 'Proof that an entry is in the tenant''s log'),
+    ('GET',    '/api/ledger/consistency',    'aegis_app.get_consistency(aegis.request)',                4, 'Proof that the tenant''s log only grew'),
+    ('POST',   '/api/ledger/verifications',  'aegis_app.begin_verification(aegis.request)',             4, 'Begin to verify the tenant''s log'),
+    ('GET',    '/api/ledger/verifications/{id}', 'aegis_app.get_verification(aegis.request)',           4, 'Progress and result of a verification'),
     ('GET',    '/api/ledger/bundle',         'aegis_app.get_bundle(aegis.request)',                     4, 'The tenant''s ledger as a file for aegis-verify')
   ) AS r(method, path, handler, rank, summary);

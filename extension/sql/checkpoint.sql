@@ -9,6 +9,8 @@ CREATE TABLE aegis.checkpoint (
   note      text        NOT NULL
 );
 COMMENT ON TABLE aegis.checkpoint IS 'signed heads of the root log: note is what was signed and the signature, the other columns repeat it for people';
+-- Which checkpoint was the first to cover a seal.
+CREATE INDEX checkpoint_seal ON aegis.checkpoint (seal, number);
 SELECT pg_catalog.pg_extension_config_dump('aegis.checkpoint', '');
 
 -- As the other tables of the ledger: the worker writes below SQL.

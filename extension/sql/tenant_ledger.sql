@@ -68,7 +68,8 @@ CREATE FUNCTION aegis.entry_matches(body bytea, event text, outcome text) RETURN
 COMMENT ON FUNCTION aegis.entry_matches(bytea, text, text) IS
   'whether an entry''s event begins with a text and its outcome is the given one; NULL stands for any';
 
-CREATE FUNCTION aegis.tenant_ledger(OUT entries bigint, OUT seal bigint, OUT sealed_at timestamptz) RETURNS record
+CREATE FUNCTION aegis.tenant_ledger(OUT entries bigint, OUT seal bigint, OUT sealed_at timestamptz, OUT checkpoint_size bigint,
+                                    OUT signed_at timestamptz) RETURNS record
   LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   tenant uuid := aegis.require_admin();
@@ -76,8 +77,10 @@ BEGIN
   SELECT t.size INTO entries FROM aegis.tenant_log t WHERE t.tenant_id = tenant;
   entries := coalesce(entries, 0);
   SELECT s.number, s.sealed_at INTO seal, tenant_ledger.sealed_at FROM aegis.seal s ORDER BY s.number DESC LIMIT 1;
+  SELECT c.size, c.signed_at INTO checkpoint_size, tenant_ledger.signed_at FROM aegis.checkpoint c ORDER BY c.number DESC LIMIT 1;
 END $$;
-COMMENT ON FUNCTION aegis.tenant_ledger() IS 'sealed entries of the tenant of the context, and the newest seal; for its admins';
+COMMENT ON FUNCTION aegis.tenant_ledger() IS
+  'sealed entries of the tenant of the context, the newest seal and the newest checkpoint; for its admins';
 
 CREATE FUNCTION aegis.find_tenant_entries(before bigint DEFAULT NULL, most integer DEFAULT 50, event text DEFAULT NULL,
                                           outcome text DEFAULT NULL, OUT leaves bigint[], OUT next bigint) RETURNS record
@@ -107,14 +110,16 @@ BEGIN
       leaves := ARRAY(SELECT generate_series(last, first, -1));
     ELSE
       first := greatest(last - at_once + 1, until);
-      WITH place AS MATERIALIZED (SELECT * FROM aegis.tenant_leaves(own_log, first, last))
-      SELECT array_agg(m.leaf) INTO found_now FROM (
-        SELECT p.leaf
+      -- Materialised, so that each seal is read once, and not once for each of its entries.
+      WITH place AS MATERIALIZED (
+        SELECT * FROM aegis.tenant_leaves(own_log, first, last)),
+      matching AS MATERIALIZED (
+        SELECT s.seal, e.seq
           FROM (SELECT g.seal, array_agg(g.seq) AS seqs FROM place g GROUP BY g.seal) s
          CROSS JOIN LATERAL aegis.sealed_entries(tenant, s.seal, s.seqs) e
-          JOIN place p ON p.seq = e.seq AND p.seal = s.seal
-         WHERE aegis.entry_matches(e.body, find_tenant_entries.event, find_tenant_entries.outcome)
-         ORDER BY p.leaf DESC LIMIT most - cardinality(leaves)) m;
+         WHERE aegis.entry_matches(e.body, find_tenant_entries.event, find_tenant_entries.outcome))
+      SELECT array_agg(m.leaf) INTO found_now FROM (
+        SELECT p.leaf FROM matching JOIN place p USING (seal, seq) ORDER BY p.leaf DESC LIMIT most - cardinality(leaves)) m;
       leaves := leaves || found_now;
     END IF;
     IF cardinality(leaves) >= most THEN
@@ -142,15 +147,18 @@ BEGIN
   END IF;
   SELECT t.log INTO own_log FROM aegis.tenant_log t WHERE t.tenant_id = tenant;
   RETURN QUERY
-    WITH place AS (
+    WITH place AS MATERIALIZED (
       SELECT DISTINCT l.leaf, l.seq, l.seal
         FROM unnest(tenant_entries.leaves) w CROSS JOIN LATERAL aegis.tenant_leaves(own_log, w, w) l
-       WHERE w >= 0)
+       WHERE w >= 0),
+    wanted AS MATERIALIZED (
+      SELECT s.seal, e.seq, e.leaf, e.body
+        FROM (SELECT g.seal, array_agg(g.seq) AS seqs FROM place g GROUP BY g.seal) s
+       CROSS JOIN LATERAL aegis.sealed_entries(tenant, s.seal, s.seqs) e)
     SELECT p.leaf, e.seq, p.seal, d."time", d.event, d.outcome, d.user_id, aegis.legible(u.name), d.rank, d.way, d.request_id,
            d.target_kind, d.target_id, d.detail, d.image, e.leaf, e.body
-      FROM (SELECT g.seal, array_agg(g.seq) AS seqs FROM place g GROUP BY g.seal) s
-     CROSS JOIN LATERAL aegis.sealed_entries(tenant, s.seal, s.seqs) e
-      JOIN place p ON p.seq = e.seq AND p.seal = s.seal
+      FROM wanted e
+      JOIN place p USING (seal, seq)
      CROSS JOIN LATERAL aegis.decode_entry(e.body) d
       LEFT JOIN aegis.user u ON u.tenant_id = tenant AND u.id = d.user_id
      ORDER BY p.leaf DESC;
@@ -158,7 +166,8 @@ END $$;
 COMMENT ON FUNCTION aegis.tenant_entries(bigint[]) IS 'entries of the tenant of the context by their leaves, decoded; for its admins';
 
 CREATE FUNCTION aegis.tenant_seals(before bigint DEFAULT NULL, most integer DEFAULT 50, OUT number bigint, OUT sealed_at timestamptz,
-    OUT hash bytea, OUT previous bytea, OUT root bytea, OUT root_size bigint, OUT first_leaf bigint, OUT entries bigint)
+    OUT hash bytea, OUT previous bytea, OUT root bytea, OUT root_size bigint, OUT first_leaf bigint, OUT entries bigint,
+    OUT checkpoint_size bigint, OUT signed_at timestamptz)
   RETURNS SETOF record LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   tenant  uuid := aegis.require_admin();
@@ -169,15 +178,17 @@ BEGIN
   END IF;
   SELECT t.log INTO own_log FROM aegis.tenant_log t WHERE t.tenant_id = tenant;
   RETURN QUERY
-    SELECT s.number, s.sealed_at, s.hash, s.previous, s.root, s.root_size, l.first_leaf, l.entries
+    SELECT s.number, s.sealed_at, s.hash, s.previous, s.root, s.root_size, l.first_leaf, l.entries, c.size, c.signed_at
       FROM (SELECT * FROM aegis.seal a WHERE before IS NULL OR a.number < before ORDER BY a.number DESC LIMIT most) s
      CROSS JOIN LATERAL (
        SELECT min(c.first_leaf) AS first_leaf, coalesce(sum(cardinality(c.seqs)), 0)::bigint AS entries
          FROM aegis.seal_leaves c WHERE c.seal = s.number AND c.log = own_log) l
+      LEFT JOIN LATERAL (
+       SELECT k.size, k.signed_at FROM aegis.checkpoint k WHERE k.seal >= s.number ORDER BY k.seal, k.number LIMIT 1) c ON true
      ORDER BY s.number DESC;
 END $$;
 COMMENT ON FUNCTION aegis.tenant_seals(bigint, integer) IS
-  'seals, newest first, with the entries that the tenant of the context has in each; for its admins';
+  'seals, newest first, with the entries that the tenant of the context has in each, and the first checkpoint over it; for its admins';
 
 CREATE FUNCTION aegis.tenant_bundle(most integer DEFAULT 16777216) RETURNS bytea
   LANGUAGE plpgsql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
