@@ -5,10 +5,13 @@
 # machine: medians, ratios, and every goal of the project with its figure. All areas, or only those named:
 #   tenancy      row security by hand, by the usual policies, by aegis.protect_table
 #   encryption   sealing, revealing, masks, search; pgcrypto; OpenSSL without a database
+#   ledger       audited tables; audit triggers, hash chains, pgaudit; sealing, verification
+#   gateway      HTTPS; pgbench with the same statement; fastify with pg
+#   password     sign-ins, and what a flood of them does to others
 #
 #   --rounds N     how often each variant is measured (3)
 #   --quick        one short round over little data: shows that it works, measures nothing
-#   --json FILE    write the result there too; tests/bench/report.py makes pages of it
+#   --json FILE    write the result there too; tests/bench/report.py makes docs/benchmarks.md of it
 #
 # Each area starts clusters of its own and stops them, also after Ctrl-C; a running ./aegis up is not
 # disturbed, but measures along: stop it, and everything else, for figures that mean something.
@@ -23,7 +26,7 @@ caller=$PWD
 arguments=()
 while [ $# -gt 0 ]; do
   case $1 in
-    tenancy | encryption | --quick) arguments+=("$1") ;;
+    tenancy | encryption | ledger | gateway | password | --quick) arguments+=("$1") ;;
     --rounds)
       case ${2:-} in "" | *[!0-9]* | 0) fail "--rounds is \"${2:-}\"" "Give a number from 1 up." ;; esac
       arguments+=("$1" "$2")

@@ -1,4 +1,5 @@
 """A throw-away cluster with the settings of the benchmark, reached by a Unix socket that only its user can enter."""
+import contextlib
 import os
 import re
 import shutil
@@ -114,22 +115,41 @@ class Cluster:
             raise RuntimeError(f"psql: {done.stderr}\nin: {text[:1500]}")
         return done.stdout.strip()
 
-    def timed(self, statement, user="postgres", before="", after="", repeat=3):
+    def timed(self, statement, user="postgres", before="", after="", repeat=3, warm=True):
         """Median milliseconds of a statement, as psql sees them; run once more before, to warm up."""
-        text = f"{before}\n\\o /dev/null\n{statement};\n\\timing on\n" + f"{statement};\n" * repeat + f"\\timing off\n{after}\n"
+        first = f"{statement};\n" if warm else ""
+        text = f"{before}\n\\o /dev/null\n{first}\\timing on\n" + f"{statement};\n" * repeat + f"\\timing off\n{after}\n"
         times = [float(found) for found in re.findall(r"^Time: ([0-9.]+) ms", self.sql(text, user), re.M)]
         if len(times) != repeat:
             raise RuntimeError(f"{repeat} times expected, got {times} of: {statement}")
         return statistics.median(times)
 
-    def pgbench(self, script, user="postgres", clients=1, seconds=2, variables=None, latencies=False, threads=None):
-        """Runs a script, for no seconds 20 times per client; transactions per second, and with latencies also
+    @contextlib.contextmanager
+    def session(self, user="postgres"):
+        """A session that stays open: a function that sends it statements and returns when they are done."""
+        process = subprocess.Popen(as_user([f"{BIN}/psql", "-XqAt", "-h", self.folder, "-U", user, "-d", self.database]),
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment(), cwd="/")
+
+        def send(text):
+            process.stdin.write(f"{text}\n\\echo done\n")
+            process.stdin.flush()
+            while process.stdout.readline() not in ("done\n", ""):
+                pass
+        try:
+            yield send
+        finally:
+            process.stdin.close()
+            process.wait(30)
+            process.stdout.close()
+
+    def pgbench(self, script, user="postgres", clients=1, seconds=0, transactions=20, variables=None, latencies=False, threads=None):
+        """Runs a script, for so many seconds or else so many times per client; transactions per second, and with latencies also
         p50 and p99 in milliseconds."""
         self.scripts += 1
         path = os.path.join(self.folder, f"script{self.scripts}.sql")
         write(path, script)
         command = [f"{BIN}/pgbench", "-n", "-M", "prepared", "-h", self.folder, "-U", user, "-f", path, "-c", str(clients),
-                   "-j", str(threads or min(clients, 2)), *(["-T", str(seconds)] if seconds else ["-t", "20"])]
+                   "-j", str(threads or min(clients, 2)), *(["-T", str(seconds)] if seconds else ["-t", str(transactions)])]
         for name, value in (variables or {}).items():
             command += ["-D", f"{name}={value}"]
         prefix = os.path.join(self.folder, f"latency{self.scripts}")
