@@ -11,7 +11,7 @@
 #
 #   --rounds N     how often each variant is measured (3)
 #   --quick        one short round over little data: shows that it works, measures nothing
-#   --json FILE    write the result there too; tests/bench/report.py makes docs/benchmarks.md of it
+#   --json FILE    write the result there too; tests/bench/report.py makes pages of it
 #
 # Each area starts clusters of its own and stops them, also after Ctrl-C; a running ./aegis up is not
 # disturbed, but measures along: stop it, and everything else, for figures that mean something.
