@@ -20,9 +20,7 @@ void append_text(StringInfo out, std::string_view text) {
 
 // A byte string is an envelope, a uuid, or just bytes.
 void append_bytes(StringInfo out, core::ByteView bytes) {
-    bool sealed = false;
-    if (bytes.size > core::kEnvelopeHeaderBytes && bytes.data[0] == core::kEnvelopeMagic)
-        sealed = true;
+    bool sealed = !pg::run([&] { core::parse_envelope(bytes); }).failed;
     appendStringInfoChar(out, '"');
     if (sealed) {
         char *armor = static_cast<char *>(palloc(core::armor_size(bytes.size)));

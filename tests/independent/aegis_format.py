@@ -1,149 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The formats of docs/format/, written a second time from those pages.
 
-It shares no code with the C++ library: SHA-256 and HMAC come from Python, the AES block cipher from
-libcrypto, and GCM, XAES, HKDF, CBOR and the Merkle tree are written out here. It is made for checking,
-not for speed, and has no protection against timing.
+It shares no code with the C++ library: SHA-256 and HMAC come from Python, and HKDF, CBOR and the Merkle
+tree are written out here, the ciphers in aegis_cipher.py. It is made for checking, not for speed, and has
+no protection against timing.
 """
 import base64
-import ctypes
-import ctypes.util
 import hashlib
 import hmac
 import struct
 
-
-class Refused(Exception):
-    """The bytes do not follow their format, or do not open."""
-
-
-# --- AES-256, one block at a time, from libcrypto ------------------------------------------------
-
-_crypto = ctypes.CDLL(ctypes.util.find_library("crypto") or "libcrypto.so.3")
-_crypto.EVP_CIPHER_CTX_new.restype = ctypes.c_void_p
-_crypto.EVP_aes_256_ecb.restype = ctypes.c_void_p
-_crypto.EVP_CIPHER_CTX_free.argtypes = [ctypes.c_void_p]
-_crypto.EVP_CIPHER_CTX_set_padding.argtypes = [ctypes.c_void_p, ctypes.c_int]
-_crypto.EVP_EncryptInit_ex.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p,
-                                       ctypes.c_char_p, ctypes.c_char_p]
-_crypto.EVP_EncryptUpdate.argtypes = [ctypes.c_void_p, ctypes.c_char_p,
-                                      ctypes.POINTER(ctypes.c_int), ctypes.c_char_p, ctypes.c_int]
-
-
-def aes256_blocks(key, blocks):
-    assert len(key) == 32 and len(blocks) % 16 == 0
-    ctx = _crypto.EVP_CIPHER_CTX_new()
-    try:
-        out = ctypes.create_string_buffer(len(blocks) + 16)
-        written = ctypes.c_int()
-        ok = (_crypto.EVP_EncryptInit_ex(ctx, _crypto.EVP_aes_256_ecb(), None, key, None) == 1
-              and _crypto.EVP_CIPHER_CTX_set_padding(ctx, 0) == 1
-              and _crypto.EVP_EncryptUpdate(ctx, out, ctypes.byref(written), blocks,
-                                            len(blocks)) == 1
-              and written.value == len(blocks))
-        if not ok:
-            raise RuntimeError("libcrypto refused AES-256")
-        return out.raw[:len(blocks)]
-    finally:
-        _crypto.EVP_CIPHER_CTX_free(ctx)
-
-
-# --- AES-256-GCM (NIST SP 800-38D) ---------------------------------------------------------------
-
-def _ghash(h, data):
-    h = int.from_bytes(h, "big")
-    # Multiples of H by x^0..x^127, so that one product is a sum of table entries.
-    table = []
-    for _ in range(128):
-        table.append(h)
-        h = (h >> 1) ^ (0xE1 << 120 if h & 1 else 0)
-    y = 0
-    for at in range(0, len(data), 16):
-        y ^= int.from_bytes(data[at:at + 16], "big")
-        product = 0
-        for i in range(128):
-            if y >> (127 - i) & 1:
-                product ^= table[i]
-        y = product
-    return y.to_bytes(16, "big")
-
-
-def _pad16(data):
-    return data + bytes(-len(data) % 16)
-
-
-def _gcm(key, iv, associated, ciphertext):
-    """(key stream, tag of the ciphertext)"""
-    count = (len(ciphertext) + 15) // 16
-    counters = b"".join(iv + struct.pack(">I", i) for i in range(1, count + 2))
-    stream = aes256_blocks(key, bytes(16) + counters)
-    h, first, rest = stream[:16], stream[16:32], stream[32:]
-    lengths = struct.pack(">QQ", 8 * len(associated), 8 * len(ciphertext))
-    s = _ghash(h, _pad16(associated) + _pad16(ciphertext) + lengths)
-    return rest, bytes(a ^ b for a, b in zip(s, first))
-
-
-def _xor_stream(key, iv, text):
-    count = (len(text) + 15) // 16
-    counters = b"".join(iv + struct.pack(">I", i) for i in range(2, count + 2))
-    return bytes(a ^ b for a, b in zip(text, aes256_blocks(key, counters))) if text else b""
-
-
-def gcm_seal(key, iv, associated, plaintext):
-    ciphertext = _xor_stream(key, iv, plaintext)
-    return ciphertext + _gcm(key, iv, associated, ciphertext)[1]
-
-
-def gcm_open(key, iv, associated, sealed):
-    if len(sealed) < 16:
-        raise Refused("too short")
-    ciphertext, tag = sealed[:-16], sealed[-16:]
-    if not hmac.compare_digest(_gcm(key, iv, associated, ciphertext)[1], tag):
-        raise Refused("tag")
-    return _xor_stream(key, iv, ciphertext)
-
-
-# --- XAES-256-GCM (C2SP) -------------------------------------------------------------------------
-
-def _xaes_subkey(key, nonce):
-    l = int.from_bytes(aes256_blocks(key, bytes(16)), "big")
-    k1 = (l << 1) & ((1 << 128) - 1)
-    if l >> 127:
-        k1 ^= 0x87
-    blocks = b""
-    for i in (1, 2):
-        m = bytes([0, i]) + b"X" + bytes([0]) + nonce[:12]
-        blocks += (int.from_bytes(m, "big") ^ k1).to_bytes(16, "big")
-    return aes256_blocks(key, blocks)
-
-
-def xaes_seal(key, nonce, associated, plaintext):
-    assert len(nonce) == 24
-    return gcm_seal(_xaes_subkey(key, nonce), nonce[12:], associated, plaintext)
-
-
-def xaes_open(key, nonce, associated, sealed):
-    assert len(nonce) == 24
-    return gcm_open(_xaes_subkey(key, nonce), nonce[12:], associated, sealed)
-
-
-def xaes_accumulated(iterations):
-    """C2SP's accumulated test."""
-    stream = hashlib.shake_128(b"").digest(600 * iterations)
-    at = 0
-
-    def take(size):
-        nonlocal at
-        at += size
-        return stream[at - size:at]
-
-    total = hashlib.shake_128()
-    for _ in range(iterations):
-        key, nonce = take(32), take(24)
-        plaintext = take(take(1)[0])
-        associated = take(take(1)[0])
-        total.update(xaes_seal(key, nonce, associated, plaintext))
-    return total.digest(32)
+from aegis_cipher import Refused, xaes_open, xaes_seal
 
 
 # --- keys-v1 -------------------------------------------------------------------------------------
@@ -200,6 +67,10 @@ def unwrap_root(master, version, salt, tenant, epoch, wrapped):
 
 def field_reference(name):
     return int.from_bytes(sha256(b"aegis/field/1", name.encode())[:4], "big")
+
+
+def type_reference(name):
+    return int.from_bytes(sha256(b"aegis/type/1", name.encode())[:4], "big")
 
 
 def tenant_tag(tenant):
@@ -368,6 +239,8 @@ def _read(data, at, depth):
         body = data[at:at + value]
         if major == 2:
             return body, at + value
+        if 0 in body:
+            raise Refused("zero byte in a text")
         try:
             return body.decode(), at + value
         except UnicodeDecodeError:
@@ -462,8 +335,7 @@ def read_entry(body):
         7: lambda v: _is(v, str) and v,
         8: lambda v: _is(v, bytes) and v,
         9: lambda v: _is(v, list) and len(v) == 2 and all(_is(t, str) for t in v) and any(v),
-        10: lambda v: _is(v, dict) and v and all(
-            _is(k, str) and type(x) in (str, int, bool, bytes) for k, x in v.items()),
+        10: _is_named,
         11: _is_image,
         12: lambda v: _is(v, int) and v > 0,
         13: lambda v: _is(v, int) and 0 < v < 1 << 32,
@@ -488,6 +360,13 @@ def _is_actor(v):
     return _is(v, dict) and v and all(_is(k, int) and each(k, x) for k, x in v.items())
 
 
+def _is_named(v, nulls=False):
+    """A map of names to values without parts."""
+    def each(x):
+        return type(x) in (str, bool, bytes) or (nulls and x is None) or (_is(x, int) and -(1 << 63) <= x < 1 << 63)
+    return _is(v, dict) and v and all(_is(k, str) and each(x) for k, x in v.items())
+
+
 def _is_image(v):
     def each(key, x):
         if key == 0:
@@ -495,7 +374,7 @@ def _is_image(v):
         if key == 1:
             return x in ("I", "U", "D", "T")
         if key in (2, 3, 4):
-            return _is(x, dict)
+            return _is_named(x, key != 2)
         return key == 5 and _is(x, bytes) and x
     return _is(v, dict) and {0, 1} <= set(v) and all(
         _is(k, int) and each(k, x) for k, x in v.items())

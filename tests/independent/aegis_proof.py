@@ -3,11 +3,10 @@
 
     aegis_proof.py bundle FILE     checks an exported ledger; prints its last seal as "seal N hash HEX"
 
-Everything is read into memory: it is made for checking, not for large ledgers. Ed25519 comes from libcrypto.
+Everything is read into memory: it is made for checking, not for large ledgers.
 """
 import base64
 import binascii
-import ctypes
 import os
 import sys
 
@@ -15,6 +14,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import aegis_format as f  # noqa: E402
+from aegis_cipher import ed25519_sign  # noqa: E402
 from aegis_format import Refused  # noqa: E402
 
 
@@ -178,31 +178,6 @@ def consistency_proof(first, leaves, whole=True):
 
 # --- checkpoint-v1 (C2SP signed note, tlog-checkpoint) -------------------------------------------
 
-def ed25519(seed, message):
-    """(public key, signature)"""
-    crypto = f._crypto
-    for name in ("EVP_PKEY_new_raw_private_key", "EVP_MD_CTX_new"):
-        getattr(crypto, name).restype = ctypes.c_void_p
-    crypto.EVP_PKEY_new_raw_private_key.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t]
-    crypto.EVP_PKEY_get_raw_public_key.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.POINTER(ctypes.c_size_t)]
-    crypto.EVP_DigestSignInit.argtypes = [ctypes.c_void_p] * 5
-    crypto.EVP_DigestSign.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.POINTER(ctypes.c_size_t),
-                                      ctypes.c_char_p, ctypes.c_size_t]
-    crypto.EVP_PKEY_free.argtypes = crypto.EVP_MD_CTX_free.argtypes = [ctypes.c_void_p]
-    key = crypto.EVP_PKEY_new_raw_private_key(1087, None, seed, 32)
-    context = crypto.EVP_MD_CTX_new()
-    public, signature = ctypes.create_string_buffer(32), ctypes.create_string_buffer(64)
-    size, signed = ctypes.c_size_t(32), ctypes.c_size_t(64)
-    done = (crypto.EVP_PKEY_get_raw_public_key(key, public, ctypes.byref(size)) == 1
-            and crypto.EVP_DigestSignInit(context, None, None, None, key) == 1
-            and crypto.EVP_DigestSign(context, signature, ctypes.byref(signed), message, len(message)) == 1)
-    crypto.EVP_MD_CTX_free(context)
-    crypto.EVP_PKEY_free(key)
-    if not done:
-        raise RuntimeError("libcrypto refused Ed25519")
-    return public.raw, signature.raw
-
-
 def key_id(name, kind, public):
     return f.sha256(name.encode(), b"\n", bytes([kind]), public)[:4]
 
@@ -216,7 +191,7 @@ def checkpoint(origin, size, root):
 
 
 def signed_note(text, name, seed):
-    public, signature = ed25519(seed, text.encode())
+    public, signature = ed25519_sign(seed, text.encode())
     return "%s\n\u2014 %s %s\n" % (text, name, base64.b64encode(key_id(name, 1, public) + signature).decode())
 
 

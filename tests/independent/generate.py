@@ -8,6 +8,7 @@ import sys
 
 import aegis_format as f
 import aegis_proof as p
+from aegis_cipher import ed25519_sign
 
 MASTER = bytes(range(32))                      # the published test key, 00 .. 1f
 SALT = bytes(range(0x20, 0x40))
@@ -55,6 +56,8 @@ def keys_v1():
                                                         (1, b"", 1), (1, OTHER_TENANT, 1)])],
         "field_reference": [{"name": name, "reference": f.field_reference(name)}
                             for name in ("customer.email", "customer.name", "user.email", "")],
+        "type_reference": [{"name": name, "reference": f.type_reference(name)} for name in ("sealed_email",)],
+        "look_up_value": [{"login_key": MASTER, "normalised": v, "value": f.hmac_sha256(MASTER, v)} for v in (b"bob@example.com",)],
         "tenant_tag": [{"tenant": t, "tag": f.tenant_tag(t)} for t in (TENANT, OTHER_TENANT, NO_TENANT)],
         "search_token": [{"index_key": MASTER, "value": v, "normalised": f.normalise_email(v),
                           "token": f.search_token(MASTER, f.normalise_email(v))}
@@ -196,6 +199,14 @@ def entry_v1():
         ("image with operation X", b"\xa6" + base + bytes.fromhex("0ba2006161016158")),
         ("xid 0", b"\xa6" + base + b"\x0c\x00"), ("ordinal 0", b"\xa6" + base + b"\x0d\x00"),
         ("text that is not UTF-8", b"\xa6" + base + b"\x07\x61\xff"),
+        ("text with a zero byte", b"\xa6" + base + b"\x07\x63a\x00b"),
+    ] + [(name, b"\xa6" + base + b"\x0a" + f.cbor(detail)) for name, detail in (
+        ("detail with an array", {"a": [1]}), ("detail with a map", {"a": {}}), ("detail with a number as name", {1: 1}),
+        ("detail above 2^63-1", {"a": 2**63}), ("detail below -2^63", {"a": -2**63 - 1}))
+    ] + [(name, b"\xa6" + base + b"\x0b" + f.cbor({0: "a", 1: "U", **image})) for name, image in (
+        ("image with an empty key", {2: {}}), ("image with null in the key", {2: {"a": None}}),
+        ("image with a number as column", {3: {1: 1}}), ("image with bytes as column", {4: {b"a": 1}}),
+        ("image with an array", {4: {"a": [1]}}), ("image above 2^63-1", {4: {"a": 2**63}}))
     ]
     return {"valid": valid, "refused": [{"name": n, "body": b} for n, b in refused]}
 
@@ -310,12 +321,12 @@ def checkpoint_v1():
     """A checkpoint over the tree of proof_v1, signed with a published key, and a proof file for leaf 5."""
     tree = proof_v1()
     name, root = "aegis.example/ledger", tree["root"][7]["root"]
-    public, _ = p.ed25519(ROOT, b"")
+    public, _ = ed25519_sign(ROOT, b"")
     text = p.checkpoint(name, 8, root)
     note = p.signed_note(text, name, ROOT)
     proof = next(c["proof"] for c in tree["inclusion"] if (c["index"], c["size"]) == (5, 8))
     return {"seed": ROOT, "public_key": public, "key_id": p.key_id(name, 1, public), "vkey": p.note_key(name, 1, public),
-            "root": root, "signature": p.ed25519(ROOT, text.encode())[1], "text": text, "note": note,
+            "root": root, "signature": ed25519_sign(ROOT, text.encode())[1], "text": text, "note": note,
             "entry": bytes.fromhex("40414243"), "proof": proof, "proof_file": p.proof_file(5, proof, note)}
 
 

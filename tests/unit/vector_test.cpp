@@ -88,6 +88,15 @@ TEST(Vectors, KeysV1) {
         EXPECT_EQ(get_u32(sha256(as_bytes("aegis/field/1"), as_bytes(name)).bytes),
                   u32(v, "reference"));
     }
+    for (const Value &v : all["type_reference"].GetArray()) {
+        const std::string name = str(v, "name");
+        EXPECT_EQ(get_u32(sha256(as_bytes("aegis/type/1"), as_bytes(name)).bytes),
+                  u32(v, "reference"));
+    }
+    for (const Value &v : all["look_up_value"].GetArray()) {
+        const Bytes key = hex(v, "login_key"), normalised = hex(v, "normalised");
+        EXPECT_EQ(to_hex(hmac_sha256(view(key), view(normalised)).view()), str(v, "value"));
+    }
     for (const Value &v : all["tenant_tag"].GetArray()) {
         uint8_t out[kTenantTagBytes];
         tenant_tag(view(hex(v, "tenant")), out);

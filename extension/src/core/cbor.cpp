@@ -23,11 +23,13 @@ constexpr uint8_t kFalse = 20, kTrue = 21, kNull = 22;
     throw Error{Code::malformed, message};
 }
 
-// Well-formed UTF-8 without surrogates and longer forms than needed (RFC 3629).
+// Well-formed UTF-8 without surrogates and longer forms than needed (RFC 3629), and without U+0000,
+// which no text of PostgreSQL holds: whoever showed such a text would show its beginning only.
 bool is_utf8(ByteView text) {
     const uint8_t *at = text.data, *end = text.data + text.size;
     while (at != end) {
         const uint8_t lead = *at++;
+        if (lead == 0) return false;
         if (lead < 0x80) continue;
         const int more = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
         if (lead < 0xc2 || lead > 0xf4 || end - at < more) return false;

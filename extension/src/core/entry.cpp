@@ -198,19 +198,27 @@ void read_target(Reader *r, EntryFields *f) {
     if (!has_target(*f)) malformed();
 }
 
-ByteView read_detail(Reader *r) {
+// A map of names to values that have no parts: how the details and the rows of an image are
+// written.
+ByteView read_named(Reader *r, bool nulls) {
     const ByteView encoded = r->item(CborType::map);
     CborReader inside(encoded);
     const uint64_t pairs = inside.next().value;
     if (pairs == 0) malformed();
     for (uint64_t i = 0; i < pairs; ++i) {
         if (inside.next().type != CborType::text) malformed();
-        switch (inside.next().type) {
-            case CborType::text:
+        const CborItem value = inside.next();
+        switch (value.type) {
             case CborType::unsigned_int:
             case CborType::negative_int:
+                if (value.value > INT64_MAX) malformed();
+                break;
+            case CborType::text:
             case CborType::boolean:
             case CborType::bytes:
+                break;
+            case CborType::null:
+                if (!nulls) malformed();
                 break;
             default:
                 malformed();
@@ -240,9 +248,11 @@ ByteView read_image(Reader *r) {
                 break;
             }
             case kPrimaryKey:
+                read_named(&inside, false);
+                break;
             case kOld:
             case kNew:
-                inside.item(CborType::map);
+                read_named(&inside, true);
                 break;
             case kSealedRest:
                 inside.some_bytes();
@@ -360,7 +370,7 @@ EntryFields decode_entry(ByteView body) {
                 read_target(&r, &f);
                 break;
             case kDetail:
-                f.detail = read_detail(&r);
+                f.detail = read_named(&r, false);
                 break;
             case kImage:
                 f.image = read_image(&r);
