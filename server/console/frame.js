@@ -1,0 +1,67 @@
+// The frame around the pages: brand, navigation, account.
+import { h, replace } from "./dom.js";
+import { icon, mark } from "./icons.js";
+import { iconButton, whileBusy } from "./parts.js";
+import { isAdmin, RANKS, session, signOut } from "./session.js";
+import { showKeys } from "./keyboard.js";
+import { remember } from "./storage.js";
+import { textOf } from "./problem.js";
+import { toast } from "./toast.js";
+import { me } from "./people.js";
+import { go } from "./router.js";
+
+const PLACES = [["dashboard", "Dashboard"], ["customers", "Customers"], ["invoices", "Invoices"], ["team", "Team"], ["ledger", "Ledger"]];
+
+let main = null;
+let nav = null;
+
+export function themeButton() {
+  const dark = () => document.documentElement.dataset.theme === "dark";
+  const node = iconButton(dark() ? "sun" : "moon", dark() ? "Use light colours" : "Use dark colours", () => {
+    remember("theme", dark() ? "light" : "dark");
+    dispatchEvent(new Event("aegis:theme"));
+    const label = dark() ? "Use light colours" : "Use dark colours";
+    replace(node, icon(dark() ? "sun" : "moon"));
+    node.setAttribute("aria-label", label);
+    node.title = label;
+  });
+  return node;
+}
+
+function build() {
+  const name = h("span", { class: "account-name" }, "\u00a0");
+  me().then((user) => user && replace(name, user.name)).catch(() => {}); // the rank below it stays
+  const leave = iconButton("leave", "Sign out", () => whileBusy(leave, async () => {
+    try {
+      await signOut();
+      go("/login?reason=signed_out");
+    } catch (error) {
+      toast(textOf(error), "bad");
+    }
+  }));
+  nav = h("nav", { class: "nav", "aria-label": "Main" }, h("ul", null, PLACES.filter(([place]) => place !== "ledger" || isAdmin()).map(([place, text]) =>
+    h("li", null, h("a", { href: `/${place}`, "data-place": place }, icon(place), text)))));
+  main = h("main", { id: "main", tabindex: -1 });
+  const side = h("header", { class: "side" },
+    h("a", { class: "brand", href: "/dashboard", "aria-label": `Aegis, ${session().tenant.name}` }, mark(), h("span", { class: "brand-name" }, "Aegis", h("span", { class: "brand-tenant" }, session().tenant.name))),
+    nav,
+    h("div", { class: "account" }, h("div", { class: "account-who" }, name, h("span", { class: "account-rank" }, RANKS[session().user.rank])),
+      h("div", { class: "account-tools" }, leave, themeButton(), h("a", { class: "icon-button", href: "/api-docs", "aria-label": "API", title: "API" }, icon("api")),
+        iconButton("keyboard", "Keyboard", showKeys, { "data-wide": true }))));
+  replace(document.getElementById("app"), h("div", { class: "frame" }, side, main));
+}
+
+/** Puts a page into the frame; the frame is made once for each who signs in. */
+export function showInFrame(node, place) {
+  if (!main?.isConnected) build();
+  for (const link of nav.querySelectorAll("a")) {
+    if (link.dataset.place === place) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  replace(main, node);
+}
+
+export function showBare(node) {
+  main = null;
+  replace(document.getElementById("app"), h("main", { id: "main", tabindex: -1, class: "bare" }, node));
+}

@@ -1,0 +1,70 @@
+// Who is signed in. One user has one session: when it is replaced on another device, this page says so.
+import * as api from "./api.js";
+
+const POLL = 15_000;
+export const RANKS = { 1: "User", 2: "Team lead", 3: "Manager", 4: "Admin" };
+
+let current = null; // { user: { id, rank }, tenant: { id, slug, name }, expires_at }
+let leaving = false;
+
+export const session = () => current;
+export const rank = () => current?.user.rank ?? 0;
+export const isAdmin = () => rank() === 4;
+
+/** Asks the server; null when nobody is signed in. */
+export async function load() {
+  try {
+    current = await api.get("/api/session");
+  } catch (error) {
+    if (error.status !== 401) throw error;
+    current = null;
+  }
+  return current;
+}
+
+export async function signIn(tenant, email, password) {
+  current = await api.post("/api/session", { tenant, email, password });
+  leaving = false;
+  return current;
+}
+
+export async function signOut() {
+  leaving = true;
+  try {
+    await api.remove("/api/session");
+  } catch (error) {
+    // Signed out already is what was wanted; anything else leaves the session as it is.
+    if (error.status !== 401) {
+      leaving = false;
+      throw error;
+    }
+  }
+  current = null;
+}
+
+/** Looks every 15 seconds, and whenever the page is looked at again, whether the session still holds. */
+export function watch() {
+  const look = async () => {
+    if (current === null) return;
+    const before = current;
+    try {
+      const now = await api.get("/api/session");
+      // Another tab signed in as somebody else: what this one shows belongs to another person.
+      if (current === before && (now.user.id !== before.user.id || now.tenant.id !== before.tenant.id)) location.reload();
+      if (current === before) current = now;
+    } catch {
+      // A 401 is handled where all are; a server that cannot be reached is no reason to sign out.
+    }
+  };
+  setInterval(look, POLL);
+  document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && look());
+}
+
+/** Calls the action with the reason when any request finds the session gone. */
+export function whenGone(action) {
+  api.whenSessionEnds((problem) => {
+    if (current === null || leaving) return;
+    current = null;
+    action(problem.name === "session-superseded" ? "signed_in_elsewhere" : "expired");
+  });
+}
