@@ -8,6 +8,7 @@
 #   isolation   pg_isolation_regress: what concurrent sessions may see
 #   process     crashes, restarts, wrong installations, each with a cluster of its own
 #   server      the gateway, from outside
+#   browser     the console, in a headless Chromium
 #   up          ./aegis up twice, the guided walk, ./aegis down, in a home of its own
 #
 #   --long      also what takes more than a minute; without it the summary counts it as skipped
@@ -26,11 +27,11 @@ suites=()
 for argument in "$@"; do
   case $argument in
     --long) AEGIS_LONG=yes ;;
-    lint | unit | regress | isolation | process | server | up) suites+=("$argument") ;;
+    lint | unit | regress | isolation | process | server | browser | up) suites+=("$argument") ;;
     *) fail "check does not know \"$argument\"" "./aegis check --help lists the suites." ;;
   esac
 done
-if [ ${#suites[@]} = 0 ]; then suites=(lint unit regress isolation process server up); fi
+if [ ${#suites[@]} = 0 ]; then suites=(lint unit regress isolation process server browser up); fi
 
 steps=4
 prepare_home

@@ -34,6 +34,10 @@ FIRST = ["Amara", "Bjorn", "Chiara", "Dilnoza", "Eoin", "Farid", "Greta", "Hiros
          "Leila", "Mateus", "Nadia", "Oksana", "Pedro", "Quentin", "Rosa", "Stefan", "Tomas"]
 LAST = ["Abara", "Berg", "Conti", "Dvorak", "Eklund", "Farouk", "Grant", "Hayashi", "Ivanova", "Jansen", "Kowalski",
         "Lindqvist", "Moreau", "Novak", "Okafor", "Petrov", "Quispe", "Rossi", "Sato", "Tanaka"]
+MEMOS = ["Thank you for your trust.", "Payable within 30 days, please quote the number of the invoice.",
+         "As agreed by telephone.", "Includes the discount for returning customers."]
+NOTES = ["Prefers to be called in the morning.", "Invoices to the accounts department.", "Speaks French.", "Met at the spring fair."]
+REASONS = ["entered twice", "the customer withdrew the order", "wrong amount, sent again"]
 STREETS = ["Harbour Street", "Mill Lane", "Station Road", "Rosenweg", "Rue des Tilleuls", "Via Garibaldi"]
 
 
@@ -102,20 +106,24 @@ def customer(tenant, rng, owner, number):
     entered = {"name": f"{first} {last}", "email": f"{first}.{last}.{key}@customers.example".lower(),
                "phone": f"+44 20 7946 {rng.randrange(10000):04d}",  # Ofcom's range for drama
                "address": f"{rng.randrange(1, 200)} {rng.choice(STREETS)}"}
+    if rng.random() < 0.25:
+        entered["notes"] = rng.choice(NOTES)
     print(f"SELECT ({call('create_customer', body=entered)}).body ->> 'id' AS customer \\gset")
     for _ in range(rng.choice([1, 1, 2])):
         lines = [{"description": what, "quantity": rng.randrange(1, 4), "unit_minor": str(price)}
                  for what, price in rng.sample(tenant["work"], rng.randrange(1, 4))]
-        draft = {"currency": tenant["currency"], "lines": lines,
-                 "due_date": f"2027-{rng.randrange(1, 13):02d}-{rng.randrange(1, 29):02d}"}
+        draft = {"currency": tenant["currency"], "lines": lines}
+        if rng.random() < 0.3:
+            draft["memo"] = rng.choice(MEMOS)
         body = quote(json.dumps(draft, sort_keys=True))
+        due = f"(current_date + {rng.randrange(-12, 60)})::text"  # some are overdue, whenever the data is loaded
         print(f"SELECT (aegis_app.create_invoice(jsonb_populate_record(NULL::aegis.request, jsonb_build_object('body', "
-              f"{body}::jsonb || jsonb_build_object('customer_id', :'customer'))))).body ->> 'id' AS invoice \\gset")
+              f"{body}::jsonb || jsonb_build_object('customer_id', :'customer', 'due_date', {due}))))).body ->> 'id' AS invoice \\gset")
         fate = rng.random()
         steps = [] if fate < 0.25 else ["send"] if fate < 0.9 else ["send", "cancel"]
         for step in steps:
             print(f"SELECT (aegis_app.{step}_invoice(jsonb_populate_record(NULL::aegis.request, jsonb_build_object("
-                  f"'params', jsonb_build_object('id', :'invoice'), 'body', jsonb_build_object('reason', 'entered twice'))))).status \\g /dev/null")
+                  f"'params', jsonb_build_object('id', :'invoice'), 'body', jsonb_build_object('reason', {quote(rng.choice(REASONS))}))))).status \\g /dev/null")
 
 
 def logins():

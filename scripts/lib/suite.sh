@@ -100,6 +100,9 @@ suite_server() {
 }
 lines_server() { plain; }
 
+suite_browser() { part browser tests/browser/run; }
+lines_browser() { plain; }
+
 # The newcomer's path, in a home and on a port of its own, from this very clone.
 suite_up() { "$clone/tests/up.sh" "$home-up"; }
 lines_up() { plain; }

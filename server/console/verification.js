@@ -9,7 +9,7 @@ import { table } from "./table.js";
 import { isAbort, textOf } from "./problem.js";
 
 const POLL = 400;
-const ENDED = new Set(["done", "failed"]);
+const ENDED = new Set(["done", "failed", "paused"]);
 
 export function verification(signal) {
   const result = h("div", { class: "verify-result" });
@@ -43,14 +43,14 @@ function progress(bar, words, { done, total, state }) {
   if (Number(total) > 0) {
     bar.max = Number(total);
     bar.value = Number(done);
-    replace(words, `${number(done)} of ${count(total, "step")}`);
+    replace(words, `${number(done)} of ${count(total, "entry", "entries")}`);
   } else {
     replace(words, state === "queued" ? "Waiting for its turn…" : "Reading…");
   }
 }
 
 function outcome({ state, findings, rows }) {
-  const head = state === "failed"
+  const head = state !== "done"
     ? notice("bad", h("p", { class: "strong" }, "The verification could not be finished."), h("p", null, "The server's log tells why. This says nothing about the ledger."))
     : findings > 0
       ? notice("bad", h("p", { class: "strong" }, `${count(findings, "finding")}: the ledger is not what was sealed.`), h("p", null, "Keep a bundle now, and compare it with a head that was kept elsewhere."))

@@ -1,0 +1,86 @@
+// Every page, for each rank that may see it: loads without a complaint of browser or policy, readable for everybody.
+import { assertAccessible, equal, login, ok, settled, test, url } from "./runner.mjs";
+
+const TITLES = { "/dashboard": "Dashboard", "/customers": "Customers", "/invoices": "Invoices", "/invoices/new": "New invoice", "/team": "Team", "/api-docs": "API" };
+const ADMINS = { "/ledger": "Ledger", "/ledger/0": "Entry #0" };
+const LOOKS = [["light", "wide"], ["dark", "wide"], ["light", "phone"], ["dark", "phone"]];
+
+async function details(visit) {
+  const ask = async (path) => (await visit.context.request.get(url + path)).json();
+  const { customers } = await ask("/api/customers?limit=1");
+  const { invoices } = await ask("/api/invoices?limit=1&status=sent");
+  return { [`/customers/${customers[0].id}`]: customers[0].name, [`/invoices/${invoices[0].id}`]: `Invoice ${invoices[0].number}` };
+}
+
+async function visitAll(visit, titles, check) {
+  for (const [path, title] of Object.entries(titles)) {
+    await visit.go(path);
+    await visit.page.waitForFunction((wanted) => document.title === wanted, `${title} · Aegis`);
+    equal(await visit.page.locator("h1").count(), 1, `headings of ${path}`);
+    equal(await visit.page.evaluate(() => document.activeElement.tagName), "H1", `focus after arriving at ${path}`);
+    ok(await visit.page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${path} is wider than the window`);
+    equal(await visit.page.locator(".blank[role=alert]").count(), 0, `failures on ${path}`);
+    await check?.(path);
+    visit.assertClean();
+  }
+}
+
+export async function run() {
+  for (const [rank, nth] of [["user", 0], ["team lead", 0], ["manager", 0]]) {
+    await test(`pages/${rank.replace(" ", "-")}`, async ({ open }) => {
+      const visit = await open({ who: login(rank, { nth }) });
+      await visitAll(visit, { ...TITLES, ...(await details(visit)) });
+      equal(await visit.page.locator("nav a[href='/ledger']").count(), 0, "links to the ledger");
+    });
+  }
+
+  await test("pages/ledger-is-for-admins", async ({ open }) => {
+    const visit = await open({ who: login("user") });
+    for (const path of ["/ledger", "/ledger/0"]) {
+      await visit.go(path);
+      await visit.page.getByText("This page is for admins").waitFor();
+    }
+  });
+
+  for (const [colors, size] of LOOKS) {
+    await test(`pages/admin-${colors}-${size}`, async ({ open }) => {
+      const visit = await open({ who: login("admin", { tenant: "brightwater-solar" }), colors, size });
+      await visitAll(visit, { ...TITLES, ...ADMINS, ...(await details(visit)) }, (path) => assertAccessible(visit.page, path));
+    });
+    await test(`pages/sign-in-${colors}-${size}`, async ({ open }) => {
+      const visit = await open({ colors, size });
+      await visit.go("/login?reason=signed_in_elsewhere");
+      visit.assertClean();
+      await assertAccessible(visit.page, "/login");
+    });
+  }
+
+  await test("pages/dialogs-are-accessible", async ({ open }) => {
+    const visit = await open({ who: login("admin", { tenant: "castellan-legal" }) });
+    for (const [path, button] of [["/customers", "New customer"], ["/team", "New person"], ["/team", "New team"]]) {
+      await visit.go(path);
+      await visit.page.getByRole("button", { name: button }).click();
+      await visit.page.getByRole("dialog", { name: button }).waitFor();
+      await assertAccessible(visit.page, button);
+      await visit.page.keyboard.press("Escape");
+      equal(await visit.page.getByRole("dialog").count(), 0, "dialogs after Escape");
+      equal(await visit.page.evaluate(() => document.activeElement.textContent), button, "focus after Escape");
+    }
+  });
+
+  await test("pages/theme-is-remembered", async ({ open }) => {
+    const visit = await open({ who: login("admin", { tenant: "castellan-legal" }) });
+    await visit.go("/dashboard");
+    await visit.page.getByRole("button", { name: "Use dark colours" }).click();
+    await visit.page.reload();
+    await settled(visit.page);
+    equal(await visit.page.evaluate(() => document.documentElement.dataset.theme), "dark", "theme");
+  });
+
+  await test("pages/without-a-session", async ({ open }) => {
+    const visit = await open();
+    await visit.page.goto(`${url}/invoices?status=sent`);
+    await visit.page.waitForURL("**/login?*");
+    equal(new URL(visit.page.url()).searchParams.get("next"), "/invoices?status=sent", "where to go next");
+  });
+}

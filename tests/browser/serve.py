@@ -1,0 +1,50 @@
+#!/usr/bin/env python3
+"""Starts a cluster with the sample data and a gateway, runs the command with their address in BROWSER_TEST, stops both."""
+import json
+import os
+import subprocess
+import sys
+
+sys.dont_write_bytecode = True
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+sys.path.insert(0, os.path.join(ROOT, "tests", "server"))
+from fixture import Cluster, Gateway  # noqa: E402
+from fixture.gateway import program  # noqa: E402
+from fixture.process import USER  # noqa: E402
+
+SAMPLE = os.path.join(ROOT, "scripts", "sample.py")
+
+
+def sample(part):
+    return subprocess.run([sys.executable, SAMPLE, part], stdout=subprocess.PIPE, text=True, check=True).stdout
+
+
+class SampleCluster(Cluster):
+    def make(self):
+        super().make()
+        with open(os.path.join(self.data, "pg_ident.conf"), "a", encoding="utf-8") as file:
+            file.write("".join(f"test {user} member\n" for user in sorted({"root", USER})))
+
+    def prepare(self):
+        super().prepare()
+        self.sql("CREATE ROLE member LOGIN IN ROLE aegis_member")
+        self.sql(sample("operator"), user="operator")
+        self.sql(sample("member"), user="member")
+
+
+def logins():
+    names = ("tenant", "email", "rank", "password")
+    return [dict(zip(names, line.split("\t"))) for line in sample("logins").splitlines()]
+
+
+def main(command):
+    with SampleCluster() as cluster, Gateway(cluster) as gateway:
+        verify = os.environ.get("AEGIS_VERIFY") or os.path.join(os.path.dirname(program()), "aegis-verify")
+        told = {"url": f"https://localhost:{gateway.port}", "logins": logins(), "verify": verify if os.path.exists(verify) else None}
+        # The child is this process's own: a signal to stop reaches both, and it is waited for.
+        return subprocess.run(command, env={**os.environ, "BROWSER_TEST": json.dumps(told)}, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
