@@ -11,7 +11,6 @@ import { bones, fill, notice } from "./states.js";
 import { isAbort, textOf } from "./problem.js";
 import { RANKS } from "./session.js";
 
-const WAYS = { 1: "session", 2: "sign-in", 3: "break-glass", 4: "job" };
 const OPERATIONS = { I: "Row inserted", U: "Row updated", D: "Row deleted", T: "Table emptied" };
 
 export function entryPage({ params, signal, title }) {
@@ -32,7 +31,7 @@ export function entryPage({ params, signal, title }) {
 const what = (entry) => card("What happened", {}, h("div", { class: "card-body" }, facts([
   ["Event", h("code", null, entry.event)], ["Time", time(entry.time, "exact")],
   ["Who", entry.user_name ?? (entry.user_id ? h("code", null, entry.user_id) : "the system")],
-  entry.rank && ["Rank", RANKS[entry.rank] ?? entry.rank], entry.way && ["Way", WAYS[entry.way] ?? entry.way],
+  entry.rank && ["Rank", RANKS[entry.rank] ?? entry.rank], entry.way && ["Way", String(entry.way).replaceAll("_", " ")],
   ["Target", target(entry)], entry.request_id && ["Request", h("code", { class: "break" }, entry.request_id)],
   ["Seal", entry.seal === null ? "not yet" : number(entry.seal)], ["Number", number(entry.seq)]])));
 

@@ -79,7 +79,7 @@ export async function run() {
     await go("/ledger");
     await page.getByRole("button", { name: "Verify now" }).click();
     await page.locator("progress").waitFor();
-    await page.getByText("Everything fits.").waitFor({ timeout: 30_000 });
+    await page.locator(".notice-good", { hasText: "Everything fits." }).waitFor({ timeout: 30_000 });
     ok((await page.locator(".verify-rows tbody tr").count()) > 0, "nothing says what was checked");
   });
 

@@ -1,7 +1,7 @@
 // Every page, for each rank that may see it: loads without a complaint of browser or policy, readable for everybody.
-import { assertAccessible, equal, login, ok, settled, test, url } from "./runner.mjs";
+import { assertAccessible, equal, login, ok, settled, skip, test, url } from "./runner.mjs";
 
-const TITLES = { "/dashboard": "Dashboard", "/customers": "Customers", "/invoices": "Invoices", "/invoices/new": "New invoice", "/team": "Team", "/api-docs": "API" };
+const TITLES = { "/dashboard": "Dashboard", "/customers": "Customers", "/invoices": "Invoices", "/invoices/new": "New invoice", "/team": "Team" };
 const ADMINS = { "/ledger": "Ledger", "/ledger/0": "Entry #0" };
 const LOOKS = [["light", "wide"], ["dark", "wide"], ["light", "phone"], ["dark", "phone"]];
 
@@ -33,6 +33,17 @@ export async function run() {
       equal(await visit.page.locator("nav a[href='/ledger']").count(), 0, "links to the ledger");
     });
   }
+
+  await test("pages/api-docs", async ({ open }) => {
+    const visit = await open({ who: login("manager", { nth: 1 }) });
+    if ((await visit.context.request.get(`${url}/api/openapi.json`)).status() === 404) return skip("pages/api-docs", "the interface does not describe itself");
+    await visitAll(visit, { "/api-docs": "API" });
+    await visit.page.getByRole("searchbox").fill("post invoices");
+    const operation = visit.page.locator("details").first();
+    await operation.locator("summary").click();
+    await operation.getByText(`curl -X POST '${url}/api/invoices'`).waitFor();
+    await assertAccessible(visit.page, "an operation");
+  });
 
   await test("pages/ledger-is-for-admins", async ({ open }) => {
     const visit = await open({ who: login("user") });

@@ -32,6 +32,7 @@ export function finish() {
 /** One test: what it throws fails it, and the next one runs. */
 export async function test(name, body) {
   const opened = [];
+  const started = Date.now();
   try {
     await body({ open: async (options) => {
       const visit = await open(options);
@@ -47,6 +48,7 @@ export async function test(name, body) {
     for (const line of String(error.stack ?? error).split("\n").slice(0, 12)) console.log(`# ${line}`);
   } finally {
     for (const visit of opened) await visit.context.close();
+    console.log(`# ${((Date.now() - started) / 1000).toFixed(1)} s`);
   }
 }
 
