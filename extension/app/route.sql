@@ -1,32 +1,63 @@
--- The application's routes. Registration is recorded; the gateway picks changes up by itself.
+-- The application's routes of organisation, customers and the dashboard, with what goes in and comes out of each.
+-- Registration is recorded; the gateway picks changes up by itself.
 
-SELECT aegis.register_route(method => r.method, path => r.path, handler => r.handler, minimum_rank => r.rank::smallint, summary => r.summary)
-  FROM (VALUES
-    ('GET',    '/api/organisation',          'aegis_app.get_organisation(aegis.request)'::regprocedure, 1, 'The organisation of the caller'),
-    ('GET',    '/api/dashboard',             'aegis_app.get_dashboard(aegis.request)',                  1, 'Counts, sums and the newest invoices'),
-    ('GET',    '/api/teams',                 'aegis_app.list_teams(aegis.request)',                     1, 'Teams the caller sees'),
-    ('POST',   '/api/teams',                 'aegis_app.create_team(aegis.request)',                    4, 'Create a team'),
-    ('GET',    '/api/users',                 'aegis_app.list_users(aegis.request)',                     1, 'Users the caller sees'),
-    ('POST',   '/api/users',                 'aegis_app.create_user(aegis.request)',                    2, 'Create a user'),
-    ('PATCH',  '/api/users/{id}',            'aegis_app.change_user(aegis.request)',                    3, 'Change a user''s rank or team'),
-    ('DELETE', '/api/users/{id}',            'aegis_app.deactivate_user(aegis.request)',                3, 'Deactivate a user'),
-    ('GET',    '/api/customers',             'aegis_app.list_customers(aegis.request)',                 1, 'List customers, or find one by e-mail'),
-    ('POST',   '/api/customers',             'aegis_app.create_customer(aegis.request)',                1, 'Create a customer'),
-    ('GET',    '/api/customers/{id}',        'aegis_app.get_customer(aegis.request)',                   1, 'One customer, personal data revealed'),
-    ('PATCH',  '/api/customers/{id}',        'aegis_app.change_customer(aegis.request)',                1, 'Change a customer'),
-    ('GET',    '/api/invoices',              'aegis_app.list_invoices(aegis.request)',                  1, 'List invoices'),
-    ('POST',   '/api/invoices',              'aegis_app.create_invoice(aegis.request)',                 1, 'Draft an invoice'),
-    ('GET',    '/api/invoices/{id}',         'aegis_app.get_invoice(aegis.request)',                    1, 'One invoice with its lines'),
-    ('PATCH',  '/api/invoices/{id}',         'aegis_app.edit_invoice(aegis.request)',                   1, 'Edit a draft'),
-    ('POST',   '/api/invoices/{id}/send',    'aegis_app.send_invoice(aegis.request)',                   1, 'Send: number and freeze'),
-    ('POST',   '/api/invoices/{id}/cancel',  'aegis_app.cancel_invoice(aegis.request)',                 1, 'Cancel'),
-    ('GET',    '/api/ledger/entries',        'aegis_app.list_entries(aegis.request)',                   4, 'The tenant''s ledger, newest first'),
-    ('GET',    '/api/ledger/entries/{leaf}', 'aegis_app.get_entry(aegis.request)',                      4, 'One entry, with its canonical bytes'),
-    ('GET',    '/api/ledger/seals',          'aegis_app.list_seals(aegis.request)',                     4, 'The chain of seals, newest first'),
-    ('GET',    '/api/ledger/checkpoint',     'aegis_app.get_checkpoint(aegis.request)',                 4, 'The newest signed checkpoint'),
-    ('GET',    '/api/ledger/inclusion',      'aegis_app.get_inclusion(aegis.request)',                  4, 'Proof that an entry is in the tenant''s log'),
-    ('GET',    '/api/ledger/consistency',    'aegis_app.get_consistency(aegis.request)',                4, 'Proof that the tenant''s log only grew'),
-    ('POST',   '/api/ledger/verifications',  'aegis_app.begin_verification(aegis.request)',             4, 'Begin to verify the tenant''s log'),
-    ('GET',    '/api/ledger/verifications/{id}', 'aegis_app.get_verification(aegis.request)',           4, 'Progress and result of a verification'),
-    ('GET',    '/api/ledger/bundle',         'aegis_app.get_bundle(aegis.request)',                     4, 'The tenant''s ledger as a file for aegis-verify')
-  ) AS r(method, path, handler, rank, summary);
+DO $$
+DECLARE
+  id       CONSTANT jsonb := '{"type": "string", "format": "uuid"}';
+  words    CONSTANT jsonb := '{"type": "string"}';
+  maybe    CONSTANT jsonb := '{"type": ["string", "null"]}';
+  instant  CONSTANT jsonb := '{"type": "string", "format": "date-time"}';
+  number   CONSTANT jsonb := '{"type": "integer"}';
+  rank     CONSTANT jsonb := '{"type": "integer", "minimum": 1, "maximum": 4, "description": "1 user, 2 team lead, 3 manager, 4 admin"}';
+  status   CONSTANT jsonb := '{"enum": ["active", "inactive"]}';
+  created  CONSTANT jsonb := aegis.object_schema(jsonb_build_object('id', id));
+  by_id    CONSTANT jsonb := aegis.object_schema(jsonb_build_object('id', id));
+  listed   CONSTANT jsonb := jsonb_build_object('name', words, 'email', maybe);
+  personal CONSTANT jsonb := listed || jsonb_build_object('phone', maybe, 'address', maybe, 'notes', maybe);
+  version  CONSTANT jsonb := '{"type": "integer", "minimum": 1, "description": "the version that was read; guards against lost updates"}';
+  customer CONSTANT jsonb := aegis.object_schema(personal || jsonb_build_object('id', id, 'version', version, 'created_at', instant, 'updated_at', instant));
+  pages    CONSTANT jsonb := jsonb_build_object('limit', '{"type": "integer", "minimum": 1, "maximum": 100, "default": 50}'::jsonb,
+                                                'after', id || '{"description": "the last id of the page before"}');
+BEGIN
+  PERFORM aegis.register_route('GET', '/api/organisation', 'aegis_app.get_organisation(aegis.request)', tag => 'Organisation',
+    summary => 'The organisation of the caller',
+    response_schema => aegis.object_schema(jsonb_build_object('id', id, 'slug', words, 'name', words, 'region', words)));
+  PERFORM aegis.register_route('GET', '/api/teams', 'aegis_app.list_teams(aegis.request)', tag => 'Organisation',
+    summary => 'Teams the caller sees',
+    response_schema => aegis.object_schema(jsonb_build_object('teams', jsonb_build_object('type', 'array', 'items',
+      aegis.object_schema(jsonb_build_object('id', id, 'name', words, 'parent_id', id || '{"type": ["string", "null"]}'))))));
+  PERFORM aegis.register_route('POST', '/api/teams', 'aegis_app.create_team(aegis.request)', 4::smallint, tag => 'Organisation',
+    summary => 'Create a team', success_status => 201::smallint, problems => '{"conflict": 409, "not-found": 404}',
+    request_schema => aegis.object_schema(jsonb_build_object('name', words || '{"maxLength": 100}', 'parent_id', maybe), '{parent_id}'),
+    response_schema => created);
+  PERFORM aegis.register_route('GET', '/api/users', 'aegis_app.list_users(aegis.request)', tag => 'Organisation',
+    summary => 'Users the caller sees; names and addresses as far as the policy lets the caller',
+    response_schema => aegis.object_schema(jsonb_build_object('users', jsonb_build_object('type', 'array', 'items',
+      aegis.object_schema(jsonb_build_object('id', id, 'name', maybe, 'email', maybe, 'rank', rank, 'team_id', id, 'status', status))))));
+  PERFORM aegis.register_route('POST', '/api/users', 'aegis_app.create_user(aegis.request)', 2::smallint, tag => 'Organisation',
+    summary => 'Create a user', success_status => 201::smallint, problems => '{"conflict": 409, "not-found": 404}',
+    request_schema => aegis.object_schema(jsonb_build_object('email', words || '{"maxLength": 254}', 'name', words || '{"maxLength": 200}', 'rank', rank,
+      'team_id', maybe, 'password', words || '{"maxLength": 256}'), '{team_id}'),
+    response_schema => created);
+  PERFORM aegis.register_route('PATCH', '/api/users/{id}', 'aegis_app.change_user(aegis.request)', 3::smallint, tag => 'Organisation',
+    summary => 'Change a user''s rank or team', parameter_schema => by_id, problems => '{"conflict": 409}',
+    request_schema => aegis.object_schema(jsonb_build_object('rank', rank, 'team_id', id), '{rank,team_id}'),
+    response_schema => aegis.object_schema(jsonb_build_object('id', id, 'rank', rank, 'team_id', id, 'status', status)));
+  PERFORM aegis.register_route('DELETE', '/api/users/{id}', 'aegis_app.deactivate_user(aegis.request)', 3::smallint, tag => 'Organisation',
+    summary => 'Deactivate a user; ends their session', parameter_schema => by_id, success_status => 204::smallint, problems => '{"conflict": 409}');
+
+  PERFORM aegis.register_route('GET', '/api/customers', 'aegis_app.list_customers(aegis.request)', tag => 'Customers',
+    summary => 'List customers, newest first, or find one by e-mail; addresses are masked',
+    parameter_schema => jsonb_build_object('properties', pages || jsonb_build_object('email', words || '{"description": "exactly this address"}')),
+    response_schema => aegis.object_schema(jsonb_build_object('customers', jsonb_build_object('type', 'array', 'items',
+      aegis.object_schema(listed || jsonb_build_object('id', id, 'created_at', instant))))));
+  PERFORM aegis.register_route('POST', '/api/customers', 'aegis_app.create_customer(aegis.request)', tag => 'Customers',
+    summary => 'Create a customer', success_status => 201::smallint, problems => '{"email-taken": 409}',
+    request_schema => aegis.object_schema(personal, '{email,phone,address,notes}'), response_schema => customer);
+  PERFORM aegis.register_route('GET', '/api/customers/{id}', 'aegis_app.get_customer(aegis.request)', tag => 'Customers',
+    summary => 'One customer, personal data revealed: recorded', parameter_schema => by_id, response_schema => customer);
+  PERFORM aegis.register_route('PATCH', '/api/customers/{id}', 'aegis_app.change_customer(aegis.request)', tag => 'Customers',
+    summary => 'Change a customer', parameter_schema => by_id, problems => '{"changed-meanwhile": 409, "email-taken": 409}',
+    request_schema => aegis.object_schema(personal || jsonb_build_object('version', version), '{name,email,phone,address,notes,version}'),
+    response_schema => customer);
+END $$;

@@ -137,7 +137,12 @@ GRANT EXECUTE ON FUNCTION aegis.find_tenant_entries(bigint, integer, text, text)
 GRANT EXECUTE ON FUNCTION aegis.handle(text, text, text[], bytea, text, text) TO aegis_gateway;
 GRANT EXECUTE ON FUNCTION aegis.health() TO aegis_auditor, aegis_gateway, aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.drop_route(text, text),
-  aegis.register_route(text, text, regprocedure, smallint, boolean, integer, text, boolean, boolean, text, jsonb, jsonb)
+  aegis.register_route(text, text, regprocedure, smallint, boolean, integer, text, boolean, boolean, text, jsonb, jsonb,
+                       text, jsonb, smallint, jsonb)
   TO aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.respond(integer, jsonb, jsonb, bytea) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION aegis.routes() TO aegis_gateway, aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.get_openapi(aegis.request), aegis.object_schema(jsonb, text[]), aegis.openapi() TO aegis_member, aegis_operator;
+
+SELECT aegis.register_route('GET', '/api/openapi.json', 'aegis.get_openapi(aegis.request)', public => true, tag => 'Service',
+  summary => 'This document', response_schema => '{"type": "object", "properties": {"openapi": {"const": "3.1.0"}}, "required": ["openapi", "paths"]}');

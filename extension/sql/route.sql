@@ -28,26 +28,33 @@ CREATE FUNCTION aegis.respond(status integer, body jsonb DEFAULT NULL, headers j
 COMMENT ON FUNCTION aegis.respond(integer, jsonb, jsonb, bytea) IS 'an answer, for handlers to return';
 
 CREATE TABLE aegis.route (
-  method          text NOT NULL CHECK (method IN ('GET', 'POST', 'PUT', 'PATCH', 'DELETE')),
-  path            text NOT NULL,
-  shape           text NOT NULL GENERATED ALWAYS AS (pg_catalog.regexp_replace(path, '[{][^}]*[}]', '{}', 'g')) STORED,
-  handler         regprocedure NOT NULL,
-  minimum_rank    smallint NOT NULL CHECK (minimum_rank BETWEEN 1 AND 4),
-  public          boolean NOT NULL,
-  body_limit      integer NOT NULL CHECK (body_limit BETWEEN 0 AND 16777216),
-  event           text,
-  idempotent      boolean NOT NULL,
-  replica_ok      boolean NOT NULL,
-  summary         text,
-  request_schema  jsonb,
-  response_schema jsonb,
-  by_extension    boolean NOT NULL,
+  method           text NOT NULL CHECK (method IN ('GET', 'POST', 'PUT', 'PATCH', 'DELETE')),
+  path             text NOT NULL,
+  shape            text NOT NULL GENERATED ALWAYS AS (pg_catalog.regexp_replace(path, '[{][^}]*[}]', '{}', 'g')) STORED,
+  handler          regprocedure NOT NULL,
+  minimum_rank     smallint NOT NULL CHECK (minimum_rank BETWEEN 1 AND 4),
+  public           boolean NOT NULL,
+  body_limit       integer NOT NULL CHECK (body_limit BETWEEN 0 AND 16777216),
+  event            text,
+  idempotent       boolean NOT NULL,
+  replica_ok       boolean NOT NULL,
+  summary          text,
+  request_schema   jsonb CHECK (pg_catalog.jsonb_typeof(request_schema) = 'object'),
+  response_schema  jsonb CHECK (pg_catalog.jsonb_typeof(response_schema) = 'object'),
+  tag              text CHECK (tag <> ''),
+  parameter_schema jsonb CHECK (pg_catalog.jsonb_typeof(parameter_schema) = 'object'),
+  success_status   smallint NOT NULL CHECK (success_status BETWEEN 200 AND 299),
+  problems         jsonb CHECK (pg_catalog.jsonb_typeof(problems) = 'object'
+                                AND NOT problems @? '$.* ? (@.type() != "number" || @ < 400 || @ > 499)'),
+  by_extension     boolean NOT NULL,
   PRIMARY KEY (method, path),
   UNIQUE (method, shape)
 );
 SELECT pg_catalog.pg_extension_config_dump('aegis.route', 'WHERE NOT by_extension');
 COMMENT ON TABLE aegis.route IS 'which function answers which method and path, and from which rank on';
 COMMENT ON COLUMN aegis.route.shape IS 'path with its parameters unnamed: two routes of one shape would be ambiguous';
+COMMENT ON COLUMN aegis.route.parameter_schema IS 'JSON Schema of an object: what the path and the query may hold, by name';
+COMMENT ON COLUMN aegis.route.problems IS 'names of the problems that the handler itself answers with, and their statuses';
 COMMENT ON COLUMN aegis.route.event IS 'event type that every call of the route writes, with its outcome';
 
 CREATE FUNCTION aegis.route_changed() RETURNS trigger
@@ -61,9 +68,12 @@ CREATE FUNCTION aegis.register_route(method text, path text, handler regprocedur
                                      public boolean DEFAULT false, body_limit integer DEFAULT 65536,
                                      event text DEFAULT NULL, idempotent boolean DEFAULT false,
                                      replica_ok boolean DEFAULT false, summary text DEFAULT NULL,
-                                     request_schema jsonb DEFAULT NULL, response_schema jsonb DEFAULT NULL) RETURNS void
+                                     request_schema jsonb DEFAULT NULL, response_schema jsonb DEFAULT NULL,
+                                     tag text DEFAULT NULL, parameter_schema jsonb DEFAULT NULL,
+                                     success_status smallint DEFAULT 200, problems jsonb DEFAULT NULL) RETURNS void
   AS 'MODULE_PATHNAME', 'aegis_register_route' LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
-COMMENT ON FUNCTION aegis.register_route(text, text, regprocedure, smallint, boolean, integer, text, boolean, boolean, text, jsonb, jsonb)
+COMMENT ON FUNCTION aegis.register_route(text, text, regprocedure, smallint, boolean, integer, text, boolean, boolean, text, jsonb, jsonb,
+                                      text, jsonb, smallint, jsonb)
   IS 'lets a function answer requests; a second call for the same method and path replaces the first';
 
 CREATE FUNCTION aegis.drop_route(method text, path text) RETURNS void

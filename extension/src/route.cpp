@@ -233,24 +233,23 @@ void record(const char *event, const char *method, const char *path) {
 }  // namespace
 
 AEGIS_FUNCTION(aegis_register_route) {
+    // The arguments, and whether an extension's script called.
+    constexpr int kRouteColumns = 17;
     static pg::Statement upsert = {
         "INSERT INTO aegis.route (method, path, handler, minimum_rank, public, body_limit, event, "
-        "idempotent,"
-        "                         replica_ok, summary, request_schema, response_schema, "
-        "by_extension)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
+        "idempotent, replica_ok, summary, request_schema, response_schema, tag, parameter_schema, "
+        "success_status, problems, by_extension)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
         " ON CONFLICT (method, path) DO UPDATE SET (handler, minimum_rank, public, body_limit, "
-        "event, idempotent,"
-        "   replica_ok, summary, request_schema, response_schema, by_extension) = ROW "
-        "(excluded.handler,"
-        "   excluded.minimum_rank, excluded.public, excluded.body_limit, excluded.event, "
-        "excluded.idempotent,"
-        "   excluded.replica_ok, excluded.summary, excluded.request_schema, "
-        "excluded.response_schema,"
-        "   excluded.by_extension)",
-        13,
+        "event, idempotent, replica_ok, summary, request_schema, response_schema, tag, "
+        "parameter_schema, success_status, problems, by_extension) = ROW (excluded.handler, "
+        "excluded.minimum_rank, excluded.public, excluded.body_limit, excluded.event, "
+        "excluded.idempotent, excluded.replica_ok, excluded.summary, excluded.request_schema, "
+        "excluded.response_schema, excluded.tag, excluded.parameter_schema, "
+        "excluded.success_status, excluded.problems, excluded.by_extension)",
+        kRouteColumns,
         {TEXTOID, TEXTOID, REGPROCEDUREOID, INT2OID, BOOLOID, INT4OID, TEXTOID, BOOLOID, BOOLOID,
-         TEXTOID, JSONBOID, JSONBOID, BOOLOID},
+         TEXTOID, JSONBOID, JSONBOID, TEXTOID, JSONBOID, INT2OID, JSONBOID, BOOLOID},
         nullptr};
 
     require_registrar();
@@ -274,13 +273,14 @@ AEGIS_FUNCTION(aegis_register_route) {
                         errmsg("function %s cannot answer requests", format_procedure(handler)),
                         errdetail("As a handler, %s.", reason)));
 
-    Datum values[13];
-    char nulls[14] = "             ";
-    for (int i = 0; i < 12; i++) {
+    Datum values[kRouteColumns];
+    char nulls[kRouteColumns];
+    memset(nulls, ' ', sizeof nulls);
+    for (int i = 0; i < kRouteColumns - 1; i++) {
         values[i] = PG_GETARG_DATUM(i);
         if (PG_ARGISNULL(i)) nulls[i] = 'n';
     }
-    values[12] = BoolGetDatum(creating_extension);
+    values[kRouteColumns - 1] = BoolGetDatum(creating_extension);
     pg::Identity before = pg::enter();
     pg::execute(upsert, values, nulls);
     record("route.registered", method, path);

@@ -7,7 +7,7 @@
 
 namespace aegis::pg {
 
-inline constexpr int kMaxArguments = 16;
+inline constexpr int kMaxArguments = 20;
 
 struct Statement {  // one static object per statement
     const char *text;

@@ -1,0 +1,146 @@
+-- The routes as a document for people and programs: OpenAPI 3.1, made from the table when it is asked for. docs/openapi.md.
+
+CREATE FUNCTION aegis.object_schema(properties jsonb, optional text[] DEFAULT '{}') RETURNS jsonb
+  LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT jsonb_build_object('type', 'object', 'properties', properties, 'additionalProperties', false,
+             'required', (SELECT coalesce(jsonb_agg(k ORDER BY k), '[]') FROM jsonb_object_keys(properties) k WHERE k <> ALL (optional)))
+  $$;
+COMMENT ON FUNCTION aegis.object_schema(jsonb, text[]) IS
+  'JSON Schema of an object that has exactly these properties, all of them but the optional ones';
+
+CREATE FUNCTION aegis.route_parameters(path text, schema jsonb) RETURNS jsonb
+  LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(jsonb_agg(jsonb_build_object('name', p.name, 'in', p.place, 'required', p.required, 'schema', p.schema - 'description')
+                              || CASE WHEN p.schema ? 'description' THEN jsonb_build_object('description', p.schema -> 'description') ELSE '{}' END
+                              ORDER BY p.place, p.position, p.name), '[]')
+      FROM (SELECT m[1] AS name, 'path' AS place, true AS required, position,
+                   coalesce(schema #> ARRAY['properties', m[1]], '{"type": "string"}') AS schema
+              FROM regexp_matches(path, '[{]([^}]*)[}]', 'g') WITH ORDINALITY r(m, position)
+            UNION ALL
+            SELECT q.key, 'query', coalesce(schema -> 'required' ? q.key, false), 0, q.value
+              FROM jsonb_each(schema -> 'properties') q
+             WHERE position('{' || q.key || '}' IN path) = 0) p
+  $$;
+COMMENT ON FUNCTION aegis.route_parameters(text, jsonb) IS 'parameters of a route as OpenAPI lists them';
+
+-- What may go wrong with every route of a kind, beside what its handler says of itself.
+CREATE FUNCTION aegis.route_problems(method text, path text, public boolean, has_query boolean, has_body boolean, own jsonb)
+  RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT jsonb_object_agg(p.status, jsonb_build_object(
+             'description', p.names,
+             'content', '{"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}'::jsonb))
+      FROM (SELECT a.status, string_agg(a.name, ', ' ORDER BY a.name) AS names
+              FROM (SELECT name, status FROM (VALUES
+                      ('malformed-target', '400', true), ('timeout', '504', true), ('unavailable', '503', true),
+                      ('ambiguous-credential', '400', NOT public), ('missing-credential', '401', NOT public),
+                      ('session-invalid', '401', NOT public), ('session-superseded', '401', NOT public), ('forbidden', '403', NOT public),
+                      ('cross-site', '403', NOT public AND method <> 'GET'),
+                      ('not-found', '404', position('{' IN path) > 0),
+                      ('retry', '409', method <> 'GET'),
+                      ('malformed-request', '400', method = 'GET'),
+                      ('malformed-body', '400', has_body), ('duplicate-key', '400', has_body), ('body-too-large', '413', method <> 'GET'),
+                      ('unsupported-media-type', '415', method <> 'GET'),
+                      ('invalid', '422', has_query OR has_body)) AS known(name, status, applies) WHERE applies
+                    UNION
+                    SELECT key, value FROM jsonb_each_text(own)) a
+             GROUP BY a.status) p
+  $$;
+COMMENT ON FUNCTION aegis.route_problems(text, text, boolean, boolean, boolean, jsonb) IS 'problems of a route as OpenAPI lists them, by status';
+
+-- The routes that are no rows: /api/session is answered by aegis.handle itself, /api/health by the gateway.
+CREATE FUNCTION aegis.built_in_routes(OUT method text, OUT path text, OUT name text, OUT minimum_rank smallint, OUT public boolean,
+    OUT summary text, OUT tag text, OUT request_schema jsonb, OUT response_schema jsonb, OUT success_status smallint, OUT problems jsonb)
+  RETURNS SETOF record LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  texts   CONSTANT jsonb := '{"type": "string"}';
+  id      CONSTANT jsonb := '{"type": "string", "format": "uuid"}';
+  session CONSTANT jsonb := jsonb_build_object(
+    'expires_at', '{"type": "string", "format": "date-time"}'::jsonb,
+    'user', aegis.object_schema(jsonb_build_object('id', id, 'rank', '{"type": "integer", "minimum": 1, "maximum": 4}'::jsonb)),
+    'tenant', aegis.object_schema(jsonb_build_object('id', id, 'slug', texts, 'name', texts)));
+BEGIN
+  RETURN QUERY VALUES
+    ('POST'::text, '/api/session'::text, 'sign_in'::text, 1::smallint, true, 'Sign in; the newest session of a user ends the ones before'::text,
+     'Session'::text,
+     aegis.object_schema(jsonb_build_object('tenant', texts, 'email', texts, 'password', texts,
+       'token', '{"type": "boolean", "description": "also give the token in the answer, for clients without cookies"}'::jsonb), '{token}'),
+     aegis.object_schema(session || jsonb_build_object('token', texts), '{token}'), 201::smallint,
+     '{"invalid-credentials": 401, "cross-site": 403, "busy": 429}'::jsonb),
+    ('GET', '/api/session', 'get_session', 1::smallint, false, 'Who is signed in; asking does not prolong the session',
+     'Session', NULL, aegis.object_schema(session), 200::smallint, NULL),
+    ('DELETE', '/api/session', 'sign_out', 1::smallint, false, 'Sign out', 'Session', NULL, NULL, 204::smallint, NULL);
+END $$;
+COMMENT ON FUNCTION aegis.built_in_routes() IS 'routes that no row of aegis.route describes';
+
+CREATE FUNCTION aegis.openapi() RETURNS jsonb
+  LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  paths jsonb;
+  tags  jsonb;
+  health CONSTANT jsonb := '{"type": "object", "properties": {"status": {"enum": ["ok", "degraded", "down"]}}, "required": ["status"], "additionalProperties": false}';
+BEGIN
+  WITH route AS (
+    SELECT r.method, r.path, p.proname::text AS name, r.minimum_rank, r.public, r.summary, r.tag, r.request_schema, r.response_schema,
+           r.success_status, r.problems, r.parameter_schema
+      FROM aegis.route r JOIN pg_proc p ON p.oid = r.handler
+    UNION ALL
+    SELECT b.method, b.path, b.name, b.minimum_rank, b.public, b.summary, b.tag, b.request_schema, b.response_schema, b.success_status, b.problems, NULL
+      FROM aegis.built_in_routes() b),
+  named AS (
+    SELECT r.*, coalesce(r.response_schema ->> 'contentMediaType', 'application/json') AS media,
+           -- A handler of two routes, or two of one name, would give two operations one name.
+           r.name || CASE WHEN count(*) OVER (PARTITION BY r.name) > 1
+                          THEN '_' || lower(r.method) || regexp_replace(r.path, '[^A-Za-z0-9]+', '_', 'g') ELSE '' END AS operation
+      FROM route r),
+  operation AS (
+    SELECT r.path, lower(r.method) AS method, jsonb_strip_nulls(jsonb_build_object(
+             'operationId', r.operation, 'summary', r.summary, 'tags', CASE WHEN r.tag IS NOT NULL THEN jsonb_build_array(r.tag) END,
+             'description', CASE WHEN NOT r.public AND r.minimum_rank > 1
+               THEN format('For rank %s (%s) and above.', r.minimum_rank, (ARRAY['user', 'team lead', 'manager', 'admin'])[r.minimum_rank]) END,
+             'security', CASE WHEN r.public THEN '[]'::jsonb END))
+           || CASE WHEN r.parameter_schema IS NOT NULL OR position('{' IN r.path) > 0
+                   THEN jsonb_build_object('parameters', aegis.route_parameters(r.path, r.parameter_schema)) ELSE '{}' END
+           || CASE WHEN r.request_schema IS NOT NULL THEN jsonb_build_object('requestBody', jsonb_build_object(
+                     'required', jsonb_array_length(coalesce(r.request_schema -> 'required', '[]')) > 0,
+                     'content', jsonb_build_object('application/json', jsonb_build_object('schema', r.request_schema)))) ELSE '{}' END
+           || jsonb_build_object('responses',
+                aegis.route_problems(r.method, r.path, r.public, r.parameter_schema IS NOT NULL, r.request_schema IS NOT NULL, r.problems)
+                || jsonb_build_object(r.success_status::text, jsonb_build_object(
+                     'description', CASE r.success_status WHEN 201 THEN 'Created' WHEN 204 THEN 'Done' ELSE 'The answer' END)
+                   || CASE WHEN r.success_status <> 204 THEN jsonb_build_object('content', jsonb_build_object(
+                             r.media, jsonb_build_object('schema', coalesce(r.response_schema, '{}')))) ELSE '{}' END)) AS item
+      FROM named r)
+  SELECT jsonb_object_agg(p.path, p.item) INTO paths
+    FROM (SELECT o.path, jsonb_object_agg(o.method, o.item) AS item FROM operation o GROUP BY o.path) p;
+  paths := paths || jsonb_build_object('/api/health', jsonb_build_object('get', jsonb_build_object(
+    'operationId', 'get_health', 'summary', 'Whether the service and its database work', 'tags', '["Service"]'::jsonb, 'security', '[]'::jsonb,
+    'responses', jsonb_build_object(
+      '200', jsonb_build_object('description', 'It works', 'content', jsonb_build_object('application/json', jsonb_build_object('schema', health))),
+      '503', jsonb_build_object('description', 'It is down', 'content', jsonb_build_object('application/json', jsonb_build_object('schema', health)))))));
+  SELECT jsonb_agg(jsonb_build_object('name', t.name) ORDER BY t.name) INTO tags
+    FROM (SELECT r.tag AS name FROM aegis.route r WHERE r.tag IS NOT NULL
+          UNION SELECT b.tag FROM aegis.built_in_routes() b UNION VALUES ('Service')) t;
+  RETURN jsonb_build_object(
+    'openapi', '3.1.0',
+    'info', jsonb_build_object('title', 'Aegis', 'version', (SELECT e.extversion FROM pg_extension e WHERE e.extname = 'aegis'),
+      'description', 'Sign in with POST /api/session: the answer sets a cookie, and gives a bearer token to whoever asks for one. '
+                     'Errors are application/problem+json (RFC 9457); their type names the problem.'),
+    'servers', '[{"url": "/"}]'::jsonb,
+    'security', '[{"cookie": []}, {"bearer": []}]'::jsonb,
+    'tags', tags,
+    'paths', paths,
+    'components', jsonb_build_object(
+      'securitySchemes', '{"cookie": {"type": "apiKey", "in": "cookie", "name": "__Host-aegis"}, "bearer": {"type": "http", "scheme": "bearer"}}'::jsonb,
+      'schemas', jsonb_build_object('Problem', aegis.object_schema(
+        '{"type": {"type": "string", "pattern": "^urn:aegis:problem:[a-z-]+$"}, "title": {"type": "string"}, "status": {"type": "integer"},
+          "detail": {"type": "string"}, "hint": {"type": "string"}, "code": {"type": "string", "description": "SQLSTATE"},
+          "request_id": {"type": "string"}}', '{detail,hint,code,request_id}'))));
+END $$;
+COMMENT ON FUNCTION aegis.openapi() IS 'the routes as an OpenAPI 3.1 document';
+
+CREATE FUNCTION aegis.get_openapi(request aegis.request) RETURNS aegis.response
+  LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN aegis.respond(200, aegis.openapi());
+END $$;
+COMMENT ON FUNCTION aegis.get_openapi(aegis.request) IS 'GET /api/openapi.json';
