@@ -77,12 +77,12 @@ Io Connection::transfer_in(char *to, size_t size, size_t *got) {
 }
 
 Io Connection::fill(size_t limit) {
+    // Not straight into in: an idle connection would keep room for the largest read.
+    char step[kReadStep];
     while (in.size() < limit) {
-        size_t before = in.size();
         size_t got = 0;
-        in.resize(before + std::min(kReadStep, limit - before));
-        Io io = transfer_in(in.data() + before, in.size() - before, &got);
-        in.resize(before + got);
+        Io io = transfer_in(step, std::min(kReadStep, limit - in.size()), &got);
+        in.append(step, got);
         if (io != Io::done) return io;
         // A short read means that the socket is empty; a TLS record may have left more behind.
         if (ssl_ == nullptr ? got < kReadStep : SSL_has_pending(ssl_) == 0)

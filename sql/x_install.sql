@@ -37,9 +37,9 @@ SELECT i.relation::regclass AS writable, a.grantee::regrole, a.privilege_type
 SELECT DISTINCT p.proname AS public FROM installed i JOIN pg_proc p ON p.oid = i.routine
  WHERE has_function_privilege('public', p.oid, 'EXECUTE') ORDER BY 1;
 
--- refuses: SECURITY DEFINER, SQL and PL/pgSQL without a pinned search_path
+-- refuses: SECURITY DEFINER, PL/pgSQL and SQL text without a pinned search_path
 SELECT i.routine::regprocedure AS not_pinned FROM installed i JOIN pg_proc p ON p.oid = i.routine JOIN pg_language l ON l.oid = p.prolang
- WHERE (p.prosecdef OR l.lanname IN ('sql', 'plpgsql'))
+ WHERE (p.prosecdef OR l.lanname = 'plpgsql' OR (l.lanname = 'sql' AND p.prosqlbody IS NULL))
    AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (p.proconfig), false);
 
 -- refuses: LEAKPROOF where a function takes data, but for the one equality that searches need

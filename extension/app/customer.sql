@@ -31,7 +31,7 @@ SELECT aegis.declare_event('customer.created', 'a customer was entered', '{}');
 SELECT aegis.declare_event('customer.updated', 'a customer was changed', '{"fields": "clear"}');
 
 CREATE FUNCTION aegis_app.customer_json(c aegis_app.customer) RETURNS jsonb
-  LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+  LANGUAGE sql STABLE
   RETURN jsonb_build_object('id', c.id, 'name', aegis.reveal(c.name), 'email', aegis.reveal(c.email),
                             'phone', aegis.reveal(c.phone), 'address', aegis.reveal(c.address),
                             'notes', aegis.reveal(c.notes), 'version', c.version,

@@ -92,7 +92,7 @@ CREATE FUNCTION aegis_app.customer_name(i aegis_app.invoice) RETURNS text
 COMMENT ON FUNCTION aegis_app.customer_name(aegis_app.invoice) IS 'whom an invoice is for: in clear, masked or NULL';
 
 CREATE FUNCTION aegis_app.invoice_row(i aegis_app.invoice) RETURNS jsonb
-  LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+  LANGUAGE sql STABLE
   RETURN jsonb_build_object(
     'id', i.id, 'customer_id', i.customer_id, 'customer_name', aegis_app.customer_name(i), 'status', i.status,
     'number', i.number, 'overdue', i.status = 'sent' AND i.due_date IS NOT NULL AND i.due_date < current_date,

@@ -2,16 +2,16 @@
 -- Rules live in aegis (ranks, ranges, passwords); these handlers only shape requests and answers.
 
 -- Shapes that every handler uses ------------------------------------------------------------------
+-- Names in RETURN are bound when the function is made. Without a setting of its own, such a function becomes part
+-- of the statement that calls it and is planned with it; otherwise it is planned again by each transaction.
 
 CREATE FUNCTION aegis_app.ok(body jsonb, status integer DEFAULT 200, headers jsonb DEFAULT '{}')
   RETURNS aegis.response LANGUAGE sql IMMUTABLE PARALLEL SAFE
-  SET search_path = pg_catalog, pg_temp
   RETURN ROW(status, headers, body, NULL)::aegis.response;
 COMMENT ON FUNCTION aegis_app.ok(jsonb, integer, jsonb) IS 'answer of a handler that succeeded';
 
 CREATE FUNCTION aegis_app.problem(status integer, name text, title text, detail text DEFAULT NULL)
-  RETURNS aegis.response LANGUAGE sql IMMUTABLE PARALLEL SAFE
-  SET search_path = pg_catalog, pg_temp
+  RETURNS aegis.response LANGUAGE sql STABLE PARALLEL SAFE
   RETURN ROW(status, jsonb_build_object('content-type', 'application/problem+json'),
              jsonb_strip_nulls(jsonb_build_object('type', 'urn:aegis:problem:' || name, 'title', title,
                                                   'status', status, 'detail', detail)), NULL)::aegis.response;

@@ -23,8 +23,8 @@ COMMENT ON COLUMN aegis.response.file IS 'bytes to send as they are, instead of 
 
 CREATE FUNCTION aegis.respond(status integer, body jsonb DEFAULT NULL, headers jsonb DEFAULT NULL, file bytea DEFAULT NULL)
   RETURNS aegis.response
-  LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
-  AS $$ SELECT ROW(status, headers, body, file)::aegis.response $$;
+  LANGUAGE sql IMMUTABLE PARALLEL SAFE
+  RETURN ROW(status, headers, body, file)::aegis.response;
 COMMENT ON FUNCTION aegis.respond(integer, jsonb, jsonb, bytea) IS 'an answer, for handlers to return';
 
 CREATE TABLE aegis.route (

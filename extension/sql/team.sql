@@ -25,14 +25,16 @@ COMMENT ON FUNCTION aegis.create_team(text, uuid) IS
 
 CREATE FUNCTION aegis.teams(OUT id uuid, OUT parent_id uuid, OUT name text, OUT ord bigint, OUT last_ord bigint)
   RETURNS SETOF record
-  LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE ROWS 100 SET search_path = pg_catalog, pg_temp
+  LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE ROWS 100 SET search_path = pg_catalog, pg_temp
 AS $$
+BEGIN
+  RETURN QUERY
   SELECT t.id, t.parent_id, t.name, t.ord, t.last_ord
     FROM aegis.team t
    WHERE t.tenant_id = aegis.require_tenant()
      AND t.ord BETWEEN aegis.team_lo() AND aegis.team_hi()
      -- A user sees rows of every team, but only the own team.
      AND (aegis.rank() > 1 OR t.ord = aegis.team_ord())
-   ORDER BY t.ord
-$$;
+   ORDER BY t.ord;
+END $$;
 COMMENT ON FUNCTION aegis.teams() IS 'teams that the current context reaches: all, a subtree, or the own one';

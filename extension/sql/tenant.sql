@@ -25,9 +25,12 @@ AS $$
 $$;
 COMMENT ON FUNCTION aegis.tenants() IS 'every tenant of this cluster; for operators and auditors';
 
-CREATE FUNCTION aegis.current_tenant(OUT id uuid, OUT slug text, OUT name text, OUT region text) RETURNS SETOF record
-  LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE ROWS 1 SET search_path = pg_catalog, pg_temp
+-- In plpgsql, which keeps its plans: a function in SQL is planned again by each transaction that calls it.
+CREATE FUNCTION aegis.current_tenant(OUT id uuid, OUT slug text, OUT name text, OUT region text)
+  LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT t.id, t.slug, t.name, t.region FROM aegis.tenant t WHERE t.id = aegis.require_tenant()
-$$;
+BEGIN
+  SELECT t.id, t.slug, t.name, t.region INTO id, slug, name, region
+    FROM aegis.tenant t WHERE t.id = aegis.require_tenant();
+END $$;
 COMMENT ON FUNCTION aegis.current_tenant() IS 'the tenant of the current context';

@@ -47,8 +47,10 @@ COMMENT ON FUNCTION aegis.unlock_user(uuid) IS 'forgets the failed sign-ins of a
 
 CREATE FUNCTION aegis.users(OUT id uuid, OUT email text, OUT name text, OUT rank smallint, OUT team_id uuid,
                             OUT status text, OUT locked boolean, OUT created_at timestamptz)
-  RETURNS SETOF record LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+  RETURNS SETOF record LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
   AS $$
+  BEGIN
+    RETURN QUERY
     SELECT u.id, aegis.legible(u.email), aegis.legible(u.name), u.rank, u.team_id, u.status,
            coalesce(u.locked_until > now(), false), u.created_at
       FROM aegis.user u
@@ -56,7 +58,7 @@ CREATE FUNCTION aegis.users(OUT id uuid, OUT email text, OUT name text, OUT rank
      WHERE u.tenant_id = aegis.require_tenant()
        AND t.ord BETWEEN aegis.team_lo() AND aegis.team_hi()
        AND u.id BETWEEN aegis.user_lo() AND aegis.user_hi()
-     ORDER BY t.ord, u.rank DESC, u.created_at, u.id
-  $$;
+     ORDER BY t.ord, u.rank DESC, u.created_at, u.id;
+  END $$;
 COMMENT ON FUNCTION aegis.users() IS
   'users within the ranges of the context; e-mail and name in clear, masked or NULL as the reveal policy says';
