@@ -118,6 +118,22 @@ SELECT regress_tamper($$UPDATE aegis.tenant_log SET log_id = sha256('x') WHERE t
 SELECT checked, times > 0 AS found FROM regress_findings();
 ROLLBACK;
 
+-- allows: other processes help to read a large partition, also what this transaction has not committed; an entry that is far from all others
+SET min_parallel_table_scan_size = 0;
+SET client_min_messages = debug1;
+SELECT bool_and(outcome = 'ok') AS verifies FROM aegis.verify_ledger();
+RESET client_min_messages;
+SELECT v.items = (SELECT count(*) FROM aegis.entry) AS all_read FROM aegis.verify_ledger() v WHERE checked = 'entries';
+BEGIN;
+SELECT regress_tamper($$UPDATE aegis.entry SET body = set_byte(body, 40, get_byte(body, 40) # 1) WHERE seq = (SELECT seq FROM regress_touched)$$);
+SELECT regress_tamper($$INSERT INTO aegis.entry SELECT * FROM aegis.entry WHERE seq = (SELECT seq FROM regress_touched)$$);
+SELECT regress_tamper($$INSERT INTO aegis.entry (seq, xid, epoch, ordinal, tenant_id, leaf, body)
+  SELECT 4611686018427387904 + n * 1000000000, xid, epoch, ordinal, tenant_id, leaf, body
+    FROM generate_series(0, 1) n, (SELECT * FROM aegis.entry ORDER BY seq LIMIT 1) e$$);
+SELECT * FROM regress_findings();
+ROLLBACK;
+RESET min_parallel_table_scan_size;
+
 -- refuses: anybody but an auditor
 CREATE ROLE regress_verify_auditor IN ROLE aegis_auditor INHERIT;
 CREATE ROLE regress_verify_nobody;

@@ -21,10 +21,7 @@ constexpr int64 kMostFindings = 1000;
 enum Check { kEntries, kLogs, kSeals, kRootLog, kHeads, kChecks };
 const char *const kCheckNames[kChecks] = {"entries", "tenant logs", "seals", "root log", "heads"};
 
-struct LogKey {
-    uint8_t has_tenant;
-    pg_uuid_t tenant;
-};
+using verify_scan::LogKey;
 
 struct Log {
     int32 number;  // hash key
@@ -38,11 +35,6 @@ struct Log {
     bool broken;              // reported; its later roots are taken as they are stored
 };
 
-struct Tenant {
-    LogKey key;  // hash key
-    int32 log;
-};
-
 struct Seal {
     core::SealFields fields;
     core::Digest hash;
@@ -53,7 +45,7 @@ struct State {
     ReturnSetInfo *result;
     const pg_uuid_t *only;
     HTAB *logs;
-    HTAB *tenants;
+    verify_scan::Tenants *tenants;
     verify_window::Window *window;
     MemoryContext memory;
     int64 items[kChecks];
@@ -93,19 +85,15 @@ Log *log_by_number(State *state, int32 number) {
     return static_cast<Log *>(hash_search(state->logs, &number, HASH_FIND, nullptr));
 }
 
-int32 log_of(void *pointer, const pg_uuid_t *tenant) {
-    State *state = static_cast<State *>(pointer);
-    if (state->only != nullptr && (tenant == nullptr || memcmp(tenant, state->only, UUID_LEN) != 0))
-        return -1;
-    LogKey key = {};
-    if (tenant != nullptr) key = {1, *tenant};
-    Tenant *found = static_cast<Tenant *>(hash_search(state->tenants, &key, HASH_FIND, nullptr));
-    return found == nullptr ? 0 : found->log;
+void report_odd(void *pointer, int64 seq, verify_window::Odd what) {
+    finding(static_cast<State *>(pointer), kEntries, psprintf("entry seq " INT64_FORMAT, seq),
+            what == verify_window::Odd::duplicate ? "there are two entries with this seq"
+                                                  : "it is far from all others");
 }
 
-void duplicate(void *pointer, int64 seq) {
-    finding(static_cast<State *>(pointer), kEntries, psprintf("entry seq " INT64_FORMAT, seq),
-            "there are two entries with this seq");
+int compare_tenants(const void *a, const void *b) {
+    return verify_scan::compare_keys(static_cast<const verify_scan::Tenant *>(a)->key,
+                                     static_cast<const verify_scan::Tenant *>(b)->key);
 }
 
 // True when the stored frontier is the rebuilt one. The next seal goes on from it.
@@ -126,6 +114,10 @@ void read_logs(State *state) {
                     "'') FROM aegis.tenant_log",
                     true, 0) != SPI_OK_SELECT)
         ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not read the logs")));
+    state->tenants = static_cast<verify_scan::Tenants *>(
+        palloc0(verify_scan::size_of(static_cast<int32>(SPI_processed))));
+    state->tenants->has_only = state->only != nullptr;
+    if (state->only != nullptr) state->tenants->only = *state->only;
     for (uint64 i = 0; i < SPI_processed; i++) {
         bool is_null;
         HeapTuple row = SPI_tuptable->vals[i];
@@ -148,15 +140,15 @@ void read_logs(State *state) {
         log->checked =
             state->only == nullptr ||
             (log->key.has_tenant && memcmp(&log->key.tenant, state->only, UUID_LEN) == 0);
-        Tenant *entry =
-            static_cast<Tenant *>(hash_search(state->tenants, &log->key, HASH_ENTER, nullptr));
-        entry->log = number;
+        state->tenants->list[state->tenants->count++] = {log->key, number};
         state->items[kLogs] += log->checked;
     }
+    qsort(state->tenants->list, state->tenants->count, sizeof(verify_scan::Tenant),
+          compare_tenants);
 }
 
 // One row of aegis.seal_leaves: appends what its entries hash to.
-void walk_leaves(State *state, int64 seal, int32 number, int64 first_leaf, const Datum *seqs,
+void walk_leaves(State *state, int64 seal, int32 number, int64 first_leaf, const int64 *seqs,
                  int count) {
     Log *log = log_by_number(state, number);
     const char *seal_name = psprintf("seal " INT64_FORMAT, seal);
@@ -179,7 +171,7 @@ void walk_leaves(State *state, int64 seal, int32 number, int64 first_leaf, const
         log->broken = true;
     }
     for (int i = 0; i < count; i++) {
-        int64 seq = DatumGetInt64(seqs[i]);
+        int64 seq = seqs[i];
         verify_window::Entry *entry;
         const char *fault = nullptr;
         switch (verify_window::find(state->window, seq, &entry)) {
@@ -192,7 +184,7 @@ void walk_leaves(State *state, int64 seal, int32 number, int64 first_leaf, const
             case verify_window::Found::entry:
                 if (entry->log != number)
                     fault = "its tenant has another log";
-                else if (entry->fault != verify_window::kFaultNone)
+                else if (entry->fault != verify_scan::kFaultNone)
                     finding(state, kEntries, psprintf("entry seq " INT64_FORMAT, seq),
                             psprintf("leaf " INT64_FORMAT " of %s, seal " INT64_FORMAT ": %s",
                                      first_leaf + i, name_of(log), seal,
@@ -304,7 +296,7 @@ void check_seal(State *state, const SealRow &row) {
 // Leaves and seals side by side, in the order of seals.
 void walk(State *state) {
     Cursor leaves = open_cursor(
-        "SELECT seal, log, first_leaf, coalesce(pg_catalog.array_remove(seqs, NULL), '{}'), root, "
+        "SELECT seal, log, first_leaf, coalesce(seqs, '{}'), root, "
         "last_seq"
         " FROM aegis.seal_leaves ORDER BY seal, log, first_leaf");
     Cursor seals = open_cursor(kSealQuery);
@@ -336,15 +328,13 @@ void walk(State *state) {
         TupleDesc shape = leaves.rows->tupdesc;
         int32 log = DatumGetInt32(SPI_getbinval(tuple, shape, 2, &is_null));
         int64 first_leaf = DatumGetInt64(SPI_getbinval(tuple, shape, 3, &is_null));
-        Datum *seqs;
         int count;
-        deconstruct_array(DatumGetArrayTypeP(SPI_getbinval(tuple, shape, 4, &is_null)), INT8OID,
-                          sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &seqs, nullptr, &count);
+        const int64 *seqs = numbers_of(SPI_getbinval(tuple, shape, 4, &is_null), &count);
         walk_leaves(state, of_seal, log, first_leaf, seqs, count);
         int64 last_seq = DatumGetInt64(SPI_getbinval(tuple, shape, 6, &is_null));
         const Log *known = log_by_number(state, log);
         bool is_checked = known == nullptr || known->checked;
-        if (is_checked && (count == 0 || last_seq != DatumGetInt64(seqs[count - 1])))
+        if (is_checked && (count == 0 || last_seq != seqs[count - 1]))
             finding(state, kLogs, name_of(known),
                     psprintf("row from leaf " INT64_FORMAT " in seal " INT64_FORMAT
                              " does not end with the entry that it says",
@@ -354,7 +344,6 @@ void walk(State *state) {
         Datum stored = SPI_getbinval(tuple, shape, 5, &is_null);
         if (copy_digest(stored, is_null, &root))
             close_log(state, of_seal, log, first_leaf + count, root);
-        pfree(seqs);
         leaves.at++;
         if (!seal.valid || of_seal < seal.number) state->leaves_in_seal = 0;
     }
@@ -366,7 +355,7 @@ void walk(State *state) {
 void visit_unused(void *pointer, int64 seq, const verify_window::Entry &entry) {
     State *state = static_cast<State *>(pointer);
     const char *name = psprintf("entry seq " INT64_FORMAT, seq);
-    if (entry.fault != verify_window::kFaultNone)
+    if (entry.fault != verify_scan::kFaultNone)
         finding(state, kEntries, name,
                 psprintf("not sealed: %s", verify_window::fault_text(entry.fault)));
     bool due = false;
@@ -461,15 +450,14 @@ void verify(State *state) {
     if (SPI_connect() != SPI_OK_CONNECT)
         ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not connect to SPI")));
     state->logs = make_table("aegis logs", sizeof(int32), sizeof(Log));
-    state->tenants = make_table("aegis tenants", sizeof(LogKey), sizeof(Tenant));
     // One snapshot for everything: the sealer goes on meanwhile.
     PushActiveSnapshot(GetTransactionSnapshot());
     read_logs(state);
     verify_progress::begin(state->only, expected_entries(state));
-    state->window = verify_window::open({log_of, duplicate, state});
+    state->window = verify_window::open(state->tenants, {report_odd, state});
     walk(state);
     verify_progress::enter(verify_progress::kUnsealed);
-    verify_window::visit_unused(state->window, visit_unused);
+    verify_window::visit_unused(state->window, visit_unused, state);
     verify_progress::enter(verify_progress::kHeads);
     check_heads(state);
     summarise(state);

@@ -19,6 +19,22 @@ bool copy_digest(Datum value, bool is_null, core::Digest *out) {
     return true;
 }
 
+const int64 *numbers_of(Datum value, int *count) {
+    ArrayType *array = DatumGetArrayTypeP(value);
+    *count = ArrayGetNItems(ARR_NDIM(array), ARR_DIMS(array));
+    if (!ARR_HASNULL(array)) return reinterpret_cast<int64 *>(ARR_DATA_PTR(array));
+    Datum *values;
+    bool *nulls;
+    int all;
+    deconstruct_array(array, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &values,
+                      &nulls, &all);
+    int64 *numbers = static_cast<int64 *>(palloc(sizeof(int64) * Max(all, 1)));
+    *count = 0;
+    for (int i = 0; i < all; i++)
+        if (!nulls[i]) numbers[(*count)++] = DatumGetInt64(values[i]);
+    return numbers;
+}
+
 Cursor open_cursor(const char *query) {
     Cursor cursor = {};
     SPIPlanPtr plan = SPI_prepare(query, 0, nullptr);

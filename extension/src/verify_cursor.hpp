@@ -40,5 +40,7 @@ inline constexpr const char *kSealQuery =
 SealRow read_seal(Cursor *cursor);
 // False when the value is not a digest.
 bool copy_digest(Datum value, bool is_null, core::Digest *out);
+// The elements of a bigint[]; nulls are left out.
+const int64 *numbers_of(Datum array, int *count);
 
 }  // namespace aegis::verify

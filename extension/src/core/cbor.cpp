@@ -23,11 +23,20 @@ constexpr uint8_t kFalse = 20, kTrue = 21, kNull = 22;
     throw Error{Code::malformed, message};
 }
 
+// True for eight ASCII characters none of which is U+0000. (It may be false for some that are.)
+bool is_plain(const uint8_t *eight) {
+    uint64_t word;
+    memcpy(&word, eight, sizeof word);
+    return ((word | (word - 0x0101010101010101)) & 0x8080808080808080) == 0;
+}
+
 // Well-formed UTF-8 without surrogates and longer forms than needed (RFC 3629), and without U+0000,
 // which no text of PostgreSQL holds: whoever showed such a text would show its beginning only.
 bool is_utf8(ByteView text) {
     const uint8_t *at = text.data, *end = text.data + text.size;
-    while (at != end) {
+    for (;;) {
+        while (end - at >= 8 && is_plain(at)) at += 8;
+        if (at == end) return true;
         const uint8_t lead = *at++;
         if (lead == 0) return false;
         if (lead < 0x80) continue;
@@ -42,16 +51,15 @@ bool is_utf8(ByteView text) {
             if (at[i] < low || at[i] > high) return false;
         at += more;
     }
-    return true;
 }
 
-bool ascends(ByteView previous, ByteView next) {
+}  // namespace
+
+bool cbor_key_ascends(ByteView previous, ByteView next) noexcept {
     const size_t common = previous.size < next.size ? previous.size : next.size;
     const int order = memcmp(previous.data, next.data, common);
     return order < 0 || (order == 0 && previous.size < next.size);
 }
-
-}  // namespace
 
 void CborWriter::put(ByteView v) noexcept {
     if (v.size && needed < out.size) {
@@ -133,7 +141,7 @@ void CborWriter::raw(ByteView encoded) noexcept {
     put(encoded);
 }
 
-CborItem CborReader::next() {
+CborItem CborReader::next_item() {
     if (done()) malformed("CBOR ends too early");
     const uint8_t first = in_.data[at_];
     const uint8_t major = first >> 5, additional = first & 31;
@@ -156,39 +164,23 @@ CborItem CborReader::next() {
         left -= width;
     }
 
-    CborItem item{CborType::null, value, {}};
-    switch (major) {
-        case kUnsigned:
-            item.type = CborType::unsigned_int;
-            break;
-        case kNegative:
-            item.type = CborType::negative_int;
-            break;
-        case kBytes:
-        case kText:
-            if (value > left) malformed("CBOR ends too early");
-            item.body = {at, static_cast<size_t>(value)};
-            item.type = major == kBytes ? CborType::bytes : CborType::text;
-            if (major == kText && !is_utf8(item.body)) malformed("CBOR text is not UTF-8");
-            break;
-        case kArray:
-            if (value > left) malformed("CBOR ends too early");
-            item.type = CborType::array;
-            break;
-        case kMap:
-            if (value > left / 2) malformed("CBOR ends too early");
-            item.type = CborType::map;
-            break;
-        case kTag:
-            if (left == 0) malformed("CBOR ends too early");
-            item.type = CborType::tag;
-            break;
-        default:
-            if (additional < kFalse || additional > kNull)
-                malformed("CBOR simple value is not allowed");
-            item.type = additional == kNull ? CborType::null : CborType::boolean;
-            item.value = additional == kTrue;
-            break;
+    static constexpr CborType kTypes[] = {
+        CborType::unsigned_int, CborType::negative_int, CborType::bytes, CborType::text,
+        CborType::array,        CborType::map,          CborType::tag,   CborType::null};
+    CborItem item{kTypes[major], value, {}};
+    if (major == kBytes || major == kText) {
+        if (value > left) malformed("CBOR ends too early");
+        item.body = {at, static_cast<size_t>(value)};
+        if (major == kText && !is_utf8(item.body)) malformed("CBOR text is not UTF-8");
+    } else if (major == kSimple) {
+        if (additional < kFalse || additional > kNull)
+            malformed("CBOR simple value is not allowed");
+        if (additional != kNull) item.type = CborType::boolean;
+        item.value = additional == kTrue;
+    } else if (major == kTag) {
+        if (left == 0) malformed("CBOR ends too early");
+    } else if (major >= kArray && value > (major == kMap ? left / 2 : left)) {
+        malformed("CBOR ends too early");
     }
     at_ = static_cast<size_t>(at - in_.data) + item.body.size;
     return item;
@@ -211,7 +203,8 @@ void CborReader::skip_nested(int depth) {
                 const size_t start = at_;
                 skip_nested(depth + 1);
                 const ByteView key = in_.slice(start, at_ - start);
-                if (i > 0 && !ascends(previous, key)) malformed("CBOR map keys are not sorted");
+                if (i > 0 && !cbor_key_ascends(previous, key))
+                    malformed("CBOR map keys are not sorted");
                 previous = key;
                 skip_nested(depth + 1);
             }

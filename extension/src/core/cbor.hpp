@@ -53,6 +53,9 @@ struct CborItem {
 
 inline constexpr int kMaxCborDepth = 16;
 
+// True when an encoded key of a map may follow another.
+bool cbor_key_ascends(ByteView previous, ByteView next) noexcept;
+
 // Reads one item head at a time and refuses whatever is not deterministic: longer heads than
 // needed, indefinite lengths, floats, simple values but false, true and null, text that is not
 // UTF-8. skip() also refuses maps with unsorted or repeated keys and nesting deeper than
@@ -62,10 +65,16 @@ class CborReader {
     explicit CborReader(ByteView in) : in_(in) {}
     bool done() const noexcept { return at_ == in_.size; }
     size_t position() const noexcept { return at_; }
-    CborItem next();
+    CborItem next() {
+        // Most items are small numbers: the keys of maps.
+        if (at_ != in_.size && in_.data[at_] < 24)
+            return {CborType::unsigned_int, in_.data[at_++], {}};
+        return next_item();
+    }
     void skip();  // one whole item with everything inside it
 
  private:
+    CborItem next_item();
     void skip_nested(int depth);
 
     ByteView in_;

@@ -141,14 +141,10 @@ class Reader {
         if (body.size != kUuidBytes) malformed();
         return body;
     }
-    // Views of one whole item, checked to be deterministic.
-    ByteView item(CborType type) {
-        const size_t start = cbor_.position();
-        CborReader ahead(in_.slice(start, in_.size - start));
-        if (ahead.next().type != type) malformed();
-        cbor_.skip();
-        return in_.slice(start, cbor_.position() - start);
-    }
+    // A view of the items read since a position.
+    size_t position() const { return cbor_.position(); }
+    ByteView since(size_t start) const { return in_.slice(start, cbor_.position() - start); }
+    CborItem any() { return cbor_.next(); }
     uint64_t some_map() {
         const uint64_t pairs = expect(CborType::map).value;
         if (pairs == 0) malformed();
@@ -201,13 +197,15 @@ void read_target(Reader *r, EntryFields *f) {
 // A map of names to values that have no parts: how the details and the rows of an image are
 // written.
 ByteView read_named(Reader *r, bool nulls) {
-    const ByteView encoded = r->item(CborType::map);
-    CborReader inside(encoded);
-    const uint64_t pairs = inside.next().value;
-    if (pairs == 0) malformed();
-    for (uint64_t i = 0; i < pairs; ++i) {
-        if (inside.next().type != CborType::text) malformed();
-        const CborItem value = inside.next();
+    const size_t start = r->position();
+    ByteView previous;
+    for (uint64_t pairs = r->some_map(); pairs > 0; --pairs) {
+        const size_t at = r->position();
+        r->text();
+        const ByteView name = r->since(at);
+        if (previous.size && !cbor_key_ascends(previous, name)) malformed();
+        previous = name;
+        const CborItem value = r->any();
         switch (value.type) {
             case CborType::unsigned_int:
             case CborType::negative_int:
@@ -224,45 +222,44 @@ ByteView read_named(Reader *r, bool nulls) {
                 malformed();
         }
     }
-    return encoded;
+    return r->since(start);
 }
 
 ByteView read_image(Reader *r) {
-    const ByteView encoded = r->item(CborType::map);
-    Reader inside(encoded);
+    const size_t start = r->position();
     uint64_t next = 0;
     bool relation = false, operation = false;
-    for (uint64_t pairs = inside.some_map(); pairs > 0; --pairs) {
-        const uint64_t key = inside.unsigned_int();
+    for (uint64_t pairs = r->some_map(); pairs > 0; --pairs) {
+        const uint64_t key = r->unsigned_int();
         if (key < next) malformed();
         next = key + 1;
         switch (key) {
             case kRelation:
-                inside.some_text();
+                r->some_text();
                 relation = true;
                 break;
             case kOperation: {
-                const std::string_view code = inside.text();
+                const std::string_view code = r->text();
                 if (code != "I" && code != "U" && code != "D" && code != "T") malformed();
                 operation = true;
                 break;
             }
             case kPrimaryKey:
-                read_named(&inside, false);
+                read_named(r, false);
                 break;
             case kOld:
             case kNew:
-                read_named(&inside, true);
+                read_named(r, true);
                 break;
             case kSealedRest:
-                inside.some_bytes();
+                r->some_bytes();
                 break;
             default:
                 malformed();
         }
     }
     if (!relation || !operation) malformed();
-    return encoded;
+    return r->since(start);
 }
 
 }  // namespace

@@ -7,6 +7,10 @@ namespace aegis::core {
 
 namespace {
 
+// A message up to this size is put together first: a prefix hashed on its own makes everything
+// after it straddle the blocks of the hash, and every further part costs a call.
+constexpr size_t kTogether = 1024;
+
 uint8_t complete_subtrees(uint64_t size) {
     uint8_t count = 0;
     for (; size; size &= size - 1) ++count;
@@ -16,14 +20,19 @@ uint8_t complete_subtrees(uint64_t size) {
 }  // namespace
 
 Digest merkle_leaf(ByteView data) {
-    static constexpr uint8_t kPrefix[] = {0x00};
-    return sha256(kPrefix, data);
+    uint8_t message[kTogether];
+    message[0] = 0x00;
+    if (data.size >= sizeof message) return sha256({message, 1}, data);
+    if (data.size) memcpy(message + 1, data.data, data.size);
+    return sha256({message, 1 + data.size});
 }
 
 Digest merkle_node(const Digest &left, const Digest &right) {
-    static constexpr uint8_t kPrefix[] = {0x01};
-    const ByteView parts[] = {kPrefix, left.view(), right.view()};
-    return sha256(parts, 3);
+    uint8_t message[1 + 2 * kDigestBytes];
+    message[0] = 0x01;
+    memcpy(message + 1, left.bytes, kDigestBytes);
+    memcpy(message + 1 + kDigestBytes, right.bytes, kDigestBytes);
+    return sha256(message);
 }
 
 Digest merkle_empty_root() {

@@ -18,7 +18,7 @@ struct Report {  // trivially destructible: may be alive when ereport jumps
     const char *message;
     const char *detail;
     const char *hint;
-    char text[256];
+    char text[256];  // only its first byte is set when nothing failed
 };
 static_assert(std::is_trivially_destructible_v<Report>);
 
@@ -27,7 +27,11 @@ Report report_of(const core::Error &error) noexcept;
 
 template <typename Body>
 Report run(Body &&body) noexcept {
-    Report r{};
+    Report r;
+    r.failed = false;
+    r.sqlstate = 0;
+    r.message = r.detail = r.hint = nullptr;
+    r.text[0] = '\0';
     try {
         std::forward<Body>(body)();
         return r;
