@@ -2,6 +2,7 @@
 // What the gateway may tell the world about this database, in one look at shared memory.
 #include "key_page.hpp"
 
+#include "checkpoint.hpp"
 #include "ledger.hpp"
 #include "pg/function.hpp"
 #include "region.hpp"
@@ -22,21 +23,31 @@ int64 seal_lag_ms() {
     return -1;
 }
 
+void append_number(StringInfo json, int64 number) {
+    if (number < 0)
+        appendStringInfoString(json, "null");
+    else
+        appendStringInfo(json, INT64_FORMAT, number);
+}
+
 }  // namespace
 
 AEGIS_FUNCTION(aegis_health) {
     const aegis::key::Page *page = aegis::region::key_page();
     bool keys = page != nullptr && page->fault.message[0] == '\0';
     bool worker = aegis::worker::is_alive();
+    bool signing = aegis::checkpoint::is_well();
     StringInfoData json;
     initStringInfo(&json);
     appendStringInfo(&json, "{\"status\": \"%s\", \"worker\": %s, \"keys\": %s, \"seal_lag_ms\": ",
-                     keys && worker ? "ok" : "degraded", worker ? "true" : "false",
+                     keys && worker && signing ? "ok" : "degraded", worker ? "true" : "false",
                      keys ? "true" : "false");
-    int64 lag = seal_lag_ms();
-    if (lag < 0)
-        appendStringInfoString(&json, "null}");
-    else
-        appendStringInfo(&json, INT64_FORMAT "}", lag);
+    append_number(&json, seal_lag_ms());
+    aegis::checkpoint::Standing standing = aegis::checkpoint::standing();
+    appendStringInfo(&json, ", \"checkpoint\": \"%s\", \"checkpoint_lag_ms\": ",
+                     aegis::checkpoint::name_of(standing));
+    append_number(&json,
+                  standing == aegis::checkpoint::Standing::off ? -1 : aegis::checkpoint::lag_ms());
+    appendStringInfoChar(&json, '}');
     PG_RETURN_DATUM(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
 }

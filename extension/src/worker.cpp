@@ -7,6 +7,7 @@
 #include <ctime>
 
 #include "charge.hpp"
+#include "checkpoint.hpp"
 #include "guc.hpp"
 #include "job.hpp"
 #include "ledger.hpp"
@@ -189,6 +190,7 @@ void seal() {
 Step steps[] = {{"start record", announce, 0, 0},
                 {"collect charges", collect, 0, 0},
                 {"seal", seal, 0, 0},
+                {"checkpoint", checkpoint::tend, 0, 0},
                 {"jobs", job::tend, 0, 0}};
 
 void name_step(void *arg) {

@@ -21,6 +21,8 @@ struct Slot {
     std::atomic<uint32_t> announced;        // 1 once this server start is in the ledger
     std::atomic<int64_t> heartbeat_micros;  // last pass of the loop, on now_micros()'s clock
     std::atomic<int64_t> sealed_micros;     // Unix time up to which everything committed is sealed
+    std::atomic<uint32_t> checkpoint;       // checkpoint::Standing
+    std::atomic<int64_t> signed_micros;     // Unix time up to which everything sealed is signed
 };
 
 struct Slots {

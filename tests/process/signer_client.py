@@ -7,6 +7,8 @@
     signer_client.py SOCKET garbage COUNT               requests with something wrong in them
     signer_client.py SOCKET stall ORIGIN OLD SIZE       one client that sends nothing more, one that does
     signer_client.py SOCKET crowd COUNT                 so many connections at once
+    signer_client.py SOCKET swallow LISTEN              listens itself, passes one request on, keeps the answer and ends
+    signer_client.py LISTEN hang                        listens, takes everything, says nothing
 """
 import base64
 import hashlib
@@ -130,6 +132,26 @@ def crowd(path, count):
     print(sum(rest_of(made) == b"400\n" for made in waiting), "answered")
 
 
+def listen(path):
+    made = socket.socket(socket.AF_UNIX)
+    made.bind(path)
+    made.listen(16)
+    return made
+
+
+def swallow(path, listening):
+    with listen(listening) as door, door.accept()[0] as client:
+        answer = ask(path, rest_of(client))
+    sys.stdout.write(answer.decode())
+
+
+def hang(path):
+    with listen(path) as door:
+        kept = []
+        while True:
+            kept.append(door.accept()[0])
+
+
 def main():
     path, what, *arguments = sys.argv[1:]
     if what == "probe":
@@ -144,6 +166,10 @@ def main():
         stall(path, arguments[0], int(arguments[1]), int(arguments[2]))
     elif what == "crowd":
         crowd(path, int(arguments[0]))
+    elif what == "swallow":
+        swallow(path, arguments[0])
+    elif what == "hang":
+        hang(path)
 
 
 if __name__ == "__main__":

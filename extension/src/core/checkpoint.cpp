@@ -73,6 +73,29 @@ Checkpoint parse_checkpoint(std::string_view text) {
     return checkpoint;
 }
 
+Checkpoint open_checkpoint(std::string_view text, const NoteKey &key) {
+    const Note note = parse_note(text);
+    if (!note_is_signed(note, key))
+        throw Error{Code::cannot_open, "the checkpoint is not signed by this key"};
+    Checkpoint checkpoint = parse_checkpoint(note.text);
+    if (checkpoint.origin != key.name)
+        throw Error{Code::cannot_open, "the checkpoint is about another log"};
+    return checkpoint;
+}
+
+std::string log_origin(std::string_view prefix, std::string_view database) {
+    static constexpr char kDigits[] = "0123456789abcdef";
+    std::string origin = std::string(prefix) + "/";
+    for (const char c : database) {
+        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                           (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
+        const uint8_t byte = static_cast<uint8_t>(c);
+        origin +=
+            plain ? std::string(1, c) : std::string{'%', kDigits[byte >> 4], kDigits[byte & 15]};
+    }
+    return origin;
+}
+
 std::string format_proof_file(uint64_t index, const Proof &proof,
                               std::string_view checkpoint_note) {
     std::string text(kProofFileType);

@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "core/note.hpp"
 #include "core/proof.hpp"
 
 namespace aegis::core {
@@ -20,6 +21,13 @@ std::string format_checkpoint(const Checkpoint &checkpoint);
 // Reads the text of a note. Extension lines are refused: our logs have none, and what a reader
 // ignores nobody checks. Throws malformed.
 Checkpoint parse_checkpoint(std::string_view text);
+
+// A signed checkpoint of the log that the key is called after. Throws malformed, and cannot_open
+// when the key did not sign it or it is about another log.
+Checkpoint open_checkpoint(std::string_view note, const NoteKey &key);
+
+// The log of one database: "PREFIX/NAME". Bytes that a name of a key cannot bear become %XX.
+std::string log_origin(std::string_view prefix, std::string_view database);
 
 // The pieces that this and its neighbouring formats are made of. All throw malformed.
 std::string_view take_line(std::string_view *rest);  // the next line, without its newline

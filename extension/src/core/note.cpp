@@ -151,6 +151,14 @@ NoteKey note_key_of(std::string_view name, NoteKeyType type, const Key32 &seed) 
     return key;
 }
 
+NoteKey renamed(const NoteKey &key, std::string_view name) {
+    if (!valid_name(name)) malformed("the name of a note key must have no spaces and no \"+\"");
+    NoteKey other = key;
+    other.name = std::string(name);
+    key_id(other, other.id);
+    return other;
+}
+
 Note parse_note(std::string_view text) {
     if (text.size() > kMaxNoteBytes) throw Error{Code::too_long, "a note is at most 1 MiB"};
     const size_t blank = text.rfind("\n\n");

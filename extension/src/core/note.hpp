@@ -33,6 +33,9 @@ std::string format_note_key(const NoteKey &key);
 // The key of an Ed25519 seed. Throws malformed for a name that a note cannot carry.
 NoteKey note_key_of(std::string_view name, NoteKeyType type, const Key32 &seed);
 
+// The same key under another name: it has another id.
+NoteKey renamed(const NoteKey &key, std::string_view name);
+
 struct NoteSignature {
     std::string_view name;
     uint8_t id[kNoteKeyIdBytes];
