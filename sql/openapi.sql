@@ -30,6 +30,16 @@ SELECT item.value ->> 'operationId' AS operation, answer.key AS status, answer.v
        coalesce(nullif(answer.value -> 'content', '{"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}')::text, 'a problem') AS content
   FROM jsonb_each(aegis.openapi() -> 'paths') path, jsonb_each(path.value) item, jsonb_each(item.value -> 'responses') answer
  WHERE path.key LIKE '/regress/openapi%' ORDER BY 1, 2;
+-- follows: a route that is replaced, dropped, or registered in vain
+SELECT aegis.register_route('GET', '/regress/openapi/one', 'regress_openapi.once(aegis.request)', public => true, summary => 'Another');
+SELECT aegis.openapi() #>> '{paths,/regress/openapi/one,get,summary}' AS summary;
+BEGIN;
+SELECT aegis.register_route('GET', '/regress/openapi/one', 'regress_openapi.once(aegis.request)', public => true, summary => 'Never');
+SELECT aegis.openapi() #>> '{paths,/regress/openapi/one,get,summary}' AS summary;
+ROLLBACK;
+SELECT aegis.openapi() #>> '{paths,/regress/openapi/one,get,summary}' AS summary;
+SELECT aegis.drop_route('GET', '/regress/openapi/one');
+SELECT aegis.openapi() -> 'paths' ? '/regress/openapi/one' AS there;
 -- describes: itself, what is built in, and how one signs in
 SELECT jsonb_pretty(d - 'paths' - 'tags' - 'info') FROM aegis.openapi() d;
 SELECT d -> 'tags' @> '[{"name": "Regress"}, {"name": "Service"}, {"name": "Session"}]' AS tags FROM aegis.openapi() d;

@@ -72,8 +72,8 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION aegis.built_in_routes() IS 'routes that no row of aegis.route describes';
 
-CREATE FUNCTION aegis.openapi() RETURNS jsonb
-  LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
+CREATE FUNCTION aegis.describe_routes() RETURNS jsonb
+  LANGUAGE plpgsql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   paths jsonb;
   tags  jsonb;
@@ -136,7 +136,11 @@ BEGIN
           "detail": {"type": "string"}, "hint": {"type": "string"}, "code": {"type": "string", "description": "SQLSTATE"},
           "request_id": {"type": "string"}}', '{detail,hint,code,request_id}'))));
 END $$;
-COMMENT ON FUNCTION aegis.openapi() IS 'the routes as an OpenAPI 3.1 document';
+COMMENT ON FUNCTION aegis.describe_routes() IS 'makes the document that aegis.openapi() gives';
+
+CREATE FUNCTION aegis.openapi() RETURNS jsonb
+  AS 'MODULE_PATHNAME', 'aegis_openapi' LANGUAGE C STABLE PARALLEL UNSAFE;
+COMMENT ON FUNCTION aegis.openapi() IS 'the routes as an OpenAPI 3.1 document, kept until one of them changes';
 
 CREATE FUNCTION aegis.get_openapi(request aegis.request) RETURNS aegis.response
   LANGUAGE plpgsql STABLE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$

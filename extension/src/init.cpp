@@ -6,6 +6,7 @@
 #include "hook.hpp"
 #include "key.hpp"
 #include "ledger.hpp"
+#include "openapi.hpp"
 #include "pg/compat.hpp"
 #include "region.hpp"
 #include "role.hpp"
@@ -56,6 +57,7 @@ void _PG_init(void) {
     aegis::charge::define();
     aegis::wall::define();
     aegis::route::define();
+    aegis::openapi::define();
     aegis::worker::define();
     aegis::hook::install();
     MarkGUCPrefixReserved("aegis");
