@@ -82,9 +82,10 @@ COMMENT ON FUNCTION aegis_app.uuid_of(text) IS 'the id in a path or query, NULL 
 
 CREATE FUNCTION aegis_app.get_organisation(request aegis.request) RETURNS aegis.response
   LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  t record := aegis.current_tenant();
 BEGIN
-  RETURN aegis_app.ok((SELECT jsonb_build_object('id', t.id, 'slug', t.slug, 'name', t.name, 'region', t.region)
-                         FROM aegis.current_tenant() t));
+  RETURN aegis_app.ok(jsonb_build_object('id', t.id, 'slug', t.slug, 'name', t.name, 'region', t.region));
 END $$;
 COMMENT ON FUNCTION aegis_app.get_organisation(aegis.request) IS 'GET /api/organisation';
 

@@ -8,7 +8,7 @@ Oid find(const char *name) {
     return OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
 }
 
-Scan begin(const char *name, ScanKey key) {
+Scan begin(const char *name, ScanKey keys, int count, const char *index_name) {
     Oid relid = find(name);
     if (!OidIsValid(relid))
         ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -22,12 +22,14 @@ Scan begin(const char *name, ScanKey key) {
     scan.snapshot =
         RegisterSnapshot(IsInParallelMode() ? GetActiveSnapshot() : GetLatestSnapshot());
     Oid index = InvalidOid;
-    if (key != nullptr) {
+    if (index_name != nullptr) {
+        index = find(index_name);
+    } else if (keys != nullptr) {
         list_free(RelationGetIndexList(scan.relation));
         index = scan.relation->rd_pkindex;
     }
     scan.scan = systable_beginscan(scan.relation, index, OidIsValid(index), scan.snapshot,
-                                   key != nullptr ? 1 : 0, key);
+                                   keys != nullptr ? count : 0, keys);
     return scan;
 }
 

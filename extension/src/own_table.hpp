@@ -17,9 +17,10 @@ struct Scan {
     SysScanDesc scan;
 };
 
-// Scans a table of the extension; with a key, through its primary key index, whose first column the
-// key must name. Sees what the current transaction has written. ERROR when the table is missing.
-Scan begin(const char *name, ScanKey key);
+// Scans a table of the extension; with keys, through its primary key index, whose first columns the
+// keys must name, or through another index. Sees what the current transaction has written. ERROR
+// when the table is missing.
+Scan begin(const char *name, ScanKey keys, int count = 1, const char *index = nullptr);
 HeapTuple next(Scan &scan);
 void end(Scan &scan);
 

@@ -4,6 +4,7 @@
 #include "context.hpp"
 #include "guc.hpp"
 #include "ledger.hpp"
+#include "own_table.hpp"
 #include "pg/function.hpp"
 #include "pg/statement.hpp"
 #include "user.hpp"
@@ -14,23 +15,6 @@ namespace {
 
 // A write per request would be a price for every reader; the idle timeout needs no finer grain.
 constexpr int64 kTouchGrainMicros = 60 * USECS_PER_SEC;
-
-pg::Statement find_session = {
-    "SELECT s.id, s.tenant_id, s.user_id, u.team_id, u.rank, m.ord, m.last_ord, s.expires_at, "
-    "s.last_seen_at,"
-    "       s.end_reason, u.status OPERATOR(pg_catalog.=) 'active' AND t.status "
-    "OPERATOR(pg_catalog.=) 'active'"
-    "         AND t.region OPERATOR(pg_catalog.=) $2"
-    "  FROM aegis.session s"
-    "  JOIN aegis.user u ON u.tenant_id OPERATOR(pg_catalog.=) s.tenant_id AND u.id "
-    "OPERATOR(pg_catalog.=) s.user_id"
-    "  JOIN aegis.tenant t ON t.id OPERATOR(pg_catalog.=) s.tenant_id"
-    "  JOIN aegis.team m ON m.tenant_id OPERATOR(pg_catalog.=) u.tenant_id AND m.id "
-    "OPERATOR(pg_catalog.=) u.team_id"
-    " WHERE s.token_hash OPERATOR(pg_catalog.=) $1",
-    2,
-    {BYTEAOID, TEXTOID},
-    nullptr};
 
 // Waiting for a row that another request touches would tie two requests together.
 pg::Statement touch_session = {
@@ -69,6 +53,117 @@ pg::Statement end_live = {
     {UUIDOID, TIMESTAMPTZOID, TEXTOID, UUIDOID},
     nullptr};
 
+// Every request asks for these four rows, and a plan that joins them would cost more to start than
+// to run. Numbers of columns, as the install script makes them.
+namespace column {
+enum Session {
+    id = 1,
+    tenant_id,
+    user_id,
+    token_hash,
+    created_at,
+    last_seen_at,
+    expires_at,
+    ended_at,
+    end_reason
+};
+namespace user {
+enum User { tenant_id = 1, id, team_id, rank, status = 12 };
+}
+namespace tenant {
+enum Tenant { id = 1, region = 4, status = 5 };
+}
+namespace team {
+enum Team { tenant_id = 1, id, ord = 5, last_ord };
+}
+}  // namespace column
+
+// What is known of a token, however old or ended the session is.
+struct Known {
+    Session session;
+    TimestampTz last_seen;
+    bool ended, superseded, active;
+};
+
+bool text_is(Datum value, const char *wanted) {
+    return strcmp(TextDatumGetCString(value), wanted) == 0;
+}
+
+ScanKeyData uuid_key(int column, const pg_uuid_t &value) {
+    ScanKeyData key;
+    ScanKeyInit(&key, static_cast<AttrNumber>(column), BTEqualStrategyNumber, F_UUID_EQ,
+                UUIDPGetDatum(&value));
+    return key;
+}
+
+bool find_session(Datum hash, Known *known) {
+    ScanKeyData key;
+    ScanKeyInit(&key, column::token_hash, BTEqualStrategyNumber, F_BYTEAEQ, hash);
+    own_table::Scan scan = own_table::begin("session", &key, 1, "session_token_hash_key");
+    HeapTuple row = own_table::next(scan);
+    if (row != nullptr) {
+        bool is_null;
+        Session &session = known->session;
+        auto get = [&](int number) { return own_table::column(scan, row, number, &is_null); };
+        session.id = *DatumGetUUIDP(get(column::id));
+        session.tenant = *DatumGetUUIDP(get(column::tenant_id));
+        session.user = *DatumGetUUIDP(get(column::user_id));
+        session.expires_at = DatumGetTimestampTz(get(column::expires_at));
+        known->last_seen = DatumGetTimestampTz(get(column::last_seen_at));
+        Datum reason = get(column::end_reason);
+        known->ended = !is_null;
+        known->superseded = known->ended && text_is(reason, "superseded");
+    }
+    own_table::end(scan);
+    return row != nullptr;
+}
+
+bool find_user(Known *known) {
+    namespace at = column::user;
+    Session &session = known->session;
+    ScanKeyData keys[] = {uuid_key(at::tenant_id, session.tenant), uuid_key(at::id, session.user)};
+    own_table::Scan scan = own_table::begin("user", keys, 2);
+    HeapTuple row = own_table::next(scan);
+    if (row != nullptr) {
+        bool is_null;
+        session.team = *DatumGetUUIDP(own_table::column(scan, row, at::team_id, &is_null));
+        session.rank = DatumGetInt16(own_table::column(scan, row, at::rank, &is_null));
+        known->active = text_is(own_table::column(scan, row, at::status, &is_null), "active");
+    }
+    own_table::end(scan);
+    return row != nullptr;
+}
+
+bool find_tenant(Known *known) {
+    namespace at = column::tenant;
+    ScanKeyData key = uuid_key(at::id, known->session.tenant);
+    own_table::Scan scan = own_table::begin("tenant", &key);
+    HeapTuple row = own_table::next(scan);
+    if (row != nullptr) {
+        bool is_null;
+        known->active = known->active &&
+                        text_is(own_table::column(scan, row, at::status, &is_null), "active") &&
+                        text_is(own_table::column(scan, row, at::region, &is_null), guc::region);
+    }
+    own_table::end(scan);
+    return row != nullptr;
+}
+
+bool find_team(Known *known) {
+    namespace at = column::team;
+    Session &session = known->session;
+    ScanKeyData keys[] = {uuid_key(at::tenant_id, session.tenant), uuid_key(at::id, session.team)};
+    own_table::Scan scan = own_table::begin("team", keys, 2);
+    HeapTuple row = own_table::next(scan);
+    if (row != nullptr) {
+        bool is_null;
+        session.team_ord = DatumGetInt64(own_table::column(scan, row, at::ord, &is_null));
+        session.team_last_ord = DatumGetInt64(own_table::column(scan, row, at::last_ord, &is_null));
+    }
+    own_table::end(scan);
+    return row != nullptr;
+}
+
 TimestampTz idle_limit(TimestampTz now) {
     return now - static_cast<int64>(guc::session_idle_seconds) * USECS_PER_SEC;
 }
@@ -95,35 +190,16 @@ void copy_text(char *out, size_t bytes, const char *text) {
 Verdict verify(core::ByteView token, Session *session) {
     if (!core::is_session_token({reinterpret_cast<const char *>(token.data), token.size}))
         return Verdict::invalid;
-    pg::Identity before = pg::enter();
-    Datum values[] = {hash_datum(token), CStringGetTextDatum(guc::region)};
-    Verdict verdict = Verdict::invalid;
-    if (pg::execute(find_session, values) == 1) {
-        bool is_null, ended;
-        memset(session, 0, sizeof *session);
-        session->id = *DatumGetUUIDP(pg::column(0, 1, &is_null));
-        session->tenant = *DatumGetUUIDP(pg::column(0, 2, &is_null));
-        session->user = *DatumGetUUIDP(pg::column(0, 3, &is_null));
-        session->team = *DatumGetUUIDP(pg::column(0, 4, &is_null));
-        session->rank = DatumGetInt16(pg::column(0, 5, &is_null));
-        session->team_ord = DatumGetInt64(pg::column(0, 6, &is_null));
-        session->team_last_ord = DatumGetInt64(pg::column(0, 7, &is_null));
-        TimestampTz expires_at = DatumGetTimestampTz(pg::column(0, 8, &is_null));
-        TimestampTz last_seen = DatumGetTimestampTz(pg::column(0, 9, &is_null));
-        Datum reason = pg::column(0, 10, &is_null);
-        ended = !is_null;
-        bool active = DatumGetBool(pg::column(0, 11, &is_null));
-        TimestampTz now = GetCurrentTimestamp();
-        bool timely = expires_at > now && last_seen > idle_limit(now);
-        if (ended && expires_at > now && strcmp(TextDatumGetCString(reason), "superseded") == 0)
-            verdict = Verdict::superseded;
-        else if (!ended && timely && active)
-            verdict = Verdict::valid;
-        session->expires_at = expires_at;
-        session->touch_due = now - last_seen > kTouchGrainMicros;
-    }
-    pg::leave(before);
-    return verdict;
+    Known known{};
+    if (!find_session(hash_datum(token), &known) || !find_user(&known) || !find_tenant(&known) ||
+        !find_team(&known))
+        return Verdict::invalid;
+    TimestampTz now = GetCurrentTimestamp();
+    bool timely = known.session.expires_at > now && known.last_seen > idle_limit(now);
+    known.session.touch_due = now - known.last_seen > kTouchGrainMicros;
+    *session = known.session;
+    if (known.superseded && known.session.expires_at > now) return Verdict::superseded;
+    return !known.ended && timely && known.active ? Verdict::valid : Verdict::invalid;
 }
 
 void establish(const Session &session, const char *ip, const char *user_agent,

@@ -21,7 +21,7 @@ struct Session {
     bool touch_due;  // last seen longer ago than the grain
 };
 
-// Verifies a token; the session is filled only when valid. Runs SPI as aegis_owner.
+// Verifies a token; the session is filled only when valid.
 Verdict verify(core::ByteView token, Session *session);
 // Fixes the context of this transaction for the session.
 void establish(const Session &session, const char *ip, const char *user_agent,
