@@ -118,6 +118,61 @@ SELECT regress_tamper($$UPDATE aegis.tenant_log SET log_id = sha256('x') WHERE t
 SELECT checked, times > 0 AS found FROM regress_findings();
 ROLLBACK;
 
+-- refuses: hashes that proofs are made of: changed, removed, added; leaf hashes that are not those of the entries
+BEGIN;
+SELECT regress_tamper($$UPDATE aegis.tree_node SET hash = sha256('x') WHERE log = 1 AND level = 8 AND index = 1$$);
+SELECT * FROM regress_findings();
+ROLLBACK;
+BEGIN;
+SELECT regress_tamper($$DELETE FROM aegis.tree_node WHERE log = 1 AND level = 8 AND index = 1$$);
+SELECT * FROM regress_findings();
+ROLLBACK;
+BEGIN;
+SELECT regress_tamper($$INSERT INTO aegis.tree_node VALUES (0, 48, 0, sha256('x')), (1, 8, 1000000, sha256('x')), (1000, 8, 0, sha256('x'))$$);
+SELECT * FROM regress_findings();
+ROLLBACK;
+BEGIN;
+SELECT regress_tamper($$UPDATE aegis.seal_leaves SET leaves = set_byte(leaves, 32, get_byte(leaves, 32) # 1)
+  WHERE first_leaf = (SELECT max(first_leaf) FROM aegis.seal_leaves WHERE root IS NULL)$$);
+SELECT * FROM regress_findings();
+ROLLBACK;
+
+-- allows: checkpoints that follow from the root log, and one that was kept; without a key signatures are not looked at
+CREATE FUNCTION regress_note(size bigint, root bytea) RETURNS text LANGUAGE sql AS $$
+  SELECT format(E'regress/log\n%s\n%s\n\n\u2014 regress/log %s\n', size, encode(root, 'base64'), replace(encode('\x01020304'::bytea || decode(repeat('ab', 64), 'hex'), 'base64'), E'\n', '')) $$;
+CREATE FUNCTION regress_note(of_seal bigint) RETURNS text LANGUAGE sql AS 'SELECT regress_note(root_size, root) FROM aegis.seal WHERE number = of_seal';
+BEGIN;
+SELECT regress_tamper($$INSERT INTO aegis.checkpoint SELECT row_number() OVER (ORDER BY number), number, root_size, root, now(), regress_note(number)
+  FROM (SELECT * FROM aegis.seal ORDER BY number DESC LIMIT 3) s ORDER BY number$$);
+SELECT checked, outcome, items FROM aegis.verify_ledger() WHERE checked = 'checkpoints';
+SELECT detail ~ 'not signed$' AS not_signed FROM aegis.verify_ledger() WHERE checked = 'checked against';
+SELECT bool_and(outcome = 'ok') AS verifies FROM aegis.verify_ledger(NULL, (SELECT note FROM aegis.checkpoint WHERE number = 1));
+SELECT bool_and(outcome = 'ok') AS verifies FROM aegis.verify_ledger('00000000-0000-0000-0000-0000000000aa', (SELECT note FROM aegis.checkpoint WHERE number = 1));
+
+-- refuses: checkpoints that were changed, removed, replaced, or that the ledger does not reach; what is no checkpoint
+SAVEPOINT s;
+SELECT regress_tamper($$UPDATE aegis.checkpoint SET size = size + 1 WHERE number = 2$$);
+SELECT * FROM regress_findings();
+ROLLBACK TO s;
+SELECT regress_tamper($$UPDATE aegis.checkpoint SET note = replace(note, 'regress/log', 'regress log') WHERE number = 2$$);
+SELECT * FROM regress_findings();
+ROLLBACK TO s;
+SELECT regress_tamper($$UPDATE aegis.checkpoint c SET note = o.note, size = o.size, root = o.root FROM aegis.checkpoint o WHERE c.number = 3 AND o.number = 2$$);
+SELECT * FROM regress_findings();
+ROLLBACK TO s;
+SELECT regress_tamper($$DELETE FROM aegis.checkpoint WHERE number = 2$$);
+SELECT * FROM regress_findings();
+ROLLBACK TO s;
+SELECT regress_tamper($$UPDATE aegis.checkpoint SET seal = seal + 1000 WHERE number = 3$$);
+SELECT * FROM regress_findings();
+ROLLBACK TO s;
+SELECT checked, subject, regexp_replace(detail, '[0-9]+', 'N', 'g') AS detail
+  FROM aegis.verify_ledger(NULL, regress_note(1000000, sha256('x'))) WHERE outcome = 'finding' AND detail !~ 'findings';
+SELECT checked, subject, regexp_replace(detail, '[0-9]+', 'N', 'g') AS detail
+  FROM aegis.verify_ledger(NULL, regress_note(1, sha256('x'))) WHERE outcome = 'finding' AND detail !~ 'findings';
+SELECT count(*) FROM aegis.verify_ledger(NULL, 'regress/log');
+ROLLBACK;
+
 -- allows: other processes help to read a large partition, also what this transaction has not committed; an entry that is far from all others
 SET min_parallel_table_scan_size = 0;
 SET client_min_messages = debug1;
@@ -145,6 +200,6 @@ SELECT bool_and(outcome = 'ok') AS verifies FROM aegis.verify_ledger();
 RESET ROLE;
 REVOKE USAGE ON SCHEMA aegis FROM regress_verify_nobody;
 DROP ROLE regress_verify_auditor, regress_verify_nobody;
-DROP FUNCTION regress_findings();
+DROP FUNCTION regress_findings(), regress_note(bigint), regress_note(bigint, bytea);
 DROP VIEW regress_touched;
 DROP FUNCTION regress_tamper(text);

@@ -8,18 +8,17 @@
 #include "ledger.hpp"
 #include "ledger_tables.hpp"
 #include "pg/function.hpp"
+#include "tree.hpp"
+#include "verify_checkpoint.hpp"
 #include "verify_cursor.hpp"
 #include "verify_progress.hpp"
+#include "verify_report.hpp"
+#include "verify_tree.hpp"
 #include "verify_window.hpp"
 
 namespace aegis::verify {
 
 namespace {
-
-constexpr int64 kMostFindings = 1000;
-
-enum Check { kEntries, kLogs, kSeals, kRootLog, kHeads, kChecks };
-const char *const kCheckNames[kChecks] = {"entries", "tenant logs", "seals", "root log", "heads"};
 
 using verify_scan::LogKey;
 
@@ -42,36 +41,28 @@ struct Seal {
 };
 
 struct State {
-    ReturnSetInfo *result;
+    Report report;
     const pg_uuid_t *only;
+    const char *kept;  // a checkpoint, or nullptr
+    verify_tree::Expected trees;
+    verify_checkpoint::State checkpoints;
     HTAB *logs;
     verify_scan::Tenants *tenants;
     verify_window::Window *window;
     MemoryContext memory;
-    int64 items[kChecks];
-    int64 findings[kChecks];
     int64 unsealed;
     // Walk over the leaves of one seal.
     int64 leaves_in_seal;
     int32 last_log;
     int64 last_seq;
     core::Frontier root_log;
+    bool root_log_broken;  // reported; it goes on from what a seal stored
     Seal newest;
     Datum newest_snapshot;
 };
 
-void put(State *state, const char *checked, const char *subject, const char *outcome, int64 items,
-         const char *detail) {
-    Datum values[5] = {CStringGetTextDatum(checked), CStringGetTextDatum(subject),
-                       CStringGetTextDatum(outcome), Int64GetDatum(items),
-                       CStringGetTextDatum(detail)};
-    bool nulls[5] = {false, false, false, items < 0, false};
-    tuplestore_putvalues(state->result->setResult, state->result->setDesc, values, nulls);
-}
-
 void finding(State *state, Check check, const char *subject, const char *detail) {
-    if (++state->findings[check] <= kMostFindings)
-        put(state, kCheckNames[check], subject, "finding", 1, detail);
+    finding(&state->report, check, subject, detail);
 }
 
 const char *name_of(const Log *log) {
@@ -103,10 +94,6 @@ bool is_stored(const core::Frontier &frontier, core::ByteView stored) {
     uint8_t *encoded = static_cast<uint8_t *>(palloc(size + 1));
     pg::raise(pg::run([&] { core::encode_frontier(frontier, {encoded, size}); }));
     return memcmp(encoded, stored.data, size) == 0;
-}
-
-bool same(const core::Digest &a, const core::Digest &b) {
-    return memcmp(a.bytes, b.bytes, core::kDigestBytes) == 0;
 }
 
 void read_logs(State *state) {
@@ -141,7 +128,7 @@ void read_logs(State *state) {
             state->only == nullptr ||
             (log->key.has_tenant && memcmp(&log->key.tenant, state->only, UUID_LEN) == 0);
         state->tenants->list[state->tenants->count++] = {log->key, number};
-        state->items[kLogs] += log->checked;
+        state->report.items[kLogs] += log->checked;
     }
     qsort(state->tenants->list, state->tenants->count, sizeof(verify_scan::Tenant),
           compare_tenants);
@@ -149,7 +136,7 @@ void read_logs(State *state) {
 
 // One row of aegis.seal_leaves: appends what its entries hash to.
 void walk_leaves(State *state, int64 seal, int32 number, int64 first_leaf, const int64 *seqs,
-                 int count) {
+                 int count, core::ByteView stored) {
     Log *log = log_by_number(state, number);
     const char *seal_name = psprintf("seal " INT64_FORMAT, seal);
     state->leaves_in_seal += count;
@@ -201,10 +188,15 @@ void walk_leaves(State *state, int64 seal, int32 number, int64 first_leaf, const
             log->broken = true;
         }
     }
-    if (!log->broken)
-        pg::raise(pg::run([&] {
-            for (int i = 0; i < count; i++) log->frontier.append(leaves[i]);
-        }));
+    if (stored.size != sizeof(core::Digest) * count ||
+        (!log->broken && memcmp(stored.data, leaves, stored.size) != 0))
+        finding(state, kTrees, name_of(log),
+                psprintf("row from leaf " INT64_FORMAT " in seal " INT64_FORMAT
+                         " has leaf hashes that are not those of its entries",
+                         first_leaf, seal));
+    state->report.items[kTrees]++;
+    for (int i = 0; !log->broken && i < count; i++)
+        verify_tree::append(&state->trees, number, &log->frontier, leaves[i]);
     pfree(leaves);
 }
 
@@ -224,10 +216,12 @@ void close_log(State *state, int64 seal, int32 number, int64 size, const core::D
             log->broken = true;
         }
     }
+    core::Digest head;
     pg::raise(pg::run([&] {
-        state->root_log.append(
-            core::head_leaf({log->id, sizeof log->id}, static_cast<uint64_t>(size), stored));
+        head = core::head_leaf({log->id, sizeof log->id}, static_cast<uint64_t>(size), stored);
     }));
+    verify_tree::append(&state->trees, tree::kRootLog, &state->root_log, head);
+    verify_checkpoint::at_head(&state->checkpoints, state->root_log);
     // What aegis.tenant_log must say in the end.
     if (!log->checked || log->broken) {
         log->frontier.size = static_cast<uint64_t>(size);
@@ -237,13 +231,13 @@ void close_log(State *state, int64 seal, int32 number, int64 size, const core::D
 
 void check_seal(State *state, const SealRow &row) {
     const char *name = psprintf("seal " INT64_FORMAT, row.number);
-    state->items[kSeals]++;
+    state->report.items[kSeals]++;
     if (row.number != state->newest.number + 1)
         finding(state, kSeals, name,
                 psprintf("it follows seal " INT64_FORMAT ": seals between them are missing",
                          state->newest.number));
     core::SealFields fields;
-    core::Digest hash;
+    core::Digest hash{};
     pg::Report report = pg::run([&] {
         hash = core::seal_hash(row.body);
         fields = core::decode_seal(row.body);
@@ -270,7 +264,7 @@ void check_seal(State *state, const SealRow &row) {
                              fields.entries, state->leaves_in_seal));
         core::Digest root;
         pg::raise(pg::run([&] { root = state->root_log.root(); }));
-        state->items[kRootLog] = static_cast<int64>(state->root_log.size);
+        state->report.items[kRootLog] = static_cast<int64>(state->root_log.size);
         if (state->root_log.size != fields.root_size || !same(root, fields.root)) {
             finding(state, kRootLog, name, "its root is not what the heads of the logs hash to");
             // Go on from what this seal stored, so that one fault is one finding.
@@ -278,6 +272,7 @@ void check_seal(State *state, const SealRow &row) {
             pg::Report damaged =
                 pg::run([&] { stored = core::decode_frontier(row.root_frontier); });
             if (!damaged.failed) state->root_log = stored;
+            state->root_log_broken = true;
         } else if (!is_stored(state->root_log, row.root_frontier)) {
             finding(state, kRootLog, name, "its frontier is not that of its root");
         }
@@ -291,13 +286,14 @@ void check_seal(State *state, const SealRow &row) {
     MemoryContextSwitchTo(caller);
     state->leaves_in_seal = 0;
     state->last_log = 0;
+    verify_checkpoint::at_seal(&state->checkpoints, row.number, state->root_log);
 }
 
 // Leaves and seals side by side, in the order of seals.
 void walk(State *state) {
     Cursor leaves = open_cursor(
         "SELECT seal, log, first_leaf, coalesce(seqs, '{}'), root, "
-        "last_seq"
+        "last_seq, coalesce(leaves, '')"
         " FROM aegis.seal_leaves ORDER BY seal, log, first_leaf");
     Cursor seals = open_cursor(kSealQuery);
     int64 reported = 0;
@@ -330,7 +326,8 @@ void walk(State *state) {
         int64 first_leaf = DatumGetInt64(SPI_getbinval(tuple, shape, 3, &is_null));
         int count;
         const int64 *seqs = numbers_of(SPI_getbinval(tuple, shape, 4, &is_null), &count);
-        walk_leaves(state, of_seal, log, first_leaf, seqs, count);
+        core::ByteView hashes = pg::varlena_view(SPI_getbinval(tuple, shape, 7, &is_null));
+        walk_leaves(state, of_seal, log, first_leaf, seqs, count, hashes);
         int64 last_seq = DatumGetInt64(SPI_getbinval(tuple, shape, 6, &is_null));
         const Log *known = log_by_number(state, log);
         bool is_checked = known == nullptr || known->checked;
@@ -383,7 +380,7 @@ void check_heads(State *state) {
     while (void *item = hash_seq_search(&status)) {
         Log *log = static_cast<Log *>(item);
         if (!log->checked) continue;
-        state->items[kHeads]++;
+        state->report.items[kHeads]++;
         bool wrong = static_cast<int64>(log->frontier.size) != log->size;
         if (!wrong && !log->broken) {
             core::Digest root;
@@ -400,31 +397,40 @@ void check_heads(State *state) {
 }
 
 void summarise(State *state) {
-    static const char *const said[kChecks] = {
-        "bodies match their leaves and columns; every sealed entry is there once",
-        "roots follow from the entries, leaves have no gaps",
-        "numbers have no gap, each seal follows from the last",
-        "roots follow from the heads of the logs", "current heads are those of the newest seals"};
     const char *subject = state->only != nullptr ? "one tenant" : "all tenants";
-    state->items[kEntries] = verify_window::entries_read(state->window);
-    for (int i = 0; i < kChecks; i++) {
-        if (state->findings[i] == 0)
-            put(state, kCheckNames[i], subject, "ok", state->items[i], said[i]);
-        else
-            put(state, kCheckNames[i], subject, "finding", state->items[i],
-                psprintf(INT64_FORMAT " findings", state->findings[i]));
-    }
-    put(state, "unsealed", subject, "ok", state->unsealed,
+    state->report.items[kEntries] = verify_window::entries_read(state->window);
+    summarise(&state->report, subject);
+    put(&state->report, "unsealed", subject, "ok", state->unsealed,
         "entries that are not sealed yet, hence not proven");
     if (state->newest.number == 0) {
-        put(state, "checked against", "nothing", "ok", -1, "there is no seal yet");
+        put(&state->report, "checked against", "nothing", "ok", -1, "there is no seal yet");
         return;
     }
     char root[2 * core::kDigestBytes + 1] = {}, hash[2 * core::kDigestBytes + 1] = {};
     core::to_hex(state->newest.fields.root.view(), root);
     core::to_hex(state->newest.hash.view(), hash);
-    put(state, "checked against", psprintf("seal " INT64_FORMAT, state->newest.number), "ok", -1,
-        psprintf("root %s, hash %s, not signed", root, hash));
+    put(&state->report, "checked against", psprintf("seal " INT64_FORMAT, state->newest.number),
+        "ok", -1,
+        psprintf("root %s, hash %s, %s", root, hash,
+                 verify_checkpoint::standing(&state->checkpoints)));
+}
+
+verify_tree::Known known(void *pointer, int32 number) {
+    State *state = static_cast<State *>(pointer);
+    if (number == tree::kRootLog)
+        return state->root_log_broken ? verify_tree::Known::part : verify_tree::Known::whole;
+    const Log *log = log_by_number(state, number);
+    // Who asks for one tenant learns nothing about the other logs, not even whether there are any.
+    if (log == nullptr)
+        return state->only != nullptr ? verify_tree::Known::nothing
+                                      : verify_tree::Known::no_such_log;
+    if (!log->checked) return verify_tree::Known::nothing;
+    return log->broken ? verify_tree::Known::part : verify_tree::Known::whole;
+}
+
+const char *name_of_number(void *pointer, int32 number) {
+    if (number == tree::kRootLog) return "the root log";
+    return name_of(log_by_number(static_cast<State *>(pointer), number));
 }
 
 int64 expected_entries(const State *state) {
@@ -453,11 +459,19 @@ void verify(State *state) {
     // One snapshot for everything: the sealer goes on meanwhile.
     PushActiveSnapshot(GetTransactionSnapshot());
     read_logs(state);
+    state->trees.memory = CurrentMemoryContext;
     verify_progress::begin(state->only, expected_entries(state));
     state->window = verify_window::open(state->tenants, {report_odd, state});
+    state->checkpoints.report = &state->report;
+    verify_checkpoint::open(&state->checkpoints, state->kept);
+    verify_checkpoint::at_head(&state->checkpoints, state->root_log);
     walk(state);
     verify_progress::enter(verify_progress::kUnsealed);
     verify_window::visit_unused(state->window, visit_unused, state);
+    verify_progress::enter(verify_progress::kTree);
+    verify_tree::compare(&state->trees, {known, name_of_number, state}, &state->report);
+    verify_progress::enter(verify_progress::kCheckpoints);
+    verify_checkpoint::finish(&state->checkpoints, state->root_log);
     verify_progress::enter(verify_progress::kHeads);
     check_heads(state);
     summarise(state);
@@ -473,8 +487,9 @@ AEGIS_FUNCTION(aegis_verify_ledger) {
     using namespace aegis::verify;
     InitMaterializedSRF(fcinfo, 0);
     State *state = static_cast<State *>(palloc0(sizeof(State)));
-    state->result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
+    state->report.result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
     state->only = PG_ARGISNULL(0) ? nullptr : PG_GETARG_UUID_P(0);
+    state->kept = PG_ARGISNULL(1) ? nullptr : text_to_cstring(PG_GETARG_TEXT_PP(1));
     PG_TRY();
     { verify(state); }
     PG_FINALLY();
