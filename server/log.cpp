@@ -5,6 +5,7 @@
 
 #include <ctime>
 #include <memory>
+#include <mutex>
 #include <stdexcept>
 
 #include <spdlog/logger.h>
@@ -18,6 +19,14 @@ namespace {
 std::shared_ptr<spdlog::logger> logger;
 std::string level_name = "info";
 std::string file_name;
+
+// Lines of requests that are not written yet. Each costs a system call otherwise, and all workers
+// meet in it.
+constexpr size_t kLongestBuffer = 65536;
+constexpr auto kPromptly = std::chrono::milliseconds(10);
+std::mutex buffer_lock;
+std::string buffer;
+std::chrono::steady_clock::time_point last_written;
 
 std::string timestamp() {
     auto now = std::chrono::system_clock::now().time_since_epoch();
@@ -66,6 +75,24 @@ std::shared_ptr<spdlog::logger> target_of(Level level) {
     return target != nullptr && target->should_log(spdlog_level(level)) ? target : nullptr;
 }
 
+void write_out(spdlog::logger *target) {
+    if (!buffer.empty()) {
+        buffer.pop_back();  // the logger ends the line
+        target->log(spdlog::level::err, spdlog::string_view_t(buffer));
+        buffer.clear();
+    }
+    last_written = std::chrono::steady_clock::now();
+}
+
+void add_line(spdlog::logger *target, const std::string &line, bool now) {
+    std::lock_guard<std::mutex> guard(buffer_lock);
+    buffer += line;
+    buffer += '\n';
+    if (now || buffer.size() > kLongestBuffer ||
+        std::chrono::steady_clock::now() - last_written > kPromptly)
+        write_out(target);
+}
+
 void begin(JsonObject *line, Level level, std::string_view event) {
     line->add("time", timestamp()).add("level", name_of(level)).add("event", event);
 }
@@ -92,6 +119,7 @@ void open_log(std::string_view level, const std::string &file) {
 }
 
 void reopen_log() {
+    flush_log();
     if (!file_name.empty()) open_log(std::string(level_name), std::string(file_name));
 }
 
@@ -108,7 +136,13 @@ void log_request(const RequestLine &request) {
         .add("duration_ms", std::chrono::duration<double, std::milli>(request.duration).count())
         .add("peer", request.peer)
         .add_some("problem", request.problem);
-    target->log(spdlog_level(level), spdlog::string_view_t(line.text()));
+    add_line(target.get(), line.text(), level == Level::error);
+}
+
+void flush_log() {
+    auto target = std::atomic_load(&logger);
+    std::lock_guard<std::mutex> guard(buffer_lock);
+    if (target != nullptr && !buffer.empty()) write_out(target.get());
 }
 
 void log_event(Level level, std::string_view event,
@@ -118,7 +152,7 @@ void log_event(Level level, std::string_view event,
     JsonObject line;
     begin(&line, level, event);
     for (const auto &[name, value] : fields) line.add(name, std::string_view(value));
-    target->log(spdlog_level(level), spdlog::string_view_t(line.text()));
+    add_line(target.get(), line.text(), true);
 }
 
 }  // namespace aegis::server

@@ -29,7 +29,10 @@ void open_log(std::string_view level, const std::string &file);
 // For rotation: the file is opened again under its name.
 void reopen_log();
 
+// Lines of requests that follow each other closely are written together, those of errors and events
+// at once; flush_log() writes what is left and is called ten times a second.
 void log_request(const RequestLine &line);
+void flush_log();
 // event is a stable lower-case name; the pairs are constant or operator-owned texts.
 void log_event(Level level, std::string_view event,
                const std::vector<std::pair<std::string_view, std::string>> &fields = {});

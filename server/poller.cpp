@@ -285,6 +285,7 @@ void Poller::run() {
         }
         if (Clock::now() >= next_sweep) {
             sweep();
+            flush_log();
             next_sweep = Clock::now() + kSweepInterval;
         }
     }

@@ -197,14 +197,29 @@ void add_standard_headers(std::string_view request_id, bool secure, Response *re
     if (secure) out += kStrictTransport;
 }
 
-std::string serialise(const Response &response, bool close) {
-    std::string out =
-        "HTTP/1.1 " + std::to_string(response.status) + " " + reason(response.status) + "\r\n";
-    for (const auto &[name, value] : response.headers) out += name + ": " + value + "\r\n";
+std::string serialise(const Response &response, bool close, bool with_body) {
+    std::string out;
+    out.reserve(response.standard.size() + response.body.size() + 512);
+    out += "HTTP/1.1 ";
+    out += std::to_string(response.status);
+    out += ' ';
+    out += reason(response.status);
+    out += "\r\n";
     out += response.standard;
-    out += "content-length: " + std::to_string(response.body.size()) + "\r\n";
-    if (close) out += "connection: close\r\n";
-    return out + "\r\n" + response.body;
+    for (const auto &[name, value] : response.headers) {
+        out += name;
+        out += ": ";
+        out += value;
+        out += "\r\n";
+    }
+    if (response.status != 204) {  // which has no body, and so no length
+        out += "content-length: ";
+        out += std::to_string(response.body.size());
+        out += "\r\n";
+    }
+    out += close ? "connection: close\r\n\r\n" : "\r\n";
+    if (with_body && response.status != 204) out += response.body;
+    return out;
 }
 
 }  // namespace aegis::server

@@ -30,7 +30,7 @@ bool take_headers(const std::vector<std::string> &flat, Response *response);
 // answer does not bring itself. secure: the answer leaves over TLS.
 void add_standard_headers(std::string_view request_id, bool secure, Response *response);
 
-// The whole answer as bytes, for answers that are given before a request could be understood.
-std::string serialise(const Response &response, bool close);
+// The whole answer as bytes. HEAD is answered with the length of a body that is left out.
+std::string serialise(const Response &response, bool close, bool with_body = true);
 
 }  // namespace aegis::server

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// How cpp-httplib is used: one validated request at a time, from memory to memory. Its head is
-// written here from what the strict parser accepted, so no byte of the client's head reaches
-// httplib's own parser, and its connection loop, timeouts and TLS are never used.
+// How cpp-httplib is used: one validated request with a body at a time, from memory to memory. Its
+// head is written here from what the strict parser accepted, so no byte of the client's head
+// reaches httplib's own parser, and its connection loop, timeouts and TLS are never used.
 #pragma once
 
 #include "compat.hpp"

@@ -335,24 +335,27 @@ bool Workers::step_ready(Connection *connection, Hands *hands) {
         verdict.problem = kOverloaded.name;
     }
     std::string_view name = verdict.problem;
-    std::string_view method = connection->head.method;
-    std::string_view body;
-    if (verdict.early)
-        method = method == "HEAD" ? "HEAD" : "GET";  // httplib has no body to read
-    else
-        body = std::string_view(connection->in).substr(0, connection->head.content_length);
     int status = 0;
-    connection->out = hands->front.respond(
-        method, body, connection->close_after, [&](const std::string &received) {
-            Response response =
-                verdict.early ? std::move(*verdict.early)
-                              : gateway_.forward(*connection, received, &hands->database, &name);
-            add_standard_headers(connection->request_id, connection->listener == Listener::main,
-                                 &response);
-            status = response.status;
-            return response;
-        });
-    connection->in.erase(0, connection->head.content_length);
+    auto answer = [&](const std::string &body) {
+        Response response = verdict.early
+                                ? std::move(*verdict.early)
+                                : gateway_.forward(*connection, body, &hands->database, &name);
+        add_standard_headers(connection->request_id, connection->listener == Listener::main,
+                             &response);
+        status = response.status;
+        return response;
+    };
+    size_t length = connection->head.content_length;
+    if (verdict.early || length == 0) {
+        // Without a body to take in there is nothing that httplib would do.
+        connection->out =
+            serialise(answer({}), connection->close_after, connection->head.method != "HEAD");
+    } else {
+        std::string_view body = std::string_view(connection->in).substr(0, length);
+        connection->out =
+            hands->front.respond(connection->head.method, body, connection->close_after, answer);
+    }
+    connection->in.erase(0, length);
     if (connection->in.empty() && connection->in.capacity() > 65536) connection->in.shrink_to_fit();
     give_back(connection);
     log(*connection, status, name);

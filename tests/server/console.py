@@ -7,7 +7,7 @@ import urllib.parse
 
 sys.dont_write_bytecode = True
 from fixture import Client, Cluster, Gateway, Report, exchange, free_port  # noqa: E402
-from fixture.report import equal  # noqa: E402
+from fixture.report import equal, until  # noqa: E402
 
 PAGES = ["/", "/login", "/login?reason=signed_in_elsewhere", "/dashboard", "/customers",
          "/customers/7d9f0c5e-8f6b-4c5e-9b61-0d4c9a8f1d11", "/invoices", "/invoices/new",
@@ -140,8 +140,8 @@ def neighbours(report, cluster):
                 equal(reply.headers["cache-control"], "no-store", path)
 
         with report.test("log-has-templates"):
-            routes = {line["route"] for line in gateway.lines() if line["event"] == "request" and "route" in line}
-            assert {"/", "/customers/{id}", "/ledger/{leaf}", "/assets/{file}"} <= routes, routes
+            wanted = {"/", "/customers/{id}", "/ledger/{leaf}", "/assets/{file}"}
+            until(lambda: wanted <= {line.get("route") for line in gateway.lines() if line["event"] == "request"}, what="lines in the log")
             assert not any("7d9f0c5e" in line for line in gateway.output().splitlines() if '"request"' in line)
 
         with report.test("plain-http-leads-to-the-page"):
