@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""bundle-v1, proof-v1 and checkpoint-v1, written a second time from docs/format/.
+"""bundle-v1 and proof-v1, written a second time from docs/format/.
 
     aegis_proof.py bundle FILE     checks an exported ledger; prints its last seal as "seal N hash HEX"
 
@@ -14,7 +14,6 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import aegis_format as f  # noqa: E402
-from aegis_cipher import ed25519_sign  # noqa: E402
 from aegis_format import Refused  # noqa: E402
 
 
@@ -176,28 +175,51 @@ def consistency_proof(first, leaves, whole=True):
     return consistency_proof(first - k, leaves[k:], False) + [f.merkle_root(leaves[:k])]
 
 
-# --- checkpoint-v1 (C2SP signed note, tlog-checkpoint) -------------------------------------------
+def verify_inclusion(index, size, leaf, proof, root):
+    if not 0 <= index < size or any(len(h) != 32 for h in [leaf, root] + proof):
+        raise Refused("index, or length of a hash")
+    fn, sn, r = index, size - 1, leaf
+    for p in proof:
+        if sn == 0:
+            raise Refused("too many hashes")
+        if fn & 1 or fn == sn:
+            r = f.merkle_node(p, r)
+            while not fn & 1 and fn:
+                fn, sn = fn >> 1, sn >> 1
+        else:
+            r = f.merkle_node(r, p)
+        fn, sn = fn >> 1, sn >> 1
+    if sn != 0 or r != root:
+        raise Refused("not in the tree")
 
-def key_id(name, kind, public):
-    return f.sha256(name.encode(), b"\n", bytes([kind]), public)[:4]
 
-
-def note_key(name, kind, public):
-    return "%s+%s+%s" % (name, key_id(name, kind, public).hex(), base64.b64encode(bytes([kind]) + public).decode())
-
-
-def checkpoint(origin, size, root):
-    return "%s\n%d\n%s\n" % (origin, size, base64.b64encode(root).decode())
-
-
-def signed_note(text, name, seed):
-    public, signature = ed25519_sign(seed, text.encode())
-    return "%s\n\u2014 %s %s\n" % (text, name, base64.b64encode(key_id(name, 1, public) + signature).decode())
-
-
-def proof_file(index, proof, note):
-    return "c2sp.org/tlog-proof@v1\nindex %d\n%s\n%s" % (
-        index, "".join(base64.b64encode(p).decode() + "\n" for p in proof), note)
+def verify_consistency(first, second, proof, first_root, second_root):
+    if not 0 < first <= second or any(len(h) != 32 for h in [first_root, second_root] + proof):
+        raise Refused("sizes, or length of a hash")
+    if first == second:
+        if proof or first_root != second_root:
+            raise Refused("not the same")
+        return
+    if not proof:
+        raise Refused("empty")
+    if first & (first - 1) == 0:
+        proof = [first_root] + proof
+    fn, sn = first - 1, second - 1
+    while fn & 1:
+        fn, sn = fn >> 1, sn >> 1
+    fr = sr = proof[0]
+    for c in proof[1:]:
+        if sn == 0:
+            raise Refused("too many hashes")
+        if fn & 1 or fn == sn:
+            fr, sr = f.merkle_node(c, fr), f.merkle_node(c, sr)
+            while not fn & 1 and fn:
+                fn, sn = fn >> 1, sn >> 1
+        else:
+            sr = f.merkle_node(sr, c)
+        fn, sn = fn >> 1, sn >> 1
+    if sn != 0 or fr != first_root or sr != second_root:
+        raise Refused("does not extend it")
 
 
 def main():

@@ -9,6 +9,7 @@ import sys
 
 import aegis_cipher
 import aegis_format as f
+import aegis_note as n
 import aegis_proof as p
 import generate
 
@@ -31,6 +32,15 @@ def refuses(what, function, *arguments):
     except f.Refused:
         return
     sys.exit("%s: was not refused" % what)
+
+
+def agrees(what, function, *arguments):
+    global checked
+    checked += 1
+    try:
+        function(*arguments)
+    except f.Refused as refused:
+        sys.exit("%s: was refused: %s" % (what, refused))
 
 
 def load(name):
@@ -139,6 +149,61 @@ def bundles():
         refuses(case["name"], p.bundle_record, p.base64.b64encode(h(case["record"])))
 
 
+def proofs():
+    vectors = load("proof_v1")
+    roots = {case["size"]: h(case["root"]) for case in vectors["root"]}
+    for case in vectors["inclusion"]:
+        agrees("inclusion", p.verify_inclusion, case["index"], case["size"], h(case["leaf"]), [h(v) for v in case["proof"]], roots[case["size"]])
+    for case in vectors["consistency"]:
+        agrees("consistency", p.verify_consistency, case["first"], case["second"], [h(v) for v in case["proof"]],
+               roots[case["first"]], roots[case["second"]])
+    for case in vectors["refused_inclusion"]:
+        refuses("inclusion, " + case["name"], p.verify_inclusion, int(case["index"]), int(case["size"]), h(case["leaf"]),
+                [h(v) for v in case["proof"]], h(case["root"]))
+    for case in vectors["refused_consistency"]:
+        refuses("consistency, " + case["name"], p.verify_consistency, int(case["first"]), int(case["second"]),
+                [h(v) for v in case["proof"]], h(case["first_root"]), h(case["second_root"]))
+
+
+def said_of(note, key):
+    try:
+        return "signed" if n.is_signed(n.read_note(note), key) else "unsigned"
+    except f.Refused:
+        return "refused"
+
+
+def checkpoints():
+    vectors = load("checkpoint_v1")
+    key = n.read_note_key(vectors["vkey"])
+    note = vectors["note"].encode()
+    same("note", said_of(note, key), "signed")
+    for at in range(0, len(note), 5):
+        same("note, byte %d changed" % at, said_of(note[:at] + bytes([note[at] ^ 1]) + note[at + 1:], key) != "signed", True)
+    index, proof, carried, _ = n.read_proof_file(vectors["proof_file"].encode())
+    same("note of the proof file", carried, note)
+    origin, size, root = n.read_checkpoint(n.read_note(carried)[0])
+    same("origin", origin, key[0])
+    agrees("proof file", p.verify_inclusion, index, size, f.merkle_leaf(h(vectors["entry"])), proof, root)
+    known = n.read_note_key(vectors["known_key"])
+    for case in vectors["notes"]:
+        same("note, " + case["name"], said_of(h(case["note"]), known), case["result"])
+    for text in vectors["keys"]:
+        same("key", n.note_key(*(n.read_note_key(text)[i] for i in (0, 2, 3))), text)
+    for text in vectors["refused_keys"]:
+        refuses("key " + text, n.read_note_key, text)
+    # RFC 8032 section 7.1, tests 1 to 3.
+    for seed, public, message, signature in (
+            ("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60", "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a",
+             "", "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b"),
+            ("4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb", "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c",
+             "72", "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00"),
+            ("c5aa8df43f9f837bedb7442f31dcb7b166d38535076f094b85ce3a2e0b4458f7", "fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025",
+             "af82", "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a")):
+        same("Ed25519", [v.hex() for v in aegis_cipher.ed25519_sign(h(seed), h(message))], [public, signature])
+        agrees("Ed25519", aegis_cipher.ed25519_verify, h(public), h(message), h(signature))
+        refuses("Ed25519", aegis_cipher.ed25519_verify, h(public), h(message) + b"x", h(signature))
+
+
 def documents():
     """What docs/format/ prints as a vector stands in the vector files."""
     known = ""
@@ -156,7 +221,7 @@ def documents():
 
 
 def main():
-    for part in (xaes, keys, envelopes, entries, seals, tokens, bundles, documents):
+    for part in (xaes, keys, envelopes, entries, seals, tokens, bundles, proofs, checkpoints, documents):
         part()
     print("%d checks agree" % checked)
     return 0

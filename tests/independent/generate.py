@@ -7,7 +7,9 @@ import os
 import sys
 
 import aegis_format as f
+import aegis_note as n
 import aegis_proof as p
+import generate_refusals as refusals
 from aegis_cipher import ed25519_sign
 
 MASTER = bytes(range(32))                      # the published test key, 00 .. 1f
@@ -314,7 +316,8 @@ def proof_v1():
             "inclusion": [{"index": i, "size": n, "leaf": leaves[i], "proof": p.inclusion_proof(i, leaves[:n])}
                           for n in range(1, 9) for i in range(n)],
             "consistency": [{"first": m, "second": n, "proof": p.consistency_proof(m, leaves[:n])}
-                            for n in range(1, 9) for m in range(1, n + 1)]}
+                            for n in range(1, 9) for m in range(1, n + 1)],
+            **refusals.proofs(leaves)}
 
 
 def checkpoint_v1():
@@ -322,12 +325,12 @@ def checkpoint_v1():
     tree = proof_v1()
     name, root = "aegis.example/ledger", tree["root"][7]["root"]
     public, _ = ed25519_sign(ROOT, b"")
-    text = p.checkpoint(name, 8, root)
-    note = p.signed_note(text, name, ROOT)
+    text = n.checkpoint(name, 8, root)
+    note = n.signed_note(text, name, ROOT)
     proof = next(c["proof"] for c in tree["inclusion"] if (c["index"], c["size"]) == (5, 8))
-    return {"seed": ROOT, "public_key": public, "key_id": p.key_id(name, 1, public), "vkey": p.note_key(name, 1, public),
+    return {"seed": ROOT, "public_key": public, "key_id": n.key_id(name, 1, public), "vkey": n.note_key(name, 1, public),
             "root": root, "signature": ed25519_sign(ROOT, text.encode())[1], "text": text, "note": note,
-            "entry": bytes.fromhex("40414243"), "proof": proof, "proof_file": p.proof_file(5, proof, note)}
+            "entry": bytes.fromhex("40414243"), "proof": proof, "proof_file": n.proof_file(5, proof, note), **refusals.notes()}
 
 
 ALL = {"keys_v1": keys_v1, "envelope_v1": envelope_v1, "entry_v1": entry_v1, "seal_v1": seal_v1,

@@ -21,6 +21,7 @@ from live_database import Database, Report  # noqa: E402
 from live_fill import Fill  # noqa: E402
 from live_keys import Keys, read_provider  # noqa: E402
 from live_ledger import SNAPSHOT, Ledger  # noqa: E402
+from live_proof import Proofs  # noqa: E402
 from live_reverse import Reverse  # noqa: E402
 from live_sealed import Sealed  # noqa: E402
 
@@ -84,6 +85,9 @@ def main():
     ledger.check_entries(report)
     ledger.check_audit_log(report)
     ledger.check_seals(report)
+    proofs = Proofs(database, ledger, report)
+    proofs.check_cache()
+    proofs.check_proofs()
     parts = sealed.open_parts(ledger)
     sealed.check_parts(parts, fill)
     sealed.check_images(parts)

@@ -152,4 +152,9 @@ class Fill:
             if self.database.value("SELECT charges_open = 0 AND charges_waiting = 0 FROM aegis.worker_status()") == "t":
                 break
             self.database.value("SELECT pg_sleep(0.05)")
+        # Enough leaves for kept nodes of the trees, in a tenant's log and in the root log: every pass grows four logs.
+        rows = ", ".join("('%s', %%d)" % tenant for tenant in self.tenants.values())
+        self.database.script("".join("INSERT INTO live.record (tenant_id, id) VALUES %s;\nINSERT INTO live.system_row VALUES (%d);\n"
+                                     "SELECT aegis.wait_sealed('60 s') \\g /dev/null\n" % (rows % (i, i, i), i) for i in range(100, 170)))
+        self.database.script("INSERT INTO live.system_row SELECT generate_series(1000, 1600);")
         self.database.value("SELECT aegis.wait_sealed('60 s')")

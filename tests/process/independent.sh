@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A second reader, written from docs/format/ alone, reads a live database: it opens what is sealed, decodes what is recorded,
-# builds every tree again, and what it seals the database opens.
+# builds every tree again, checks proofs, and what it seals the database opens.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/cluster.sh
@@ -20,6 +20,7 @@ first=1:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f
 second=2:202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f
 keyring "# published, for tests only" "$first"
 preload
+settings "aegis.seal_interval = '10ms'"
 start || { as_server tail -n 20 "$log"; exit 1; }
 query "CREATE EXTENSION aegis_app CASCADE" > /dev/null
 # One tenant's keys are wrapped under the first master key, the others' under the second.

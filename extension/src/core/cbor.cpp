@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/cbor.hpp"
 
+#include "core/encoding.hpp"
 #include "core/error.hpp"
 
 namespace aegis::core {
@@ -21,36 +22,6 @@ constexpr uint8_t kFalse = 20, kTrue = 21, kNull = 22;
 
 [[noreturn]] void malformed(const char *message) {
     throw Error{Code::malformed, message};
-}
-
-// True for eight ASCII characters none of which is U+0000. (It may be false for some that are.)
-bool is_plain(const uint8_t *eight) {
-    uint64_t word;
-    memcpy(&word, eight, sizeof word);
-    return ((word | (word - 0x0101010101010101)) & 0x8080808080808080) == 0;
-}
-
-// Well-formed UTF-8 without surrogates and longer forms than needed (RFC 3629), and without U+0000,
-// which no text of PostgreSQL holds: whoever showed such a text would show its beginning only.
-bool is_utf8(ByteView text) {
-    const uint8_t *at = text.data, *end = text.data + text.size;
-    for (;;) {
-        while (end - at >= 8 && is_plain(at)) at += 8;
-        if (at == end) return true;
-        const uint8_t lead = *at++;
-        if (lead == 0) return false;
-        if (lead < 0x80) continue;
-        const int more = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
-        if (lead < 0xc2 || lead > 0xf4 || end - at < more) return false;
-        uint8_t low = 0x80, high = 0xbf;  // of the second byte
-        if (lead == 0xe0) low = 0xa0;
-        if (lead == 0xed) high = 0x9f;
-        if (lead == 0xf0) low = 0x90;
-        if (lead == 0xf4) high = 0x8f;
-        for (int i = 0; i < more; ++i, low = 0x80, high = 0xbf)
-            if (at[i] < low || at[i] > high) return false;
-        at += more;
-    }
 }
 
 }  // namespace
@@ -171,7 +142,8 @@ CborItem CborReader::next_item() {
     if (major == kBytes || major == kText) {
         if (value > left) malformed("CBOR ends too early");
         item.body = {at, static_cast<size_t>(value)};
-        if (major == kText && !is_utf8(item.body)) malformed("CBOR text is not UTF-8");
+        if (major == kText && !is_text(item.body))
+            malformed("CBOR text is not UTF-8, or holds U+0000");
     } else if (major == kSimple) {
         if (additional < kFalse || additional > kNull)
             malformed("CBOR simple value is not allowed");

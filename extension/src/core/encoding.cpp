@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/encoding.hpp"
 
+#include <cstring>
 #include <string>
 
 #include "core/error.hpp"
@@ -12,6 +13,13 @@ namespace {
 constexpr char kHexDigits[] = "0123456789abcdef";
 constexpr char kBase64Url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 constexpr uint8_t kNoDigit = 0xff;
+
+// True for eight ASCII characters none of which is U+0000. (It may be false for some that are.)
+bool is_plain(const uint8_t *eight) {
+    uint64_t word;
+    memcpy(&word, eight, sizeof word);
+    return ((word | (word - 0x0101010101010101)) & 0x8080808080808080) == 0;
+}
 
 struct DigitTable {
     uint8_t value[256];
@@ -150,6 +158,27 @@ void from_base64(std::string_view text, ByteSpan out) {
         c = c == '+' ? '-' : c == '/' ? '_' : c;
     }
     from_base64url(url, out);
+}
+
+bool is_text(ByteView text) noexcept {
+    const uint8_t *at = text.data, *end = text.data + text.size;
+    for (;;) {
+        while (end - at >= 8 && is_plain(at)) at += 8;
+        if (at == end) return true;
+        const uint8_t lead = *at++;
+        if (lead == 0) return false;
+        if (lead < 0x80) continue;
+        const int more = lead >= 0xf0 ? 3 : lead >= 0xe0 ? 2 : 1;
+        if (lead < 0xc2 || lead > 0xf4 || end - at < more) return false;
+        uint8_t low = 0x80, high = 0xbf;  // of the second byte
+        if (lead == 0xe0) low = 0xa0;
+        if (lead == 0xed) high = 0x9f;
+        if (lead == 0xf0) low = 0x90;
+        if (lead == 0xf4) high = 0x8f;
+        for (int i = 0; i < more; ++i, low = 0x80, high = 0xbf)
+            if (at[i] < low || at[i] > high) return false;
+        at += more;
+    }
 }
 
 bool looks_like_armor(std::string_view text) noexcept {

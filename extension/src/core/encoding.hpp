@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Text forms of bytes: hex, base64url without padding (RFC 4648 section 5), and the armor of
-// envelopes "A1." + base64url.
+// Text forms of bytes: hex, base64 and base64url without padding (RFC 4648 sections 4 and 5),
+// UTF-8, and the armor of envelopes "A1." + base64url.
 #pragma once
 
 #include "core/bytes.hpp"
@@ -20,6 +20,10 @@ size_t base64_size(size_t bytes) noexcept;              // RFC 4648 section 4, w
 void to_base64(ByteView bytes, char *out) noexcept;     // no terminator
 size_t base64_decoded_size(std::string_view text);      // throws malformed
 void from_base64(std::string_view text, ByteSpan out);  // strict, as above
+
+// Well-formed UTF-8 without surrogates and longer forms than needed (RFC 3629), and without U+0000,
+// which no text of PostgreSQL holds: whoever showed such a text would show its beginning only.
+bool is_text(ByteView text) noexcept;
 
 inline constexpr std::string_view kArmorPrefix = "A1.";
 bool looks_like_armor(std::string_view text) noexcept;  // starts with the prefix

@@ -31,10 +31,19 @@ bool is_space_or_plus(unsigned char c) {
     return c <= ' ' || c == '+' || c == 0x7f;
 }
 
+// The spaces of Unicode beyond ASCII (White_Space), in UTF-8.
+constexpr std::string_view kWideSpaces[] = {
+    "\xC2\x85",     "\xC2\xA0",     "\xE1\x9A\x80", "\xE2\x80\x80", "\xE2\x80\x81",
+    "\xE2\x80\x82", "\xE2\x80\x83", "\xE2\x80\x84", "\xE2\x80\x85", "\xE2\x80\x86",
+    "\xE2\x80\x87", "\xE2\x80\x88", "\xE2\x80\x89", "\xE2\x80\x8A", "\xE2\x80\xA8",
+    "\xE2\x80\xA9", "\xE2\x80\xAF", "\xE2\x81\x9F", "\xE3\x80\x80"};
+
 bool valid_name(std::string_view name) {
-    if (name.empty() || name.size() > 255) return false;
+    if (name.empty() || name.size() > 255 || !is_text(as_bytes(name))) return false;
     for (const char c : name)
         if (is_space_or_plus(static_cast<unsigned char>(c))) return false;
+    for (const std::string_view space : kWideSpaces)
+        if (name.find(space) != std::string_view::npos) return false;
     return true;
 }
 
@@ -103,6 +112,7 @@ void check_text(std::string_view text) {
     for (const char c : text)
         if (static_cast<unsigned char>(c) < ' ' && c != '\n')
             malformed("a note must not hold control characters");
+    if (!is_text(as_bytes(text))) malformed("a note must be UTF-8");
 }
 
 }  // namespace

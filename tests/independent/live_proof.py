@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Proofs of a live database: compared with those that the leaves give, and verified."""
+import aegis_format as f
+import aegis_proof as p
+from aegis_format import Refused
+from live_database import literal
+
+HASHES = "(SELECT coalesce(json_agg(encode(h.hash, 'hex') ORDER BY h.at), '[]') FROM unnest({}) WITH ORDINALITY h (hash, at))"
+
+
+def some(size):
+    """Numbers from 1 to size: small ones, those around powers of two, the last."""
+    near = {1 << k for k in range(12)} | {(1 << k) + 1 for k in range(12)} | {(1 << k) - 1 for k in range(12)}
+    return sorted(v for v in near | {size, size - 1, size // 2, size // 3} if 1 <= v <= size)
+
+
+class Proofs:
+    def __init__(self, database, ledger, report):
+        self.database, self.ledger, self.report = database, ledger, report
+        self.names = {row["log"]: row for row in ledger.tables["tenant_log"]}
+
+    def hashes(self, calls):
+        """What each SQL call that returns bytea[] gives."""
+        rows = self.database.rows("SELECT * FROM (VALUES %s) v (i, hashes)" % ", ".join(
+            "(%d, %s)" % (i, HASHES.format(call)) for i, call in enumerate(calls)), "auditor")
+        return [[bytes.fromhex(h) for h in row["hashes"]] for row in sorted(rows, key=lambda row: row["i"])]
+
+    def check_cache(self):
+        """Leaf hashes and nodes that are kept beside the entries."""
+        rows = self.database.rows("SELECT seal, log, first_leaf, encode(leaves, 'hex') AS leaves FROM aegis.seal_leaves")
+        findings = []
+        for row in rows:
+            leaves = self.ledger.logs.get(row["log"], [])
+            got, known = bytes.fromhex(row["leaves"]), leaves[row["first_leaf"]:]
+            if got != b"".join(known)[:len(got)] and len(known) * 32 >= len(got):
+                findings.append("leaves of seal %(seal)d, log %(log)d" % row)
+        self.report.result("kept leaf hashes are those of the entries", findings, len(rows))
+        kept = {(row["log"], row["level"], row["index"]): row["hash"] for row in self.database.rows(
+            "SELECT log, level, index, encode(hash, 'hex') AS hash FROM aegis.tree_node")}
+        findings, count = [], 0
+        for log, leaves in [(0, self.ledger.root_log)] + list(self.ledger.logs.items()):
+            for level in (8, 16):
+                for index in range(len(leaves) >> level):
+                    count += 1
+                    if kept.get((log, level, index)) != f.merkle_root(leaves[index << level:(index + 1) << level]).hex():
+                        findings.append("log %d, level %d, index %d" % (log, level, index))
+        if not any(log == 0 for log, _, _ in kept) or not any(log > 0 for log, _, _ in kept):
+            findings.append("no node of the root log, or none of a tenant's: too few entries to compare")
+        self.report.result("kept nodes of the trees follow from the leaves", findings, count)
+
+    def check_log(self, name, leaves, inclusion, consistency, root):
+        """inclusion, consistency, root: SQL calls with two, two and one places for numbers."""
+        findings, sizes = [], some(len(leaves))
+        pairs = [(i - 1, size) for size in sizes for i in some(size)[::3] + [size]]
+        both = [(first, second) for second in sizes for first in some(second)[::2]]
+        roots = {size: f.merkle_root(leaves[:size]) for size in set(sizes) | {first for first, _ in both}}
+        for (index, size), proof in zip(pairs, self.hashes([inclusion % pair for pair in pairs])):
+            if proof != p.inclusion_proof(index, leaves[:size]):
+                findings.append("inclusion of %d in %d: another proof" % (index, size))
+            try:
+                p.verify_inclusion(index, size, leaves[index], proof, roots[size])
+            except Refused as refused:
+                findings.append("inclusion of %d in %d: %s" % (index, size, refused))
+        for (first, second), proof in zip(both, self.hashes([consistency % pair for pair in both])):
+            if proof != p.consistency_proof(first, leaves[:second]):
+                findings.append("consistency of %d with %d: another proof" % (first, second))
+            try:
+                p.verify_consistency(first, second, proof, roots[first], roots[second])
+            except Refused as refused:
+                findings.append("consistency of %d with %d: %s" % (first, second, refused))
+        if root is not None:
+            given = self.database.rows("SELECT * FROM (VALUES %s) v (size, root)" % ", ".join(
+                "(%d, encode(%s, 'hex'))" % (size, root % size) for size in [0] + list(roots)), "auditor")
+            findings += ["root at size %d" % row["size"] for row in given
+                         if row["root"] != (roots.get(row["size"]) or f.merkle_root([])).hex()]
+        self.report.result("proofs and roots of %s" % name, findings, len(pairs) + len(both))
+
+    def check_proofs(self):
+        for log, leaves in self.ledger.logs.items():
+            tenant = literal(self.names[log]["tenant_id"])
+            self.check_log("the log of %s" % (self.names[log]["tenant_id"] or "the system"), leaves, "aegis.inclusion_proof(" + tenant + ", %d, %d)",
+                           "aegis.consistency_proof(" + tenant + ", %d, %d)", "aegis.log_root(" + tenant + ", %d)")
+        self.check_log("the root log", self.ledger.root_log, "aegis.root_inclusion_proof(%d, %d)", "aegis.root_consistency_proof(%d, %d)", None)
