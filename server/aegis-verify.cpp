@@ -2,106 +2,21 @@
 // aegis-verify: checks exported ledgers and proof files on the machine of whoever doubts them. It
 // knows no database and writes nothing but what it is told to keep. docs/aegis-verify.md.
 #include <CLI/CLI.hpp>
-#include <cerrno>
 #include <cstdio>
-#include <cstring>
-#include <ctime>
 #include <fstream>
-#include <iostream>
 #include <string>
 #include <vector>
 
 #include "core/bundle_check.hpp"
-#include "core/checkpoint.hpp"
 #include "core/encoding.hpp"
 #include "core/error.hpp"
-#include "core/note.hpp"
+#include "verify_io.hpp"
+#include "verify_proof.hpp"
 
 namespace {
 
 using namespace aegis;
-
-constexpr int kOk = 0, kFindings = 1, kUnusable = 2;
-
-struct Failure {
-    std::string message;
-    std::string hint;
-};
-
-[[noreturn]] void fail(const std::string &message, const std::string &hint) {
-    throw Failure{message, hint};
-}
-
-std::string hex_of(core::ByteView bytes) {
-    std::string hex(core::hex_size(bytes.size), '?');
-    core::to_hex(bytes, hex.data());
-    return hex;
-}
-
-std::string time_text(int64_t micros) {
-    const time_t seconds = static_cast<time_t>(micros / 1000000);
-    struct tm utc {};
-    char text[40];
-    if (gmtime_r(&seconds, &utc) == nullptr ||
-        strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
-        return std::to_string(micros) + " us";
-    return text;
-}
-
-std::string json(const std::string &text) {
-    std::string out = "\"";
-    for (const char c : text) {
-        if (c == '"' || c == '\\') {
-            out += '\\';
-            out += c;
-        } else if (static_cast<unsigned char>(c) < 0x20) {
-            char escape[8];
-            snprintf(escape, sizeof escape, "\\u%04x", static_cast<unsigned char>(c));
-            out += escape;
-        } else {
-            out += c;
-        }
-    }
-    return out + "\"";
-}
-
-// Text of the file for a terminal: nothing in it can move the cursor.
-std::string plain(std::string text) {
-    for (char &c : text)
-        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-    return text;
-}
-
-class Input {
- public:
-    explicit Input(const std::string &path) : path_(path) {
-        if (path == "-") return;
-        file_.open(path, std::ios::binary);
-        if (!file_)
-            fail("could not open \"" + path + "\": " + strerror(errno), "Check name and rights.");
-    }
-    // One line without its end. False at the end of the file; *ended tells whether a line end
-    // stood.
-    bool next(std::string *line, bool *ended) {
-        std::istream &in = path_ == "-" ? std::cin : file_;
-        if (!std::getline(in, *line)) {
-            if (in.bad()) fail("could not read \"" + path_ + "\"", "Check the file system.");
-            return false;
-        }
-        *ended = !in.eof();
-        return true;
-    }
-    std::string all() {
-        std::istream &in = path_ == "-" ? std::cin : file_;
-        std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
-        if (in.bad()) fail("could not read \"" + path_ + "\"", "Check the file system.");
-        return text;
-    }
-
- private:
-    std::string path_;
-    std::ifstream file_;
-};
+using namespace aegis::verify_tool;
 
 struct BundleOptions {
     std::string file, tenant, keep;
@@ -134,13 +49,8 @@ void expect_heads(const BundleOptions &options, core::BundleCheck *check) {
         if (!some) fail("\"" + path + "\" is empty", "Nothing would be compared with it.");
     }
     if (options.tenant.empty()) return;
-    std::string digits;
-    for (const char c : options.tenant)
-        if (c != '-') digits += c;
     uint8_t tenant[16];
-    if (digits.size() != 32)
-        fail("\"" + plain(options.tenant) + "\" is not a UUID", "See aegis.tenants().");
-    core::from_hex(digits, tenant);
+    read_uuid(options.tenant, tenant);
     check->expect_tenant(tenant);
 }
 
@@ -223,87 +133,6 @@ int check_bundle(const BundleOptions &options) {
     return kOk;
 }
 
-struct ProofOptions {
-    std::string file, entry, entry_hex, origin;
-    std::vector<std::string> keys;
-    bool as_json = false;
-};
-
-std::string entry_of(const ProofOptions &options) {
-    if (!options.entry.empty()) return Input(options.entry).all();
-    std::string body(options.entry_hex.size() / 2, '\0');
-    try {
-        core::from_hex(options.entry_hex, {reinterpret_cast<uint8_t *>(body.data()), body.size()});
-    } catch (const core::Error &) {
-        fail("the entry is not hexadecimal", "Use encode(body, 'hex').");
-    }
-    return body;
-}
-
-int answer(const ProofOptions &options, const std::string &finding, const core::ProofFile &file,
-           const core::Checkpoint &checkpoint) {
-    if (options.as_json) {
-        printf(
-            "{\"result\": \"%s\", \"origin\": %s, \"index\": %llu, \"size\": %llu, \"root\": "
-            "\"%s\", \"finding\": %s}\n",
-            finding.empty() ? "ok" : "findings", json(checkpoint.origin).c_str(),
-            static_cast<unsigned long long>(file.index),
-            static_cast<unsigned long long>(checkpoint.size),
-            hex_of(checkpoint.root.view()).c_str(),
-            finding.empty() ? "null" : json(finding).c_str());
-    } else if (finding.empty()) {
-        printf("ok: the entry is leaf %llu of log \"%s\" at size %llu, signed by every key given\n",
-               static_cast<unsigned long long>(file.index), plain(checkpoint.origin).c_str(),
-               static_cast<unsigned long long>(checkpoint.size));
-    } else {
-        printf("finding: %s\n", finding.c_str());
-    }
-    return finding.empty() ? kOk : kFindings;
-}
-
-int check_proof(const ProofOptions &options) {
-    std::vector<core::NoteKey> keys;
-    for (const std::string &key : options.keys) {
-        try {
-            keys.push_back(core::parse_note_key(key));
-        } catch (const core::Error &error) {
-            fail("key \"" + plain(key) + "\": " + error.message,
-                 "A key is name+8 hex digits+base64.");
-        }
-    }
-    const std::string body = entry_of(options);
-    const std::string text = Input(options.file).all();
-    core::ProofFile file;
-    core::Note note;
-    core::Checkpoint checkpoint;
-    try {
-        file = core::parse_proof_file(text);
-        note = core::parse_note(file.checkpoint);
-        checkpoint = core::parse_checkpoint(note.text);
-    } catch (const core::Error &error) {
-        fail("\"" + options.file + "\": " + error.message, "It must be a C2SP tlog-proof.");
-    }
-    if (!options.origin.empty() && checkpoint.origin != options.origin)
-        return answer(options,
-                      "it is a checkpoint of another log, \"" + plain(checkpoint.origin) + "\"",
-                      file, checkpoint);
-    for (const core::NoteKey &key : keys) {
-        std::string finding;
-        try {
-            if (!core::note_is_signed(note, key))
-                finding = "the checkpoint is not signed by \"" + key.name + "\"";
-        } catch (const core::Error &) {
-            finding = "the signature of \"" + key.name + "\" does not verify";
-        }
-        if (!finding.empty()) return answer(options, finding, file, checkpoint);
-    }
-    if (!core::verify_inclusion(file.index, checkpoint.size,
-                                core::merkle_leaf(core::as_bytes(body)), file.proof,
-                                checkpoint.root))
-        return answer(options, "the checkpoint does not cover this entry", file, checkpoint);
-    return answer(options, "", file, checkpoint);
-}
-
 }  // namespace
 
 int main(int argc, char **argv) {
@@ -328,23 +157,33 @@ int main(int argc, char **argv) {
     bundle_command->add_flag("--json", bundle.as_json, "Print one JSON object");
 
     ProofOptions proof;
-    CLI::App *proof_command = app.add_subcommand("proof", "Check a proof file for one entry");
-    proof_command->add_option("file", proof.file, "The proof (.tlog-proof)")->required();
+    CLI::App *proof_command =
+        app.add_subcommand("proof", "Check a receipt, or a proof file for one entry");
+    proof_command
+        ->add_option("file", proof.file,
+                     "The receipt or proof (.tlog-proof); - reads standard input")
+        ->required();
     proof_command->add_option("--key", proof.keys, "Key that must have signed (vkey). Repeatable")
         ->required();
-    CLI::Option *entry =
-        proof_command->add_option("--entry", proof.entry, "File with the entry's body");
+    CLI::Option *entry = proof_command->add_option(
+        "--entry", proof.entry, "File with the entry's body; a receipt has it in itself");
     CLI::Option *hex = proof_command->add_option("--entry-hex", proof.entry_hex,
                                                  "The entry's body in hexadecimal");
     entry->excludes(hex);
     proof_command->add_option("--origin", proof.origin, "The log that must have been signed");
+    proof_command
+        ->add_option("--tenant", proof.tenant, "The entry of the receipt must be this tenant's")
+        ->excludes(entry)
+        ->excludes(hex);
+    proof_command
+        ->add_option("--log", proof.log, "Id of the tenant's log that the receipt must be of (hex)")
+        ->excludes(entry)
+        ->excludes(hex);
     proof_command->add_flag("--json", proof.as_json, "Print one JSON object");
 
     std::string message, hint;
     try {
         app.parse(argc, argv);
-        if (proof_command->parsed() && proof.entry.empty() && proof.entry_hex.empty())
-            fail("the entry is missing", "Give --entry FILE or --entry-hex HEX.");
         const int result = bundle_command->parsed() ? check_bundle(bundle) : check_proof(proof);
         if (fflush(stdout) != 0) fail("could not write the result", "Check where it goes.");
         return result;

@@ -64,7 +64,7 @@ GRANT EXECUTE ON FUNCTION aegis.wait_sealed(interval) TO PUBLIC;
 GRANT SELECT ON aegis.ledger_epoch, aegis.seal, aegis.seal_leaves, aegis.tenant_log, aegis.tree_node TO aegis_auditor;
 -- Admins prove what is in the log of their tenant; the functions check.
 GRANT EXECUTE ON FUNCTION aegis.consistency_proof(uuid, bigint, bigint), aegis.inclusion_proof(uuid, bigint, bigint),
-  aegis.log_root(uuid, bigint) TO aegis_auditor, aegis_member;
+  aegis.log_root(uuid, bigint), aegis.receipt(uuid, bigint) TO aegis_auditor, aegis_member;
 GRANT EXECUTE ON FUNCTION aegis.root_consistency_proof(bigint, bigint), aegis.root_inclusion_proof(bigint, bigint)
   TO aegis_auditor;
 

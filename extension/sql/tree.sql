@@ -34,3 +34,8 @@ CREATE FUNCTION aegis.root_consistency_proof(first bigint, second bigint) RETURN
   AS 'MODULE_PATHNAME', 'aegis_root_consistency_proof' LANGUAGE C STABLE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION aegis.root_consistency_proof(bigint, bigint) IS
   'proves that the root log at the second size extends it at the first';
+
+CREATE FUNCTION aegis.receipt(tenant uuid, leaf bigint) RETURNS text
+  AS 'MODULE_PATHNAME', 'aegis_receipt' LANGUAGE C STABLE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION aegis.receipt(uuid, bigint) IS
+  'a C2SP tlog-proof that the newest checkpoint covers an entry, with the entry; null is the log of the system; for auditors and the tenant''s admins';

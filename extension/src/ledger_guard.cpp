@@ -108,6 +108,7 @@ bool is_guarding_function(Oid function) {
                                         "inclusion_proof",
                                         "latest_checkpoint",
                                         "log_root",
+                                        "receipt",
                                         "record",
                                         "refuse_ledger_change",
                                         "root_consistency_proof",

@@ -243,6 +243,17 @@ core::Digest root(int32 log, uint64 size) {
     return root;
 }
 
+uint64 require_leaf(int32 log, int64 leaf) {
+    uint64 sealed = size_of(log);
+    if (leaf < 0 || static_cast<uint64>(leaf) >= sealed)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("the log has no leaf " INT64_FORMAT, leaf),
+                        errdetail("The log has " UINT64_FORMAT " sealed leaves.", sealed),
+                        errhint("Leaves are numbered from 0; aegis.wait_sealed() waits for what "
+                                "was just recorded.")));
+    return static_cast<uint64>(leaf);
+}
+
 void append(Writer *writer, int32 log, core::Frontier *frontier, const core::Digest &leaf) {
     core::TreeNode nodes[core::kMaxCompleted];
     int count = 0;

@@ -25,6 +25,14 @@ struct Path {
 Path inclusion(int32 log, uint64 index, uint64 size);
 Path consistency(int32 log, uint64 first, uint64 second);
 core::Digest root(int32 log, uint64 size);
+// ERROR unless the log has this leaf.
+uint64 require_leaf(int32 log, int64 leaf);
+
+// The log of a tenant, or of the system for nullptr; ERROR AG008 while nothing of it is sealed.
+int32 log_of(const pg_uuid_t *tenant);
+// In a tenant's context its admin asks for the own log; without one, an auditor for every log.
+// ERROR AG001 or AG010 otherwise.
+void require_permission(const pg_uuid_t *tenant);
 
 // Nodes that a pass of the sealer completed, written in batches. Starts zeroed but for `memory`.
 struct Row {

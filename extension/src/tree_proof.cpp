@@ -16,41 +16,6 @@ bool is_auditor(Oid user) {
     return user == role::owner() || superuser_arg(user) || has_privs_of_role(user, role::auditor());
 }
 
-// In a tenant's context its admin asks for the own log; without one, an auditor for every log.
-void require_permission(const pg_uuid_t *tenant) {
-    const context::Context *context = context::current();
-    if (context == nullptr) {
-        if (!is_auditor(GetUserId())) context::require();
-        return;
-    }
-    if (context->rank < context::kRankAdmin || tenant == nullptr ||
-        memcmp(tenant->data, context->tenant.data, UUID_LEN) != 0)
-        ereport(ERROR,
-                (errcode(AEGIS_ERRCODE_NOT_ALLOWED),
-                 errmsg("only an admin may ask for proofs, and only for the own tenant's log")));
-}
-
-int32 log_of(const pg_uuid_t *tenant) {
-    static pg::Statement of_tenant = {
-        "SELECT log FROM aegis.tenant_log WHERE tenant_id OPERATOR(pg_catalog.=) $1",
-        1,
-        {UUIDOID},
-        nullptr};
-    static pg::Statement of_system = {
-        "SELECT log FROM aegis.tenant_log WHERE tenant_id IS NULL", 0, {}, nullptr};
-    Datum value = UUIDPGetDatum(tenant);
-    uint64 rows = tenant != nullptr ? pg::read(of_tenant, &value) : pg::read(of_system, nullptr);
-    if (rows == 0)
-        ereport(ERROR,
-                (errcode(AEGIS_ERRCODE_TENANT_UNKNOWN),
-                 tenant == nullptr ? errmsg("nothing of the system's log is sealed")
-                                   : errmsg("nothing is sealed of tenant \"%s\"",
-                                            DatumGetCString(DirectFunctionCall1(uuid_out, value))),
-                 errhint("aegis.wait_sealed() waits for the first seal.")));
-    bool is_null;
-    return DatumGetInt32(pg::column(0, 1, &is_null));
-}
-
 uint64 size_argument(int64 value, const char *name) {
     if (value < 0)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -90,6 +55,40 @@ Datum tenant_path(FunctionCallInfo fcinfo, Path (*make)(int32, uint64, uint64), 
 }
 
 }  // namespace
+
+void require_permission(const pg_uuid_t *tenant) {
+    const context::Context *context = context::current();
+    if (context == nullptr) {
+        if (!is_auditor(GetUserId())) context::require();
+        return;
+    }
+    if (context->rank < context::kRankAdmin || tenant == nullptr ||
+        memcmp(tenant->data, context->tenant.data, UUID_LEN) != 0)
+        ereport(ERROR,
+                (errcode(AEGIS_ERRCODE_NOT_ALLOWED),
+                 errmsg("only an admin may ask for proofs, and only for the own tenant's log")));
+}
+
+int32 log_of(const pg_uuid_t *tenant) {
+    static pg::Statement of_tenant = {
+        "SELECT log FROM aegis.tenant_log WHERE tenant_id OPERATOR(pg_catalog.=) $1",
+        1,
+        {UUIDOID},
+        nullptr};
+    static pg::Statement of_system = {
+        "SELECT log FROM aegis.tenant_log WHERE tenant_id IS NULL", 0, {}, nullptr};
+    Datum value = UUIDPGetDatum(tenant);
+    uint64 rows = tenant != nullptr ? pg::read(of_tenant, &value) : pg::read(of_system, nullptr);
+    if (rows == 0)
+        ereport(ERROR,
+                (errcode(AEGIS_ERRCODE_TENANT_UNKNOWN),
+                 tenant == nullptr ? errmsg("nothing of the system's log is sealed")
+                                   : errmsg("nothing is sealed of tenant \"%s\"",
+                                            DatumGetCString(DirectFunctionCall1(uuid_out, value))),
+                 errhint("aegis.wait_sealed() waits for the first seal.")));
+    bool is_null;
+    return DatumGetInt32(pg::column(0, 1, &is_null));
+}
 
 }  // namespace aegis::tree
 

@@ -17,11 +17,20 @@ namespace {
 
 using Bytes = std::vector<uint8_t>;
 
+// The escapes that Python writes into the vector files.
+std::string unescaped(std::string text) {
+    const char *const escapes[][2] = {{"\\n", "\n"}, {"\\u2014", "\xE2\x80\x94"}};
+    for (const auto &[written, meant] : escapes)
+        for (size_t at; (at = text.find(written)) != std::string::npos;)
+            text.replace(at, std::string(written).size(), meant);
+    return text;
+}
+
 // Every quoted value of the vector files, as text and, where it is hexadecimal, as bytes.
 std::vector<Bytes> seeds_of(const std::string &folder) {
     std::vector<Bytes> seeds;
     for (const char *name : {"keys_v1", "envelope_v1", "entry_v1", "seal_v1", "session_token_v1",
-                             "bundle_v1", "proof_v1", "checkpoint_v1"}) {
+                             "bundle_v1", "proof_v1", "checkpoint_v1", "receipt_v1"}) {
         std::ifstream file(folder + "/" + name + ".json");
         std::stringstream text;
         text << file.rdbuf();
@@ -29,7 +38,7 @@ std::vector<Bytes> seeds_of(const std::string &folder) {
         for (size_t at = 0, end; (at = all.find('"', at)) != std::string::npos; at = end + 1) {
             end = all.find('"', ++at);
             if (end == std::string::npos) break;
-            const std::string value = all.substr(at, end - at);
+            const std::string value = unescaped(all.substr(at, end - at));
             seeds.emplace_back(value.begin(), value.end());
             if (value.empty() || value.size() % 2 ||
                 value.find_first_not_of("0123456789abcdef") != std::string::npos)
@@ -45,7 +54,7 @@ std::vector<Bytes> seeds_of(const std::string &folder) {
 
 void run_everywhere(Bytes input) {
     input.insert(input.begin(), 0);
-    for (uint8_t parser = 0; parser < 14; ++parser) {
+    for (uint8_t parser = 0; parser < 15; ++parser) {
         input[0] = parser;
         LLVMFuzzerTestOneInput(input.data(), input.size());
     }

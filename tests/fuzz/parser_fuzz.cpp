@@ -14,6 +14,7 @@
 #include "core/keyring.hpp"
 #include "core/normalise.hpp"
 #include "core/note.hpp"
+#include "core/receipt.hpp"
 #include "core/seal.hpp"
 #include "core/session_token.hpp"
 
@@ -85,6 +86,12 @@ void proof_file(std::string_view in) {
     require(parse_proof_file(again).checkpoint == file.checkpoint);
 }
 
+void receipt(std::string_view in) {
+    const Receipt read = parse_receipt(in);
+    require(format_receipt(read) == in);
+    verify_receipt(read, parse_checkpoint(parse_note(read.note).text));
+}
+
 void frontier(ByteView in) {
     const Frontier read = decode_frontier(in);
     std::vector<uint8_t> out(frontier_size(read));
@@ -125,7 +132,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     const ByteView in(data + 1, size - 1);
     const std::string_view chars(reinterpret_cast<const char *>(in.data), in.size);
     try {
-        switch (data[0] % 14) {
+        switch (data[0] % 15) {
             case 0:
                 envelope(in);
                 break;
@@ -163,6 +170,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 proof_file(chars);
                 break;
             case 12:
+                receipt(chars);
+                break;
+            case 13:
                 require(format_note_key(parse_note_key(chars)).size() == chars.size());
                 break;
             default:

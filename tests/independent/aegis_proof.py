@@ -175,8 +175,9 @@ def consistency_proof(first, leaves, whole=True):
     return consistency_proof(first - k, leaves[k:], False) + [f.merkle_root(leaves[:k])]
 
 
-def verify_inclusion(index, size, leaf, proof, root):
-    if not 0 <= index < size or any(len(h) != 32 for h in [leaf, root] + proof):
+def inclusion_root(index, size, leaf, proof):
+    """The root that a leaf and its proof lead to."""
+    if not 0 <= index < size or any(len(h) != 32 for h in [leaf] + proof):
         raise Refused("index, or length of a hash")
     fn, sn, r = index, size - 1, leaf
     for p in proof:
@@ -189,7 +190,13 @@ def verify_inclusion(index, size, leaf, proof, root):
         else:
             r = f.merkle_node(r, p)
         fn, sn = fn >> 1, sn >> 1
-    if sn != 0 or r != root:
+    if sn != 0:
+        raise Refused("too few hashes")
+    return r
+
+
+def verify_inclusion(index, size, leaf, proof, root):
+    if inclusion_root(index, size, leaf, proof) != root:
         raise Refused("not in the tree")
 
 

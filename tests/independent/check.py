@@ -11,6 +11,7 @@ import aegis_cipher
 import aegis_format as f
 import aegis_note as n
 import aegis_proof as p
+import aegis_receipt as r
 import generate
 
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "vectors")
@@ -204,6 +205,19 @@ def checkpoints():
         refuses("Ed25519", aegis_cipher.ed25519_verify, h(public), h(message) + b"x", h(signature))
 
 
+def receipts():
+    v = load("receipt_v1")
+    text, key, origin, tenant = v["receipt"].encode(), v["vkey"], v["origin"], h(v["tenant"])
+    same("receipt", r.check_receipt(text, key, origin, tenant)[9], ["invoice", "43"])
+    same("extra", n.from_base64(n.read_proof_file(text)[3]).hex(), v["extra"])
+    refuses("receipt, another origin", r.check_receipt, text, key, origin + "s", tenant)
+    refuses("receipt, another tenant", r.check_receipt, text, key, origin, generate.OTHER_TENANT)
+    for size in range(len(text)):
+        refuses("receipt, first %d characters" % size, r.check_receipt, text[:size], key, origin)
+    for case in v["refused"]:
+        refuses(case["name"], r.check_receipt, case["receipt"].encode(), key, origin)
+
+
 def documents():
     """What docs/format/ prints as a vector stands in the vector files."""
     known = ""
@@ -221,7 +235,7 @@ def documents():
 
 
 def main():
-    for part in (xaes, keys, envelopes, entries, seals, tokens, bundles, proofs, checkpoints, documents):
+    for part in (xaes, keys, envelopes, entries, seals, tokens, bundles, proofs, checkpoints, receipts, documents):
         part()
     print("%d checks agree" % checked)
     return 0

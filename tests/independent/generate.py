@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes tests/vectors/*.json from the independent implementation. The files are frozen: a format that
 has been released never changes, so running this must change nothing (check.py compares)."""
+import base64
 import json
 import os
 import sys
@@ -9,6 +10,7 @@ import sys
 import aegis_format as f
 import aegis_note as n
 import aegis_proof as p
+import aegis_receipt as r
 import generate_refusals as refusals
 from aegis_cipher import ed25519_sign
 
@@ -333,9 +335,73 @@ def checkpoint_v1():
             "entry": bytes.fromhex("40414243"), "proof": proof, "proof_file": n.proof_file(5, proof, note), **refusals.notes()}
 
 
+def receipt_v1():
+    """An entry of a log of five, whose head is leaf 4 of a root log of six, and what a reader must refuse."""
+    bodies = [f.entry({"epoch": 1, "tenant": TENANT, "event": "invoice.sent", "unix_micros": 1764000000000000 + i,
+                       "outcome": "success", "user": SUBJECT, "rank": 3, "way": 1, "target_kind": "invoice",
+                       "target_id": str(40 + i), "detail": {"total": 129900}, "xid": 740 + i}) for i in range(6)]
+    leaves = [f.merkle_leaf(body) for body in bodies]
+    log_id, body, leaf, size = f.sha256(b"log of ", TENANT), bodies[3], 3, 5
+    path, log_root = p.inclusion_proof(leaf, leaves[:size]), f.merkle_root(leaves[:size])
+    heads = [f.merkle_leaf(f.head_leaf_data(f.sha256(b"log %d" % i), i + 1, leaves[i])) for i in range(6)]
+    data = f.head_leaf_data(log_id, size, log_root)
+    heads[4] = f.merkle_leaf(data)
+    name, root, root_path = "aegis.example/shop", f.merkle_root(heads), p.inclusion_proof(4, heads)
+    note = n.signed_note(n.checkpoint(name, 6, root), name, ROOT)
+    good = {"body": body, "leaf": leaf, "size": size, "path": path, "log_id": log_id, "index": 4,
+            "root_path": root_path, "note": note}
+    text = r.receipt(**good)
+
+    def changed(**fields):
+        return r.receipt(**{**good, **fields})
+
+    def with_extra(data):
+        lines = text.split("\n")
+        lines[1] = "extra " + (data if isinstance(data, str) else base64.b64encode(data).decode())
+        return "\n".join(lines)
+
+    items, encoded = [r.TYPE, body, leaf, size, path, log_id], text.split("\n")[1][len("extra "):]
+    raw = base64.b64decode(encoded)
+    other_note = n.signed_note(n.checkpoint(name, 6, f.merkle_root(heads[::-1])), name, ROOT)
+    refused = [
+        ("another entry of the log", changed(body=bodies[2])), ("a changed entry", changed(body=bodies[5])),
+        ("another tenant in the entry", changed(body=body.replace(TENANT, OTHER_TENANT))),
+        ("another leaf", changed(leaf=2)), ("the leaf after", changed(leaf=4)), ("the leaf at the size", changed(leaf=5)),
+        ("another size", changed(size=6)), ("the size before", changed(size=4)), ("the largest size", changed(size=2**64 - 1)),
+        ("another log", changed(log_id=f.sha256(b"log 1"))), ("a short log id", changed(log_id=log_id[:31])),
+        ("a path with a hash more", changed(path=path + [root])), ("a path with a hash less", changed(path=path[:-1])),
+        ("no path", changed(path=[])), ("a path the other way round", changed(path=path[::-1])),
+        ("a path of 65 hashes", changed(path=[root] * 65)), ("a hash of 31 bytes", changed(path=[path[0][:31]] + path[1:])),
+        ("another index", changed(index=3)), ("an index at the size", changed(index=6)),
+        ("a root path with a hash more", changed(root_path=root_path + [root])),
+        ("a root path with a hash less", changed(root_path=root_path[:-1])),
+        ("a root path of 65 hashes", changed(root_path=[root] * 65)),
+        ("a checkpoint over another tree", changed(note=other_note)),
+        ("a checkpoint of another log", changed(note=n.signed_note(n.checkpoint("aegis.example/other", 6, root), name, ROOT))),
+        ("a checkpoint with another size", changed(note=note.replace("\n6\n", "\n7\n"))),
+        ("a checkpoint with an extension", changed(note=n.signed_note(n.checkpoint(name, 6, root) + "more\n", name, ROOT))),
+        ("a checkpoint signed by another key", changed(note=n.signed_note(n.checkpoint(name, 6, root), name, MASTER))),
+        ("a checkpoint without a signature", changed(note=n.checkpoint(name, 6, root) + "\n")),
+        ("no extra", n.proof_file(4, root_path, note)), ("an empty extra", with_extra("")),
+        ("an extra without padding", with_extra(encoded.rstrip("=") if encoded.endswith("=") else encoded[:-1])),
+        ("an extra that is not base64", with_extra("!" + encoded[1:])),
+        ("an extra twice", text.replace("\nindex", "\nextra " + encoded + "\nindex")),
+        ("a byte behind the extra", with_extra(raw + b"\x00")), ("a truncated extra", with_extra(raw[:-1])),
+        ("a long head in the extra", with_extra(b"\x98\x06" + raw[1:])), ("seven items", with_extra(f.cbor(items + [0]))),
+        ("five items", with_extra(f.cbor(items[:5]))), ("another version", with_extra(f.cbor(["aegis/receipt/2"] + items[1:]))),
+        ("a negative leaf", with_extra(f.cbor(items[:2] + [-1] + items[3:]))), ("a map", with_extra(f.cbor({0: body}))),
+        ("no body", changed(body=b"")), ("a body that is no entry", changed(body=b"\xa0")),
+        ("an entry with a byte behind it", changed(body=body + b"\x00")), ("a leading zero", text.replace("index 4", "index 04")),
+        ("another proof format", text.replace("tlog-proof@v1", "tlog-proof@v2"))]
+    public, _ = ed25519_sign(ROOT, b"")
+    return {"vkey": n.note_key(name, 1, public), "origin": name, "tenant": TENANT, "receipt": text,
+            "fields": good, "extra": raw, "leaf_hash": leaves[3], "log_root": log_root, "head_data": data, "head": heads[4],
+            "checkpoint_size": 6, "checkpoint_root": root, "refused": [{"name": what, "receipt": t} for what, t in refused]}
+
+
 ALL = {"keys_v1": keys_v1, "envelope_v1": envelope_v1, "entry_v1": entry_v1, "seal_v1": seal_v1,
        "session_token_v1": session_token_v1, "bundle_v1": bundle_v1, "proof_v1": proof_v1,
-       "checkpoint_v1": checkpoint_v1}
+       "checkpoint_v1": checkpoint_v1, "receipt_v1": receipt_v1}
 
 
 def text(name):

@@ -27,6 +27,11 @@ checkpoint = json.load(open("tests/vectors/checkpoint_v1.json"))
 for name in ("vkey", "entry"):
     open(f"{sys.argv[1]}/{name}", "w").write(checkpoint[name])
 open(f"{sys.argv[1]}/proof", "w", encoding="utf-8").write(checkpoint["proof_file"])
+receipt = json.load(open("tests/vectors/receipt_v1.json"))
+open(f"{sys.argv[1]}/receipt", "w", encoding="utf-8").write(receipt["receipt"])
+open(f"{sys.argv[1]}/receipt.vkey", "w").write(receipt["vkey"])
+for n, case in enumerate(receipt["refused"]):
+    open(f"{sys.argv[1]}/refused.{n}", "w", encoding="utf-8").write(case["receipt"])
 PYTHON
 
 run bundle "$place/all.bundle"
@@ -86,4 +91,37 @@ run proof "$place/proof" --key "$key"
 is "proof: no entry" "$status" 2
 run proof "$place/proof" --key nonsense --entry-hex 40414243
 is "proof: not a key" "$status" 2
+
+key=$(cat "$place/receipt.vkey") tenant=018f2b6c-7d8e-7f00-91a2-b3c4d5e6f708
+log=2dfac52f762f31d9513dfd9f2d214d626c0c8029017ecc37c8bfbe1f304ca7e6
+run proof "$place/receipt" --key "$key" --origin aegis.example/shop --tenant "$tenant" --log "${log^^}"
+is "receipt: status" "$status" 0
+is "receipt: what the entry says" "$(grep -E '^(time|event|user|target_|result)' <<< "$output" | tr -s ' ' | cut -d : -f 1-3)" \
+  "time 2025-11-24T16:00:00.000003Z
+event invoice.sent
+user 00112233-4455-6677-8899-aabbccddeeff
+target_kind invoice
+target_id 43
+result ok: the entry is in the ledger, as every key given has signed"
+run proof - --key "$key" --json < "$place/receipt"
+is "receipt: as JSON" "$status $(python3 -c 'import json, sys; d = json.load(sys.stdin); print(d["result"], d["leaf"], d["log_size"], d["entry"]["target_id"], d["entry"]["detail"]["total"], d["entry"]["session"])' <<< "$output")" \
+  "0 ok 3 5 43 129900 None"
+run proof "$place/receipt" --key "$key" --tenant 018f2b6c-7d8e-7f00-91a2-b3c4d5e6f709
+is "receipt: for another tenant" "$status $output" "1 finding: it is an entry of another tenant, $tenant"
+run proof "$place/receipt" --key "$key" --log "${log/2d/2e}"
+is "receipt: for another log" "$status $output" "1 finding: it is an entry of another log, $log"
+run proof "$place/receipt" --key "$key" --log 2d
+is "receipt: not a log" "$status" 2
+run proof "$place/receipt" --key "$(cat "$place/vkey")"
+is "receipt: a key of another name" "$status ${output%%;*}" '1 finding: the checkpoint is not signed by "aegis.example/ledger"'
+run proof "$place/receipt" --key "$key" --entry-hex 40414243
+is "receipt: an entry that is given counts" "$status $output" "1 finding: the checkpoint does not cover this entry"
+run proof "$place/receipt" --key "$key" --entry-hex "61656769732f686561642f31${log}0000000000000005$(python3 -c 'import json; print(json.load(open("tests/vectors/receipt_v1.json"))["log_root"])')"
+is "receipt: a C2SP reader that has the head" "$status ${output%%,*}" '0 ok: the entry is leaf 4 of log "aegis.example/shop" at size 6'
+accepted=0
+for file in "$place"/refused.*; do
+  run proof "$file" --key "$key" --json
+  if [ "$status" = 0 ] || grep -q '"entry"' <<< "$output"; then accepted=$((accepted + 1)); fi
+done
+is "receipt: everything in the vectors that must be refused is, and no entry is shown" "$accepted" 0
 exit "$failed"

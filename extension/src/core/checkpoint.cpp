@@ -96,9 +96,10 @@ std::string log_origin(std::string_view prefix, std::string_view database) {
     return origin;
 }
 
-std::string format_proof_file(uint64_t index, const Proof &proof,
-                              std::string_view checkpoint_note) {
+std::string format_proof_file(uint64_t index, const Proof &proof, std::string_view checkpoint_note,
+                              std::string_view extra) {
     std::string text(kProofFileType);
+    if (!extra.empty()) text += std::string(kExtraLabel) + std::string(extra) + "\n";
     text += std::string(kIndexLabel) + std::to_string(index) + "\n";
     for (const Digest &hash : proof) text += format_hash(hash) + "\n";
     return text + "\n" + std::string(checkpoint_note);
@@ -110,8 +111,10 @@ ProofFile parse_proof_file(std::string_view text) {
     text.remove_prefix(kProofFileType.size());
     ProofFile file;
     std::string_view line = take_line(&text);
-    // Unauthenticated context of other implementations; nothing here may depend on it.
-    if (line.substr(0, kExtraLabel.size()) == kExtraLabel) line = take_line(&text);
+    if (line.substr(0, kExtraLabel.size()) == kExtraLabel) {
+        file.extra = line.substr(kExtraLabel.size());
+        line = take_line(&text);
+    }
     if (line.substr(0, kIndexLabel.size()) != kIndexLabel)
         malformed("a proof file must name the index of its leaf");
     file.index = parse_decimal(line.substr(kIndexLabel.size()));

@@ -36,12 +36,14 @@ std::string format_hash(const Digest &digest);       // 32 bytes in base64
 Digest parse_hash(std::string_view text);
 
 struct ProofFile {
+    std::string_view extra;  // base64 that nothing vouches for; empty when there is none
     uint64_t index = 0;
     Proof proof;
     std::string_view checkpoint;  // the signed note, verbatim
 };
 
-std::string format_proof_file(uint64_t index, const Proof &proof, std::string_view checkpoint_note);
+std::string format_proof_file(uint64_t index, const Proof &proof, std::string_view checkpoint_note,
+                              std::string_view extra = {});
 ProofFile parse_proof_file(std::string_view text);  // throws malformed
 
 }  // namespace aegis::core

@@ -84,8 +84,8 @@ Proof consistency_proof(NodeSource &source, uint64_t first, uint64_t second) {
     return proof;
 }
 
-bool verify_inclusion(uint64_t index, uint64_t size, const Digest &leaf, const Proof &proof,
-                      const Digest &root) {
+bool inclusion_root(uint64_t index, uint64_t size, const Digest &leaf, const Proof &proof,
+                    Digest *root) {
     if (index >= size) return false;
     uint64_t node = index, last = size - 1;
     Digest hash = leaf;
@@ -103,7 +103,14 @@ bool verify_inclusion(uint64_t index, uint64_t size, const Digest &leaf, const P
         node >>= 1;
         last >>= 1;
     }
-    return last == 0 && hash == root;
+    *root = hash;
+    return last == 0;
+}
+
+bool verify_inclusion(uint64_t index, uint64_t size, const Digest &leaf, const Proof &proof,
+                      const Digest &root) {
+    Digest reached;
+    return inclusion_root(index, size, leaf, proof, &reached) && reached == root;
 }
 
 bool verify_consistency(uint64_t first, uint64_t second, const Proof &proof,

@@ -27,6 +27,10 @@ Proof inclusion_proof(NodeSource &source, uint64_t index, uint64_t size);
 // Throws invalid_argument unless 0 < first <= second.
 Proof consistency_proof(NodeSource &source, uint64_t first, uint64_t second);
 
+// The root that the leaf and the proof lead to; false when the proof does not have the length that
+// index and size demand.
+bool inclusion_root(uint64_t index, uint64_t size, const Digest &leaf, const Proof &proof,
+                    Digest *root);
 bool verify_inclusion(uint64_t index, uint64_t size, const Digest &leaf, const Proof &proof,
                       const Digest &root);
 // An empty first tree is consistent with nothing here: callers that accept it say so themselves.

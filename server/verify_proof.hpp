@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// aegis-verify proof: one entry under a signed checkpoint. docs/aegis-verify.md.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace aegis::verify_tool {
+
+struct ProofOptions {
+    std::string file, entry, entry_hex, origin, tenant, log;
+    std::vector<std::string> keys;
+    bool as_json = false;
+};
+
+int check_proof(const ProofOptions &options);  // the exit status
+
+}  // namespace aegis::verify_tool
