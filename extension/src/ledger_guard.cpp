@@ -99,7 +99,7 @@ Oid owner_of(Oid catalog, Oid index, AttrNumber oid_column, AttrNumber relation_
 
 // Functions that write, guard, show and verify the ledger: one that was replaced could say
 // anything.
-bool is_guarding_function(Oid function) {
+bool is_guarding_name(const char *name) {
     static const char *const names[] = {"audit_row",
                                         "audit_truncate",
                                         "begin_epoch",
@@ -117,12 +117,34 @@ bool is_guarding_function(Oid function) {
                                         "verify_ledger",
                                         "wait_checkpoint",
                                         "wait_sealed"};
-    const ledger_tables::Oids *oids = ledger_tables::find();
-    if (oids == nullptr || get_func_namespace(function) != oids->schema) return false;
-    char *name = get_func_name(function);
     for (const char *guarding : names)
-        if (name != nullptr && strcmp(name, guarding) == 0) return true;
+        if (strcmp(name, guarding) == 0) return true;
     return false;
+}
+
+// By the name that it had, and by the one that it gets: a new function of the same name with other
+// arguments is as bad as a changed one.
+bool is_guarding_function(Oid function) {
+    const ledger_tables::Oids *oids = ledger_tables::find();
+    if (oids == nullptr) return false;
+    char *name = get_func_name(function);
+    if (name != nullptr && get_func_namespace(function) == oids->schema && is_guarding_name(name))
+        return true;
+    Relation relation = table_open(ProcedureRelationId, AccessShareLock);
+    ScanKeyData key;
+    ScanKeyInit(&key, Anum_pg_proc_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(function));
+    SysScanDesc scan =
+        systable_beginscan(relation, ProcedureOidIndexId, true, SnapshotSelf, 1, &key);
+    HeapTuple tuple = systable_getnext(scan);
+    bool found = false;
+    if (HeapTupleIsValid(tuple)) {
+        Form_pg_proc procedure = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
+        found = procedure->pronamespace == oids->schema &&
+                is_guarding_name(NameStr(procedure->proname));
+    }
+    systable_endscan(scan);
+    table_close(relation, AccessShareLock);
+    return found;
 }
 
 // The table of the ledger that an object belongs to; *what says how for the message.
