@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -25,7 +26,9 @@ using Clock = std::chrono::steady_clock;
 constexpr int kBacklog = 1024;
 constexpr int kAcceptsPerRound = 64;
 constexpr auto kSweepInterval = std::chrono::milliseconds(100);
-// Ids below this one are the wake-up descriptor and the doors.
+// How often ready connections are collected for workers that are all busy.
+constexpr auto kBusyInterval = std::chrono::milliseconds(20);
+// Ids below this one are the descriptor that calls an idle worker, and the doors.
 constexpr uint64_t kFirstConnection = 16;
 
 std::string address_text(const sockaddr_storage &address) {
@@ -65,13 +68,14 @@ Poller::Poller(const Config &config, Handover handover)
       handover_(std::move(handover)),
       epoll_fd_(epoll_create1(EPOLL_CLOEXEC)),
       wake_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      call_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
       next_id_(kFirstConnection) {
-    if (epoll_fd_ < 0 || wake_fd_ < 0)
+    if (epoll_fd_ < 0 || wake_fd_ < 0 || call_fd_ < 0)
         throw std::runtime_error("cannot create an event descriptor");
     epoll_event event{};
-    event.events = EPOLLIN;
+    event.events = EPOLLIN | EPOLLET;  // each call wakes one worker
     event.data.u64 = 0;
-    if (epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, wake_fd_, &event) != 0)
+    if (epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, call_fd_, &event) != 0)
         throw std::runtime_error("cannot watch an event descriptor");
 }
 
@@ -81,6 +85,7 @@ Poller::~Poller() {
         if (door.fd >= 0) close(door.fd);
     }
     close(wake_fd_);
+    close(call_fd_);
     close(epoll_fd_);
 }
 
@@ -134,6 +139,8 @@ void Poller::erase(uint64_t id) {
 }
 
 void Poller::accept_from(const Door &door) {
+    std::lock_guard<std::mutex> guard(door_lock_);
+    if (door.fd < 0) return;
     for (int round = 0; round < kAcceptsPerRound; ++round) {
         sockaddr_storage address{};
         socklen_t length = sizeof(address);
@@ -210,10 +217,14 @@ void Poller::release(Connection *connection) {
     erase(connection->id);
 }
 
-void Poller::wake() {
+void Poller::signal(int fd) {
     uint64_t one = 1;
-    if (write(wake_fd_, &one, sizeof(one)) != sizeof(one) && errno != EAGAIN)
+    if (write(fd, &one, sizeof(one)) != sizeof(one) && errno != EAGAIN)
         log_event(Level::error, "wake_failed", {{"message", std::strerror(errno)}});
+}
+
+void Poller::call_worker() {
+    if (idle_workers_ > 0) signal(call_fd_);
 }
 
 void Poller::drain() {
@@ -222,7 +233,7 @@ void Poller::drain() {
         drain_deadline_ = Clock::now() + std::chrono::seconds(config_.drain_seconds);
         draining_ = true;
     }
-    wake();
+    signal(wake_fd_);
 }
 
 // Deadlines, and what a drain ends. Expired connections go to a worker, which knows what to say.
@@ -247,40 +258,55 @@ void Poller::sweep() {
     for (Connection *connection : expired) handover_(connection);
 }
 
-void Poller::run() {
+// The connection of an event, when it still exists and waits.
+Connection *Poller::take(uint64_t id) {
+    if (id == 0) return nullptr;
+    if (id < kFirstConnection) {
+        accept_from(doors_[id - 1]);
+        return nullptr;
+    }
+    std::lock_guard<std::mutex> guard(lock_);
+    auto found = connections_.find(id);
+    if (found == connections_.end() || !found->second->parked) return nullptr;
+    found->second->parked = false;
+    return found->second.get();
+}
+
+Connection *Poller::next() {
+    epoll_event event;
+    int count = epoll_wait(epoll_fd_, &event, 1, static_cast<int>(kSweepInterval.count()));
+    return count == 1 ? take(event.data.u64) : nullptr;
+}
+
+// Nobody else looks while all workers are busy: what is ready then goes to their queue, which is
+// bounded.
+void Poller::collect() {
     std::array<epoll_event, 256> events;
+    int count = epoll_wait(epoll_fd_, events.data(), static_cast<int>(events.size()), 0);
+    for (int at = 0; at < count; ++at) {
+        if (Connection *ready = take(events[at].data.u64)) handover_(ready);
+    }
+}
+
+void Poller::run() {
     Clock::time_point next_sweep = Clock::now() + kSweepInterval;
-    for (;;) {
-        int count = epoll_wait(epoll_fd_, events.data(), static_cast<int>(events.size()),
-                               static_cast<int>(kSweepInterval.count()));
-        for (int at = 0; at < count; ++at) {
-            uint64_t id = events[at].data.u64;
-            if (id == 0) {
-                uint64_t drained;
-                if (read(wake_fd_, &drained, sizeof(drained)) < 0 && errno != EAGAIN)
-                    log_event(Level::error, "wake_failed", {{"message", std::strerror(errno)}});
-                continue;
-            }
-            if (id < kFirstConnection) {
-                if (!draining_) accept_from(doors_[id - 1]);
-                continue;
-            }
-            Connection *ready = nullptr;
+    for (bool soon = false;; soon = draining_ || idle_workers_ == 0) {
+        pollfd woken{wake_fd_, POLLIN, 0};
+        uint64_t count;
+        if (poll(&woken, 1, static_cast<int>((soon ? kBusyInterval : kSweepInterval).count())) ==
+                1 &&
+            read(wake_fd_, &count, sizeof(count)) < 0 && errno != EAGAIN)
+            log_event(Level::error, "wake_failed", {{"message", std::strerror(errno)}});
+        if (idle_workers_ == 0) collect();
+        if (draining_) {
             {
-                std::lock_guard<std::mutex> guard(lock_);
-                auto found = connections_.find(id);
-                if (found != connections_.end() && found->second->parked) {
-                    ready = found->second.get();
-                    ready->parked = false;
+                std::lock_guard<std::mutex> guard(door_lock_);
+                for (Door &door : doors_) {
+                    if (door.fd >= 0) close(door.fd);
+                    door.fd = -1;
                 }
             }
-            if (ready != nullptr) handover_(ready);
-        }
-        if (draining_) {
-            for (Door &door : doors_) {
-                if (door.fd >= 0) close(door.fd);
-                door.fd = -1;
-            }
+            sweep();
             if (count_ == 0 || Clock::now() >= drain_deadline_) return;
         }
         if (Clock::now() >= next_sweep) {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Accepts connections and keeps all that wait for their client in one epoll set, so that none of
 // them owns a thread. A connection belongs either to the poller (parked) or to the one worker that
-// it was handed to. Deadlines of parked connections are watched here.
+// took it. Workers take what is ready straight from the set: a thread between them and it would
+// cost each request a change of threads. The thread of run() watches deadlines, and collects what
+// is ready while all workers are busy.
 #pragma once
 
 #include "config.hpp"
@@ -30,7 +32,7 @@ class ListenError : public std::runtime_error {
 
 class Poller {
  public:
-    // Takes a connection that is readable, writable or expired; called on the poller's thread.
+    // Takes a connection that is ready or expired; called on the thread of run().
     using Handover = std::function<void(Connection *)>;
 
     Poller(const Config &config, Handover handover);
@@ -45,6 +47,13 @@ class Poller {
     // Stops accepting, closes idle connections, lets the others finish. From any thread.
     void drain();
     bool draining() const { return draining_; }
+
+    // For a worker without work: waits a moment for a connection that is ready. Often nullptr.
+    Connection *next();
+    // A worker is idle from before it last looks into its queue until next() has returned.
+    void worker_idle(bool idle) { idle_workers_ += idle ? 1 : -1; }
+    // Lets an idle worker look into its queue.
+    void call_worker();
 
     // Waits for the client until connection->phase_deadline. The caller gives the connection up.
     void park(Connection *connection, Io want);
@@ -62,7 +71,9 @@ class Poller {
     void accept_from(const Door &door);
     void admit(int fd, const Door &door, std::string peer);
     bool make_room();
-    void wake();
+    Connection *take(uint64_t id);
+    void collect();
+    void signal(int fd);
     void sweep();
     void erase(uint64_t id);  // with the lock held
     static bool is_idle(const Connection &connection);
@@ -70,9 +81,12 @@ class Poller {
     const Config &config_;
     Handover handover_;
     int epoll_fd_;
-    int wake_fd_;
+    int wake_fd_;  // wakes run()
+    int call_fd_;  // wakes a worker in next()
+    std::mutex door_lock_;
     std::vector<Door> doors_;
     TlsContext tls_;
+    std::atomic<int> idle_workers_{0};
     std::atomic<bool> draining_{false};
     std::chrono::steady_clock::time_point drain_deadline_{};
     std::atomic<size_t> count_{0};

@@ -44,6 +44,19 @@ Connection *Queue::pop() {
     return connection;
 }
 
+Connection *Queue::try_pop() {
+    std::lock_guard<std::mutex> guard(lock_);
+    if (waiting_.empty()) return nullptr;
+    Connection *connection = waiting_.front();
+    waiting_.pop_front();
+    return connection;
+}
+
+bool Queue::closed() const {
+    std::lock_guard<std::mutex> guard(lock_);
+    return closed_;
+}
+
 void Queue::close() {
     {
         std::lock_guard<std::mutex> guard(lock_);
@@ -96,8 +109,7 @@ void Workers::stop() {
 
 void Workers::run(bool sign_in) {
     Hands hands(config_, sign_in);
-    Queue &queue = sign_in ? sign_in_ : main_;
-    while (Connection *connection = queue.pop()) {
+    while (Connection *connection = sign_in ? sign_in_.pop() : next()) {
         try {
             hands.turns = 0;
             drive(connection, &hands);
@@ -109,8 +121,27 @@ void Workers::run(bool sign_in) {
     }
 }
 
+// What was queued comes first: it waits longer than what is only ready.
+Connection *Workers::next() {
+    while (!main_.closed()) {
+        if (Connection *connection = main_.try_pop()) return connection;
+        poller_->worker_idle(true);
+        Connection *connection = main_.try_pop();
+        if (connection == nullptr) connection = poller_->next();
+        poller_->worker_idle(false);
+        if (connection != nullptr) return connection;
+    }
+    return nullptr;
+}
+
+bool Workers::queue(Connection *connection) {
+    if (!main_.push(connection)) return false;
+    poller_->call_worker();
+    return true;
+}
+
 void Workers::take(Connection *connection) {
-    if (main_.push(connection)) return;
+    if (queue(connection)) return;
     bool may_speak =
         connection->phase == Phase::head && connection->out.empty() && !connection->expired;
     if (!may_speak) {
@@ -377,7 +408,7 @@ bool Workers::step_write(Connection *connection, Hands *hands) {
     connection->phase_deadline = Clock::now() + seconds(config_.idle_seconds);
     // Next in line: other connections after some turns, and never on a sign-in worker.
     if (!connection->in.empty() && (hands->sign_in || ++hands->turns >= kTurns) &&
-        main_.push(connection))
+        queue(connection))
         return false;
     if (connection->in.empty()) {
         if (connection->has_pending()) return true;

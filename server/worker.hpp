@@ -23,7 +23,9 @@ class Queue {
     explicit Queue(size_t capacity) : capacity_(capacity) {}
 
     bool push(Connection *connection);  // false when full or closed
-    Connection *pop();                  // nullptr once closed
+    Connection *pop();                  // waits; nullptr once closed
+    Connection *try_pop();
+    bool closed() const;
     void close();
     size_t size() const;
 
@@ -51,6 +53,8 @@ class Workers {
     struct Hands;  // what one thread works with
 
     void run(bool sign_in);
+    Connection *next();  // for a worker that is none for sign-ins; nullptr at the end
+    bool queue(Connection *connection);
     void drive(Connection *connection, Hands *hands);
     void expire(Connection *connection);
 

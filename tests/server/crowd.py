@@ -10,7 +10,7 @@ import time
 
 sys.dont_write_bytecode = True
 from fixture import Client, Cluster, Gateway, LOGIN, Report, connect, read_replies  # noqa: E402
-from fixture.report import equal  # noqa: E402
+from fixture.report import equal, until  # noqa: E402
 
 BUSY = 256
 IDLE = 10000
@@ -18,8 +18,24 @@ DESCRIPTORS = IDLE + 256
 GET = b"GET /api/health HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
-def organisation(token):
-    return f"GET /api/organisation HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
+SLOW = """
+CREATE SCHEMA probe;
+GRANT USAGE ON SCHEMA probe TO aegis_member;
+CREATE FUNCTION probe.slow(request aegis.request) RETURNS aegis.response LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  over timestamptz := clock_timestamp() + interval '250 ms';
+BEGIN
+  WHILE clock_timestamp() < over LOOP
+  END LOOP;
+  RETURN aegis.respond(200, '{}');
+END $$;
+GRANT EXECUTE ON FUNCTION probe.slow(aegis.request) TO aegis_member;
+SELECT aegis.register_route('GET', '/api/slow', 'probe.slow(aegis.request)');
+"""
+
+
+def get(path, token):
+    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
 
 
 class Loop:
@@ -74,7 +90,7 @@ def busy(report, cluster):
     with Gateway(cluster, {"server": {"workers": 4}}) as gateway:
         token = Client(gateway).sign_in(LOGIN)
         with report.test(f"{BUSY}-busy-connections-share-4-workers"):
-            loop = Loop(gateway, organisation(token), BUSY)
+            loop = Loop(gateway, get("/api/organisation", token), BUSY)
             try:
                 loop.run(4)
             finally:
@@ -87,15 +103,19 @@ def busy(report, cluster):
 
     with Gateway(cluster, {"server": {"workers": 1, "queue": 8}}) as gateway:
         with report.test("more-than-the-queue-holds-is-503"):
-            # Connected one after the other, then all at once for one worker.
-            streams = [connect(gateway) for _ in range(200)]
-            request = organisation(Client(gateway).sign_in(LOGIN))
+            cluster.sql(SLOW)
+            # Connected one after the other, then all at once for one worker that is held up.
+            streams = [connect(gateway) for _ in range(40)]
+            request = get("/api/slow", Client(gateway).sign_in(LOGIN))
+            until(lambda: Client(gateway).request("GET", "/api/slow").status == 401, what="the route")
             for stream in streams:
                 stream.sendall(request)
             replies = [read_replies(stream, 1)[0][0] for stream in streams]
             for stream in streams:
                 stream.close()
-            equal({reply.status for reply in replies}, {200, 503}, "statuses")
+            statuses = [reply.status for reply in replies]
+            equal(set(statuses), {200, 503}, "statuses")
+            assert 8 <= statuses.count(200) <= 10, statuses  # one under way, eight in the queue
             for reply in replies:
                 if reply.status == 503:
                     equal((reply.problem(), reply.headers["retry-after"]), ("overloaded", "1"), "problem")
