@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads a live database with nothing but docs/format/, the master keys and what SQL gives, and compares.
 
-    live.py --psql PROGRAM --socket FOLDER --keyring FILE --verify PROGRAM
+    live.py --psql PROGRAM --socket FOLDER --keyring FILE --vkey KEY --verify PROGRAM
 
 The database is a throw-away one with aegis and aegis_app: it is filled first. Prints ok and not ok lines.
 """
@@ -61,7 +61,7 @@ def check_bundles(database, verify, ledger, report, tenants):
 
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ("--psql", "--socket", "--keyring", "--verify"):
+    for name in ("--psql", "--socket", "--keyring", "--vkey", "--verify"):
         options.add_argument(name, required=True)
     options = options.parse_args()
     database, report = Database(options.psql, options.socket), Report()
@@ -80,7 +80,7 @@ def main():
     reverse.check_roots()
 
     # The tables that are replayed rest from here on; reveals and exports go on writing entries.
-    database.value("SELECT aegis.wait_sealed('60 s')")
+    database.value("SELECT aegis.wait_checkpoint('60 s')")
     ledger = Ledger(json.loads(line) for line in database.script(SNAPSHOT))
     ledger.check_entries(report)
     ledger.check_audit_log(report)
@@ -88,6 +88,7 @@ def main():
     proofs = Proofs(database, ledger, report)
     proofs.check_cache()
     proofs.check_proofs()
+    proofs.check_checkpoints(options.vkey)
     parts = sealed.open_parts(ledger)
     sealed.check_parts(parts, fill)
     sealed.check_images(parts)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Proofs of a live database: compared with those that the leaves give, and verified."""
+"""Proofs and checkpoints of a live database: compared with those that the leaves give, and verified."""
 import aegis_format as f
+import aegis_note as n
 import aegis_proof as p
 from aegis_format import Refused
 from live_database import literal
@@ -81,3 +82,41 @@ class Proofs:
             self.check_log("the log of %s" % (self.names[log]["tenant_id"] or "the system"), leaves, "aegis.inclusion_proof(" + tenant + ", %d, %d)",
                            "aegis.consistency_proof(" + tenant + ", %d, %d)", "aegis.log_root(" + tenant + ", %d)")
         self.check_log("the root log", self.ledger.root_log, "aegis.root_inclusion_proof(%d, %d)", "aegis.root_consistency_proof(%d, %d)", None)
+
+    def check_checkpoints(self, vkey):
+        """Every checkpoint is signed, says what the heads add up to, and extends the one before."""
+        rows = self.database.rows("SELECT number, seal, size, encode(root, 'hex') AS root, note FROM aegis.checkpoint ORDER BY number")
+        key, findings, before, count = n.read_note_key(vkey), [], None, 0
+        sizes = {seal["number"]: seal["root_size"] for seal in self.ledger.tables["seal"]}
+        rows = [row for row in rows if row["size"] <= len(self.ledger.root_log)]
+        for row in rows:
+            where = "checkpoint %d" % row["number"]
+            try:
+                note = n.read_note(row["note"].encode())
+                origin, size, root = n.read_checkpoint(note[0])
+                if not n.is_signed(note, key) or origin != key[0]:
+                    findings.append(where + ": not signed, or of another log")
+                if (size, root.hex()) != (row["size"], row["root"]) or size != sizes.get(row["seal"]) \
+                        or root != f.merkle_root(self.ledger.root_log[:size]):
+                    findings.append(where + ": size or root")
+                if before is not None:
+                    p.verify_consistency(*before[:1], size, self.hashes(["aegis.root_consistency_proof(%d, %d)" % (before[0], size)])[0],
+                                         before[1], root)
+                before = size, root
+                count += 1
+            except Refused as refused:
+                findings.append("%s: %s" % (where, refused))
+        raw = rows[-1]["note"].encode() if rows else b""
+        findings += ["byte %d of the newest changed: signed" % at for at in range(0, len(raw), 11)
+                     if said(raw[:at] + bytes([raw[at] ^ 1]) + raw[at + 1:], key)]
+        newest = self.database.value("SELECT aegis.latest_checkpoint() = (SELECT note FROM aegis.checkpoint ORDER BY number DESC LIMIT 1)")
+        self.report.result("checkpoints are signed, say what the entries add up to, and extend each other",
+                           findings + ([] if newest == "t" else ["aegis.latest_checkpoint() is another"])
+                           + ([] if count > 1 else ["fewer than two"]), count)
+
+
+def said(raw, key):
+    try:
+        return n.is_signed(n.read_note(raw), key)
+    except Refused:
+        return False

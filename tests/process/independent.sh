@@ -1,15 +1,12 @@
 #!/usr/bin/env bash
 # A second reader, written from docs/format/ alone, reads a live database: it opens what is sealed, decodes what is recorded,
-# builds every tree again, checks proofs, and what it seals the database opens.
+# builds every tree again, checks proofs and signed checkpoints, and what it seals the database opens.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/cluster.sh
+. tests/signed.sh
 
-build=$PWD/.aegis/verify
-cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Release -DAEGIS_TESTS=OFF > /dev/null
-cmake --build "$build" --target aegis-verify > /dev/null
-verify=$(find "$build" -name aegis-verify -type f -perm -u+x)
-
+programs aegis-verify aegis-signer
 make_cluster
 # keyring LINE ...: the published test keys, 00..1f and 20..3f.
 keyring() {
@@ -21,6 +18,7 @@ second=2:202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f
 keyring "# published, for tests only" "$first"
 preload
 settings "aegis.seal_interval = '10ms'"
+begin_signer independent.example
 start || { as_server tail -n 20 "$log"; exit 1; }
 query "CREATE EXTENSION aegis_app CASCADE" > /dev/null
 # One tenant's keys are wrapped under the first master key, the others' under the second.
@@ -30,5 +28,6 @@ as_server "$bin/pg_ctl" reload -s -D "$cluster"
 both() { [ "$(query "SELECT count(*) FROM aegis.provided_keys()")" = 2 ]; }
 within 20 both || { echo "not ok the second master key was not read"; exit 1; }
 
-python3 tests/independent/live.py --psql "$bin/psql" --socket "$place" --keyring "$place/keyring" --verify "$verify" || failed=1
+python3 tests/independent/live.py --psql "$bin/psql" --socket "$place" --keyring "$place/keyring" --vkey "$vkey" \
+  --verify "${program[aegis-verify]}" || failed=1
 finish

@@ -3,7 +3,8 @@
 """Writes the cases of tests/stock/verify.mjs: what Aegis gives, as it is and changed.
 
     cases.py vectors                                     from tests/vectors
-    cases.py live --psql PROGRAM --socket FOLDER         proofs of a live database, read with SELECT
+    cases.py live --psql PROGRAM --socket FOLDER --vkey KEY
+                                                         checkpoint and proofs of a live database, read with SELECT
 """
 import argparse
 import base64
@@ -15,6 +16,7 @@ sys.dont_write_bytecode = True
 here = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(here, "..", "independent"))
 
+import aegis_format  # noqa: E402
 import live_database  # noqa: E402
 
 
@@ -69,31 +71,51 @@ def vectors():
     signed(write, text + "\n", signatures, 8, root)
 
 
-def live(database):
+HASHES = "(SELECT coalesce(json_agg(encode(h.hash, 'hex') ORDER BY h.at), '[]') FROM unnest(%s) WITH ORDINALITY h (hash, at))"
+
+
+def entries(database):
     """Entries in their tenants' logs, each at the size that the log has now."""
-    hashes = "(SELECT coalesce(json_agg(encode(h.hash, 'hex') ORDER BY h.at), '[]') FROM unnest(%s) WITH ORDINALITY h (hash, at))"
     for log in database.rows("SELECT log, tenant_id, size FROM aegis.tenant_log WHERE size > 8 ORDER BY log"):
+        tenant = live_database.literal(log["tenant_id"])
         for index in (0, log["size"] // 2, log["size"] - 1):
-            arguments = "%s, %d, %d" % (live_database.literal(log["tenant_id"]), index, log["size"])
             found = database.rows(
-                "SELECT encode(e.body, 'hex') AS body, " + hashes % ("aegis.inclusion_proof(%s)" % arguments) + " AS proof,"
-                " encode(aegis.log_root(%s, %d), 'hex') AS root" % (live_database.literal(log["tenant_id"]), log["size"]) +
+                "SELECT encode(e.body, 'hex') AS body, %s AS proof, encode(aegis.log_root(%s, %d), 'hex') AS root"
                 " FROM aegis.audit_log l JOIN aegis.entry e USING (seq) WHERE l.tenant_id IS NOT DISTINCT FROM %s AND l.leaf = %d"
-                % (live_database.literal(log["tenant_id"]), index))[0]
-            inclusion("leaf %d of log %d" % (index, log["log"]), index, log["size"],
-                      bytes.fromhex(found["body"]), [bytes.fromhex(p) for p in found["proof"]], bytes.fromhex(found["root"]))
+                % (HASHES % ("aegis.inclusion_proof(%s, %d, %d)" % (tenant, index, log["size"])), tenant, log["size"], tenant, index))[0]
+            inclusion("leaf %d of log %d" % (index, log["log"]), index, log["size"], bytes.fromhex(found["body"]),
+                      [bytes.fromhex(p) for p in found["proof"]], bytes.fromhex(found["root"]))
+
+
+def heads(database, vkey):
+    """Heads of the logs, in the root log as it was signed last."""
+    note = database.rows("SELECT aegis.latest_checkpoint() AS note")[0]["note"]
+    text, signatures = note.split("\n\n")
+    _, size, root = text.split("\n")
+    size, root = int(size), base64.b64decode(root)
+    # Size of a log at a seal: where its last leaves of that seal end.
+    leaves = database.rows("SELECT encode(t.log_id, 'hex') AS log_id, l.first_leaf + cardinality(l.seqs) AS size, encode(l.root, 'hex') AS root"
+                           " FROM aegis.seal_leaves l JOIN aegis.tenant_log t USING (log) WHERE l.root IS NOT NULL ORDER BY l.seal, l.log")
+    for index in sorted({0, 1, size // 3, size // 2, size - 1}):
+        head = leaves[index]
+        data = aegis_format.head_leaf_data(bytes.fromhex(head["log_id"]), head["size"], bytes.fromhex(head["root"]))
+        proof = database.rows("SELECT %s AS proof" % (HASHES % ("aegis.root_inclusion_proof(%d, %d)" % (index, size))))[0]["proof"]
+        write = inclusion("head %d" % index, index, size, data, [bytes.fromhex(p) for p in proof], root, note=note, vkey=vkey)
+    signed(write, text + "\n", signatures, size, root)
 
 
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("of", choices=["vectors", "live"])
-    for name in ("--psql", "--socket"):
+    for name in ("--psql", "--socket", "--vkey"):
         options.add_argument(name)
     options = options.parse_args()
     if options.of == "vectors":
         vectors()
     else:
-        live(live_database.Database(options.psql, options.socket))
+        database = live_database.Database(options.psql, options.socket)
+        entries(database)
+        heads(database, options.vkey)
     return 0
 
 
