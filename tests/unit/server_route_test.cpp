@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The gateway's copy of the routes, the credential's shape, and what answers may carry.
+#include "console.hpp"
 #include "credential.hpp"
 #include "problem.hpp"
 #include "response.hpp"
@@ -70,6 +71,48 @@ TEST(ServerRoute, WritesProblems) {
     EXPECT_EQ(problem(kNotFound, "a\"\\\n").body,
               "{\"type\":\"urn:aegis:problem:not-found\",\"title\":\"Not found\",\"status\":404,"
               "\"request_id\":\"a\\\"\\\\\\n\"}");
+}
+
+TEST(ServerRoute, WritesAnswers) {
+    Response response;
+    response.status = 200;
+    response.set("set-cookie", "a=1");
+    response.headers.emplace_back("set-cookie", "b=2");
+    response.body = "body";
+    EXPECT_EQ(serialise(response, false),
+              "HTTP/1.1 200 OK\r\nset-cookie: a=1\r\nset-cookie: b=2\r\n"
+              "content-length: 4\r\n\r\nbody");
+    EXPECT_EQ(serialise(response, true, false),
+              "HTTP/1.1 200 OK\r\nset-cookie: a=1\r\nset-cookie: b=2\r\n"
+              "content-length: 4\r\nconnection: close\r\n\r\n");
+    Response empty;
+    empty.status = 204;
+    EXPECT_EQ(serialise(empty, false), "HTTP/1.1 204 No Content\r\n\r\n");
+}
+
+TEST(ServerRoute, AddsWhatEveryAnswerCarries) {
+    Response plain;
+    add_standard_headers("id-1", false, &plain);
+    EXPECT_NE(plain.standard.find("\r\nx-request-id: id-1\r\n"), std::string::npos);
+    EXPECT_NE(plain.standard.find("\r\ncache-control: no-store\r\n"), std::string::npos);
+    EXPECT_EQ(plain.standard.find("strict-transport-security"), std::string::npos);
+    EXPECT_EQ(plain.standard.substr(plain.standard.size() - 2), "\r\n");
+    Response own;
+    own.set("Cache-Control", "private");
+    own.set("Content-Security-Policy", "default-src 'self'");
+    add_standard_headers("id-2", true, &own);
+    EXPECT_EQ(own.standard.find("cache-control"), std::string::npos);
+    EXPECT_EQ(own.standard.find("content-security-policy"), std::string::npos);
+    EXPECT_NE(own.standard.find("\r\nstrict-transport-security: max-age=63072000"),
+              std::string::npos);
+}
+
+TEST(ServerRoute, KnowsThePagesOfTheConsole) {
+    EXPECT_EQ(console_route("/"), "/");
+    EXPECT_EQ(console_route("/customers/7"), "/customers/{id}");
+    EXPECT_EQ(console_route("/invoices/new"), "/invoices/{id}");
+    for (const char *path : {"", "/customers/", "/customers/7/8", "/team/7", "/assets/x", "/api"})
+        EXPECT_EQ(console_route(path), "") << path;
 }
 
 }  // namespace
