@@ -57,3 +57,4 @@ RESET ROLE;
 DROP ROLE regress_checkpoint;
 DROP OWNED BY regress_checkpoint_member;
 DROP ROLE regress_checkpoint_member;
+DROP FUNCTION probe_context;
