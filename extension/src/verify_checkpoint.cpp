@@ -143,15 +143,18 @@ void check_kept(State *state, const core::Frontier &root_log) {
 
 }  // namespace
 
-void open(State *state, const char *kept) {
+void open(State *state, const char *given) {
     state->rows = verify::open_cursor(kQuery);
-    if (kept == nullptr) return;
+    if (given == nullptr) return;
+    // Whoever kept it with psql has one line end more.
+    size_t size = strlen(given);
+    while (size > 0 && given[size - 1] == '\n') size--;
+    const char *kept = psprintf("%.*s\n", static_cast<int>(size), given);
     state->report->items[verify::kCheckpoints]++;
     if (!read_note(kept, &state->kept))
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("the checkpoint is not a signed note of a log"),
-                        errhint("Give it as aegis.latest_checkpoint() returned it, with every "
-                                "line end.")));
+                        errhint("Give it as aegis.latest_checkpoint() returned it.")));
     const char *own = own_origin();
     if (own != nullptr && strcmp(own, state->kept.origin) != 0)
         verify::finding(state->report, verify::kCheckpoints, "the kept checkpoint",

@@ -35,8 +35,8 @@ struct State {
     bool kept_reached;
 };
 
-// kept: a signed note, or nullptr. ERROR when it is none. Needs an SPI connection.
-void open(State *state, const char *kept);
+// given: a signed note that was kept, or nullptr. ERROR when it is none. Needs an SPI connection.
+void open(State *state, const char *given);
 // After every leaf of the root log.
 void at_head(State *state, const core::Frontier &root_log);
 // After every seal, and at the end.

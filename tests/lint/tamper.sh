@@ -1,0 +1,10 @@
+#!/usr/bin/env bash
+# docs/tamper-detection.md has the edits that tests/process/tamper.sh makes, and who finds each: no more and no less.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+page=docs/tamper-detection.md
+if ! diff <(sed -n '/^| what was done /,/^$/p' "$page" | sed '/^$/d') <(python3 tests/process/tamper.py table); then
+  echo "$page (<) and tests/process/tamper_edits.py (>) differ"
+  echo "hint: python3 tests/process/tamper.py table"
+  exit 1
+fi
