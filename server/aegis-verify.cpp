@@ -8,8 +8,10 @@
 #include <vector>
 
 #include "core/bundle_check.hpp"
+#include "core/checkpoint.hpp"
 #include "core/encoding.hpp"
 #include "core/error.hpp"
+#include "core/note.hpp"
 #include "verify_io.hpp"
 #include "verify_proof.hpp"
 
@@ -20,9 +22,44 @@ using namespace aegis::verify_tool;
 
 struct BundleOptions {
     std::string file, tenant, keep;
-    std::vector<std::string> hashes, heads;
+    std::vector<std::string> hashes, heads, checkpoints, keys;
+    std::string origin;
     bool as_json = false;
 };
+
+// A checkpoint that is not what it should be is of no use, whatever the bundle says.
+core::KeptRoot signed_root(const std::string &path, const std::vector<core::NoteKey> &keys,
+                           const std::string &origin) {
+    const char *hint = "Ask for another copy, and check where the keys come from.";
+    std::string text = Input(path).all();
+    // psql ends what it prints with a line end of its own.
+    if (text.size() > 2 && text.substr(text.size() - 2) == "\n\n") text.pop_back();
+    try {
+        const core::Note note = core::parse_note(text);
+        const core::Checkpoint checkpoint = core::parse_checkpoint(note.text);
+        bool is_ours = checkpoint.origin == origin;
+        for (const core::NoteKey &key : keys) {
+            if (!core::note_is_signed(note, key))
+                fail("\"" + path + "\" is not signed by \"" + key.name + "\"", hint);
+            is_ours = is_ours || (origin.empty() && checkpoint.origin == key.name);
+        }
+        if (!is_ours)
+            fail("\"" + path + "\" is a checkpoint of another log, \"" + plain(checkpoint.origin) +
+                     "\"",
+                 "The log is called as the key, or as --origin says.");
+        return {checkpoint.size, checkpoint.root};
+    } catch (const core::Error &error) {
+        fail("\"" + path + "\": " + error.message, hint);
+    }
+}
+
+void expect_checkpoints(const BundleOptions &options, core::BundleCheck *check) {
+    const std::vector<core::NoteKey> keys = parse_keys(options.keys);
+    if (!options.checkpoints.empty() && keys.empty())
+        fail("the key is missing", "Give --key VKEY, from a source that you trust.");
+    for (const std::string &path : options.checkpoints)
+        check->expect(signed_root(path, keys, options.origin));
+}
 
 void expect_heads(const BundleOptions &options, core::BundleCheck *check) {
     for (const std::string &hash : options.hashes) {
@@ -55,7 +92,10 @@ void expect_heads(const BundleOptions &options, core::BundleCheck *check) {
 }
 
 std::string kept_of(const BundleOptions &options) {
-    return options.hashes.empty() && options.heads.empty() ? "nothing" : "the heads that were kept";
+    const bool heads = !options.hashes.empty() || !options.heads.empty();
+    const std::string text = heads ? "the heads that were kept" : "";
+    if (options.checkpoints.empty()) return heads ? text : "nothing";
+    return text + (heads ? " and " : "") + "the signed checkpoints";
 }
 
 void tell(const BundleOptions &options, const core::BundleCheck &check) {
@@ -112,6 +152,7 @@ int check_bundle(const BundleOptions &options) {
             printf("finding      %s: %s\n", where.c_str(), what.c_str());
     });
     expect_heads(options, &check);
+    expect_checkpoints(options, &check);
     Input file(options.file);
     std::string line;
     bool ended = true;
@@ -151,6 +192,13 @@ int main(int argc, char **argv) {
                                "Hash of a seal that was kept; the bundle must have it. Repeatable");
     bundle_command->add_option("--head", bundle.heads,
                                "File of heads that --keep wrote earlier. Repeatable");
+    bundle_command->add_option("--checkpoint", bundle.checkpoints,
+                               "File with a signed checkpoint; the ledger must contain it. "
+                               "Repeatable");
+    bundle_command->add_option("--key", bundle.keys,
+                               "Key that must have signed the checkpoints (vkey). Repeatable");
+    bundle_command->add_option("--origin", bundle.origin,
+                               "The log of the checkpoints, when it is not called as the key");
     bundle_command->add_option("--tenant", bundle.tenant, "The bundle must be this tenant's");
     bundle_command->add_option("--keep", bundle.keep,
                                "Write the heads to compare with next time; only when all holds");

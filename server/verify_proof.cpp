@@ -15,6 +15,19 @@
 
 namespace aegis::verify_tool {
 
+std::vector<core::NoteKey> parse_keys(const std::vector<std::string> &texts) {
+    std::vector<core::NoteKey> keys;
+    for (const std::string &key : texts) {
+        try {
+            keys.push_back(core::parse_note_key(key));
+        } catch (const core::Error &error) {
+            fail("key \"" + plain(key) + "\": " + error.message,
+                 "A key is name+8 hex digits+base64.");
+        }
+    }
+    return keys;
+}
+
 namespace {
 
 unsigned long long wide(uint64_t value) {
@@ -45,16 +58,7 @@ std::string log_of(const ProofOptions &options) {
 }
 
 std::vector<core::NoteKey> keys_of(const ProofOptions &options) {
-    std::vector<core::NoteKey> keys;
-    for (const std::string &key : options.keys) {
-        try {
-            keys.push_back(core::parse_note_key(key));
-        } catch (const core::Error &error) {
-            fail("key \"" + plain(key) + "\": " + error.message,
-                 "A key is name+8 hex digits+base64.");
-        }
-    }
-    return keys;
+    return parse_keys(options.keys);
 }
 
 // Why the checkpoint is not the one that was asked for; empty when it is.

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "core/note.hpp"
+
 namespace aegis::verify_tool {
 
 struct ProofOptions {
@@ -12,6 +14,9 @@ struct ProofOptions {
     std::vector<std::string> keys;
     bool as_json = false;
 };
+
+// Ends the program with a message unless each is the text of a key.
+std::vector<core::NoteKey> parse_keys(const std::vector<std::string> &texts);
 
 int check_proof(const ProofOptions &options);  // the exit status
 

@@ -179,6 +179,8 @@ void report(Trouble what, const Request &request, const Reply &reply, uint64 sig
         refusal_recorded = true;
     }
     publish(is_refusal(what) ? Standing::refused : Standing::hindered);
+    // Who is not there costs nothing; who hangs or refuses is left alone for longer.
+    if (what == Trouble::unreachable && reply.error != 0) pause_micros = 0;
     pause_micros = Min(Max(2 * pause_micros, guc::checkpoint_interval_ms * INT64CONST(1000)),
                        Max(kLongestPauseMicros, guc::checkpoint_interval_ms * INT64CONST(1000)));
     next_request_micros = worker::now_micros() + pause_micros;
@@ -398,8 +400,10 @@ void tend() {
         return;
     }
     worker::Slot *slot = worker::slot();
-    if (slot != nullptr && slot->checkpoint.load() == static_cast<uint32_t>(Standing::off))
+    if (slot != nullptr && slot->checkpoint.load() == static_cast<uint32_t>(Standing::off)) {
         publish(Standing::waiting);
+        slot->signed_micros.store(ledger::unix_micros(GetCurrentTimestamp()));
+    }
     if (worker::now_micros() < next_look_micros) return;
     next_look_micros =
         worker::now_micros() + Min(kLookMicros, guc::checkpoint_interval_ms * INT64CONST(1000));

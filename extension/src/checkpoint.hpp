@@ -17,7 +17,7 @@ enum class Standing : uint32_t {
 const char *name_of(Standing standing);
 
 // For health checks: how signing stands in this database, and the milliseconds since everything
-// that was sealed was signed; -1 while that never was.
+// that was sealed was signed, or since the worker first looked; -1 before that.
 Standing standing();
 int64 lag_ms();
 // False when the lag is longer than a signer that is being restarted explains, or on a refusal.

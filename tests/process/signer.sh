@@ -7,7 +7,8 @@ cd "$(dirname "$0")/../.."
 
 build=$PWD/.aegis/verify
 cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Release -DAEGIS_TESTS=OFF > /dev/null
-cmake --build "$build" --target aegis-signer > /dev/null
+cmake --build "$build" --target aegis-signer aegis-verify > /dev/null
+verify=$(find "$build" -name aegis-verify -type f -perm -u+x)
 program=$(find "$build" -name aegis-signer -type f -perm -u+x)
 
 # The signer is somebody else than the server when there are users to choose from.
@@ -197,14 +198,26 @@ is "and followed" "$(status)" "$(query "SELECT max(size) FROM aegis.checkpoint")
 if [ "$(id -u)" = 0 ]; then is "a user that was not named" "$(setpriv --reuid daemon --regid daemon --clear-groups /usr/bin/python3 "$place/signer_client.py" "$socket" log test.example/ledger/postgres 0 1)" 403; fi
 is "garbage" "$(as_server /usr/bin/python3 "$place/signer_client.py" "$socket" garbage 300)" "300 requests, none signed"
 
+# What an auditor keeps: a checkpoint and the vkey. verified FILE [ARGUMENT ...]: what aegis-verify says of an export.
+exported() { query "COPY (SELECT aegis.export_ledger()) TO STDOUT" > "$1"; }
+verified() { "$verify" bundle "$@" 2>&1 || echo "status $?"; }
+query "SELECT aegis.latest_checkpoint()" > "$place/kept.note"
+exported "$place/first"
+says "the export holds against the checkpoint" "$(verified "$place/first" --checkpoint "$place/kept.note" --key "$key")" \
+  '^compared +with the signed checkpoints$' '^result +ok'
+says "not under another key" "$(verified "$place/first" --checkpoint "$place/kept.note" --key "$other")" 'is not signed by "test.example/ledger/postgres"' '^status 2$'
+says "nor without one" "$(verified "$place/first" --checkpoint "$place/kept.note")" 'the key is missing' '^status 2$'
+says "nor as another log" "$(verified "$place/first" --checkpoint "$place/kept.note" --key "$key" --origin other)" 'is a checkpoint of another log' '^status 2$'
+sed 's/^[0-9][0-9]*$/1/' "$place/kept.note" > "$place/forged.note"
+says "a forged one is of no use" "$(verified "$place/first" --checkpoint "$place/forged.note" --key "$key")" 'does not verify' '^status 2$'
+
 # The cluster is put back to an older state, with its checkpoints, while the signer is not.
 stop
 as_server cp -a "$cluster" "$place/older"
 start
-fill
-fill
-fill
+for _ in 1 2 3 4 5 6; do fill; done
 newest=$(signed)
+query "SELECT aegis.latest_checkpoint()" > "$place/kept.note"
 stop
 newer=$cluster
 cluster=$place/older
@@ -212,9 +225,12 @@ start
 set_signer "$socket" "$key"
 query "SELECT aegis.record('signer.done')" > /dev/null
 within 20 grep -q 'WARNING:.*the signer refused the head of the ledger' "$log"
+exported "$place/second"
 says "a restored ledger is refused" "$(cat "$log")" "$newest heads were signed, [0-9]+ are here" 'The ledger is shorter than what was signed'
 is "health tells of the refusal" "$(query "SELECT aegis.health() ->> 'status'")|$(health)" "degraded|refused"
 fill
+says "its export does not hold against the newest checkpoint" "$(verified "$place/second" --checkpoint "$place/kept.note" --key "$key")" \
+  "the signed checkpoint has $newest heads, the ledger [0-9]+: its end was cut off, or an older state was restored" '^status 1$'
 is "sealing goes on there" "$(query "SELECT outcome FROM aegis.verify_ledger() WHERE outcome <> 'ok' AND outcome <> 'note'")" ""
 while [ "$(query "SELECT max(root_size) FROM aegis.seal")" -le "$newest" ]; do fill; done
 within 30 grep -q 'another history' "$log"
@@ -223,6 +239,9 @@ is "nothing of it was signed" "$(status)" "$newest"
 is "it is in the ledger, once" "$(query "SELECT count(*) FROM aegis.audit_log WHERE event = 'ledger.checkpoint_refused' AND outcome = 'denied'")" 1
 says "with the sizes" "$(query "SELECT detail FROM aegis.audit_log WHERE event = 'ledger.checkpoint_refused'")" "\"reason\": \"shorter\"" "\"signed_size\": $newest"
 says "waiting tells" "$(query "SELECT aegis.wait_checkpoint('1 s')")" 'ERROR: .*no signed checkpoint' 'DETAIL: .*"refused"'
+exported "$place/second"
+says "nor does its export then" "$(verified "$place/second" --checkpoint "$place/kept.note" --key "$key")" \
+  "the root log at size $newest is not the one that the checkpoint signs" '^status 1$'
 stop
 cluster=$newer
 start

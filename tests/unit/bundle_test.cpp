@@ -161,14 +161,13 @@ struct Verdict {
     }
 };
 
-Verdict check(const std::vector<std::string> &lines, const std::vector<std::string> &kept = {},
-              const Bytes &tenant = {}) {
+template <typename Expect>
+Verdict check_after(const std::vector<std::string> &lines, Expect &&expect) {
     Verdict outcome;
     BundleCheck check([&](const std::string &where, const std::string &what) {
         outcome.findings.push_back(where + ": " + what);
     });
-    if (!tenant.empty()) check.expect_tenant(view(tenant));
-    for (const std::string &line : kept) expect_kept(line, &check);
+    expect(&check);
     try {
         for (const std::string &line : lines) check.line(line);
         check.finish();
@@ -178,6 +177,18 @@ Verdict check(const std::vector<std::string> &lines, const std::vector<std::stri
     }
     EXPECT_EQ(check.findings(), outcome.findings.size());
     return outcome;
+}
+
+Verdict check(const std::vector<std::string> &lines, const std::vector<std::string> &kept = {},
+              const Bytes &tenant = {}) {
+    return check_after(lines, [&](BundleCheck *check) {
+        if (!tenant.empty()) check->expect_tenant(view(tenant));
+        for (const std::string &line : kept) expect_kept(line, check);
+    });
+}
+
+Verdict check(const std::vector<std::string> &lines, const KeptRoot &root) {
+    return check_after(lines, [&](BundleCheck *check) { check->expect(root); });
 }
 
 Bytes decoded(const std::string &line) {
@@ -392,6 +403,32 @@ TEST(Bundle, ATenantKeepsTheHeadOfItsLog) {
     bad = reclosed(bad);
     EXPECT_TRUE(check(bad).sound());
     EXPECT_TRUE(check(bad, kept).says("the kept head of log"));
+}
+
+TEST(Bundle, SignedRootsTellRewritingAndRollback) {
+    for (const Bytes &tenant : {Bytes(), Bytes(16, 1)}) {
+        std::vector<KeptRoot> roots{{0, merkle_empty_root()}};
+        for (size_t seals = 1; seals <= kSeals.size(); ++seals) {
+            Ledger ledger(tenant);
+            ledger.write({kSeals.begin(), kSeals.begin() + static_cast<long>(seals)});
+            roots.push_back({ledger.root_log.size, ledger.root_log.root()});
+        }
+        for (const KeptRoot &root : roots) {
+            EXPECT_TRUE(check(written(tenant), root).sound()) << "size " << root.size;
+            if (root.size == 0) continue;
+            KeptRoot other = root;
+            other.root.bytes[7] ^= 1;
+            const Verdict rewritten = check(written(tenant), other);
+            EXPECT_EQ(rewritten.findings.size(), 1u) << "size " << root.size;
+            EXPECT_TRUE(rewritten.says("is not the one that the checkpoint signs"));
+        }
+        // An older state, and an older state that went on in another way.
+        const Verdict cut = check(written(tenant, {{2, 3, 1}, {0, 2, 0}}), roots.back());
+        EXPECT_EQ(cut.findings.size(), 1u);
+        EXPECT_TRUE(cut.says("the signed checkpoint has 6 heads, the ledger 4"));
+        EXPECT_TRUE(check(written(tenant, {{2, 3, 1}, {0, 2, 0}, {1, 0, 5}}), roots.back())
+                        .says("seal 3: the root log at size 6 is not the one"));
+    }
 }
 
 TEST(Bundle, KeptLinesAreReadStrictly) {

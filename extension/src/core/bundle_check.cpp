@@ -88,7 +88,7 @@ void BundleCheck::line(std::string_view text) {
         case BundleKind::other_head:
             if (!in_seal_) malformed("a head outside of a seal");
             if (tenant_.empty()) malformed("a bundle of the whole ledger leaves no log out");
-            root_log_.append(digest_of(record.leaf));
+            append_to_root(digest_of(record.leaf));
             ++heads_;
             break;
         case BundleKind::end:
@@ -210,7 +210,7 @@ void BundleCheck::head(const BundleRecord &record) {
     }
     log_->size = record.size;
     log_->root = digest_of(record.root);
-    root_log_.append(head_leaf(record.log_id, record.size, log_->root));
+    append_to_root(head_leaf(record.log_id, record.size, log_->root));
     next_leaf_ = record.size < record.entries ? 0 : record.size - record.entries;
     due_ = record.entries;
     last_seq_ = INT64_MIN;
@@ -277,7 +277,26 @@ void BundleCheck::close_log() {
     }
 }
 
+// The root log grows by one head; at a signed size it must have the signed root.
+void BundleCheck::append_to_root(const Digest &leaf) {
+    root_log_.append(leaf);
+    for (auto &expected : kept_roots_) {
+        const KeptRoot &kept = expected.kept;
+        if (kept.size != root_log_.size) continue;
+        expected.found = true;
+        if (root_log_.root() != kept.root)
+            find(seal_name(), "the root log at size " + number(kept.size) +
+                                  " is not the one that the checkpoint signs: the ledger was "
+                                  "rewritten, or put back to an older state and used on");
+    }
+}
+
 void BundleCheck::check_kept_at_end() {
+    for (const auto &[kept, found] : kept_roots_)
+        if (!found)
+            find("end", "the signed checkpoint has " + number(kept.size) + " heads, the ledger " +
+                            number(root_log_.size) +
+                            ": its end was cut off, or an older state was restored");
     for (const auto &[kept, found] : kept_seals_) {
         if (found) continue;
         if (kept.number == 0)

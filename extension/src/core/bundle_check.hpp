@@ -24,6 +24,11 @@ struct KeptLog {
     Digest root;
 };
 
+struct KeptRoot {  // of the root log: what a signed checkpoint says
+    uint64_t size = 0;
+    Digest root;
+};
+
 struct BundleLog {       // the head of a log so far
     std::string tenant;  // 16 bytes, or empty
     Frontier frontier;
@@ -42,6 +47,7 @@ class BundleCheck {
     explicit BundleCheck(Report report) : report_(std::move(report)) {}
     void expect_tenant(ByteView tenant);  // 16 bytes; the bundle must be this tenant's
     void expect(const KeptSeal &kept) { kept_seals_.push_back({kept, false}); }
+    void expect(const KeptRoot &kept) { kept_roots_.push_back({kept, kept.size == 0}); }
     void expect(const KeptLog &kept) { kept_logs_.push_back({kept, false}); }
 
     // One line without its line end. Throws malformed when it is none of a bundle or stands in the
@@ -76,6 +82,7 @@ class BundleCheck {
     void end(const BundleRecord &record);
     void check_body(const BundleRecord &record, const std::string &where);
     void close_log();
+    void append_to_root(const Digest &leaf);
     void keep_seal();
     void check_kept_at_end();
     void close_seal();
@@ -85,6 +92,7 @@ class BundleCheck {
     Report report_;
     std::vector<Expected<KeptSeal>> kept_seals_;
     std::vector<Expected<KeptLog>> kept_logs_;
+    std::vector<Expected<KeptRoot>> kept_roots_;
     std::string expected_tenant_;
 
     std::vector<uint8_t> bytes_;  // of the current line
