@@ -7,6 +7,7 @@ set -euo pipefail
 . "$(dirname "$0")/lib/layout.sh"
 . "$scripts/lib/cluster.sh"
 . "$scripts/lib/gateway.sh"
+. "$scripts/lib/signer.sh"
 
 if [ ! -d "$home" ]; then
   echo "nothing to remove"
@@ -23,6 +24,7 @@ fi
 cd "$home"
 stop_gateway
 stop_server > /dev/null
+stop_signer
 cd /
 rm -rf "$home" "$clone/.aegis"
 echo "removed"

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # ./aegis down
 #
-# Stops the gateway and the private cluster that up started. Data stay; ./aegis up goes on with them.
+# Stops the gateway, the private cluster and the signer that up started. Data stay; ./aegis up goes on with them.
 set -euo pipefail
 . "$(dirname "$0")/lib/layout.sh"
 . "$scripts/lib/cluster.sh"
 . "$scripts/lib/gateway.sh"
+. "$scripts/lib/signer.sh"
 
 if [ ! -d "$home" ]; then
   echo "nothing runs"
@@ -14,4 +15,5 @@ fi
 cd "$home"
 stop_gateway
 stop_server > /dev/null
+stop_signer
 echo "stopped"

@@ -1,26 +1,32 @@
 #!/usr/bin/env bash
-# ./aegis logs [server|gateway] [TAIL ARGUMENT ...]
+# ./aegis logs [server|gateway|signer] [TAIL ARGUMENT ...]
 #
-# Shows the last lines of the server's and the gateway's log; "-f" follows, "-n 100" shows more.
+# Shows the last lines of the logs of server, gateway and signer; "-f" follows, "-n 100" shows more.
 set -euo pipefail
 . "$(dirname "$0")/lib/layout.sh"
 
-what=both
+what=all
 case ${1:-} in
-  server | gateway)
+  server | gateway | signer)
     what=$1
     shift
     ;;
   "" | -*) ;;
-  *) fail "there is no log of \"$1\"" "Logs: server, gateway." ;;
+  *) fail "there is no log of \"$1\"" "Logs: server, gateway, signer." ;;
 esac
 [ -d "$home/server" ] || fail "nothing was started yet" "Start it with ./aegis up."
 cd "$home"
-if [ "$what" != gateway ]; then
-  if [ "$what" = both ]; then echo "== server: $server_log"; fi
-  if as_server test -e "$server_log"; then as_server tail "$@" "$server_log"; fi
-fi
-if [ "$what" != server ]; then
-  if [ "$what" = both ]; then echo "== gateway: $gateway_log"; fi
-  if as_gateway test -e "$gateway_log"; then as_gateway tail "$@" "$gateway_log"; fi
-fi
+# show NAME FILE COMMAND: as the user that COMMAND stands for.
+show() {
+  local name=$1 file=$2 as=$3
+  shift 3
+  case $what in
+    all) echo "== $name: $file" ;;
+    "$name") ;;
+    *) return ;;
+  esac
+  if "$as" test -e "$file"; then "$as" tail "$@" "$file"; fi
+}
+show server "$server_log" as_server "$@"
+show gateway "$gateway_log" as_gateway "$@"
+show signer "$signer_log" as_signer "$@"

@@ -6,6 +6,7 @@ set -euo pipefail
 . "$(dirname "$0")/lib/layout.sh"
 . "$scripts/lib/cluster.sh"
 . "$scripts/lib/gateway.sh"
+. "$scripts/lib/signer.sh"
 
 status=0
 echo "home      $home"
@@ -20,6 +21,12 @@ if gateway_running; then
   echo "health    $(health 2>&1)" || status=3
 else
   echo "gateway   does not run"
+  status=3
+fi
+if signer_running; then
+  echo "signer    runs as $signer_user, process $(signer_pid), signed $(signed_head)"
+else
+  echo "signer    does not run"
   status=3
 fi
 exit "$status"

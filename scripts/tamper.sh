@@ -2,7 +2,7 @@
 # scripts/tamper.sh SEQ [FILE]
 #
 # What a superuser can do who goes around Aegis, and what it leaves behind: copies the private cluster, starts
-# the copy without the library, edits the ledger entry with this number, starts the copy with the library, and
+# the copy without the library and out of reach of the signer, edits the ledger entry with this number, starts the copy with the library, and
 # prints what aegis.verify_ledger() says. With FILE, the copy's export goes there. The cluster itself is not touched; the copy is removed.
 set -euo pipefail
 . "$(dirname "$0")/lib/layout.sh"
@@ -21,7 +21,7 @@ trap end EXIT
 
 start_copy() {
   as_server "$pg_bin/pg_ctl" start -s -w -t 60 -D "$copy/data" -l "$copy/log" \
-    -o "-c unix_socket_directories='$copy' $*" || { as_server tail -n 20 "$copy/log"; exit 1; }
+    -o "-c unix_socket_directories='$copy' -c aegis.signer='' $*" || { as_server tail -n 20 "$copy/log"; exit 1; }
 }
 copy_sql() { as_server "$pg_bin/psql" -XAtq -F ' | ' -v ON_ERROR_STOP=1 -h "$copy" -U "$1" -d "$database" "${@:2}"; }
 

@@ -2,7 +2,7 @@
 # ./aegis up [--detach]
 #
 # Installs what is missing, builds, makes a private PostgreSQL cluster with both extensions and sample
-# data, starts the gateway over TLS on localhost, walks the main path once, and keeps serving until
+# data, starts the signer of its ledger and the gateway over TLS on localhost, walks the main path once, and keeps serving until
 # Ctrl-C. Safe to run again: what is there is kept.
 #
 #   --detach       return when everything runs; ./aegis down stops it
@@ -16,6 +16,7 @@ set -euo pipefail
 . "$scripts/lib/build.sh"
 . "$scripts/lib/cluster.sh"
 . "$scripts/lib/gateway.sh"
+. "$scripts/lib/signer.sh"
 
 detach=no
 walk=yes
@@ -28,7 +29,7 @@ for argument in "$@"; do
 done
 
 started=$EPOCHREALTIME
-steps=8
+steps=9
 prepare_home
 exec 9> "$home/lock"
 flock -n 9 || fail "another ./aegis works on \"$home\"" "Wait until it has ended."
@@ -39,15 +40,17 @@ prepare_users
 cd "$home"
 step "Copy of the sources" copy_source "$source"
 step "Extensions" build_extensions
-step "Gateway, key generator, verifier" build_programs
+step "Gateway, key generator, signer, verifier" build_programs
 step "Private cluster" make_cluster
 step "Server" start_server
 step "Database, extensions, sample data" make_database
+step "Signer" start_signer
 step "Gateway" start_gateway
 if [ "$walk" = yes ]; then
   echo
   python3 "$scripts/walk.py" --port "$port" --certificate "$certificate" --socket "$socket" \
-    --psql "$pg_bin/psql" --tamper "$scripts/tamper.sh" --verify "$bin/aegis-verify" || fail "the walk met a wrong answer" "./aegis logs shows what the server and the gateway said."
+    --psql "$pg_bin/psql" --tamper "$scripts/tamper.sh" --verify "$bin/aegis-verify" \
+    --rollback "$scripts/rollback.sh" --key "$(cat "$ledger_key")" || fail "the walk met a wrong answer" "./aegis logs shows what the server and the gateway said."
 fi
 
 cat << TEXT
@@ -57,12 +60,13 @@ Aegis serves on https://localhost:$port (ready after $(elapsed "$started") s).
   logins        tenant, e-mail, rank, password; scripts/sample.py logins prints all
 $("$scripts/sample.py" logins | awk -F '\t' '!seen[$3]++ { printf "                %s  %s  (%s)  %s\n", $1, $2, $3, $4 }')
   database      ./aegis psql, or ./aegis psql auditor
+  ledger key    $(cat "$ledger_key")
   try           curl --cacert $certificate https://localhost:$port/api/health
 TEXT
 if [ "$(id -u)" = 0 ]; then
-  echo "The server runs as $server_user, the gateway as $gateway_user."
+  echo "The server runs as $server_user, the gateway as $gateway_user, the signer as $signer_user."
 else
-  echo "Both run as $server_user; as root each would run as a user of its own."
+  echo "All run as $server_user; as root each would run as a user of its own."
 fi
 exec 9>&-
 if [ "$detach" = yes ]; then
@@ -77,13 +81,14 @@ finish() {
   echo "stopping"
   stop_gateway
   stop_server > /dev/null
+  stop_signer
   exit "$1"
 }
 trap 'finish 0' INT TERM
 echo "Ctrl-C stops it."
-while server_running && gateway_running; do
+while server_running && gateway_running && signer_running; do
   sleep 1 9>&- &
   wait $!
 done
-echo "aegis: the server or the gateway has ended; ./aegis logs tells why" >&2
+echo "aegis: the server, the gateway or the signer has ended; ./aegis logs tells why" >&2
 finish 1

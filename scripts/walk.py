@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Walks the main path of a running installation with the sample data, and stops at the first wrong answer.
 
-    scripts/walk.py --port PORT --certificate FILE --socket FOLDER --psql PROGRAM --tamper PROGRAM --verify PROGRAM
+    scripts/walk.py --port PORT --certificate FILE --socket FOLDER --psql PROGRAM --tamper PROGRAM --verify PROGRAM --rollback PROGRAM --key VKEY
 
 Each step prints what was asked (>, or role=>), what came back (<), and what that shows (ok).
 """
@@ -181,14 +181,49 @@ class Walk:
         sound, found = self.offline("edited", "--head", f"{self.folder}/kept")
         want(not sound and f"(entry seq {victim}): its body was changed" in found, "so does the auditor's machine, from the copy's export")
 
+    def checkpoint_to(self, name):
+        """The newest checkpoint as a file of the auditor's; its lines."""
+        done, text = self.database.run("auditor", "SELECT aegis.wait_checkpoint()", "SELECT aegis.latest_checkpoint()")
+        want(done, "everything is covered by a signature")
+        lines = text.split("\n")[1:]
+        with open(f"{self.folder}/{name}", "w", encoding="utf-8") as file:
+            file.write("\n".join(lines) + "\n")
+        return lines
+
+    def checkpoint(self):
+        """The ledger's head, signed by a process outside the database"""
+        origin, size, *_ = self.checkpoint_to("checkpoint")
+        want(origin == self.options.key.split("+")[0], f"the log is called as its key, which the auditor has: {self.options.key}")
+        want(int(size) > 0, f"its root log has {size} heads")
+
+    def signed_export(self):
+        """The auditor checks an export against the signed checkpoint, offline"""
+        done, text = self.database.run("auditor", "COPY (SELECT aegis.export_ledger()) TO STDOUT", shown=2)
+        with open(f"{self.folder}/signed", "w", encoding="ascii") as file:
+            file.write(text + "\n")
+        sound, _ = self.offline("signed", "--checkpoint", f"{self.folder}/checkpoint", "--key", self.options.key)
+        want(done and sound, "it contains exactly what was signed")
+        sound, _ = self.offline("edited", "--checkpoint", f"{self.folder}/checkpoint", "--key", self.options.key)
+        want(not sound, "the edited copy's export does not")
+
+    def rolled_back(self):
+        """A backup from before the last work is started in the cluster's place"""
+        print("   $ scripts/rollback.sh older")
+        done, text = answer_of([self.options.rollback, f"{self.folder}/older"])
+        want(done and "the signer refused the head of the ledger" in text, "the signer refuses its ledger")
+        want("shorter than what was signed" in text and '"checkpoint": "refused"' in text, "the server says what that means")
+        self.checkpoint_to("newest")
+        sound, found = self.offline("older", "--checkpoint", f"{self.folder}/newest", "--key", self.options.key)
+        want(not sound and "its end was cut off, or an older state was restored" in found, "so does the auditor's machine, from the backup's export")
+
     STEPS = (sign_in, create_customer, two_views, find_by_email, invoices, other_tenant, other_team, forged_tenant,
-             gateway_login, append_only, verify, export, tampering)
+             gateway_login, append_only, verify, export, tampering, checkpoint, signed_export, rolled_back)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--port", type=int, required=True)
-    for name in ("certificate", "socket", "psql", "tamper", "verify"):
+    for name in ("certificate", "socket", "psql", "tamper", "verify", "rollback", "key"):
         parser.add_argument("--" + name, required=True)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

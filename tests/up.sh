@@ -57,17 +57,20 @@ says "the whole walk" '^The walk is done: [0-9]+ steps, every answer right\.$'
 if [ "$failed" != 0 ]; then exit 1; fi
 try "status while it runs" 0 ./aegis status
 says "status is healthy" '^health +200'
+says "the signer runs and has signed" '^signer +runs as .* signed size [1-9][0-9]*$'
 try "psql as the DBA" 0 ./aegis psql -XAtc "SELECT count(*) >= 300 FROM aegis_app.customer"
 says "a few hundred customers" '^t$'
 try "psql as the auditor" 0 ./aegis psql auditor -XAtc "SELECT DISTINCT outcome FROM aegis.verify_ledger()"
 says "the ledger verifies" '^ok$'
 try "psql as nobody known" 1 ./aegis psql postmaster
 try "logs" 0 ./aegis logs -n 3
+says "of the signer too" '"event":"signed"'
 # As it stands there, but for the port.
 request=$(grep '^curl ' README.md)
 try "the README's request" 0 bash -euc "${request//8443/$AEGIS_PORT}"
 says "it is answered" '"status":"ok"'
 
+key=$(cat "$AEGIS_HOME/ledger.vkey")
 before=$(./aegis psql -XAtc "SELECT pg_postmaster_start_time()")
 try "up again" 0 ./aegis up --detach
 says "the walk again" '^The walk is done: '
@@ -75,6 +78,11 @@ if [ "$(./aegis psql -XAtc "SELECT pg_postmaster_start_time()")" = "$before" ]; 
   echo "ok the server was kept"
 else
   echo "not ok the server was kept"
+  failed=1
+fi
+
+if [ "$(cat "$AEGIS_HOME/ledger.vkey")" = "$key" ]; then echo "ok the ledger's key was kept"; else
+  echo "not ok the ledger's key was kept"
   failed=1
 fi
 

@@ -18,6 +18,7 @@ make_cluster() {
   if [ ! -e "$keyring" ]; then
     as_server "$bin/aegis-keygen" "$keyring"
   fi
+  make_signing_key
   if [ ! -s "$data/PG_VERSION" ]; then
     as_server rm -rf "$data.new"  # of an interrupted run
     as_server "$pg_bin/initdb" -D "$data.new" -U postgres --encoding=UTF8 --no-locale --data-checksums \
@@ -35,6 +36,7 @@ shared_preload_libraries = 'aegis'
 aegis.region = 'UK'
 aegis.environment = 'development'
 aegis.key_provider = 'file:$keyring'
+$(signing_settings)
 CONF
   printf '%s\n' "local all all peer map=aegis" "local replication postgres peer map=aegis" | as_server tee "$data/pg_hba.conf" > /dev/null
   {

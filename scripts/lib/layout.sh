@@ -12,10 +12,12 @@ if [ "$(id -u)" = 0 ]; then
   home=${AEGIS_HOME:-/var/lib/aegis-$digest}
   server_user=postgres
   gateway_user=aegis-gateway
+  signer_user=aegis-signer
 else
   home=${AEGIS_HOME:-/var/tmp/aegis-$(id -u)-$digest}
   server_user=$(id -un)
   gateway_user=$server_user
+  signer_user=$server_user
 fi
 port=${AEGIS_PORT:-$(cat "$home/port" 2> /dev/null || echo 8443)}  # the last one that was used
 unset "${!PG@}"                # nothing of the caller's may lead psql to another server
@@ -29,6 +31,7 @@ keyring=$home/server/keyring   # the master key, outside the data directory
 socket=$home/socket
 server_log=$home/server/log
 gateway_log=$home/gateway/log
+signer_log=$home/signer/log
 database=aegis
 
 # fail MESSAGE HINT: ends the script.
@@ -44,6 +47,10 @@ as_server() {
 
 as_gateway() {
   if [ "$(id -u)" = 0 ]; then runuser -u "$gateway_user" -- "$@"; else "$@"; fi
+}
+
+as_signer() {
+  if [ "$(id -u)" = 0 ]; then runuser -u "$signer_user" -- "$@"; else "$@"; fi
 }
 
 # Makes $home, refuses one that another user could have laid, and leaves the pointer in the clone.
@@ -71,15 +78,19 @@ prepare_home() {
 
 # The users exist only once PostgreSQL is installed, so this comes after the packages.
 prepare_users() {
-  if [ "$(id -u)" = 0 ] && ! getent passwd "$gateway_user" > /dev/null; then
-    useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$gateway_user"
-  fi
-  mkdir -p "$home/server" "$home/gateway" "$socket"
-  chmod 0700 "$home/server" "$home/gateway"
-  chmod 0755 "$socket"
+  local user
+  for user in "$gateway_user" "$signer_user"; do
+    if [ "$(id -u)" = 0 ] && ! getent passwd "$user" > /dev/null; then
+      useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$user"
+    fi
+  done
+  mkdir -p "$home/server" "$home/gateway" "$home/signer" "$home/signing" "$socket"
+  chmod 0700 "$home/server" "$home/gateway" "$home/signer"
+  chmod 0755 "$home/signing" "$socket"
   if [ "$(id -u)" = 0 ]; then
     chown "$server_user": "$home/server" "$socket"
     chown "$gateway_user": "$home/gateway"
+    chown "$signer_user": "$home/signer" "$home/signing"
   fi
 }
 
