@@ -80,8 +80,11 @@ SELECT :verified_status AS status, b ->> 'state' AS state, (b -> 'done')::bigint
        jsonb_array_length(b -> 'rows') > 3 AS "rows"
   FROM (SELECT :'verified_body'::jsonb) v(b);
 
--- nothing: entries that do not exist, and numbers that are none
+-- refuses: a receipt while no checkpoint covers the entry
 \set ask 'SELECT h.status, encode(h.body, ''escape'') AS body FROM aegis.handle(''GET'', '
+:ask '/api/ledger/entries/0/receipt' :as :'ada' :end;
+
+-- nothing: entries that do not exist, and numbers that are none
 \pset tuples_only on
 :ask '/api/ledger/entries/999999999999999999' :as :'ada' :end;
 :ask '/api/ledger/entries/99999999999999999999999999' :as :'ada' :end;
@@ -91,6 +94,8 @@ SELECT :verified_status AS status, b ->> 'state' AS state, (b -> 'done')::bigint
 :ask '/api/ledger/entries/1.0' :as :'ada' :end;
 :ask '/api/ledger/entries/%27' :as :'ada' :end;
 :ask '/api/ledger/entries/0/receipts' :as :'ada' :end;
+:ask '/api/ledger/entries/999999/receipt' :as :'ada' :end;
+:ask '/api/ledger/entries/x/receipt' :as :'ada' :end;
 -- refuses: parameters that are none
 :ask '/api/ledger/entries?limit=0' :as :'ada' :end;
 :ask '/api/ledger/entries?limit=101' :as :'ada' :end;
@@ -125,6 +130,7 @@ SELECT h.status, h.headers[3:4] FROM aegis.handle('POST', '/api/ledger/bundle' :
 :ask '/api/ledger/entries' :as :'mia' :end;
 :ask '/api/ledger/entries/0' :as :'mia' :end;
 :ask '/api/ledger/seals' :as :'mia' :end;
+:ask '/api/ledger/entries/0/receipt' :as :'mia' :end;
 :ask '/api/ledger/bundle' :as :'mia' :end;
 :ask '/api/ledger/checkpoint' :as :'mia' :end;
 :ask '/api/ledger/inclusion?leaf=0' :as :'mia' :end;
@@ -133,6 +139,7 @@ SELECT h.status, h.headers[3:4] FROM aegis.handle('POST', '/api/ledger/bundle' :
 :ask '/api/ledger/entries' :as :'uma' :end;
 :ask '/api/ledger/entries/0' :as :'uma' :end;
 :ask '/api/ledger/seals' :as :'uma' :end;
+:ask '/api/ledger/entries/0/receipt' :as :'uma' :end;
 :ask '/api/ledger/bundle' :as :'uma' :end;
 :ask '/api/ledger/checkpoint' :as :'uma' :end;
 :ask '/api/ledger/inclusion?leaf=0' :as :'uma' :end;
@@ -144,7 +151,7 @@ SELECT h.status, h.headers[3:4] FROM aegis.handle('POST', '/api/ledger/bundle' :
 \c - :administrator
 SELECT aegis.wait_sealed('30 s') > 0 AS sealed;
 \c - regress_ledger_gateway
-:get '/api/ledger/entries?event=auth.denied&limit=16' :as :'ada' :end \gset denied_
+:get '/api/ledger/entries?event=auth.denied&limit=18' :as :'ada' :end \gset denied_
 SELECT e ->> 'user_name' AS user_name, e ->> 'target_id' AS target_id, e -> 'detail' AS detail
   FROM jsonb_array_elements(:'denied_body'::jsonb -> 'entries') e;
 :get '/api/ledger/entries?event=ledger.exported&limit=1' :as :'ada' :end \gset exported_

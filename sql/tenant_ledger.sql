@@ -149,3 +149,18 @@ BEGIN;
 SELECT aegis.assume_tenant(:'one'::uuid, 'curious', 'TEST-2') \g /dev/null
 SELECT aegis.tenant_entries('{0}');
 ROLLBACK;
+-- refuses: an entry of another tenant, also when the leaves were changed so that they name it
+\c - :administrator
+SET client_min_messages = warning;
+CREATE FUNCTION public.regress_tl_tamper(statement text) RETURNS bigint AS '$libdir/aegis', 'aegis_test_tamper' LANGUAGE C STRICT;
+BEGIN;
+SELECT public.regress_tl_tamper(format(
+  'UPDATE aegis.seal_leaves s SET seqs[1] = (SELECT o.seqs[1] FROM aegis.seal_leaves o WHERE o.log = %s AND o.first_leaf = 0) WHERE s.log = %s AND s.first_leaf = 0',
+  (SELECT log FROM aegis.tenant_log WHERE tenant_id = :'two'), (SELECT log FROM aegis.tenant_log WHERE tenant_id = :'one'))) AS changed;
+SET SESSION AUTHORIZATION regress_tl_member;
+SELECT aegis.authenticate(:'ada') \g /dev/null
+SELECT count(*) AS shown FROM aegis.tenant_entries('{0}');
+SELECT count(*) AS shown FROM aegis.tenant_entries('{1}');
+ROLLBACK;
+RESET SESSION AUTHORIZATION;
+DROP FUNCTION public.regress_tl_tamper(text);

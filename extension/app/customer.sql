@@ -53,7 +53,7 @@ CREATE FUNCTION aegis_app.list_customers(request aegis.request) RETURNS aegis.re
 <<list_customers>>
 DECLARE
   most   integer := aegis_app.integer_field(request.query, 'limit', 1, 100, 50);
-  after  uuid := aegis_app.uuid_of(request.query ->> 'after');
+  after  uuid := aegis_app.uuid_field(request.query, 'after');
   email  text := request.query ->> 'email';
   tenant uuid := aegis.tenant_id();
   answer jsonb;

@@ -179,18 +179,21 @@ CREATE FUNCTION aegis_app.list_invoices(request aegis.request) RETURNS aegis.res
 <<list_invoices>>
 DECLARE
   most     integer := aegis_app.integer_field(request.query, 'limit', 1, 100, 50);
-  after    uuid := aegis_app.uuid_of(request.query ->> 'after');
+  after    uuid := aegis_app.uuid_field(request.query, 'after');
   status   text := request.query ->> 'status';
-  customer uuid := aegis_app.uuid_of(request.query ->> 'customer_id');
+  customer uuid := aegis_app.uuid_field(request.query, 'customer_id');
   tenant   uuid := aegis.tenant_id();
   answer   jsonb;
 BEGIN
+  IF status NOT IN ('draft', 'sent', 'cancelled') THEN
+    RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'field "status" must be draft, sent or cancelled';
+  END IF;
   SELECT coalesce(jsonb_agg(aegis_app.invoice_row(i) ORDER BY i.created_at DESC, i.id DESC), '[]')
     INTO answer
     FROM (SELECT * FROM aegis_app.invoice r
            WHERE r.tenant_id = tenant
              AND (list_invoices.status IS NULL OR r.status = list_invoices.status)
-             AND (request.query ->> 'customer_id' IS NULL OR r.customer_id = customer)
+             AND (customer IS NULL OR r.customer_id = customer)
              AND (list_invoices.after IS NULL OR (r.created_at, r.id) <
                   (SELECT p.created_at, p.id FROM aegis_app.invoice p WHERE p.tenant_id = tenant AND p.id = list_invoices.after))
            ORDER BY r.created_at DESC, r.id DESC LIMIT most) i;
@@ -216,9 +219,10 @@ CREATE FUNCTION aegis_app.create_invoice(request aegis.request) RETURNS aegis.re
   LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   b       jsonb := request.body;
-  buyer   uuid := aegis_app.uuid_of(aegis_app.text_field(b, 'customer_id', 36));
+  buyer   uuid := aegis_app.uuid_field(b, 'customer_id');
   new_row aegis_app.invoice;
 BEGIN
+  PERFORM aegis_app.text_field(b, 'customer_id', 36);  -- required
   -- Looked up under row security: a foreign key would also accept a customer that the caller cannot see.
   IF NOT EXISTS (SELECT FROM aegis_app.customer c WHERE c.tenant_id = aegis.tenant_id() AND c.id = buyer) THEN
     RETURN aegis_app.problem(422, 'unknown-customer', 'No such customer');

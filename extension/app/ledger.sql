@@ -71,6 +71,19 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION aegis_app.get_entry(aegis.request) IS 'GET /api/ledger/entries/{leaf}';
 
+CREATE FUNCTION aegis_app.get_receipt(request aegis.request) RETURNS aegis.response
+  LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  leaf bigint := aegis_app.number_of(request.params ->> 'leaf');
+BEGIN
+  IF leaf IS NULL OR leaf >= (SELECT l.entries FROM aegis.tenant_ledger() l) THEN
+    RETURN aegis_app.problem(404, 'not-found', 'No such entry');
+  END IF;
+  RETURN aegis_app.text_file((SELECT format('%s-%s.tlog-proof', t.slug, leaf) FROM aegis.current_tenant() t),
+                             convert_to(aegis.receipt(aegis.tenant_id(), leaf), 'UTF8'));
+END $$;
+COMMENT ON FUNCTION aegis_app.get_receipt(aegis.request) IS 'GET /api/ledger/entries/{leaf}/receipt';
+
 CREATE FUNCTION aegis_app.list_seals(request aegis.request) RETURNS aegis.response
   LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE

@@ -78,6 +78,19 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION aegis_app.uuid_of(text) IS 'the id in a path or query, NULL when it is not a UUID';
 
+CREATE FUNCTION aegis_app.uuid_field(body jsonb, field text) RETURNS uuid LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+  SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  value text := aegis_app.text_field(body, field, 36, false);
+BEGIN
+  -- Unlike an id in a path: left out, or taken for none, it would mean another thing than the client meant.
+  IF value IS NOT NULL AND aegis_app.uuid_of(value) IS NULL THEN
+    RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('field "%s" must be a UUID', field);
+  END IF;
+  RETURN value::uuid;
+END $$;
+COMMENT ON FUNCTION aegis_app.uuid_field(jsonb, text) IS 'id of a JSON field or a query, NULL when it is left out';
+
 -- Organisation ------------------------------------------------------------------------------------
 
 CREATE FUNCTION aegis_app.get_organisation(request aegis.request) RETURNS aegis.response
@@ -104,7 +117,7 @@ DECLARE
   id uuid;
 BEGIN
   id := aegis.create_team(aegis_app.text_field(request.body, 'name', 100),
-                          aegis_app.uuid_of(aegis_app.text_field(request.body, 'parent_id', 36, false)));
+                          aegis_app.uuid_field(request.body, 'parent_id'));
   RETURN aegis_app.ok(jsonb_build_object('id', id), 201, jsonb_build_object('location', '/api/teams/' || id));
 END $$;
 COMMENT ON FUNCTION aegis_app.create_team(aegis.request) IS 'POST /api/teams {name, parent_id?}';
@@ -128,7 +141,7 @@ BEGIN
   id := aegis.create_user(aegis_app.text_field(request.body, 'email', 254),
                           aegis_app.text_field(request.body, 'name', 200),
                           aegis_app.integer_field(request.body, 'rank', 1, 4)::smallint,
-                          aegis_app.uuid_of(aegis_app.text_field(request.body, 'team_id', 36, false)),
+                          aegis_app.uuid_field(request.body, 'team_id'),
                           request.body ->> 'password');  -- as typed: blanks count
   RETURN aegis_app.ok(jsonb_build_object('id', id), 201, jsonb_build_object('location', '/api/users/' || id));
 END $$;
@@ -146,7 +159,8 @@ BEGIN
     PERFORM aegis.set_rank(target, aegis_app.integer_field(request.body, 'rank', 1, 4)::smallint);
   END IF;
   IF request.body ? 'team_id' THEN
-    PERFORM aegis.move_user(target, aegis_app.uuid_of(aegis_app.text_field(request.body, 'team_id', 36)));
+    PERFORM aegis_app.text_field(request.body, 'team_id', 36);  -- required: null is no team
+    PERFORM aegis.move_user(target, aegis_app.uuid_field(request.body, 'team_id'));
   END IF;
   RETURN aegis_app.ok((SELECT jsonb_build_object('id', u.id, 'rank', u.rank, 'team_id', u.team_id, 'status', u.status)
                          FROM aegis.users() u WHERE u.id = target));

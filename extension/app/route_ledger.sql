@@ -28,6 +28,9 @@ BEGIN
     summary => 'One entry, with its canonical bytes', parameter_schema => jsonb_build_object('properties', jsonb_build_object('leaf', count)),
     response_schema => aegis.object_schema(listed || jsonb_build_object('rank', '{"type": ["integer", "null"]}'::jsonb, 'way', maybe, 'request_id', maybe,
       'image', anything, 'leaf_hash', hash, 'body_base64', base64)));
+  PERFORM aegis.register_route('GET', '/api/ledger/entries/{leaf}/receipt', 'aegis_app.get_receipt(aegis.request)', 4::smallint, tag => 'Ledger',
+    summary => 'One entry with the path from it to a signed checkpoint, for aegis-verify and other readers of C2SP proofs',
+    parameter_schema => jsonb_build_object('properties', jsonb_build_object('leaf', count)), problems => '{"conflict": 409}', response_schema => note);
   PERFORM aegis.register_route('GET', '/api/ledger/seals', 'aegis_app.list_seals(aegis.request)', 4::smallint, tag => 'Ledger',
     summary => 'The chain of seals, newest first', parameter_schema => jsonb_build_object('properties', pages),
     response_schema => aegis.object_schema(jsonb_build_object('seals', jsonb_build_object('type', 'array', 'items', aegis.object_schema(jsonb_build_object(

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -21,20 +22,21 @@ def blocks(language):
 
 
 def run_sql(cluster):
-    script = os.path.join(folder("tutorial"), "session.sql")
+    place = folder("tutorial")
+    script = os.path.join(place, "session.sql")
     write(script, "\n".join(blocks("sql")))
     done = subprocess.run([f"{BIN}/psql", "-XAt", "-h", cluster.folder, "-U", "postgres", "-d", cluster.database, "-f", script],
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment(), cwd="/", check=False)
+    shutil.rmtree(place)
     assert "ERROR" not in done.stdout, done.stdout
     return done.stdout
 
 
-def run_requests(gateway):
+def run_requests(gateway, place):
     """The page's shell session, on this gateway's port: the answers, and how to ask for the last one again."""
     (session,) = blocks("sh")
     session = session.replace("localhost:8443", f"localhost:{gateway.port}").replace("localhost.crt", gateway.certificate)
     define, *requests = session.splitlines()
-    place = folder("curl")
 
     def ask(request):
         done = subprocess.run(["bash", "-euc", f"{define}\n{request}"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=place, check=False)
@@ -45,6 +47,7 @@ def run_requests(gateway):
 
 def main():
     report = Report("tutorial")
+    place = folder("curl")  # where the cookies are kept
     with Cluster() as cluster, Gateway(cluster) as gateway:
         with report.test("its-sql-runs"):
             shown = run_sql(cluster)
@@ -52,7 +55,7 @@ def main():
             assert re.search(r"^The door does not close\|A1\.[A-Za-z0-9_-]+$", shown, re.M), shown
         with report.test("its-requests-answer"):
             until(lambda: Client(gateway).request("POST", "/api/tickets", {}).status == 401, what="the last route at the gateway")
-            (signed_in, listed, opened, found, refused), last = run_requests(gateway)
+            (signed_in, listed, opened, found, refused), last = run_requests(gateway, place)
             equal(signed_in["tenant"]["slug"], "north-works", "tenant")
             equal([(t["id"], t["subject"], t["email"]) for t in listed["tickets"]],
                   [(1, "The door does not close", "bob@client.example"), (2, "No light in room 4", None)], "tickets of North Works")
@@ -71,6 +74,7 @@ def main():
             paths = Client(gateway).request("GET", "/api/openapi.json").json()["paths"]
             equal(sorted(paths["/api/tickets"]), ["get", "post"], "methods")
             equal(paths["/api/tickets"]["get"]["parameters"][0]["name"], "about", "parameter")
+    shutil.rmtree(place)
     report.finish()
 
 
