@@ -6,7 +6,7 @@ Each function gets a database and does it. The formats come from tests/independe
 import sys
 
 import aegis_format as f
-import aegis_proof as proof
+import aegis_note as note
 
 FORGER = bytes(range(32))
 
@@ -92,8 +92,8 @@ def forge(database, where):
     for number, size, root, origin in database.rows(
             "SELECT c.number, s.root_size, encode(s.root, 'hex'), split_part(c.note, E'\\n', 1) FROM aegis.checkpoint c"
             f" JOIN aegis.seal s ON s.number = c.seal WHERE {where}"):
-        note = proof.signed_note(proof.checkpoint(origin, int(size), bytes.fromhex(root)), origin, FORGER)
-        database.run(f"UPDATE aegis.checkpoint SET size = {size}, root = '\\x{root}', note = $note${note}$note$ WHERE number = {number}")
+        signed = note.signed_note(note.checkpoint(origin, int(size), bytes.fromhex(root)), origin, FORGER)
+        database.run(f"UPDATE aegis.checkpoint SET size = {size}, root = '\\x{root}', note = $note${signed}$note$ WHERE number = {number}")
 
 
 def forged_note(database):
