@@ -200,7 +200,8 @@ class Encryption:
 def run(lab):
     floor = Floor(lab)
     try:
-        with Cluster(preload="", extensions=()) as peers, Cluster() as ours:
+        serial = "max_parallel_workers_per_gather = 0\n"
+        with Cluster(preload="", extensions=(), extra=serial) as peers, Cluster(extra=serial) as ours:
             lab.say("loading")
             area = Encryption(lab, peers, ours, floor)
             area.prepare()
