@@ -164,9 +164,13 @@ void load() {
 }
 
 const Known *find_known(uint32_t reference) {
+    // A scan asks for one field over and over; what is known once is never freed.
+    static const Known *last = nullptr;
     if (!registry.valid) load();
-    Known *known = lookup(reference);
-    return known != nullptr && known->live ? known : nullptr;
+    const Known *known =
+        last != nullptr && last->field.reference == reference ? last : lookup(reference);
+    if (known == nullptr || !known->live) return nullptr;
+    return last = known;
 }
 
 }  // namespace
@@ -212,12 +216,13 @@ struct varlena *seal(const pg_uuid_t &tenant, const Field &field, core::ByteView
         size_t size = 0;
         pg::Report report =
             pg::run([&] { size = core::normalise(field.normaliser, plaintext, normal); });
+        core::ByteSpan written{normal, plaintext.size};  // at most
         if (report.failed) {
-            core::wipe(normal);
+            core::wipe(written);
             pg::raise(report);
         }
         key::search_token(tenant, field.type_reference, {normal, size}, token);
-        core::wipe(normal);
+        core::wipe(written);
         header.flags |= core::kFlagToken;
         token_view = token;
     }
@@ -232,32 +237,37 @@ struct varlena *seal(const pg_uuid_t &tenant, const Field &field, core::ByteView
     return result;
 }
 
-core::ByteSpan open(const pg_uuid_t &tenant, const Field &field, core::ByteView envelope) {
-    core::EnvelopeParts parts{};
+void open(const pg_uuid_t &tenant, const Field &field, const core::EnvelopeParts &envelope,
+          core::ByteSpan plaintext) {
     uint8_t tag[core::kTenantTagBytes];
     sealed::tenant_tag(tenant, tag);
-    if (pg::run([&] { parts = core::parse_envelope(envelope); }).failed ||
-        memcmp(parts.header.tenant_tag, tag, sizeof tag) != 0 ||
-        parts.header.field != field.reference || parts.header.type != field.type)
+    if (memcmp(envelope.header.tenant_tag, tag, sizeof tag) != 0 ||
+        envelope.header.field != field.reference || envelope.header.type != field.type)
         cannot_open();
-    uint32_t epoch = parts.header.epoch;
+    uint32_t epoch = envelope.header.epoch;
     const core::Xaes *cipher = key::field_cipher(tenant, field.reference, &epoch);
-    size_t size = core::envelope_plaintext_size(parts);
-    core::ByteSpan plaintext{static_cast<uint8_t *>(palloc(size + 1)), size};
     core::Binding binding{};
     binding.tenant = pg::view_of(tenant);
-    pg::raise(pg::run([&] { core::open_envelope(*cipher, parts, binding, plaintext); }));
+    pg::raise(pg::run([&] { core::open_envelope(*cipher, envelope, binding, plaintext); }));
     // The token is not authenticated: a value that others would find under a wrong name is refused.
     // The images in the ledger have none.
-    if (field.type_reference != 0 && parts.token.size == core::kTokenBytes) {
+    if (field.type_reference != 0 && envelope.token.size == core::kTokenBytes) {
         sealed::Type type{field.name, field.normaliser, field.type_reference};
         uint8_t token[core::kTokenBytes];
         sealed::token_of_plaintext(tenant, type, plaintext, token);
-        if (!core::equal_constant_time(token, parts.token)) {
-            sealed::discard(plaintext);
+        if (!core::equal_constant_time(token, envelope.token)) {
+            core::wipe(plaintext);
             cannot_open();
         }
     }
+}
+
+core::ByteSpan open(const pg_uuid_t &tenant, const Field &field, core::ByteView envelope) {
+    core::EnvelopeParts parts{};
+    if (pg::run([&] { parts = core::parse_envelope(envelope); }).failed) cannot_open();
+    size_t size = core::envelope_plaintext_size(parts);
+    core::ByteSpan plaintext{static_cast<uint8_t *>(palloc(size + 1)), size};
+    open(tenant, field, parts, plaintext);
     return plaintext;
 }
 

@@ -31,8 +31,11 @@ Level level(const Field &field);
 // Seals plaintext for a tenant and field into a new envelope varlena. ERROR 22P02 when a searchable
 // value is not well formed, 54000 when it is too long for an index.
 struct varlena *seal(const pg_uuid_t &tenant, const Field &field, core::ByteView plaintext);
-// The plaintext in new memory; the caller wipes it with sealed::discard(). ERROR AG003, the same
-// for a changed value, another tenant's and another field's.
+// Writes the plaintext, whose size is core::envelope_plaintext_size(). ERROR AG003, the same for a
+// changed value, another tenant's and another field's.
+void open(const pg_uuid_t &tenant, const Field &field, const core::EnvelopeParts &envelope,
+          core::ByteSpan plaintext);
+// The same into new memory; the caller wipes it with sealed::discard().
 core::ByteSpan open(const pg_uuid_t &tenant, const Field &field, core::ByteView envelope);
 [[noreturn]] void cannot_open();
 

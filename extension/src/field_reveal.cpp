@@ -11,19 +11,32 @@ namespace {
 
 using namespace aegis;
 
-// The field of an envelope that belongs to the context's tenant. One error for all that does not.
-const field::Field &claimed_field(core::ByteView value, const pg_uuid_t &tenant) {
-    if (!sealed::is_envelope(value))
-        ereport(ERROR, (errcode(AEGIS_ERRCODE_UNSEALED), errmsg("value is not sealed"),
-                        errhint("Only values that were read from a table can be revealed.")));
-    core::EnvelopeParts parts = sealed::parse(value);
+// An envelope, and the field of the context's tenant that it says it belongs to.
+struct Claim {
+    core::EnvelopeParts envelope;
+    pg_uuid_t tenant;
+    const field::Field *field;  // never dangles
+};
+
+// One error for all that belongs to others.
+Claim claim(Datum datum) {
+    core::ByteView value = pg::varlena_view(datum);
+    Claim claim;
+    claim.tenant = context::require().tenant;
+    if (pg::run([&] { claim.envelope = core::parse_envelope(value); }).failed) {
+        if (!sealed::is_envelope(value))
+            ereport(ERROR, (errcode(AEGIS_ERRCODE_UNSEALED), errmsg("value is not sealed"),
+                            errhint("Only values that were read from a table can be revealed.")));
+        sealed::parse(value);  // raises what is wrong with it
+    }
     uint8_t tag[core::kTenantTagBytes];
-    sealed::tenant_tag(tenant, tag);
-    const field::Field *found = memcmp(parts.header.tenant_tag, tag, sizeof tag) == 0
-                                    ? field::find(parts.header.field)
+    sealed::tenant_tag(claim.tenant, tag);
+    const field::Field *found = memcmp(claim.envelope.header.tenant_tag, tag, sizeof tag) == 0
+                                    ? field::find(claim.envelope.header.field)
                                     : nullptr;
     if (found == nullptr) field::cannot_open();
-    return *found;
+    claim.field = found;
+    return claim;
 }
 
 void require_level(const field::Field &field, field::Level least) {
@@ -36,34 +49,30 @@ void require_level(const field::Field &field, field::Level least) {
 }  // namespace
 
 AEGIS_FUNCTION(aegis_reveal) {
-    core::ByteView value = pg::varlena_view(PG_GETARG_DATUM(0));
-    const pg_uuid_t tenant = context::require().tenant;
-    const field::Field field = claimed_field(value, tenant);
-    require_level(field, field::Level::full);
-    charge::count_reveal(tenant, field.reference, 1);
-    core::ByteSpan plaintext = field::open(tenant, field, value);
-    struct varlena *text = pg::copy_varlena(plaintext);
-    sealed::discard(plaintext);
+    const Claim value = claim(PG_GETARG_DATUM(0));
+    require_level(*value.field, field::Level::full);
+    charge::count_reveal(value.tenant, value.field->reference, 1);
+    struct varlena *text = pg::alloc_varlena(core::envelope_plaintext_size(value.envelope));
+    field::open(value.tenant, *value.field, value.envelope, pg::payload(text));
     PG_RETURN_TEXT_P(text);
 }
 
 AEGIS_FUNCTION(aegis_masked) {
-    core::ByteView value = pg::varlena_view(PG_GETARG_DATUM(0));
-    const pg_uuid_t tenant = context::require().tenant;
-    const field::Field field = claimed_field(value, tenant);
-    require_level(field, field::Level::masked);
-    core::ByteSpan plaintext = field::open(tenant, field, value);
+    const Claim value = claim(PG_GETARG_DATUM(0));
+    require_level(*value.field, field::Level::masked);
+    size_t size = core::envelope_plaintext_size(value.envelope);
+    core::ByteSpan plaintext{static_cast<uint8_t *>(palloc(size + 1)), size};
+    field::open(value.tenant, *value.field, value.envelope, plaintext);
     size_t room = core::mask_capacity(plaintext.size);
     struct varlena *text = pg::alloc_varlena(room);
-    SET_VARSIZE(text, VARHDRSZ + core::mask(field.mask, plaintext, pg::payload(text)));
+    SET_VARSIZE(text, VARHDRSZ + core::mask(value.field->mask, plaintext, pg::payload(text)));
     sealed::discard(plaintext);
     PG_RETURN_TEXT_P(text);
 }
 
 // For listings: as much of the value as the policy lets the caller see.
 AEGIS_FUNCTION(aegis_legible) {
-    core::ByteView value = pg::varlena_view(PG_GETARG_DATUM(0));
-    switch (field::level(claimed_field(value, context::require().tenant))) {
+    switch (field::level(*claim(PG_GETARG_DATUM(0)).field)) {
         case field::Level::full:
             return aegis_reveal(fcinfo);
         case field::Level::masked:

@@ -58,8 +58,8 @@ const core::Xaes *audit_cipher(const pg_uuid_t &tenant, uint32_t *epoch) {
 void search_token(const pg_uuid_t &tenant, uint32_t type_reference, core::ByteView normalised,
                   uint8_t out[core::kTokenBytes]) {
     const key_cache::Entry *entry = derived(tenant, core::Purpose::blind_index, kCurrentEpoch,
-                                            type_reference, key_cache::Form::bytes);
-    pg::raise(pg::run([&] { core::search_token(core::Key32(entry->key), normalised, out); }));
+                                            type_reference, key_cache::Form::search);
+    pg::raise(pg::run([&] { core::search_token(*entry->search, normalised, out); }));
 }
 
 void login_token(const pg_uuid_t &tenant, core::ByteView normalised, uint8_t out[32]) {

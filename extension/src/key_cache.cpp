@@ -29,6 +29,7 @@ Oid root_table = InvalidOid;
 
 void drop(Entry *entry) {
     delete entry->cipher;  // wipes its key schedules; does not throw
+    delete entry->search;
     core::wipe({reinterpret_cast<uint8_t *>(entry), sizeof *entry});
 }
 
@@ -152,18 +153,22 @@ const Entry *derive(const pg_uuid_t &tenant, core::Purpose purpose, uint32_t epo
     uint32_t root_epoch = from->epoch;
     uint8_t bytes[core::kKeyBytes];
     core::Xaes *cipher = nullptr;
+    core::HmacKey *search = nullptr;
     pg::Report report = pg::run([&] {
         core::Key32 derived;
         core::derive_key(core::Key32(from->key), {},
                          {purpose, key::tenant_name(tenant), root_epoch, reference}, derived);
         if (form == Form::cipher)
             cipher = new core::Xaes(derived);
+        else if (form == Form::search)
+            search = new core::HmacKey(derived.view());
         else
             memcpy(bytes, derived.view().data, sizeof bytes);
     });
     pg::raise(report);
     entry = take(tenant, purpose, epoch, reference);  // may be where the root lay
     entry->cipher = cipher;
+    entry->search = search;
     if (form == Form::bytes) memcpy(entry->key, bytes, sizeof entry->key);
     core::wipe(bytes);
     fill(entry, tenant, purpose, epoch, reference, root_epoch);

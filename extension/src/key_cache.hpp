@@ -8,6 +8,7 @@
 #include "pg/postgres.hpp"
 
 namespace aegis::core {
+class HmacKey;
 class Xaes;
 }  // namespace aegis::core
 
@@ -20,11 +21,13 @@ struct Entry {
     uint32_t asked_epoch;
     uint32_t reference;
     uint32_t epoch;
-    core::Xaes *cipher;  // nullptr where the key itself is what is used
-    uint8_t key[core::kKeyBytes];
+    core::Xaes *cipher;            // of Form::cipher
+    core::HmacKey *search;         // of Form::search
+    uint8_t key[core::kKeyBytes];  // of Form::bytes
 };
 
-enum class Form { cipher, bytes };
+// What a key is kept as: ready for what it is used for, or the key itself.
+enum class Form { cipher, search, bytes };
 
 // The derived key, from the cache or from the tenant's root. Valid until the next call. Errors as
 // key::load_root().

@@ -17,6 +17,7 @@
 #include "pg/function.hpp"
 #include "region.hpp"
 #include "seal.hpp"
+#include "sealed.hpp"
 #include "worker.hpp"
 
 namespace aegis::ledger {
@@ -154,8 +155,8 @@ void seal_personal(const pg_uuid_t &tenant, core::ByteView plaintext, core::Byte
         ereport(ERROR, (errcode(AEGIS_ERRCODE_KEY_MISSING), errmsg("audit key is missing"),
                         errhint("An entry with personal data is never written in clear. Check "
                                 "aegis.key_provider.")));
+    sealed::tenant_tag(tenant, header.tenant_tag);
     pg::raise(pg::run([&] {
-        core::tenant_tag(pg::view_of(tenant), header.tenant_tag);
         core::Binding binding;
         binding.tenant = pg::view_of(tenant);
         core::seal_envelope(*cipher, header, binding, {}, plaintext, out);

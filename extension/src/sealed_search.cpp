@@ -41,7 +41,9 @@ const uint8_t *embedded_token(core::ByteView envelope) {
 
 void token_of_plaintext(const pg_uuid_t &tenant, const Type &type, core::ByteView plaintext,
                         uint8_t out[core::kTokenBytes]) {
-    core::ByteSpan normal{static_cast<uint8_t *>(palloc(plaintext.size + 1)), plaintext.size};
+    uint8_t small[256];
+    core::ByteSpan normal{small, plaintext.size};
+    if (plaintext.size > sizeof small) normal.data = static_cast<uint8_t *>(palloc(plaintext.size));
     pg::Report report =
         pg::run([&] { normal.size = core::normalise(type.normaliser, plaintext, normal); });
     if (report.failed && report.sqlstate != ERRCODE_INVALID_TEXT_REPRESENTATION) pg::raise(report);
@@ -49,7 +51,8 @@ void token_of_plaintext(const pg_uuid_t &tenant, const Type &type, core::ByteVie
     key::search_token(tenant, type.reference, report.failed ? plaintext : core::ByteView(normal),
                       out);
     normal.size = plaintext.size;
-    discard(normal);
+    core::wipe(normal);
+    if (normal.data != small) pfree(normal.data);
 }
 
 void token_of_value(const Type &type, core::ByteView value, uint8_t out[core::kTokenBytes]) {

@@ -82,6 +82,20 @@ TEST(HmacSha256, EmptyKeyAndMessage) {
               "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");
 }
 
+// A kept key gives what the one-shot function gives, message after message, for keys and messages
+// on both sides of a block.
+TEST(HmacSha256, KeptKeyGivesTheSame) {
+    for (const size_t key_bytes : {0, 1, 32, 63, 64, 65, 131}) {
+        const Bytes bytes(key_bytes, 0x5a);
+        const HmacKey key(view(bytes));
+        for (const size_t size : {0, 1, 38, 55, 56, 63, 64, 65, 1000}) {
+            const Bytes message(size, 0xc3);
+            EXPECT_EQ(to_hex(key.digest(view(message)).view()), hmac_hex(bytes, message))
+                << key_bytes << " " << size;
+        }
+    }
+}
+
 TEST(HmacSha256, PartsAreConcatenatedUpToALimit) {
     const ByteView parts[] = {as_bytes("Hi"), as_bytes(" "), {}, as_bytes("There")};
     const Bytes key(20, 0x0b);

@@ -286,7 +286,7 @@ TEST(TenantTag, IsAHashPrefix) {
 }
 
 TEST(SearchToken, DependsOnKeyAndValue) {
-    const Key32 key(view(test_key())), other(view(Bytes(32, 1)));
+    const HmacKey key(view(test_key())), other(view(Bytes(32, 1)));
     uint8_t a[kTokenBytes], b[kTokenBytes], c[kTokenBytes], d[kTokenBytes];
     search_token(key, as_bytes("bob@example.com"), a);
     search_token(key, as_bytes("bob@example.com"), b);

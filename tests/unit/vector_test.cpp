@@ -108,7 +108,7 @@ TEST(Vectors, KeysV1) {
         normal.resize(normalise(Normaliser::email, view(value), span(normal)));
         EXPECT_EQ(to_hex(view(normal)), str(v, "normalised"));
         uint8_t token[kTokenBytes];
-        search_token(Key32(view(hex(v, "index_key"))), view(normal), token);
+        search_token(HmacKey(view(hex(v, "index_key"))), view(normal), token);
         EXPECT_EQ(to_hex(token), str(v, "token"));
     }
     EXPECT_GE(all["derived_key"].Size(), 8u);

@@ -9,8 +9,4 @@ bool equal_constant_time(ByteView a, ByteView b) noexcept {
     return a.size == b.size && (a.size == 0 || CRYPTO_memcmp(a.data, b.data, a.size) == 0);
 }
 
-void wipe(ByteSpan bytes) noexcept {
-    if (bytes.size) OPENSSL_cleanse(bytes.data, bytes.size);
-}
-
 }  // namespace aegis::core

@@ -76,7 +76,11 @@ inline uint64_t get_u64(const uint8_t *in) {
 
 // Compares without a data-dependent branch; sizes are public.
 bool equal_constant_time(ByteView a, ByteView b) noexcept;
-// Overwrites secrets in a way the compiler keeps.
-void wipe(ByteSpan bytes) noexcept;
+// Overwrites secrets in a way the compiler keeps: what memory is said to be read must have been
+// written. Inline, because most of what is wiped is a few words on the stack.
+inline void wipe(ByteSpan bytes) noexcept {
+    if (bytes.size) memset(bytes.data, 0, bytes.size);
+    __asm__ __volatile__("" : : "r"(bytes.data) : "memory");
+}
 
 }  // namespace aegis::core

@@ -4,6 +4,9 @@
 // neither holds a secret between calls.
 #include "core/digest.hpp"
 
+#include <memory>
+#include <new>
+
 #include "core/error.hpp"
 #include "core/openssl.hpp"
 #include "core/thread_exit.hpp"
@@ -18,8 +21,13 @@ void free_context(void *context) {
     EVP_MD_CTX_free(static_cast<EVP_MD_CTX *>(context));
 }
 
-EVP_MD_CTX *sha256_context() {
+const EVP_MD *sha256_algorithm() {
     static EVP_MD *const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+    return algorithm;
+}
+
+EVP_MD_CTX *sha256_context() {
+    const EVP_MD *algorithm = sha256_algorithm();
     thread_local EVP_MD_CTX *context = nullptr;
     if (!context) {
         EVP_MD_CTX *fresh = EVP_MD_CTX_new();
@@ -39,6 +47,20 @@ void hash(EVP_MD_CTX *context, const ByteView *parts, size_t count, uint8_t *out
         ok = parts[i].size == 0 || EVP_DigestUpdate(context, parts[i].data, parts[i].size) == 1;
     if (!ok || EVP_DigestFinal_ex(context, out, nullptr) != 1)
         fail(Code::crypto_failure, "SHA-256 failed");
+}
+
+// RFC 2104: the key, padded to a block, in the form of the inner hash; xor kInnerToOuter makes the
+// other.
+constexpr uint8_t kInner = 0x36;
+constexpr uint8_t kInnerToOuter = 0x36 ^ 0x5c;
+
+void pad_key(EVP_MD_CTX *context, ByteView key, uint8_t (&pad)[kBlockBytes]) {
+    memset(pad, 0, sizeof pad);
+    if (key.size > kBlockBytes)
+        hash(context, &key, 1, pad);
+    else if (key.size)
+        memcpy(pad, key.data, key.size);
+    for (uint8_t &byte : pad) byte ^= kInner;
 }
 
 }  // namespace
@@ -62,13 +84,9 @@ Digest hmac_sha256(ByteView key, const ByteView *parts, size_t count) {
     if (count > kMaxHmacParts) throw Error{Code::invalid_argument, "too many parts for HMAC"};
     EVP_MD_CTX *context = sha256_context();
 
-    // RFC 2104 over the kept context: EVP_MAC would spend more on its parameters than on hashing.
-    uint8_t pad[kBlockBytes] = {};
-    if (key.size > kBlockBytes)
-        hash(context, &key, 1, pad);
-    else if (key.size)
-        memcpy(pad, key.data, key.size);
-    for (uint8_t &byte : pad) byte ^= 0x36;
+    // Over the kept context: EVP_MAC would spend more on its parameters than on hashing.
+    uint8_t pad[kBlockBytes];
+    pad_key(context, key, pad);
 
     ByteView message[1 + kMaxHmacParts];
     message[0] = pad;
@@ -76,7 +94,7 @@ Digest hmac_sha256(ByteView key, const ByteView *parts, size_t count) {
     Digest digest;
     hash(context, message, 1 + count, digest.bytes);
 
-    for (uint8_t &byte : pad) byte ^= 0x36 ^ 0x5c;
+    for (uint8_t &byte : pad) byte ^= kInnerToOuter;
     const ByteView outer[] = {pad, digest.view()};
     hash(context, outer, 2, digest.bytes);
     wipe(pad);
@@ -85,6 +103,48 @@ Digest hmac_sha256(ByteView key, const ByteView *parts, size_t count) {
 
 Digest hmac_sha256(ByteView key, ByteView message) {
     return hmac_sha256(key, &message, 1);
+}
+
+struct HmacKey::State {
+    MdContext inner, outer;  // after the padded key
+    MdContext scratch;
+};
+
+HmacKey::HmacKey(ByteView key) {
+    std::unique_ptr<State> state(new (std::nothrow) State{});
+    if (!state) throw Error{Code::crypto_failure, "out of memory for a key"};
+    uint8_t pad[kBlockBytes];
+    pad_key(sha256_context(), key, pad);
+    bool ok = true;
+    for (MdContext *context : {&state->inner, &state->outer, &state->scratch})
+        ok = (context->reset(EVP_MD_CTX_new()), *context != nullptr) && ok;
+    ok = ok && EVP_DigestInit_ex2(state->inner.get(), sha256_algorithm(), nullptr) == 1 &&
+         EVP_DigestUpdate(state->inner.get(), pad, sizeof pad) == 1;
+    for (uint8_t &byte : pad) byte ^= kInnerToOuter;
+    ok = ok && EVP_DigestInit_ex2(state->outer.get(), sha256_algorithm(), nullptr) == 1 &&
+         EVP_DigestUpdate(state->outer.get(), pad, sizeof pad) == 1;
+    wipe(pad);
+    if (!ok) fail(Code::crypto_failure, "SHA-256 is not available");
+    state_ = state.release();
+}
+
+HmacKey::~HmacKey() {
+    delete state_;  // libcrypto overwrites what it frees of a hash
+}
+
+Digest HmacKey::digest(ByteView message) const {
+    EVP_MD_CTX *scratch = state_->scratch.get();
+    Digest digest;
+    if (EVP_MD_CTX_copy_ex(scratch, state_->inner.get()) != 1 ||
+        (message.size != 0 && EVP_DigestUpdate(scratch, message.data, message.size) != 1) ||
+        EVP_DigestFinal_ex(scratch, digest.bytes, nullptr) != 1 ||
+        EVP_MD_CTX_copy_ex(scratch, state_->outer.get()) != 1 ||
+        EVP_DigestUpdate(scratch, digest.bytes, sizeof digest.bytes) != 1 ||
+        EVP_DigestFinal_ex(scratch, digest.bytes, nullptr) != 1) {
+        wipe(digest.bytes);
+        fail(Code::crypto_failure, "SHA-256 failed");
+    }
+    return digest;
 }
 
 }  // namespace aegis::core

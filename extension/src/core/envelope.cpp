@@ -167,8 +167,8 @@ void open_envelope(const Xaes &key, const EnvelopeParts &parts, const Binding &b
     key.open(parts.nonce, associated.view(), parts.sealed, out);
 }
 
-void search_token(const Key32 &index_key, ByteView normalised, uint8_t out[kTokenBytes]) {
-    Digest digest = hmac_sha256(index_key.view(), normalised);
+void search_token(const HmacKey &index_key, ByteView normalised, uint8_t out[kTokenBytes]) {
+    Digest digest = index_key.digest(normalised);
     memcpy(out, digest.bytes, kTokenBytes);
     wipe(digest.bytes);
 }

@@ -16,6 +16,7 @@
 // recomputed on opening.
 #pragma once
 
+#include "core/digest.hpp"
 #include "core/xaes.hpp"
 
 namespace aegis::core {
@@ -87,7 +88,7 @@ void open_envelope(const Xaes &key, const EnvelopeParts &parts, const Binding &b
                    ByteSpan out);
 
 // Search token: first 16 bytes of HMAC-SHA-256(blind-index key, normalised value).
-void search_token(const Key32 &index_key, ByteView normalised, uint8_t out[kTokenBytes]);
+void search_token(const HmacKey &index_key, ByteView normalised, uint8_t out[kTokenBytes]);
 
 // Copies the envelope without its token. Flag bit 1 stays (it is authenticated) and bit 3 says that
 // the token is gone; the copy still opens. Ledger images use it so that an erased value cannot be

@@ -17,6 +17,11 @@ struct CipherContextDeleter {
 };
 using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, CipherContextDeleter>;
 
+struct MdContextDeleter {
+    void operator()(EVP_MD_CTX *ctx) const noexcept { EVP_MD_CTX_free(ctx); }
+};
+using MdContext = std::unique_ptr<EVP_MD_CTX, MdContextDeleter>;
+
 // libcrypto queues its errors per thread; what is not cleared is reported to whoever asks next,
 // which in a database is the server's own TLS code.
 [[noreturn]] inline void fail(Code code, const char *message) {

@@ -4,6 +4,9 @@
 //   subkey = AES-256_K(M_1 ^ K1) || AES-256_K(M_2 ^ K1), then AES-256-GCM(subkey, N[12:24])
 #include "core/xaes.hpp"
 
+#include <openssl/core_names.h>
+#include <openssl/params.h>
+
 #include <new>
 
 #include "core/error.hpp"
@@ -42,6 +45,15 @@ bool update(EVP_CIPHER_CTX *ctx, uint8_t *out, ByteView in) {
     return true;
 }
 
+// The tag as parameter: without EVP_CIPHER_CTX_ctrl() in between, which makes the same of it each
+// time.
+struct TagParameter {
+    OSSL_PARAM list[2];
+    explicit TagParameter(uint8_t *tag)
+        : list{OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, tag, kXaesTagBytes),
+               OSSL_PARAM_construct_end()} {}
+};
+
 }  // namespace
 
 struct Xaes::State {
@@ -51,8 +63,8 @@ struct Xaes::State {
 
     ~State() { wipe(k1); }
 
-    // Keys the GCM context for one message.
-    bool begin(ByteView nonce, int encrypt) const {
+    // Keys the GCM context for one message. The parameters are applied after key and nonce.
+    bool begin(ByteView nonce, int encrypt, const OSSL_PARAM *parameters) const {
         uint8_t derivation[2 * kBlockBytes], subkey[kKeyBytes];
         for (uint8_t i = 0; i < 2; ++i) {
             uint8_t *block = derivation + i * kBlockBytes;
@@ -66,7 +78,7 @@ struct Xaes::State {
             EVP_EncryptUpdate(blocks.get(), subkey, &written, derivation, sizeof derivation) == 1 &&
             written == static_cast<int>(sizeof subkey) &&
             EVP_CipherInit_ex2(gcm.get(), nullptr, subkey, nonce.data + kHalfNonceBytes, encrypt,
-                               nullptr) == 1;
+                               parameters) == 1;
         wipe(derivation);
         wipe(subkey);
         return ok;
@@ -111,10 +123,11 @@ void Xaes::seal(ByteView nonce, ByteView associated_data, ByteView plaintext, By
     if (plaintext.size > kMaxMessageBytes) throw Error{Code::too_long, "plaintext is too long"};
     EVP_CIPHER_CTX *gcm = state_->gcm.get();
     uint8_t *tag = out.data + plaintext.size;
+    TagParameter to(tag);
     int written = 0;
-    if (!state_->begin(nonce, 1) || !update(gcm, nullptr, associated_data) ||
+    if (!state_->begin(nonce, 1, nullptr) || !update(gcm, nullptr, associated_data) ||
         !update(gcm, out.data, plaintext) || EVP_CipherFinal_ex(gcm, tag, &written) != 1 ||
-        EVP_CIPHER_CTX_ctrl(gcm, EVP_CTRL_AEAD_GET_TAG, kXaesTagBytes, tag) != 1) {
+        EVP_CIPHER_CTX_get_params(gcm, to.list) != 1) {
         wipe(out);
         fail(Code::crypto_failure, "AES-256-GCM failed");
     }
@@ -129,10 +142,10 @@ void Xaes::open(ByteView nonce, ByteView associated_data, ByteView sealed, ByteS
     EVP_CIPHER_CTX *gcm = state_->gcm.get();
     uint8_t tag[kXaesTagBytes], none[kBlockBytes];
     memcpy(tag, sealed.data + out.size, sizeof tag);
+    const TagParameter from(tag);
     int written = 0;
-    if (!state_->begin(nonce, 0) || !update(gcm, nullptr, associated_data) ||
+    if (!state_->begin(nonce, 0, from.list) || !update(gcm, nullptr, associated_data) ||
         !update(gcm, out.data, sealed.slice(0, out.size)) ||
-        EVP_CIPHER_CTX_ctrl(gcm, EVP_CTRL_AEAD_SET_TAG, kXaesTagBytes, tag) != 1 ||
         EVP_CipherFinal_ex(gcm, none, &written) != 1) {
         wipe(out);
         fail(Code::cannot_open, "cannot open sealed value");
