@@ -111,7 +111,6 @@ int serve(const Options &options) {
         return complain("refusing to run as root",
                         "Start it as a user of its own; --allow-root is for containers.",
                         kExitConfig);
-    close_memory();
     open_log("info", options.log_file);
     sigset_t signals;
     sigemptyset(&signals);
@@ -171,6 +170,7 @@ int signer_main(int argc, char **argv) {
         return app.exit(error) == 0 ? 0 : kExitConfig;
     }
     try {
+        close_memory();  // every command reads the key
         if (init_command->parsed()) return init(options);
         if (add_command->parsed()) return add(options);
         if (key_command->parsed()) return key(options);

@@ -31,6 +31,23 @@ void sync_folder_of(const std::string &path) {
         fail_with_errno("could not write folder \"" + folder + "\" to disk");
 }
 
+// False when there is a file of this name. Its name is on disk only with its folder.
+bool write_new(const std::string &path, std::string_view content, unsigned mode) {
+    const Descriptor file(
+        open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (file.get() < 0 && errno == EEXIST) return false;
+    if (file.get() < 0) fail_with_errno("could not create \"" + path + "\"");
+    try {
+        if (fchmod(file.get(), mode) != 0)
+            fail_with_errno("could not set the mode of \"" + path + "\"");
+        write_all(file.get(), content, path);
+    } catch (const FileError &) {
+        unlink(path.c_str());
+        throw;
+    }
+    return true;
+}
+
 }  // namespace
 
 Descriptor::~Descriptor() {
@@ -71,18 +88,7 @@ std::string read_file(const std::string &path, size_t most) {
 }
 
 bool create_file(const std::string &path, std::string_view content, unsigned mode) {
-    const Descriptor file(
-        open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600));
-    if (file.get() < 0 && errno == EEXIST) return false;
-    if (file.get() < 0) fail_with_errno("could not create \"" + path + "\"");
-    try {
-        if (fchmod(file.get(), mode) != 0)
-            fail_with_errno("could not set the mode of \"" + path + "\"");
-        write_all(file.get(), content, path);
-    } catch (const FileError &) {
-        unlink(path.c_str());
-        throw;
-    }
+    if (!write_new(path, content, mode)) return false;
     sync_folder_of(path);
     return true;
 }
@@ -90,7 +96,7 @@ bool create_file(const std::string &path, std::string_view content, unsigned mod
 void replace_file(const std::string &path, std::string_view content, unsigned mode) {
     const std::string fresh = path + ".new";
     unlink(fresh.c_str());  // of an interrupted run
-    create_file(fresh, content, mode);
+    if (!write_new(fresh, content, mode)) throw FileError("\"" + fresh + "\" is in the way");
     if (rename(fresh.c_str(), path.c_str()) != 0)
         fail_with_errno("could not replace \"" + path + "\"");
     sync_folder_of(path);

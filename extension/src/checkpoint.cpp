@@ -383,13 +383,16 @@ int64 lag_ms() {
 
 bool is_well() {
     switch (standing()) {
+        case Standing::off:
+        case Standing::waiting:
+            return true;
         case Standing::refused:
             return false;
+        case Standing::signing:  // also while an error keeps the step from asking
         case Standing::hindered:
-            return lag_ms() >= 0 && lag_ms() < kPatienceMillis + 2 * guc::checkpoint_interval_ms;
-        default:
-            return true;
+            return lag_ms() < kPatienceMillis + 2 * guc::checkpoint_interval_ms;
     }
+    return false;
 }
 
 void tend() {
