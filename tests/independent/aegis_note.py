@@ -83,7 +83,7 @@ def read_note(data):
         raise Refused("not UTF-8") from None
     end = whole.rfind("\n\n")
     text, rest = whole[:end + 1], whole[end + 2:]
-    if end < 1 or any(c < " " and c != "\n" for c in text) or not rest.endswith("\n"):
+    if end < 0 or any(c < " " and c != "\n" for c in text) or not rest.endswith("\n"):
         raise Refused("shape of a note")
     signatures = []
     for line in rest[:-1].split("\n"):
@@ -126,7 +126,7 @@ def read_number(text):
 def read_checkpoint(text):
     """(origin, size, root)"""
     lines = text.split("\n")
-    if len(lines) != 4 or lines[3] != "" or lines[0] == "":
+    if len(lines) != 4 or lines[3] != "" or lines[0] == "" or "\0" in lines[0]:
         raise Refused("lines of a checkpoint")
     size, root = read_number(lines[1]), from_base64(lines[2])
     if len(root) != 32 or (size == 0 and root != f.merkle_root([])):

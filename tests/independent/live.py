@@ -59,6 +59,15 @@ def check_bundles(database, verify, ledger, report, tenants):
             report.result("aegis-verify says the same of " + name, [] if mine == theirs else ["%r" % theirs], said["entries"])
 
 
+def verdict_of(verify, vkey, receipt):
+    """Exit status of aegis-verify: 0 holds, 1 does not, 2 is none."""
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(receipt)
+        file.flush()
+        done = subprocess.run([verify, "proof", file.name, "--key", vkey, "--origin", vkey.split("+", maxsplit=1)[0]], capture_output=True, check=False)
+    return done.returncode
+
+
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("--psql", "--socket", "--keyring", "--vkey", "--verify"):
@@ -89,6 +98,7 @@ def main():
     proofs.check_cache()
     proofs.check_proofs()
     proofs.check_checkpoints(options.vkey)
+    proofs.check_receipts(options.vkey, lambda receipt: verdict_of(options.verify, options.vkey, receipt))
     parts = sealed.open_parts(ledger)
     sealed.check_parts(parts, fill)
     sealed.check_images(parts)

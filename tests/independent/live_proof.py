@@ -3,8 +3,10 @@
 import aegis_format as f
 import aegis_note as n
 import aegis_proof as p
+import aegis_receipt as r
 from aegis_format import Refused
 from live_database import literal
+from live_keys import uuid_bytes
 
 HASHES = "(SELECT coalesce(json_agg(encode(h.hash, 'hex') ORDER BY h.at), '[]') FROM unnest({}) WITH ORDINALITY h (hash, at))"
 
@@ -113,6 +115,37 @@ class Proofs:
         self.report.result("checkpoints are signed, say what the entries add up to, and extend each other",
                            findings + ([] if newest == "t" else ["aegis.latest_checkpoint() is another"])
                            + ([] if count > 1 else ["fewer than two"]), count)
+
+
+    def check_receipts(self, vkey, verdict):
+        """Receipts of entries of every log; verdict(receipt) is what aegis-verify says: its exit status."""
+        origin, findings, count = n.read_note_key(vkey)[0], [], 0
+        for log, leaves in self.ledger.logs.items():
+            tenant = self.names[log]["tenant_id"]
+            seqs = [seq for row in self.ledger.tables["seal_leaves"] if row["log"] == log for seq in row["seqs"]]
+            for leaf in sorted({0, 1, len(leaves) // 2, len(leaves) - 1}):
+                text = "\n".join(self.database.script("SELECT aegis.receipt(%s, %d);\n" % (literal(tenant), leaf), "auditor")).encode()
+                where = "leaf %d of log %d" % (leaf, log)
+                body = self.ledger.entries[seqs[leaf]]["bytes"]
+                try:
+                    if f.cbor(r.check_receipt(text, vkey, origin, None if tenant is None else uuid_bytes(tenant))) != body:
+                        findings.append(where + ": another entry")
+                except Refused as refused:
+                    findings.append("%s: %s" % (where, refused))
+                if verdict(text) != 0:
+                    findings.append("%s: aegis-verify says %d" % (where, verdict(text)))
+                count += 1
+        for at in range(0, len(text), 23):
+            changed = text[:at] + bytes([text[at] ^ 1]) + text[at + 1:]
+            count += 1
+            try:
+                r.check_receipt(changed, vkey, origin)
+                findings.append("byte %d changed: accepted here" % at)
+            except Refused:
+                pass
+            if verdict(changed) == 0:
+                findings.append("byte %d changed: accepted by aegis-verify" % at)
+        self.report.result("receipts prove their entries, changed ones nothing, here and to aegis-verify", findings, count)
 
 
 def said(raw, key):

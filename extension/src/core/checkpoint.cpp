@@ -64,7 +64,8 @@ std::string format_checkpoint(const Checkpoint &checkpoint) {
 Checkpoint parse_checkpoint(std::string_view text) {
     Checkpoint checkpoint;
     checkpoint.origin = std::string(take_line(&text));
-    if (checkpoint.origin.empty()) malformed("a checkpoint must name its log");
+    if (checkpoint.origin.empty() || !is_text(as_bytes(checkpoint.origin)))
+        malformed("a checkpoint must name its log in UTF-8");
     checkpoint.size = parse_decimal(take_line(&text));
     checkpoint.root = parse_hash(take_line(&text));
     if (!text.empty()) malformed("a checkpoint must have three lines");
