@@ -133,6 +133,9 @@ GRANT EXECUTE ON FUNCTION aegis.expire_sessions(integer) TO aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.find_tenant_entries(bigint, integer, text, text), aegis.tenant_bundle(integer),
   aegis.tenant_entries(bigint[]), aegis.tenant_ledger(), aegis.tenant_seals(bigint, integer) TO aegis_member;
 
+-- Coverage says where holes are, so it is for those who mend and those who check.
+GRANT EXECUTE ON FUNCTION aegis.coverage() TO aegis_auditor, aegis_operator;
+
 -- Routes
 GRANT EXECUTE ON FUNCTION aegis.handle(text, text, text[], bytea, text, text) TO aegis_gateway;
 GRANT EXECUTE ON FUNCTION aegis.health() TO aegis_auditor, aegis_gateway, aegis_operator;

@@ -1,0 +1,65 @@
+-- Coverage of columns: personal data in clear, and sealed columns that something is missing of.
+
+CREATE FUNCTION aegis.coverage_field()
+  RETURNS TABLE (namespace oid, severity text, object_kind text, object text, finding text, problem text, fix text)
+  LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+  WITH sealed AS (
+    SELECT c.oid, c.oid::regclass::text AS name, c.relnamespace AS namespace, c.relname, a.attname, t.typname, f.reference
+      FROM pg_attribute a
+      JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
+      JOIN pg_type t ON t.oid = a.atttypid AND t.typnamespace = 'aegis'::regnamespace AND t.typname IN ('sealed_text', 'sealed_email')
+      LEFT JOIN aegis.field f ON f.relation = c.oid AND f.column_name = a.attname
+     WHERE a.attnum > 0 AND NOT a.attisdropped
+  ),
+  plain AS (
+    SELECT r.name, r.namespace, c.relname, a.attname, r.oid, a.attnum,
+           CASE WHEN a.attname ~* 'e_?mail' THEN 'aegis.sealed_email' ELSE 'aegis.sealed_text' END AS type,
+           a.attname ~* '(e_?mail|phone|mobile|iban|passport|birth|address|street|surname|first_?name|last_?name|tax_?(id|number)|(^|_)(ssn|card|pan|dob)(_|$))' AS by_name
+      FROM aegis.coverage_relation r
+      JOIN pg_class c ON c.oid = r.oid
+      JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+                         AND a.atttypid IN ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype)
+     WHERE r.protected AND r.kind = 'r'
+  ),
+  -- A column whose name already says it need not be read.
+  sampled AS (
+    SELECT p.*, s.*, greatest(s.email, s.phone, s.iban, s.card) AS most
+      FROM plain p CROSS JOIN LATERAL aegis.coverage_sample(p.oid::regclass, p.attnum, 500) s WHERE NOT p.by_name
+  )
+  SELECT p.namespace, 'medium', 'column', format('%s.%I', p.name, p.attname), 'personal-data-by-name',
+         'its name says personal data, and it is not encrypted',
+         format('SELECT aegis.encrypt_column(%L, %L, %L, %L)', p.name, p.attname,
+                regexp_replace(lower(p.relname || '.' || p.attname), '[^a-z0-9_.]', '_', 'g'), p.type)
+    FROM plain p WHERE p.by_name
+  UNION ALL
+  SELECT s.namespace, 'medium', 'column', format('%s.%I', s.name, s.attname), 'personal-data-by-content',
+         format('%s of %s values looked at have the shape of personal data, and it is not encrypted', s.most, s.sampled),
+         format('SELECT aegis.encrypt_column(%L, %L, %L, %L)', s.name, s.attname,
+                regexp_replace(lower(s.relname || '.' || s.attname), '[^a-z0-9_.]', '_', 'g'),
+                CASE WHEN s.email = s.most AND s.most = s.sampled THEN 'aegis.sealed_email' ELSE 'aegis.sealed_text' END)
+    FROM sampled s WHERE s.most >= 2 AND s.most * 5 >= s.sampled
+  UNION ALL
+  SELECT s.namespace, 'high', 'column', format('%s.%I', s.name, s.attname), 'sealed-unregistered',
+         'the column has a sealed type and is no registered field, so nothing seals it',
+         format('SELECT aegis.encrypt_column(%L, %L, %L, %L)', s.name, s.attname,
+                regexp_replace(lower(s.relname || '.' || s.attname), '[^a-z0-9_.]', '_', 'g'), 'aegis.' || s.typname)
+    FROM sealed s WHERE s.reference IS NULL
+  UNION ALL
+  SELECT DISTINCT s.namespace, 'high', 'table', s.name, 'sealed-without-trigger',
+         'trigger zzz_aegis_seal is missing or disabled, so writes of encrypted columns fail',
+         format(CASE WHEN EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = s.oid AND t.tgname = 'zzz_aegis_seal')
+                     THEN 'ALTER TABLE %s ENABLE TRIGGER zzz_aegis_seal'
+                     ELSE 'CREATE TRIGGER zzz_aegis_seal BEFORE INSERT OR UPDATE ON %s FOR EACH ROW EXECUTE FUNCTION aegis.seal_row()' END, s.name)
+    FROM sealed s
+   WHERE s.reference IS NOT NULL AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = s.oid AND t.tgname = 'zzz_aegis_seal' AND t.tgenabled IN ('A', 'O'))
+  UNION ALL
+  SELECT s.namespace, 'high', 'column', format('%s.%I', s.name, s.attname), 'sealed-without-check',
+         'no constraint refuses values that were not sealed for the row''s tenant',
+         format('ALTER TABLE %s ADD CHECK (aegis.is_sealed_for(%I, ''%s''::bigint, tenant_id))', s.name, s.attname, s.reference)
+    FROM sealed s
+   WHERE s.reference IS NOT NULL AND NOT EXISTS (
+           SELECT FROM pg_constraint c WHERE c.conrelid = s.oid AND c.contype = 'c' AND c.convalidated
+              AND pg_get_constraintdef(c.oid) = format('CHECK (aegis.is_sealed_for(%I, ''%s''::bigint, tenant_id))', s.attname, s.reference))
+$$;
+COMMENT ON FUNCTION aegis.coverage_field() IS 'coverage: personal data in clear by name and content, and sealed columns without guard';
