@@ -6,8 +6,8 @@ const require = createRequire(new URL("../npm/package.json", import.meta.url));
 const { chromium } = require("playwright-core");
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 
-const { url, logins, verify } = JSON.parse(process.env.BROWSER_TEST);
-export { url, verify };
+const { url, logins, verify, key } = JSON.parse(process.env.BROWSER_TEST);
+export { url, verify, key };
 
 const PATIENCE = 10_000;
 const SIZES = { wide: { width: 1280, height: 800 }, phone: { width: 360, height: 740 } };
