@@ -7,7 +7,7 @@ import { showKeys } from "./keyboard.js";
 import { remember } from "./storage.js";
 import { textOf } from "./problem.js";
 import { toast } from "./toast.js";
-import { me } from "./people.js";
+import { myName } from "./people.js";
 import { go } from "./router.js";
 
 const PLACES = [["dashboard", "Dashboard"], ["customers", "Customers"], ["invoices", "Invoices"], ["team", "Team"], ["ledger", "Ledger"]];
@@ -30,7 +30,7 @@ export function themeButton() {
 
 function build() {
   const name = h("span", { class: "account-name" }, "\u00a0");
-  me().then((user) => user && replace(name, user.name)).catch(() => {}); // the rank below it stays
+  myName().then((text) => text && replace(name, text)).catch(() => {}); // the rank below it stays
   const leave = iconButton("leave", "Sign out", () => whileBusy(leave, async () => {
     try {
       await signOut();

@@ -1,10 +1,11 @@
 // The interface, browsable: what /api/openapi.json says, by subject.
 import * as api from "./api.js";
 import { h, replace } from "./dom.js";
-import { copy, iconButton, pageHead, searchField } from "./parts.js";
+import { codeBlock, pageHead, searchField } from "./parts.js";
 import { blank, fill } from "./states.js";
 import { count } from "./format.js";
-import { resolve, schemaView } from "./schema-view.js";
+import { example, resolve, schemaView, typeOf } from "./schema-view.js";
+import { session } from "./session.js";
 
 const METHODS = ["get", "post", "put", "patch", "delete"];
 
@@ -22,7 +23,8 @@ export function apiDocsPage({ signal }) {
       replace(shown, found.length === 0 ? blank("search", "No such operation", "Try a part of a path, such as invoices.") : groups(found).map(([name, members]) => group(name, members, document_)));
     };
     show("");
-    return h("div", { class: "stack" }, h("div", { class: "toolbar" }, searchField("Find an operation", "Find an operation", "", show), status), shown);
+    return h("div", { class: "stack" }, h("details", { class: "card api-sign-in" }, h("summary", null, "From a shell: sign in, then use the token"), h("div", { class: "card-body stack-small" }, codeBlock(signIn(), "Sign-in"), h("p", { class: "small soft" }, "Signing in there ends your session here: one user has one session."))),
+      h("div", { class: "toolbar" }, searchField("Find an operation", "Find an operation", "", show), status), shown);
   }, 8);
   return { title: "API", node: h("div", { class: "page page-narrow" }, head, place) };
 }
@@ -35,8 +37,10 @@ function operations(document_) {
   }));
 }
 
+// By subject, in the order of their names; within one by path, reading before writing.
 function groups(list) {
   const byName = new Map();
+  list.sort((a, b) => a.group.localeCompare(b.group) || a.path.localeCompare(b.path) || METHODS.indexOf(a.method.toLowerCase()) - METHODS.indexOf(b.method.toLowerCase()));
   for (const operation of list) byName.set(operation.group, [...(byName.get(operation.group) ?? []), operation]);
   return [...byName];
 }
@@ -55,22 +59,31 @@ function entry(member, document_) {
 function describe({ path, method, operation, parameters }, document_) {
   const known = parameters.map((parameter) => resolve(parameter, document_));
   const content = resolve(operation.requestBody, document_)?.content;
-  const answers = Object.entries(operation.responses ?? {}).map(([status, answer]) => [status, resolve(answer, document_)]);
+  const answers = Object.entries(operation.responses ?? {}).map(([status, answer]) => ({ status, answer: resolve(answer, document_) })).sort((a, b) => a.status.localeCompare(b.status));
+  const isProblem = ({ answer }) => answer?.content?.["application/problem+json"] !== undefined;
   return [
     operation.description && h("p", { class: "preserve" }, operation.description),
-    operation["x-minimum-rank"] && h("p", { class: "small soft" }, `From rank ${operation["x-minimum-rank"]} on.`),
-    known.length > 0 && section("Parameters", h("ul", { class: "schema" }, known.map((parameter) => h("li", null, h("code", { class: "schema-name" }, parameter.name), h("span", { class: "schema-type" }, `${parameter.schema?.type ?? "string"} in ${parameter.in}`), parameter.required && h("span", { class: "schema-required" }, "required"), parameter.description && h("p", { class: "small soft" }, parameter.description))))),
-    content && section("Body", Object.entries(content).map(([type, media]) => [h("p", { class: "small soft" }, h("code", null, type)), schemaView(media.schema, document_)])),
-    answers.length > 0 && section("Answers", h("div", { class: "stack-small" }, answers.map(([status, answer]) => h("div", { class: "api-answer" }, h("p", null, h("code", { class: `api-status api-status-${status[0]}` }, status), " ", answer?.description ?? ""),
-      Object.entries(answer?.content ?? {}).map(([type, media]) => [h("p", { class: "small soft" }, h("code", null, type)), media.schema && schemaView(media.schema, document_)]))))),
-    section("Try it", command(method, path, content)),
+    known.length > 0 && section("Parameters", h("ul", { class: "schema" }, known.map((parameter) => h("li", null, h("code", { class: "schema-name" }, parameter.name), h("span", { class: "schema-type" }, `${typeOf(resolve(parameter.schema, document_) ?? {})} in ${parameter.in}`), parameter.required && h("span", { class: "schema-required" }, "required"), parameter.description && h("p", { class: "small soft" }, parameter.description))))),
+    content && section("Body", Object.values(content).map((media) => schemaView(media.schema, document_))),
+    section("Answer", answers.filter((one) => !isProblem(one)).map(({ status, answer }) => h("div", { class: "api-answer" }, h("p", null, statusCode(status), " ", answer?.description ?? "", Object.keys(answer?.content ?? {}).filter((type) => type !== "application/json").map((type) => [" ", h("code", null, type)])),
+      Object.entries(answer?.content ?? {}).filter(([type]) => type === "application/json").map(([, media]) => schemaView(media.schema, document_))))),
+    answers.some(isProblem) && section("Problems", h("ul", { class: "api-problems" }, answers.filter(isProblem).map(({ status, answer }) => h("li", null, statusCode(status), " ", h("span", { class: "soft" }, answer.description))))),
+    section("Try it", command(method, path, operation, known, content, document_)),
   ];
 }
 
+const statusCode = (status) => h("code", { class: `api-status api-status-${status[0]}` }, status);
+
 const section = (name, ...content) => h("section", { class: "stack-small" }, h("h3", null, name), ...content);
 
-function command(method, path, content) {
-  const json = content?.["application/json"];
-  const text = [`curl -X ${method} '${location.origin}${path}'`, "  -H \"Authorization: Bearer $AEGIS_TOKEN\"", json && "  -H 'Content-Type: application/json'", json && "  -d '{ }'"].filter(Boolean).join(" \\\n");
-  return h("div", { class: "code-block" }, h("pre", null, text), iconButton("copy", "Copy the command", () => copy(text, "Command")));
+const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
+
+function command(method, path, operation, parameters, content, document_) {
+  const schema = content?.["application/json"]?.schema;
+  const query = parameters.filter((parameter) => parameter.in === "query" && parameter.required).map((parameter) => `${parameter.name}=${example(parameter.schema, document_)}`).join("&");
+  const lines = [`curl -X ${method} ${quoted(location.origin + path + (query && `?${query}`))}`, operation.security?.length !== 0 && '  -H "Authorization: Bearer $AEGIS_TOKEN"',
+    schema && "  -H 'Content-Type: application/json'", schema && `  -d ${quoted(JSON.stringify(example(schema, document_)))}`];
+  return codeBlock(lines.filter(Boolean).join(" \\\n"), "Command");
 }
+
+const signIn = () => `AEGIS_TOKEN=$(curl -s ${quoted(`${location.origin}/api/session`)} -H 'Content-Type: application/json' \\\n  -d ${quoted(JSON.stringify({ tenant: session().tenant.slug, email: "YOU", password: "PASSWORD", token: true }))} | jq -r .token)`;

@@ -2,7 +2,7 @@
 import * as api from "./api.js";
 import { h, replace } from "./dom.js";
 import { time } from "./format.js";
-import { button, card, facts, linkButton, pageHead } from "./parts.js";
+import { button, card, facts, linkButton, pageHead, showHead } from "./parts.js";
 import { invoiceColumns } from "./invoice-columns.js";
 import { growingTable } from "./table.js";
 import { blank, fill } from "./states.js";
@@ -19,7 +19,7 @@ export function customerPage({ params, signal, title }) {
     const show = (now) => {
       customer = now;
       title(now.name);
-      replace(head, pageHead(now.name, { crumb, actions: [
+      showHead(head, pageHead(now.name, { crumb, actions: [
         button("Edit", { name: "edit", onclick: () => editCustomer(customer, show) }),
         linkButton("New invoice", `/invoices/new?customer=${now.id}`, { kind: "main", name: "plus" })] }));
       replace(details, detailsCard(now));

@@ -2,7 +2,7 @@
 import * as api from "./api.js";
 import { h, replace } from "./dom.js";
 import { number, time } from "./format.js";
-import { card, copyable, facts, pageHead } from "./parts.js";
+import { card, copyable, facts, pageHead, showHead } from "./parts.js";
 import { downloadButton } from "./take-away.js";
 import { outcomeBadge, target } from "./entry-columns.js";
 import { follow, leafHash, toHex } from "./merkle.js";
@@ -18,11 +18,11 @@ export function entryPage({ params, signal, title }) {
   const head = h("div");
   const crumb = { href: "/ledger", text: "Ledger" };
   const path = `/api/ledger/entries/${params.leaf}`;
-  replace(head, pageHead("Entry", { crumb }));
+  showHead(head, pageHead("Entry", { crumb }));
   fill(place, () => api.get(path, signal), (entry) => {
     const name = `Entry #${number(entry.leaf)}`;
     title(name);
-    replace(head, pageHead(name, { crumb, beside: outcomeBadge(entry.outcome), below: h("code", null, entry.event), actions: [downloadButton("Download receipt", `${path}/receipt`)] }));
+    showHead(head, pageHead(name, { crumb, beside: outcomeBadge(entry.outcome), below: h("code", null, entry.event), actions: [downloadButton("Download receipt", `${path}/receipt`)] }));
     return h("div", { class: "split split-even" }, h("div", { class: "stack" }, what(entry), details(entry), image(entry)), h("div", { class: "stack" }, proof(entry, signal), bytes(entry)));
   }, 8);
   return { title: "Entry", node: h("div", { class: "page" }, head, place) };

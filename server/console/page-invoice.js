@@ -4,7 +4,7 @@ import { h, replace } from "./dom.js";
 import { icon } from "./icons.js";
 import { day, number, time } from "./format.js";
 import { money } from "./money.js";
-import { button, card, copyable, pageHead, statusBadge } from "./parts.js";
+import { button, card, copyable, pageHead, showHead, statusBadge } from "./parts.js";
 import { field, formMessage, onSubmit } from "./form.js";
 import { confirmDialog, formDialog } from "./dialog.js";
 import { invoiceForm } from "./invoice-form.js";
@@ -28,7 +28,7 @@ export function invoicePage({ params, signal, title }) {
   function show({ invoice, customer }) {
     title(nameOf(invoice));
     const again = (changed) => replace(place, show({ invoice: changed, customer }));
-    replace(head, pageHead(nameOf(invoice), { crumb, beside: statusBadge(invoice), actions: actionsOf(invoice, customer, again) }));
+    showHead(head, pageHead(nameOf(invoice), { crumb, beside: statusBadge(invoice), actions: actionsOf(invoice, customer, again) }));
     return h("div", { class: "split" }, paper(invoice, customer), h("div", { class: "stack no-print" }, history(invoice), proof(invoice)));
   }
 
@@ -79,7 +79,7 @@ export function invoicePage({ params, signal, title }) {
         button("Load it", { onclick: () => fill(place, load, show) }));
       return true;
     } });
-    replace(head, pageHead(nameOf(invoice), { crumb, beside: statusBadge(invoice) }));
+    showHead(head, pageHead(nameOf(invoice), { crumb, beside: statusBadge(invoice) }));
     replace(place, form);
     form.querySelector("input, select").focus();
   }

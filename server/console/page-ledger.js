@@ -15,6 +15,7 @@ import { toast } from "./toast.js";
 
 const SEALS = 24;
 const ENTRIES = 50;
+const EVENTS = ["auth", "customer", "invoice", "ledger", "row", "session", "team", "user"];
 const OUTCOMES = [["", "All"], ["success", "Success"], ["failure", "Failure"], ["denied", "Denied"]];
 
 export function ledgerPage({ query, signal }) {
@@ -76,13 +77,17 @@ function entriesCard(query, signal) {
   let event = query.get("event") ?? "";
   let outcome = OUTCOMES.some(([value]) => value === query.get("outcome")) ? query.get("outcome") : "";
   let seal = null;
+  let searches = 0;
   const heading = h("div", null, h("h2", null, "Entries"));
 
   const load = async (after) => {
     if (seal !== null) return ofOneSeal(after ?? seal.first_leaf + seal.entries);
-    const answer = await api.get(api.withQuery("/api/ledger/entries", { limit: ENTRIES, before: after, event, outcome }), signal);
-    const next = answer.next ?? (answer.entries.length === ENTRIES ? answer.entries.at(-1).leaf : null);
-    return { rows: answer.entries, more: next !== null && next > 0, after: next };
+    const mine = ++searches;
+    let answer = { entries: [], next: after };
+    // One answer looks through a part of the ledger, found or not: on until something is, or another search has begun.
+    do answer = await api.get(api.withQuery("/api/ledger/entries", { limit: ENTRIES, before: answer.next, event, outcome }), signal);
+    while (answer.entries.length === 0 && answer.next !== null && mine === searches);
+    return { rows: answer.entries, more: answer.next !== null, after: answer.next };
   };
   // A seal's entries are one range of leaves.
   const ofOneSeal = async (before) => {
@@ -102,8 +107,8 @@ function entriesCard(query, signal) {
     event = value;
     changed();
   });
-  const field = h("input", { class: "input", type: "search", placeholder: "Event, such as invoice", "aria-label": "Events that begin with", autocomplete: "off", spellcheck: "false", value: event, "data-search": true, maxlength: 63, oninput: () => search(field.value.trim()) });
-  const filters = h("div", { class: "toolbar" }, h("div", { class: "search" }, field), segments("Outcome", OUTCOMES, outcome, (value) => {
+  const field = h("input", { class: "input", type: "search", placeholder: "Event, such as invoice", "aria-label": "Events that begin with", autocomplete: "off", spellcheck: "false", value: event, "data-search": true, maxlength: 63, list: "events", oninput: () => search(field.value.trim()) });
+  const filters = h("div", { class: "toolbar entries-filters" }, h("div", { class: "search search-plain" }, field, h("datalist", { id: "events" }, EVENTS.map((name) => h("option", { value: name })))), segments("Outcome", OUTCOMES, outcome, (value) => {
     outcome = value;
     changed();
   }));

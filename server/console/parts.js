@@ -1,5 +1,5 @@
 // Parts that many pages use.
-import { h } from "./dom.js";
+import { h, replace } from "./dom.js";
 import { icon } from "./icons.js";
 import { toast } from "./toast.js";
 
@@ -29,6 +29,16 @@ export function pageHead(title, { crumb, below, beside, actions = [] } = {}) {
       h("div", { class: "page-title-row" }, h("h1", null, title), beside),
       below && h("p", null, below)),
     actions.length > 0 && h("div", { class: "actions" }, ...actions));
+}
+
+/** Replaces a head when more is known; who stood on the heading stays on it. */
+export function showHead(place, head) {
+  const stood = place.contains(document.activeElement) && document.activeElement.tagName === "H1";
+  replace(place, head);
+  if (!stood) return;
+  const heading = place.querySelector("h1");
+  heading.setAttribute("tabindex", "-1");
+  heading.focus({ preventScroll: true });
 }
 
 export function card(title, { actions, note, level = "h2", foot } = {}, ...body) {

@@ -1,6 +1,7 @@
 // The users whom the caller sees, asked for once and kept until something changes them.
 import * as api from "./api.js";
 import { session } from "./session.js";
+import { recallHere, rememberHere } from "./storage.js";
 
 let known = null;
 let owner = null;
@@ -17,4 +18,15 @@ export function users() {
 
 export const forgetUsers = () => { known = null; };
 
-export const me = async () => (await users()).find((user) => user.id === session()?.user.id) ?? null;
+/**
+ * The own name. Asking for users reveals all that one may see, which is recorded; so the name is kept
+ * as long as the tab and the session last, and nobody is revealed just because a page was opened.
+ */
+export async function myName() {
+  const who = session()?.user.id;
+  const kept = recallHere("me")?.split("\n");
+  if (kept?.[0] === who) return kept[1];
+  const name = (await users()).find((user) => user.id === who)?.name ?? null;
+  if (name !== null) rememberHere("me", `${who}\n${name}`);
+  return name;
+}

@@ -10,7 +10,7 @@ export function resolve(value, document_) {
   return value.$ref.slice(2).split("/").reduce((at, part) => at?.[part.replace(/~1/g, "/").replace(/~0/g, "~")], document_);
 }
 
-function typeOf(schema) {
+export function typeOf(schema) {
   if (schema.const !== undefined) return JSON.stringify(schema.const);
   if (schema.enum) return schema.enum.map((value) => JSON.stringify(value)).join(" | ");
   const types = [schema.type ?? (schema.properties ? "object" : schema.oneOf || schema.anyOf ? "one of" : "any")].flat();
@@ -38,4 +38,24 @@ function row(name, schema, required, document_, depth) {
   const limits = Object.entries(LIMITS).filter(([key]) => schema[key] !== undefined).map(([key, words]) => `${words} ${schema[key]}`).join(", ");
   return h("li", null, name && h("code", { class: "schema-name" }, name), h("span", { class: "schema-type" }, typeOf(schema), schema.items && ` ${typeOf(resolve(schema.items, document_) ?? {})}`), required && h("span", { class: "schema-required" }, "required"),
     schema.description && h("p", { class: "small soft" }, schema.description), limits && h("p", { class: "small faint break" }, limits), depth < DEEPEST && inside(schema, document_, depth + 1));
+}
+
+const SAMPLES = { uuid: "00000000-0000-4000-8000-000000000000", date: "2030-12-31", "date-time": "2030-12-31T12:00:00Z", email: "ada@example.com" };
+
+/** A value of the schema's shape, to be filled in: only what is required. */
+export function example(given, document_, depth = 0) {
+  const schema = resolve(given, document_) ?? {};
+  if (schema.const !== undefined) return schema.const;
+  if (schema.enum) return schema.enum[0];
+  if (schema.properties && depth < DEEPEST) {
+    const wanted = schema.required?.length > 0 ? schema.required : Object.keys(schema.properties).slice(0, 1);
+    return Object.fromEntries(wanted.map((name) => [name, example(schema.properties[name], document_, depth + 1)]));
+  }
+  const type = [schema.type].flat()[0];
+  if (type === "array") return [example(schema.items, document_, depth + 1)];
+  if (type === "integer" || type === "number") return schema.minimum ?? 1;
+  if (type === "boolean") return true;
+  if (schema.pattern === "^[A-Z]{3}$") return "GBP";
+  if (schema.pattern === "^[0-9]+$") return "1250";
+  return SAMPLES[schema.format] ?? "text";
 }

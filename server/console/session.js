@@ -1,5 +1,6 @@
 // Who is signed in. One user has one session: when it is replaced on another device, this page says so.
 import * as api from "./api.js";
+import { rememberHere } from "./storage.js";
 
 const POLL = 15_000;
 export const RANKS = { 1: "User", 2: "Team lead", 3: "Manager", 4: "Admin" };
@@ -40,6 +41,7 @@ export async function signOut() {
     }
   }
   current = null;
+  rememberHere("me", null);
 }
 
 /** Looks every 15 seconds, and whenever the page is looked at again, whether the session still holds. */
@@ -65,6 +67,7 @@ export function whenGone(action) {
   api.whenSessionEnds((problem) => {
     if (current === null || leaving) return;
     current = null;
+    rememberHere("me", null);
     action(problem.name === "session-superseded" ? "signed_in_elsewhere" : "expired");
   });
 }

@@ -1,18 +1,24 @@
-// Small choices that this browser remembers. Where storage is forbidden nothing is remembered.
+// Small things that this browser remembers, or only this tab. Where storage is forbidden nothing is remembered.
 const PREFIX = "aegis.";
 
-export function recall(name) {
+function read(storage, name) {
   try {
-    return localStorage.getItem(PREFIX + name);
+    return window[storage].getItem(PREFIX + name);
   } catch {
     return null;
   }
 }
 
-export function remember(name, value) {
+function write(storage, name, value) {
   try {
-    localStorage.setItem(PREFIX + name, value);
+    if (value === null) window[storage].removeItem(PREFIX + name);
+    else window[storage].setItem(PREFIX + name, value);
   } catch {
-    // forbidden or full: the choice holds until the page is left
+    // forbidden or full: it holds until the page is left
   }
 }
+
+export const recall = (name) => read("localStorage", name);
+export const remember = (name, value) => write("localStorage", name, value);
+export const recallHere = (name) => read("sessionStorage", name);
+export const rememberHere = (name, value) => write("sessionStorage", name, value);

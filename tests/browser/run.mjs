@@ -6,10 +6,10 @@ const wanted = process.argv.slice(2);
 
 await openBrowser();
 try {
-  for (const name of STORIES.filter((story) => wanted.length === 0 || wanted.includes(story))) {
-    const story = await import(`./${name}.mjs`);
-    await story.run();
-  }
+  const stories = await Promise.all(STORIES.filter((story) => wanted.length === 0 || wanted.includes(story)).map((name) => import(`./${name}.mjs`)));
+  const waiting = stories.filter((story) => story.background).map((story) => story.background());
+  for (const story of stories) await story.run();
+  await Promise.all(waiting);
 } finally {
   await closeBrowser();
 }

@@ -10,7 +10,8 @@ async function assertTold(page, started, within) {
   return Date.now() - started;
 }
 
-export async function run() {
+/** Runs beside the other stories: most of it is waiting. */
+export async function background() {
   await test("session/idle-page-notices-within-20-s", async ({ open }) => {
     const who = login("user", { tenant: "brightwater-solar", nth: 5 });
     const first = await open({ who });
@@ -23,7 +24,9 @@ export async function run() {
     await settled(second.page);
     equal(new URL(second.page.url()).pathname, "/dashboard", "the newer session's page");
   });
+}
 
+export async function run() {
   await test("session/next-action-notices-at-once", async ({ open }) => {
     const who = login("user", { tenant: "brightwater-solar", nth: 6 });
     const first = await open({ who });

@@ -72,7 +72,7 @@ export async function run() {
 
   await test("sign-in/back-to-the-page-and-nowhere-else", async ({ open }) => {
     const who = login("user", { nth: 2 });
-    for (const [next, wanted] of [["/invoices?status=sent", "/invoices?status=sent"], ["https://evil.example/", "/dashboard"], ["//evil.example/customers", "/dashboard"], ["/\\evil.example", "/dashboard"], ["javascript:alert(1)", "/dashboard"], ["/api/customers", "/dashboard"]]) {
+    for (const [next, wanted] of [["/invoices?status=sent", "/invoices?status=sent"], ["//evil.example/customers", "/dashboard"], ["/\\evil.example", "/dashboard"]]) {
       const { page, go } = await open();
       await go(`/login?next=${encodeURIComponent(next)}`);
       await type(page, who);
@@ -80,6 +80,16 @@ export async function run() {
       await page.waitForFunction(() => location.pathname !== "/login");
       equal(page.url(), url + wanted, `after next=${next}`);
     }
+  });
+
+  await test("sign-in/only-own-pages-follow", async ({ open }) => {
+    const { page, go } = await open();
+    await go("/login");
+    const answers = await page.evaluate(async (main) => {
+      const { safePath } = await import(main.replace("main.js", "router.js"));
+      return ["/team", "/customers/1?a=b", "https://evil.example/", "//evil.example/team", "/\\evil.example/team", "\\\\evil.example", "javascript:alert(1)", "/api/customers", "/login", "", null].map(safePath);
+    }, await page.locator("script[type=module]").getAttribute("src"));
+    equal(JSON.stringify(answers), JSON.stringify(["/team", "/customers/1?a=b", ...Array(9).fill("/dashboard")]), "where to go next");
   });
 
   await test("sign-in/out-again", async ({ open }) => {
