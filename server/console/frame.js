@@ -16,15 +16,12 @@ let main = null;
 let nav = null;
 
 export function themeButton() {
-  const dark = () => document.documentElement.dataset.theme === "dark";
-  const node = iconButton(dark() ? "sun" : "moon", dark() ? "Use light colours" : "Use dark colours", () => {
-    remember("theme", dark() ? "light" : "dark");
+  const node = iconButton("moon", "Light or dark colours", () => {
+    remember("theme", document.documentElement.dataset.theme === "dark" ? "light" : "dark");
     dispatchEvent(new Event("aegis:theme"));
-    const label = dark() ? "Use light colours" : "Use dark colours";
-    replace(node, icon(dark() ? "sun" : "moon"));
-    node.setAttribute("aria-label", label);
-    node.title = label;
   });
+  node.classList.add("theme-button");
+  node.append(icon("sun"));
   return node;
 }
 

@@ -35,14 +35,19 @@ const what = (entry) => card("What happened", {}, h("div", { class: "card-body" 
   ["Target", target(entry)], entry.request_id && ["Request", h("code", { class: "break" }, entry.request_id)],
   ["Seal", entry.seal === null ? "not yet" : number(entry.seal)], ["Number", number(entry.seq)]])));
 
-const shown = (value) => (value === null || value === undefined ? h("span", { class: "faint" }, "–") : typeof value === "object" ? h("code", null, JSON.stringify(value)) : String(value));
+// Moments stand in entries as microseconds since 1970.
+const isMoment = (name, value) => /_at$/.test(name ?? "") && Number.isSafeInteger(value) && value > 1e14;
+
+const shown = (value, name) => (isMoment(name, value) ? time(value / 1000, "exact") : plain(value));
+
+const plain = (value) => (value === null || value === undefined ? h("span", { class: "faint" }, "–") : typeof value === "object" ? h("code", null, JSON.stringify(value)) : String(value));
 
 function details(entry) {
   const pairs = Object.entries(entry.detail ?? {});
   if (pairs.length === 0) return null;
   const sides = pairs.filter(([name, value]) => (name === "before" || name === "after") && value !== null && typeof value === "object");
   const rest = sides.length > 0 ? pairs.filter(([name]) => name !== "before" && name !== "after") : pairs;
-  return card("Details", {}, h("div", { class: "card-body stack-small" }, rest.length > 0 && facts(rest.map(([name, value]) => [name, h("span", { class: "break" }, shown(value))])),
+  return card("Details", {}, h("div", { class: "card-body stack-small" }, rest.length > 0 && facts(rest.map(([name, value]) => [name, h("span", { class: "break" }, shown(value, name))])),
     sides.length > 0 && diff(entry.detail.before ?? {}, entry.detail.after ?? {})));
 }
 
@@ -50,7 +55,7 @@ function image(entry) {
   const change = entry.image;
   if (!change) return null;
   return card("Row", { note: `${OPERATIONS[change.operation] ?? "Row changed"} in ${change.relation ?? "a table"}` }, h("div", { class: "card-body stack-small" },
-    change.key && facts(Object.entries(change.key).map(([name, value]) => [name, shown(value)])), diff(change.old ?? {}, change.new ?? {}),
+    change.key && facts(Object.entries(change.key).map(([name, value]) => [name, shown(value, name)])), diff(change.old ?? {}, change.new ?? {}),
     change.sealed && h("p", { class: "small soft" }, "What may be personal stands in a sealed envelope, which the ledger proves without opening it.")));
 }
 
@@ -60,7 +65,7 @@ function diff(before, after) {
   if (names.length === 0) return null;
   const row = (name) => {
     const same = JSON.stringify(before[name]) === JSON.stringify(after[name]);
-    return h("tr", null, h("th", { scope: "row" }, name), h("td", { class: same ? null : "diff-old" }, shown(before[name])), h("td", { class: same ? null : "diff-new" }, shown(after[name])));
+    return h("tr", null, h("th", { scope: "row" }, name), h("td", { class: same ? null : "diff-old" }, shown(before[name], name)), h("td", { class: same ? null : "diff-new" }, shown(after[name], name)));
   };
   return h("div", { class: "diff-box" }, h("table", { class: "diff" }, h("caption", { class: "unseen" }, "Before and after"), h("thead", null, h("tr", null, ["Field", "Before", "After"].map((name) => h("th", { scope: "col" }, name)))), h("tbody", null, names.map(row))));
 }

@@ -46,7 +46,7 @@ export async function run() {
   await test("ledger/filter-entries", async ({ open }) => {
     const { page, go } = await open({ who: who() });
     await go("/ledger");
-    await page.getByRole("searchbox", { name: "Events that begin with" }).fill("invoice.sent");
+    await page.getByLabel("Events that begin with").fill("invoice.sent");
     await page.waitForFunction(() => location.search.includes("event=invoice.sent"));
     await settled(page);
     const events = await page.locator("tbody td:nth-child(2)").allInnerTexts();

@@ -40,7 +40,7 @@ export async function run() {
     const visit = await open({ who: login("manager", { nth: 1 }) });
     await visitAll(visit, { "/api-docs": "API" });
     await visit.page.getByRole("searchbox").fill("post invoices");
-    const operation = visit.page.locator("details").first();
+    const operation = visit.page.locator(".api-operation").first();
     await operation.locator("summary").click();
     await operation.getByText(`curl -X POST '${url}/api/invoices'`).waitFor();
     await assertAccessible(visit.page, "an operation");
@@ -83,7 +83,7 @@ export async function run() {
   await test("pages/theme-is-remembered", async ({ open }) => {
     const visit = await open({ who: login("admin", { tenant: "castellan-legal" }) });
     await visit.go("/dashboard");
-    await visit.page.getByRole("button", { name: "Use dark colours" }).click();
+    await visit.page.getByRole("button", { name: "Light or dark colours" }).click();
     await visit.page.reload();
     await settled(visit.page);
     equal(await visit.page.evaluate(() => document.documentElement.dataset.theme), "dark", "theme");
