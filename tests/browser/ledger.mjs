@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { equal, login, ok, settled, test, url, verify } from "./runner.mjs";
+import { equal, key, login, ok, settled, test, url, verify } from "./runner.mjs";
 
 const who = () => login("admin");
 
@@ -88,7 +88,7 @@ export async function run() {
     await go("/ledger");
     await page.locator(".chain-signed").first().waitFor();
     const note = page.locator(".code-block").first();
-    await note.locator("pre", { hasText: "browser.test.example/probe" }).waitFor();
+    await note.locator("pre", { hasText: "test.example/probe" }).waitFor();
     const shown = await note.locator("pre").innerText();
     await note.getByRole("button", { name: "Copy checkpoint" }).click();
     await page.getByText("Checkpoint copied.").waitFor();
@@ -105,6 +105,16 @@ export async function run() {
       const said = JSON.parse(execFileSync(verify, ["bundle", path, "--json"], { encoding: "utf8" }));
       equal(said.result, "ok", "result of aegis-verify");
       ok(readFileSync(path, "utf8").length > 1000, "the bundle is nearly empty");
+    });
+  });
+
+  await test("ledger/receipt-holds-elsewhere", async ({ open }) => {
+    const { page, go } = await open({ who: who() });
+    await go("/ledger/12");
+    await saved(page, () => page.getByRole("button", { name: "Download receipt" }).click(), (path, name) => {
+      equal(name, `${who().tenant}-12.tlog-proof`, "name of the file");
+      const said = JSON.parse(execFileSync(verify, ["proof", path, "--key", key, "--json"], { encoding: "utf8" }));
+      equal(said.result, "ok", "result of aegis-verify");
     });
   });
 }
