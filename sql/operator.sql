@@ -70,7 +70,7 @@ SELECT aegis.assume_tenant(NULL, 'look', 'OPS-3');
 SELECT aegis.assume_tenant(:'one', repeat('x', 161), 'OPS-3');
 \set VERBOSITY terse
 SELECT aegis.assume_tenant(gen_random_uuid(), 'look', 'OPS-3');
-SELECT aegis.assume_tenant(:'asleep', 'look', 'OPS-3');
+SELECT aegis.assume_tenant(:'asleep', 'change', 'OPS-3', read_only => false);
 SELECT aegis.assume_tenant(:'abroad', 'look', 'OPS-3');
 -- refuses: nothing without a context, afterwards as before
 SELECT note FROM operator_note;

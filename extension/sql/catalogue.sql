@@ -45,6 +45,8 @@ SELECT t.name, t.description, 'c', true FROM (VALUES
   ('table.unprotected',        'tenant protection was taken from a table'),
   ('team.created',             'a team was created'),
   ('tenant.created',           'a tenant was created'),
+  ('tenant.reactivated',       'a suspended tenant was let work again'),
+  ('tenant.suspended',         'a tenant was suspended and its sessions were ended'),
   ('user.created',             'a user was created'),
   ('user.deactivated',         'a user was deactivated'),
   ('user.moved',               'a user was moved to another team'),

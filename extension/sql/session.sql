@@ -9,7 +9,7 @@ CREATE TABLE aegis.session (
   last_seen_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
   expires_at   timestamptz NOT NULL,
   ended_at     timestamptz,
-  end_reason   text CHECK (end_reason IN ('superseded', 'signed_out', 'deactivated', 'expired')),
+  end_reason   text CHECK (end_reason IN ('superseded', 'signed_out', 'deactivated', 'expired', 'suspended')),
   CHECK ((ended_at IS NULL) = (end_reason IS NULL)),
   FOREIGN KEY (tenant_id, user_id) REFERENCES aegis.user (tenant_id, id)
 );

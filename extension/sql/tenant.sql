@@ -17,6 +17,18 @@ CREATE FUNCTION aegis.create_tenant(slug text, name text, region text DEFAULT NU
 COMMENT ON FUNCTION aegis.create_tenant(text, text, text) IS
   'creates a tenant with its keys and its root team; region defaults to this cluster''s';
 
+CREATE FUNCTION aegis.suspend_tenant(tenant uuid, reason text) RETURNS void
+  AS 'MODULE_PATHNAME', 'aegis_suspend_tenant' LANGUAGE C VOLATILE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL UNSAFE
+  SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION aegis.suspend_tenant(uuid, text) IS
+  'ends the sessions of a tenant and refuses sign-ins and jobs until it is reactivated; recorded';
+
+CREATE FUNCTION aegis.reactivate_tenant(tenant uuid, reason text) RETURNS void
+  AS 'MODULE_PATHNAME', 'aegis_reactivate_tenant' LANGUAGE C VOLATILE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL UNSAFE
+  SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION aegis.reactivate_tenant(uuid, text) IS
+  'lets a suspended tenant work again; its users sign in anew; recorded';
+
 CREATE FUNCTION aegis.tenants(OUT id uuid, OUT slug text, OUT name text, OUT region text, OUT status text,
                               OUT created_at timestamptz) RETURNS SETOF record
   LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE ROWS 100 SET search_path = pg_catalog, pg_temp

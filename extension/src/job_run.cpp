@@ -18,6 +18,10 @@ namespace {
 constexpr int32 kMostAttempts = 3;
 constexpr int64_t kLookMicros = 1000000;
 
+// Jobs of a suspended tenant wait where they are. A macro, to stand inside other literals.
+#define AEGIS_JOB_MAY_RUN \
+    " NOT EXISTS (SELECT FROM aegis.tenant t WHERE t.id = tenant_id AND t.status = 'suspended') "
+
 struct Claimed {
     Job job;
     const Kind *kind;  // nullptr when this version does not know it
@@ -64,6 +68,7 @@ bool claim(Claimed *claimed) {
         "UPDATE aegis.job j SET state = 'running', attempts = j.attempts + 1, "
         "started_at = coalesce(j.started_at, pg_catalog.now()) "
         "WHERE j.id = (SELECT i.id FROM aegis.job i WHERE i.state IN ('queued', 'running') "
+        "AND" AEGIS_JOB_MAY_RUN
         "ORDER BY i.id LIMIT 1 FOR UPDATE SKIP LOCKED) "
         "RETURNING j.id, j.kind, j.tenant_id, j.done, j.attempts",
         false, 1);
@@ -141,14 +146,16 @@ void save_failure(const Claimed &claimed, const char *error) {
     append_finished(claimed, error);
 }
 
-// The job may have been paused since it was claimed; locks the row for the step.
+// The job may have been paused, or its tenant suspended, since it was claimed; locks the row for
+// the step.
 bool still_running(const Claimed &claimed) {
     SetUserIdAndSecContext(role::owner(), SECURITY_LOCAL_USERID_CHANGE);
     Oid types[] = {INT8OID};
     Datum values[] = {Int64GetDatum(claimed.job.id)};
     int got = SPI_execute_with_args(
-        "SELECT 1 FROM aegis.job WHERE id = $1 AND state = 'running' FOR UPDATE", 1, types, values,
-        nullptr, false, 1);
+        "SELECT 1 FROM aegis.job WHERE id = $1 AND state = 'running' AND" AEGIS_JOB_MAY_RUN
+        "FOR UPDATE",
+        1, types, values, nullptr, false, 1);
     return got == SPI_OK_SELECT && SPI_processed == 1;
 }
 
@@ -225,8 +232,10 @@ void tend() {
     if (handle != nullptr || worker::now_micros() < next_look || guc::restore_mode) return;
     next_look = worker::now_micros() + kLookMicros;
     SPI_connect();
-    int got = SPI_execute("SELECT 1 FROM aegis.job WHERE state IN ('queued', 'running') LIMIT 1",
-                          true, 1);
+    int got = SPI_execute(
+        "SELECT 1 FROM aegis.job WHERE state IN ('queued', 'running') "
+        "AND" AEGIS_JOB_MAY_RUN "LIMIT 1",
+        true, 1);
     bool due = got == SPI_OK_SELECT && SPI_processed == 1;
     SPI_finish();
     if (!due) return;

@@ -24,18 +24,6 @@ void require_operator() {
                  errhint("Connect as a member of aegis_operator.")));
 }
 
-const char *required_text(FunctionCallInfo fcinfo, int argument, const char *name, size_t most) {
-    const char *given = PG_ARGISNULL(argument) ? "" : text_to_cstring(PG_GETARG_TEXT_PP(argument));
-    size_t length = strlen(given);
-    if (strspn(given, " \t\r\n") == length)
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s must be given", name),
-                        errdetail("It is recorded in the ledger.")));
-    if (length > most)
-        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-                        errmsg("%s is longer than %zu bytes", name, most)));
-    return given;
-}
-
 void charge_and_record(const pg_uuid_t &tenant, const char *reason, const char *ticket,
                        bool read_only) {
     char *target = DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&tenant)));
@@ -79,6 +67,18 @@ void limit_transaction(bool read_only) {
 
 }  // namespace
 
+const char *required_text(FunctionCallInfo fcinfo, int argument, const char *name, size_t most) {
+    const char *given = PG_ARGISNULL(argument) ? "" : text_to_cstring(PG_GETARG_TEXT_PP(argument));
+    size_t length = strlen(given);
+    if (strspn(given, " \t\r\n") == length)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s must be given", name),
+                        errdetail("It is recorded in the ledger.")));
+    if (length > most)
+        ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                        errmsg("%s is longer than %zu bytes", name, most)));
+    return given;
+}
+
 }  // namespace aegis::operator_way
 
 using namespace aegis;
@@ -106,7 +106,11 @@ AEGIS_FUNCTION(aegis_assume_tenant) {
     tenant::Tenant tenant;
     if (!tenant::find_by_id(*PG_GETARG_UUID_P(0), &tenant))
         ereport(ERROR, (errcode(AEGIS_ERRCODE_TENANT_UNKNOWN), errmsg("tenant does not exist")));
-    tenant::require_usable(tenant);
+    tenant::require_region(tenant);
+    // Why a tenant was suspended, and whether it may work again, is found out by looking.
+    if (!tenant.active && !read_only)
+        ereport(ERROR, (errcode(AEGIS_ERRCODE_TENANT_UNKNOWN), errmsg("tenant is suspended"),
+                        errhint("Assume it read-only, or call aegis.reactivate_tenant() first.")));
     pg_uuid_t team;
     int64 ord, last_ord;
     if (!tenant::root_team(tenant.id, &team, &ord, &last_ord))

@@ -13,4 +13,8 @@ inline constexpr int kTimeBoxSeconds = 900;
 inline constexpr size_t kReasonBytes = 160;
 inline constexpr size_t kTicketBytes = 64;
 
+// What an operator must say for the ledger: the argument of that number, or ERROR when it is blank
+// or too long.
+const char *required_text(FunctionCallInfo fcinfo, int argument, const char *name, size_t most);
+
 }  // namespace aegis::operator_way

@@ -53,6 +53,13 @@ pg::Statement end_live = {
     {UUIDOID, TIMESTAMPTZOID, TEXTOID, UUIDOID},
     nullptr};
 
+pg::Statement end_all = {
+    "UPDATE aegis.session SET ended_at = $2, end_reason = $3"
+    " WHERE tenant_id OPERATOR(pg_catalog.=) $1 AND ended_at IS NULL",
+    3,
+    {UUIDOID, TIMESTAMPTZOID, TEXTOID},
+    nullptr};
+
 // Every request asks for these four rows, and a plan that joins them would cost more to start than
 // to run. Numbers of columns, as the install script makes them.
 namespace column {
@@ -251,6 +258,12 @@ bool end(const pg_uuid_t &user, const pg_uuid_t *session, const char *reason) {
     Datum values[] = {UUIDPGetDatum(&user), TimestampTzGetDatum(GetCurrentTimestamp()),
                       CStringGetTextDatum(reason), session ? UUIDPGetDatum(session) : 0};
     return pg::execute(end_live, values, session ? "    " : "   n") == 1;
+}
+
+uint64 end_of_tenant(const pg_uuid_t &tenant, const char *reason) {
+    Datum values[] = {UUIDPGetDatum(&tenant), TimestampTzGetDatum(GetCurrentTimestamp()),
+                      CStringGetTextDatum(reason)};
+    return pg::execute(end_all, values);
 }
 
 }  // namespace aegis::session

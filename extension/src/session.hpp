@@ -43,5 +43,7 @@ bool create(Created *created, pg_uuid_t *superseded);
 // Ends the live session of a user, or only this one, with a reason ("signed_out", "deactivated");
 // false when there was none. Inside an SPI connection as aegis_owner.
 bool end(const pg_uuid_t &user, const pg_uuid_t *session, const char *reason);
+// Ends every live session of a tenant; returns how many. Inside an SPI connection as aegis_owner.
+uint64 end_of_tenant(const pg_uuid_t &tenant, const char *reason);
 
 }  // namespace aegis::session

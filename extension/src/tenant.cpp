@@ -6,12 +6,29 @@
 #include "guc.hpp"
 #include "key.hpp"
 #include "ledger.hpp"
+#include "operator.hpp"
 #include "pg/function.hpp"
+#include "pg/statement.hpp"
+#include "session.hpp"
 #include "team.hpp"
 
 namespace aegis::tenant {
 
 namespace {
+
+// Locks the row: of two operators the second sees what the first decided.
+pg::Statement lock_tenant = {
+    "SELECT t.status OPERATOR(pg_catalog.=) 'active' FROM aegis.tenant t"
+    " WHERE t.id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
+    1,
+    {UUIDOID},
+    nullptr};
+
+pg::Statement update_status = {
+    "UPDATE aegis.tenant SET status = $2 WHERE id OPERATOR(pg_catalog.=) $1",
+    2,
+    {UUIDOID, TEXTOID},
+    nullptr};
 
 enum Column : int { kId = 1, kSlug, kName, kRegion, kStatus };
 
@@ -89,6 +106,45 @@ pg_uuid_t insert(const char *slug, const char *name, const char *region) {
     return id;
 }
 
+// Suspends a tenant or lets it work again.
+void set_active(FunctionCallInfo fcinfo, bool active) {
+    if (PG_ARGISNULL(0))
+        ereport(ERROR,
+                (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("tenant must not be null")));
+    pg_uuid_t id = *PG_GETARG_UUID_P(0);
+    const char *reason =
+        operator_way::required_text(fcinfo, 1, "reason", operator_way::kReasonBytes);
+    Tenant tenant;
+    if (!find_by_id(id, &tenant))
+        ereport(ERROR, (errcode(AEGIS_ERRCODE_TENANT_UNKNOWN), errmsg("tenant does not exist")));
+    require_region(tenant);
+
+    pg::Identity before = pg::enter();
+    bool is_null;
+    Datum key[] = {UUIDPGetDatum(&id)};
+    if (pg::execute(lock_tenant, key) != 1)
+        ereport(ERROR, (errcode(AEGIS_ERRCODE_TENANT_UNKNOWN), errmsg("tenant does not exist")));
+    if (DatumGetBool(pg::column(0, 1, &is_null)) == active)
+        ereport(ERROR,
+                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                 errmsg(active ? "tenant is not suspended" : "tenant is suspended already")));
+    Datum values[] = {UUIDPGetDatum(&id), CStringGetTextDatum(active ? "active" : "suspended")};
+    pg::execute(update_status, values);
+    // At reactivation once more: a sign-in that was under way at the suspension must not live on.
+    int64 ended = static_cast<int64>(session::end_of_tenant(id, "suspended"));
+
+    const ledger::DetailPair pairs[] = {{"reason", reason, 0}, {"sessions", nullptr, ended}};
+    uint8_t buffer[256];
+    ledger::Event event{};
+    event.type = active ? "tenant.reactivated" : "tenant.suspended";
+    event.tenant = &id;
+    event.target_kind = "tenant";
+    event.target_id = DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&id)));
+    event.detail = ledger::encode_detail(pairs, lengthof(pairs), core::ByteSpan(buffer));
+    ledger::append(event);
+    pg::leave(before);
+}
+
 }  // namespace
 
 bool find_by_slug(const char *slug, Tenant *tenant) {
@@ -99,10 +155,8 @@ bool find_by_id(const pg_uuid_t &id, Tenant *tenant) {
     return find("tenant_pkey", kId, F_UUID_EQ, UUIDPGetDatum(&id), tenant);
 }
 
-void require_usable(const Tenant &tenant) {
+void require_region(const Tenant &tenant) {
     if (strcmp(tenant.region, guc::region) != 0) refuse_region("tenant", tenant.region);
-    if (!tenant.active)
-        ereport(ERROR, (errcode(AEGIS_ERRCODE_TENANT_UNKNOWN), errmsg("tenant is suspended")));
 }
 
 }  // namespace aegis::tenant
@@ -134,4 +188,14 @@ AEGIS_FUNCTION(aegis_create_tenant) {
     event.detail = ledger::encode_detail(pairs, lengthof(pairs), core::ByteSpan(buffer));
     ledger::append(event);
     PG_RETURN_UUID_P(id);
+}
+
+AEGIS_FUNCTION(aegis_suspend_tenant) {
+    tenant::set_active(fcinfo, false);
+    PG_RETURN_VOID();
+}
+
+AEGIS_FUNCTION(aegis_reactivate_tenant) {
+    tenant::set_active(fcinfo, true);
+    PG_RETURN_VOID();
 }

@@ -18,8 +18,8 @@ struct Tenant {
 bool find_by_slug(const char *slug, Tenant *tenant);
 bool find_by_id(const pg_uuid_t &id, Tenant *tenant);
 
-// ERROR AG008 for a suspended tenant, AG012 with the right region for one that lives elsewhere.
-void require_usable(const Tenant &tenant);
+// ERROR AG012 with the right region for a tenant that lives elsewhere.
+void require_region(const Tenant &tenant);
 
 // The range of a team and everything below it; false when the tenant has no such team.
 bool team_range(const pg_uuid_t &tenant, const pg_uuid_t &team, int64 *ord, int64 *last_ord);
