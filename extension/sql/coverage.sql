@@ -10,7 +10,9 @@ AS $$
           SELECT * FROM aegis.coverage_code() UNION ALL
           SELECT * FROM aegis.coverage_grant() UNION ALL
           SELECT * FROM aegis.coverage_role() UNION ALL
-          SELECT * FROM aegis.coverage_field() UNION ALL
+          SELECT * FROM aegis.coverage_personal() UNION ALL
+          SELECT * FROM aegis.coverage_sealed() UNION ALL
+          SELECT * FROM aegis.coverage_guard() UNION ALL
           SELECT * FROM aegis.coverage_server()) f
    ORDER BY array_position(ARRAY['high', 'medium', 'low'], f.severity), f.object_kind, f.object, f.finding, f.problem
 $$;

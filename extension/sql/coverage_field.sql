@@ -1,18 +1,10 @@
 -- Coverage of columns: personal data in clear, and sealed columns that something is missing of.
 
-CREATE FUNCTION aegis.coverage_field()
+CREATE FUNCTION aegis.coverage_personal()
   RETURNS TABLE (namespace oid, severity text, object_kind text, object text, finding text, problem text, fix text)
   LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
-  WITH sealed AS (
-    SELECT c.oid, c.oid::regclass::text AS name, c.relnamespace AS namespace, c.relname, a.attname, t.typname, f.reference
-      FROM pg_attribute a
-      JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
-      JOIN pg_type t ON t.oid = a.atttypid AND t.typnamespace = 'aegis'::regnamespace AND t.typname IN ('sealed_text', 'sealed_email')
-      LEFT JOIN aegis.field f ON f.relation = c.oid AND f.column_name = a.attname
-     WHERE a.attnum > 0 AND NOT a.attisdropped
-  ),
-  plain AS (
+  WITH plain AS (
     SELECT r.name, r.namespace, c.relname, a.attname, r.oid, a.attnum,
            CASE WHEN a.attname ~* 'e_?mail' THEN 'aegis.sealed_email' ELSE 'aegis.sealed_text' END AS type,
            a.attname ~* '(e_?mail|phone|mobile|iban|passport|birth|address|street|surname|first_?name|last_?name|tax_?(id|number)|(^|_)(ssn|card|pan|dob)(_|$))' AS by_name
@@ -39,7 +31,21 @@ AS $$
                 regexp_replace(lower(s.relname || '.' || s.attname), '[^a-z0-9_.]', '_', 'g'),
                 CASE WHEN s.email = s.most AND s.most = s.sampled THEN 'aegis.sealed_email' ELSE 'aegis.sealed_text' END)
     FROM sampled s WHERE s.most >= 2 AND s.most * 5 >= s.sampled
-  UNION ALL
+$$;
+COMMENT ON FUNCTION aegis.coverage_personal() IS 'coverage: personal data in clear, by name and content';
+
+CREATE FUNCTION aegis.coverage_sealed()
+  RETURNS TABLE (namespace oid, severity text, object_kind text, object text, finding text, problem text, fix text)
+  LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+  WITH sealed AS (
+    SELECT c.oid, c.oid::regclass::text AS name, c.relnamespace AS namespace, c.relname, a.attname, t.typname, f.reference
+      FROM pg_attribute a
+      JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
+      JOIN pg_type t ON t.oid = a.atttypid AND t.typnamespace = 'aegis'::regnamespace AND t.typname IN ('sealed_text', 'sealed_email')
+      LEFT JOIN aegis.field f ON f.relation = c.oid AND f.column_name = a.attname
+     WHERE a.attnum > 0 AND NOT a.attisdropped
+  )
   SELECT s.namespace, 'high', 'column', format('%s.%I', s.name, s.attname), 'sealed-unregistered',
          'the column has a sealed type and is no registered field, so nothing seals it',
          format('SELECT aegis.encrypt_column(%L, %L, %L, %L)', s.name, s.attname,
@@ -62,4 +68,4 @@ AS $$
            SELECT FROM pg_constraint c WHERE c.conrelid = s.oid AND c.contype = 'c' AND c.convalidated
               AND pg_get_constraintdef(c.oid) = format('CHECK (aegis.is_sealed_for(%I, ''%s''::bigint, tenant_id))', s.attname, s.reference))
 $$;
-COMMENT ON FUNCTION aegis.coverage_field() IS 'coverage: personal data in clear by name and content, and sealed columns without guard';
+COMMENT ON FUNCTION aegis.coverage_sealed() IS 'coverage: sealed columns that nothing seals or checks';

@@ -136,6 +136,8 @@ GRANT EXECUTE ON FUNCTION aegis.find_tenant_entries(bigint, integer, text, text)
 
 -- Coverage says where holes are, so it is for those who mend and those who check.
 GRANT EXECUTE ON FUNCTION aegis.coverage() TO aegis_auditor, aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.guard_schema(regnamespace, text) TO aegis_operator;
+GRANT SELECT ON aegis.guarded_schema TO aegis_auditor, aegis_operator;
 
 -- Routes
 GRANT EXECUTE ON FUNCTION aegis.handle(text, text, text[], bytea, text, text) TO aegis_gateway;
@@ -150,3 +152,9 @@ GRANT EXECUTE ON FUNCTION aegis.get_openapi(aegis.request), aegis.object_schema(
 
 SELECT aegis.register_route('GET', '/api/openapi.json', 'aegis.get_openapi(aegis.request)', public => true, tag => 'Service',
   summary => 'This document', response_schema => '{"type": "object", "properties": {"openapi": {"const": "3.1.0"}}, "required": ["openapi", "paths"]}');
+
+-- Last, for they would be asked about every statement of this script. session_replication_role must not silence them.
+CREATE EVENT TRIGGER aegis_ddl_end ON ddl_command_end EXECUTE FUNCTION aegis.note_ddl();
+CREATE EVENT TRIGGER aegis_ddl_drop ON sql_drop EXECUTE FUNCTION aegis.note_ddl();
+ALTER EVENT TRIGGER aegis_ddl_end ENABLE ALWAYS;
+ALTER EVENT TRIGGER aegis_ddl_drop ENABLE ALWAYS;

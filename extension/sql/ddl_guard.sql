@@ -1,0 +1,141 @@
+-- Keeps DDL from leaving holes in guarded schemas: looked at when the transaction ends. docs/ddl_guard.md.
+
+CREATE TABLE aegis.guarded_schema (
+  schema regnamespace NOT NULL PRIMARY KEY,
+  mode   text         NOT NULL CHECK (mode IN ('refuse', 'repair'))
+);
+COMMENT ON TABLE aegis.guarded_schema IS 'schemas in which DDL may leave no hole, and whether one is refused or repaired';
+SELECT pg_catalog.pg_extension_config_dump('aegis.guarded_schema', '');
+
+-- A row stands for a transaction with DDL that is still to be looked at; none is ever committed.
+CREATE UNLOGGED TABLE aegis.ddl_pending (transaction xid8 NOT NULL PRIMARY KEY);
+COMMENT ON TABLE aegis.ddl_pending IS 'the own transaction, while its DDL is to be looked at';
+SELECT pg_catalog.pg_extension_config_dump('aegis.ddl_pending', 'WHERE false');
+
+CREATE FUNCTION aegis.record_guard(event text, target_kind text, target text, key text, value text) RETURNS void
+  AS 'MODULE_PATHNAME', 'aegis_record_guard' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION aegis.record_guard(text, text, text, text, text) IS 'writes an entry of the guard of DDL';
+
+CREATE FUNCTION aegis.refuse_ddl(schema text, object text, finding text, problems text, fixes text) RETURNS void
+  AS 'MODULE_PATHNAME', 'aegis_refuse_ddl' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION aegis.refuse_ddl(text, text, text, text, text) IS
+  'ends the transaction with an error, and leaves an entry that its rollback does not take away';
+
+CREATE FUNCTION aegis.run_as_table_owner(relation regclass, statement text) RETURNS void
+  AS 'MODULE_PATHNAME', 'aegis_run_as_table_owner' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+  SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION aegis.run_as_table_owner(regclass, text) IS 'runs a repair with the rights of the owner of what is repaired';
+
+-- What counts as a hole: the findings of coverage that are high, a table that somebody forgot to protect, and a view
+-- that lends the rights of its owner.
+CREATE FUNCTION aegis.schema_holes()
+  RETURNS TABLE (schema regnamespace, mode text, object_kind text, object text, finding text, problem text, fix text)
+  LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT g.schema, g.mode, f.object_kind, f.object, f.finding, f.problem, f.fix
+    FROM (SELECT * FROM aegis.coverage_table() UNION ALL
+          SELECT * FROM aegis.coverage_view() UNION ALL
+          SELECT * FROM aegis.coverage_code() UNION ALL
+          SELECT * FROM aegis.coverage_grant() UNION ALL
+          SELECT * FROM aegis.coverage_sealed()) f
+    JOIN aegis.guarded_schema g ON g.schema::oid = f.namespace
+   WHERE f.severity = 'high' OR f.finding IN ('table-unprotected', 'view-not-invoker')
+   -- Protection first: a grant on a table that is protected by then is no hole.
+   ORDER BY f.finding <> 'table-unprotected', f.object, f.finding
+$$;
+COMMENT ON FUNCTION aegis.schema_holes() IS 'holes in guarded schemas, in the order in which they are repaired';
+
+-- Views are repaired by a setting and tables by protection and what belongs to it. Nothing that somebody made is
+-- taken away again: that is for a person, so it is refused.
+CREATE FUNCTION aegis.check_ddl() RETURNS trigger
+  LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+  hole record;
+  failure text;
+  hint text;
+  tried text[] := '{}';
+BEGIN
+  -- The row stays until the end, so that repairs do not call for another look.
+  LOOP
+    SELECT * INTO hole FROM aegis.schema_holes() h
+     WHERE h.object || h.problem <> ALL (tried) AND h.mode = 'repair' AND h.object_kind IN ('table', 'view') AND h.fix !~ '^(REVOKE|ALTER TABLE .* (NO INHERIT|DETACH PARTITION)) ' LIMIT 1;
+    EXIT WHEN NOT FOUND;
+    tried := tried || (hole.object || hole.problem);
+    BEGIN
+      PERFORM aegis.run_as_table_owner(hole.object::regclass, hole.fix);
+      PERFORM aegis.record_guard('ddl.repaired', hole.object_kind, hole.object, 'finding', hole.finding);
+    EXCEPTION WHEN OTHERS THEN
+      GET STACKED DIAGNOSTICS failure = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
+      PERFORM aegis.refuse_ddl(hole.schema::text, hole.object, hole.finding,
+        format('%s: %s; the repair failed: %s', hole.object, hole.problem, failure), coalesce(nullif(hint, ''), hole.fix));
+    END;
+  END LOOP;
+  SELECT (array_agg(h.schema::text))[1] AS schema, (array_agg(h.object))[1] AS object, (array_agg(h.finding))[1] AS finding,
+         string_agg(format('%s: %s', h.object, h.problem), E'\n') AS problems,
+         string_agg(h.fix || ';', E'\n') AS fixes
+    INTO hole FROM aegis.schema_holes() h;
+  IF hole.object IS NOT NULL THEN
+    PERFORM aegis.refuse_ddl(hole.schema, hole.object, hole.finding, hole.problems, coalesce(hole.fixes, ''));
+  END IF;
+  DELETE FROM aegis.ddl_pending WHERE transaction = NEW.transaction;
+  RETURN NULL;
+END $$;
+COMMENT ON FUNCTION aegis.check_ddl() IS 'looks at the holes that the transaction would leave; repairs or refuses them';
+
+CREATE CONSTRAINT TRIGGER check_ddl AFTER INSERT ON aegis.ddl_pending DEFERRABLE INITIALLY DEFERRED
+  FOR EACH ROW EXECUTE FUNCTION aegis.check_ddl();
+-- session_replication_role must not silence it.
+ALTER TABLE aegis.ddl_pending ENABLE ALWAYS TRIGGER check_ddl;
+
+CREATE FUNCTION aegis.note_ddl() RETURNS event_trigger
+  LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  -- A restore makes tables first and protects them later.
+  IF NOT EXISTS (SELECT FROM aegis.guarded_schema) OR aegis.coverage_setting('aegis.restore_mode') = 'on' THEN
+    RETURN;
+  END IF;
+  IF TG_EVENT = 'sql_drop' THEN
+    DELETE FROM aegis.guarded_schema g
+     USING pg_event_trigger_dropped_objects() d WHERE d.classid = 'pg_namespace'::regclass AND g.schema::oid = d.objid;
+    IF NOT EXISTS (SELECT FROM pg_event_trigger_dropped_objects() d WHERE NOT d.is_temporary) THEN
+      RETURN;
+    END IF;
+  -- Grants, policies and the like name no schema.
+  ELSIF NOT EXISTS (SELECT FROM pg_event_trigger_ddl_commands() c LEFT JOIN pg_namespace n ON n.nspname = c.schema_name
+                     WHERE c.schema_name IS NULL OR n.oid IN (SELECT g.schema::oid FROM aegis.guarded_schema g)) THEN
+    RETURN;
+  END IF;
+  INSERT INTO aegis.ddl_pending VALUES (pg_current_xact_id()) ON CONFLICT DO NOTHING;
+END $$;
+COMMENT ON FUNCTION aegis.note_ddl() IS 'event trigger: has the holes of guarded schemas looked at when the transaction ends';
+
+CREATE FUNCTION aegis.guard_schema(schema regnamespace, mode text DEFAULT 'refuse') RETURNS void
+  LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  IF schema IS NULL OR mode IS NULL OR mode NOT IN ('refuse', 'repair', 'off') THEN
+    RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('invalid mode "%s"', mode),
+      HINT = 'Valid modes are refuse, repair and off.';
+  END IF;
+  IF schema IN ('aegis'::regnamespace, 'information_schema'::regnamespace) OR schema::text ~ '^"?pg_' THEN
+    RAISE EXCEPTION USING ERRCODE = 'wrong_object_type', MESSAGE = format('schema "%s" belongs to the system', schema);
+  END IF;
+  IF mode = 'off' THEN
+    DELETE FROM aegis.guarded_schema g WHERE g.schema = guard_schema.schema;
+    IF NOT FOUND THEN
+      RETURN;
+    END IF;
+  ELSE
+    INSERT INTO aegis.guarded_schema AS g VALUES (schema, mode)
+      ON CONFLICT ON CONSTRAINT guarded_schema_pkey DO UPDATE SET mode = EXCLUDED.mode WHERE g.mode <> EXCLUDED.mode;
+    IF NOT FOUND THEN
+      RETURN;
+    END IF;
+    INSERT INTO aegis.ddl_pending VALUES (pg_current_xact_id()) ON CONFLICT DO NOTHING;
+  END IF;
+  PERFORM aegis.record_guard('schema.guarded', 'schema', schema::text, 'mode', mode);
+END $$;
+COMMENT ON FUNCTION aegis.guard_schema(regnamespace, text) IS
+  'from the end of this transaction DDL may leave no hole in the schema: it is refused or repaired; off ends that; recorded';
