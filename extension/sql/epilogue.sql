@@ -134,6 +134,10 @@ GRANT EXECUTE ON FUNCTION aegis.expire_sessions(integer) TO aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.find_tenant_entries(bigint, integer, text, text), aegis.tenant_bundle(integer),
   aegis.tenant_entries(bigint[]), aegis.tenant_ledger(), aegis.tenant_seals(bigint, integer) TO aegis_member;
 
+-- Why a user sees a row, for admins; the functions check.
+GRANT EXECUTE ON FUNCTION aegis.access_facts(regclass, uuid), aegis.explain_access(regclass, jsonb, uuid),
+  aegis.row_facts(regclass, jsonb, boolean, boolean) TO aegis_member, aegis_operator;
+
 -- Coverage says where holes are, so it is for those who mend and those who check.
 GRANT EXECUTE ON FUNCTION aegis.coverage() TO aegis_auditor, aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.guard_schema(regnamespace, text) TO aegis_operator;
