@@ -172,7 +172,7 @@ class Encryption:
                           f"SELECT id FROM ours.lookup WHERE tenant_id = :tenant AND {column} = {value.replace(':address', ADDRESS_OF_N)};"]
             text = "\n".join(lines + ["COMMIT;"]) + "\n"
             series.variant(name, {"plain": "plain text", "sealed": "aegis.sealed_email"}[name], lambda t=text: 50 * self.ours.pgbench(
-                t, "member", seconds=self.lab.seconds, variables={"token": self.token, "tenant": self.tenant, "rows": self.rows // 4}))
+                t, "member", seconds=self.lab.seconds, variables={"token": self.token, "tenant": self.tenant, "rows": self.rows // 4})["figure"])
         return series
 
     def stored(self):
@@ -190,10 +190,12 @@ class Encryption:
     def goals(self, made):
         lab, seal, open_ = self.lab, made["seal32"], made["open32"]
         lab.goal("seal", "Seal a value of 32 bytes", "<=", 0.6, seal.median("aegis"), "µs")
-        lab.goal("reveal", "Reveal a value of 32 bytes", "<=", 0.5, open_.median("reveal"), "µs")
+        lab.goal("reveal", "Reveal a value of 32 bytes", "<=", 0.5, open_.median("reveal"), "µs",
+                 obstacle="OpenSSL takes most of it: each value has a key of its own, which EVP expands anew")
         lab.goal("pgp", "Times faster than pgp_sym_encrypt as it comes", ">=", 150, 1 / seal.ratio("aegis", "pgp"))
         pairs = zip(made["searchable"].values("seal_email"), made["searchable"].values("seal_text"))
         lab.goal("blind_index", "Blind index on top of sealing", "<=", 0.4, sorted(a - b for a, b in pairs)[lab.rounds // 2], "µs")
+        lab.goal("reseal", "A million rows sealed anew, beside heap and WAL", "<=", 5, None, "s", reason="this build has no rotation of tenant keys")
         lab.goal("lookup", "Look-up by equality, times the cost of plain text", "<=", 1.3, 1 / made["lookup"].ratio("sealed"))
 
 

@@ -3,7 +3,8 @@
 
     tests/bench/report.py FILE [FOLDER]      FOLDER is docs unless given
 
-Every figure on these pages is one of the file's; to change a page, change what stands here or measure anew."""
+Every figure on these pages is one of the file's; to change a page, change what stands here or measure anew. The
+file goes beside the pages, and tests/process/bench.sh makes them again from it and compares."""
 import importlib
 import json
 import os
@@ -21,7 +22,7 @@ What the controls cost, measured beside what people use instead, on one machine 
 
 ```sh
 ./aegis bench --json bench.json      # everything; ./aegis bench --help lists the areas
-tests/bench/report.py bench.json     # makes these pages from the result
+tests/bench/report.py bench.json     # makes these pages from the result, which is benchmarks/figures.json
 ```
 
 Measured {when} on commit {commit}: {cpus} × {cpu}, {memory_gib} GiB, {system}, Linux {kernel}; {rounds} rounds,
@@ -75,7 +76,8 @@ def goal_row(goal):
 
 def figure(variant):
     ratio = "" if variant["ratio"] is None else f" **{variant['ratio']:.2f}**"
-    extra = f"; {more(variant)}" if variant["more"] else ""
+    extra = more(variant, leave_out=("server_us",))
+    extra = f"; {extra}" if extra else ""
     return f"{short(variant['median'])} ({short(variant['min'])}–{short(variant['max'])}){notes(variant)}{ratio}{extra}"
 
 
@@ -149,6 +151,7 @@ def main():
         text += f"All figures: [benchmarks/{result['area']}.md](benchmarks/{result['area']}.md).\n"
         write(os.path.join(folder, "benchmarks", f"{result['area']}.md"), area_page(result, module.TITLE))
     write(os.path.join(folder, "benchmarks.md"), text + METHOD)
+    write(os.path.join(folder, "benchmarks", "figures.json"), json.dumps(whole, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """What isolation costs: the same statements by hand, under the usual row-level security policies, and protected.
 
 A transaction is BEGIN, a call that says who asks, the statement, COMMIT: as four round trips ("txn"), or sent
-together in one pipeline ("pipe"). By hand who asks is looked up by the SHA-256 of a session token, as Aegis
-does; the usual policies get the tenant by set_config, unverified. The peers have a cluster of their own,
+together in one pipeline ("pipe"). By hand who asks is looked up by the SHA-256 of a session token, with
+rank and status of user and tenant, as Aegis does; the usual policies get the tenant by set_config, unverified. The peers have a cluster of their own,
 without Aegis: its walls stand in front of every table with a tenant."""
 from lab import Cluster, tenant
 
@@ -17,10 +17,16 @@ CREATE ROLE app_parallel LOGIN IN ROLE app;
 GRANT USAGE ON SCHEMA peer TO app;
 CREATE TABLE peer.member (user_id uuid, tenant_id uuid, PRIMARY KEY (user_id, tenant_id));
 INSERT INTO peer.member VALUES ('{user}', '{tenant}');
+CREATE TABLE peer.tenant (id uuid PRIMARY KEY, status text NOT NULL);
+INSERT INTO peer.tenant SELECT gen_random_uuid(), 'active' FROM generate_series(1, 1000);
+INSERT INTO peer.tenant VALUES ('{tenant}', 'active');
+CREATE TABLE peer.account (tenant_id uuid, id uuid, team bigint NOT NULL, rank int NOT NULL, status text NOT NULL, PRIMARY KEY (tenant_id, id));
+INSERT INTO peer.account SELECT gen_random_uuid(), gen_random_uuid(), 1, 1, 'active' FROM generate_series(1, 1000);
+INSERT INTO peer.account VALUES ('{tenant}', '{user}', 1, 4, 'active');
 CREATE TABLE peer.session (token_hash bytea PRIMARY KEY, user_id uuid, tenant_id uuid, expires_at timestamptz);
 INSERT INTO peer.session VALUES (sha256('{token}'::bytea), '{user}', '{tenant}', now() + interval '1 day');
 INSERT INTO peer.session SELECT sha256(g::text::bytea), gen_random_uuid(), gen_random_uuid(), now() FROM generate_series(1, 1000) g;
-GRANT SELECT ON peer.member, peer.session TO app;
+GRANT SELECT ON peer.tenant, peer.account, peer.member, peer.session TO app;
 """
 TABLE = """
 CREATE TABLE {schema}.{name} (tenant_id uuid NOT NULL, id bigint NOT NULL, n int NOT NULL, body text NOT NULL, PRIMARY KEY (tenant_id, id));
@@ -79,7 +85,9 @@ TITLES = {"point": "Read of one row", "range": "Read of 100 rows", "insert": "In
 GROUPS = {"txn": "BEGIN, who asks, the statement, COMMIT: four round trips", "pipe": "The same four sent in one pipeline"}
 # Who asks: table, role, and the call that says so.
 WAYS = {
-    "hand": ("peer.plain", "app", "SELECT user_id, tenant_id FROM peer.session WHERE token_hash = sha256(:token::bytea) AND expires_at > now()"),
+    "hand": ("peer.plain", "app", """SELECT s.user_id, s.tenant_id, a.rank, a.team FROM peer.session s JOIN peer.account a ON a.tenant_id = s.tenant_id AND a.id = s.user_id
+      JOIN peer.tenant t ON t.id = s.tenant_id
+     WHERE s.token_hash = sha256(:token::bytea) AND s.expires_at > now() AND a.status = 'active' AND t.status = 'active'"""),
     "set": ("peer.plain", "app", "SELECT set_config('app.tenant', :tenant, true)"),
     "guc": ("peer.guc", "app", "SELECT set_config('app.tenant', :tenant, true)"),
     "subquery": ("peer.subquery", "app", "SELECT set_config('app.tenant', :tenant, true)"),

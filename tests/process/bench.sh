@@ -31,6 +31,21 @@ else
   exit 1
 fi
 
+# What is published is what the published figures give.
+if [ -e docs/benchmarks/figures.json ]; then
+  tests/bench/report.py docs/benchmarks/figures.json "$place/published"
+  if (cd "$place/published" && find . -type f -print0) | while IFS= read -r -d '' page; do
+    cmp "$place/published/$page" "docs/$page" || exit 1
+  done; then
+    echo "ok bench/pages"
+  else
+    echo "not ok bench/pages: make them anew with tests/bench/report.py docs/benchmarks/figures.json"
+    exit 1
+  fi
+else
+  echo "skip bench/pages (no figures are published)"
+fi
+
 # Nothing that belongs to it is left: not after its end, and not when it is interrupted.
 left() { pgrep -f "$place/" || compgen -G "$place/aegis-bench-*"; }
 if left; then

@@ -12,6 +12,8 @@ import time
 from fixture.cluster import BIN
 from fixture.process import USER, as_user, environment, run, write
 
+from .load import TICKS, tree
+
 SETTINGS = """
 listen_addresses = ''
 unix_socket_directories = '{folder}'
@@ -143,8 +145,8 @@ class Cluster:
             process.stdout.close()
 
     def pgbench(self, script, user="postgres", clients=1, seconds=0, transactions=20, variables=None, latencies=False, threads=None):
-        """Runs a script, for so many seconds or else so many times per client; transactions per second, and with latencies also
-        p50 and p99 in milliseconds."""
+        """Runs a script, for so many seconds or else so many times per client; transactions per second, the server's processor
+        time for one in microseconds, and with latencies also p50 and p99 in milliseconds."""
         self.scripts += 1
         path = os.path.join(self.folder, f"script{self.scripts}.sql")
         write(path, script)
@@ -155,13 +157,17 @@ class Cluster:
         prefix = os.path.join(self.folder, f"latency{self.scripts}")
         if latencies:
             command += ["-l", f"--log-prefix={prefix}"]
+        before = tree(self.process.pid)
         said = run([*command, self.database])
-        found = re.search(r"^tps = ([0-9.]+)", said, re.M)
-        if found is None or re.search(r"aborted|failed transactions: [1-9]", said):
+        ticks = tree(self.process.pid) - before
+        tps = re.search(r"^tps = ([0-9.]+)", said, re.M)
+        count = re.search(r"actually processed: (\d+)", said)
+        if tps is None or count is None or re.search(r"aborted|failed transactions: [1-9]", said):
             raise RuntimeError(f"pgbench: {said}")
-        if not latencies:
-            return float(found.group(1))
-        return {"figure": float(found.group(1)), **percentiles(self.folder, os.path.basename(prefix))}
+        figures = {"figure": float(tps.group(1)), "server_us": ticks * 1e6 / TICKS / max(1, int(count.group(1)))}
+        if latencies:
+            figures.update(percentiles(self.folder, os.path.basename(prefix)))
+        return figures
 
 
 def percentiles(folder, prefix):

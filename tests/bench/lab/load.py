@@ -16,8 +16,8 @@ def _machine():
     return sum(fields), sum(fields) - sum(fields[i] for i in IDLE_FIELDS), fields[STEAL_FIELD]
 
 
-def _tree():
-    """Ticks of this process, its descendants, and their children that ended."""
+def tree(root):
+    """Ticks of a process, its descendants, and their children that ended."""
     parents, ticks = {}, {}
     for name in os.listdir("/proc"):
         if not name.isdigit():
@@ -32,9 +32,9 @@ def _tree():
     total = 0
     for pid, used in ticks.items():
         at = pid
-        while at in parents and at != os.getpid():
+        while at in parents and at != root:
             at = parents[at]
-        if at == os.getpid():
+        if at == root:
             total += used
     return total
 
@@ -43,12 +43,12 @@ class Load:
     """with Load() as load: ...; then load.others is the share of the machine that others used."""
 
     def __enter__(self):
-        self.before = _machine(), _tree()
+        self.before = _machine(), tree(os.getpid())
         return self
 
     def __exit__(self, *_):
         (all_before, busy_before, stolen_before), ours_before = self.before
-        (all_after, busy_after, stolen_after), ours_after = _machine(), _tree()
+        (all_after, busy_after, stolen_after), ours_after = _machine(), tree(os.getpid())
         whole = max(1, all_after - all_before)
         busy = (busy_after - busy_before) - (ours_after - ours_before)
         self.others = min(1.0, max(0.0, busy / whole))

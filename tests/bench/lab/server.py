@@ -109,10 +109,15 @@ class Crowd:
         return asyncio.run(run())
 
     def idle(self, count):
-        """How many of so many idle connections answer after all are open."""
+        """How many of so many idle connections answer after all are open, fifty asked at a time."""
         async def run():
             opened = await self.open(count)
-            done = await asyncio.gather(*(self.ask(streams) for streams in opened), return_exceptions=True)
+            gate = asyncio.Semaphore(50)
+
+            async def one(streams):
+                async with gate:
+                    await self.ask(streams)
+            done = await asyncio.gather(*(one(streams) for streams in opened), return_exceptions=True)
             await self.close(opened)
             return float(sum(result is None for result in done))
         return asyncio.run(run())

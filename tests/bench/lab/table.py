@@ -13,8 +13,8 @@ def notes(variant):
     return ("~" if variant["spread"] else "") + ("!" if variant["others"] > BUSY else "")
 
 
-def more(variant):
-    return ", ".join(f"{key} {short(figures['median'])}" for key, figures in variant["more"].items())
+def more(variant, leave_out=()):
+    return ", ".join(f"{key} {short(figures['median'])}" for key, figures in variant["more"].items() if key not in leave_out)
 
 
 def row(cells, widths):
