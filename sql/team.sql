@@ -77,6 +77,90 @@ SELECT probe_context(:'one', gen_random_uuid(), 4, :one_ord, :one_last);
 SELECT aegis.create_team(NULL);
 ROLLBACK;
 
+-- allows: an admin renames a team, the root too; ranges stay
+\c - :superuser
+CREATE SCHEMA team_test;
+CREATE TABLE team_test.note (tenant_id uuid, id int, PRIMARY KEY (tenant_id, id));
+SELECT aegis.protect_table('team_test.note');
+GRANT USAGE ON SCHEMA team_test TO aegis_member;
+GRANT SELECT, INSERT, UPDATE ON team_test.note TO aegis_member;
+\c - regress_team_member
+BEGIN;
+SELECT probe_context(:'one', gen_random_uuid(), 4, :one_ord, :one_last);
+SELECT aegis.rename_team(:'support', 'Help');
+SELECT aegis.rename_team(:'one_root', 'Everybody');
+SELECT name FROM aegis.teams() WHERE id IN (:'support', :'one_root');
+SELECT aegis.rename_team(:'support', 'Sales');
+ROLLBACK;
+-- refuses: renaming and deleting below admin, without a context, in another tenant, and what is used
+SELECT aegis.rename_team(:'support', 'x');
+SELECT aegis.delete_team(:'support');
+BEGIN;
+SELECT probe_context(:'one', gen_random_uuid(), 3, :sales_ord, :sales_last);
+SAVEPOINT s;
+SELECT aegis.rename_team(:'north', 'x');
+ROLLBACK TO s;
+SELECT aegis.delete_team(:'south');
+ROLLBACK;
+BEGIN;
+SELECT probe_context(:'one', gen_random_uuid(), 4, :one_ord, :one_last);
+SAVEPOINT s;
+SELECT aegis.rename_team(:'two_root', 'x');
+ROLLBACK TO s;
+SELECT aegis.delete_team(:'two_root');
+ROLLBACK TO s;
+SELECT aegis.delete_team(:'one_root');
+ROLLBACK TO s;
+SELECT aegis.delete_team(:'north');
+ROLLBACK;
+BEGIN;
+SELECT probe_context(:'one', gen_random_uuid(), 4, :one_ord, :one_last);
+SELECT aegis.create_user('ann@example.test', 'Ann', 1::smallint, :'support', 'plum quartz lantern 47 river') AS ann \gset
+SAVEPOINT s;
+SELECT aegis.delete_team(:'support');
+ROLLBACK TO s;
+SELECT aegis.move_user(:'ann', :'sales');
+SELECT aegis.delete_team(:'support');
+ROLLBACK;
+-- refuses: a team with rows, also with one between two numbers; allows it once they are moved
+BEGIN;
+SELECT probe_context(:'one', gen_random_uuid(), 4, :one_ord, :one_last);
+SELECT ord AS south_ord, last_ord AS south_last FROM aegis.teams() WHERE id = :'south' \gset
+COMMIT;
+BEGIN;
+SELECT probe_context(:'one', gen_random_uuid(), 1, :south_ord, :south_ord);
+INSERT INTO team_test.note (id) VALUES (1);
+COMMIT;
+BEGIN;
+SELECT probe_context(:'one', gen_random_uuid(), 4, :one_ord, :one_last);
+SAVEPOINT s;
+SELECT aegis.delete_team(:'south');
+ROLLBACK TO s;
+UPDATE team_test.note SET team_ord = :south_last;
+SELECT aegis.delete_team(:'south');
+ROLLBACK TO s;
+UPDATE team_test.note SET team_ord = :sales_ord;
+SELECT aegis.delete_team(:'south');
+SELECT name FROM aegis.teams();
+SELECT aegis.rename_team(:'support', 'Help');
+-- survives: its number is never given again, so that nothing that still carries it falls to another team
+SELECT aegis.create_team('Sales South', :'sales') AS south_again \gset
+SELECT ord > :south_last AS new_number FROM aegis.teams() WHERE id = :'south_again';
+SELECT aegis.delete_team(:'south_again');
+SELECT aegis.create_team('Sales West', :'sales') AS west \gset
+SELECT ord - :south_ord = 2 * (:south_last - :south_ord + 1) AS third_part FROM aegis.teams() WHERE id = :'west';
+COMMIT;
+\c - :superuser
+BEGIN;
+SELECT aegis.assume_tenant(:'one', 'look', 'T-1');
+SELECT aegis.rename_team(:'support', 'x');
+ROLLBACK;
+SELECT d.event, count(*) FROM aegis.entry e CROSS JOIN LATERAL aegis.decode_entry(e.body) d
+ WHERE e.tenant_id = :'one' AND d.event LIKE 'team.%' GROUP BY 1 ORDER BY 1;
+SET client_min_messages = warning;
+DROP SCHEMA team_test CASCADE;
+\c - regress_team_member
+
 -- refuses: a seventh level
 BEGIN;
 SELECT probe_context(:'one', gen_random_uuid(), 4, :one_ord, :one_last);

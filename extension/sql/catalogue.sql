@@ -47,6 +47,8 @@ SELECT t.name, t.description, 'c', true FROM (VALUES
   ('table.unaudited',          'capture of the changes of a table ended'),
   ('table.unprotected',        'tenant protection was taken from a table'),
   ('team.created',             'a team was created'),
+  ('team.deleted',             'an empty team was deleted'),
+  ('team.renamed',             'a team was given another name'),
   ('tenant.created',           'a tenant was created'),
   ('tenant.reactivated',       'a suspended tenant was let work again'),
   ('tenant.suspended',         'a tenant was suspended and its sessions were ended'),

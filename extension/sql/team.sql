@@ -8,6 +8,7 @@ CREATE TABLE aegis.team (
   ord        bigint NOT NULL CHECK (ord > 0),
   last_ord   bigint NOT NULL CHECK (last_ord >= ord),
   created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+  given_to   bigint,
   PRIMARY KEY (tenant_id, id),
   UNIQUE (tenant_id, ord),
   UNIQUE NULLS NOT DISTINCT (tenant_id, parent_id, name),
@@ -16,12 +17,22 @@ CREATE TABLE aegis.team (
 CREATE UNIQUE INDEX team_root ON aegis.team (tenant_id) WHERE parent_id IS NULL;
 SELECT pg_catalog.pg_extension_config_dump('aegis.team', '');
 COMMENT ON TABLE aegis.team IS 'teams of every tenant; ord to last_ord is the range of a team and all below it';
+COMMENT ON COLUMN aegis.team.given_to IS 'last number that a deleted team below this one had; numbers are given once';
 
 CREATE FUNCTION aegis.create_team(name text, parent uuid DEFAULT NULL) RETURNS uuid
   AS 'MODULE_PATHNAME', 'aegis_create_team' LANGUAGE C VOLATILE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL UNSAFE
   SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION aegis.create_team(text, uuid) IS
   'creates a team of the current tenant below a parent, the root team by default; for admins';
+
+CREATE FUNCTION aegis.rename_team(team uuid, name text) RETURNS void
+  AS 'MODULE_PATHNAME', 'aegis_rename_team' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION aegis.rename_team(uuid, text) IS 'gives a team of the current tenant another name; for admins';
+
+CREATE FUNCTION aegis.delete_team(team uuid) RETURNS void
+  AS 'MODULE_PATHNAME', 'aegis_delete_team' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION aegis.delete_team(uuid) IS
+  'deletes a team of the current tenant that has no teams, users and rows; for admins';
 
 CREATE FUNCTION aegis.teams(OUT id uuid, OUT parent_id uuid, OUT name text, OUT ord bigint, OUT last_ord bigint)
   RETURNS SETOF record

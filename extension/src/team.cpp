@@ -57,15 +57,18 @@ Team lock_parent(const pg_uuid_t &tenant, const pg_uuid_t *parent) {
     return team;
 }
 
-// First number of the next free part of the parent's range.
+// First number of the next free part of the parent's range. A part is given once: what still
+// carries the number of a deleted team must not fall to another.
 int64 next_ord(const pg_uuid_t &tenant, const Team &parent, int64 width) {
     Oid types[] = {UUIDOID, UUIDOID};
     Datum values[] = {UUIDPGetDatum(&tenant), UUIDPGetDatum(&parent.id)};
     int64 ord, last_ord = parent.ord;
     pg_uuid_t id;
     query(
-        "SELECT ord, last_ord, id FROM aegis.team WHERE tenant_id OPERATOR(pg_catalog.=) $1 "
-        "AND parent_id OPERATOR(pg_catalog.=) $2 ORDER BY ord DESC LIMIT 1",
+        "SELECT m.ord, greatest(m.ord, m.given_to, (SELECT pg_catalog.max(c.last_ord)"
+        "  FROM aegis.team c WHERE c.tenant_id OPERATOR(pg_catalog.=) $1"
+        "   AND c.parent_id OPERATOR(pg_catalog.=) $2)), m.id FROM aegis.team m"
+        " WHERE m.tenant_id OPERATOR(pg_catalog.=) $1 AND m.id OPERATOR(pg_catalog.=) $2",
         2, types, values, &ord, &last_ord, &id);
     return width > 0 && last_ord <= parent.last_ord - width ? last_ord + 1 : kNoFreePart;
 }
