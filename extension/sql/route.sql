@@ -64,6 +64,19 @@ COMMENT ON FUNCTION aegis.route_changed() IS 'makes backends and gateways read t
 CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON aegis.route
   FOR EACH STATEMENT EXECUTE FUNCTION aegis.route_changed();
 
+-- A dump holds the routes of operators, and its CREATE EXTENSION has made the extension's own before they arrive: where
+-- an operator had replaced one, theirs must win again, or the whole table would be refused.
+CREATE FUNCTION aegis.route_replaced() RETURNS trigger
+  LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  DELETE FROM aegis.route r WHERE r.by_extension AND r.method = NEW.method AND r.path = NEW.path;
+  RETURN NEW;
+END $$;
+COMMENT ON FUNCTION aegis.route_replaced() IS 'lets a route of an operator take the place of an extension''s';
+
+CREATE TRIGGER replaced BEFORE INSERT ON aegis.route
+  FOR EACH ROW WHEN (NOT NEW.by_extension) EXECUTE FUNCTION aegis.route_replaced();
+
 CREATE FUNCTION aegis.register_route(method text, path text, handler regprocedure, minimum_rank smallint DEFAULT 1,
                                      public boolean DEFAULT false, body_limit integer DEFAULT 65536,
                                      event text DEFAULT NULL, idempotent boolean DEFAULT false,

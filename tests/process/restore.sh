@@ -16,7 +16,7 @@ state() {
     SELECT 'field', name, type, mask, by_extension, relation FROM aegis.field ORDER BY name;
     SELECT 'policy', * FROM aegis.reveal_policy ORDER BY field, rank, by_extension;
     SELECT 'event', name, writer, fields, by_extension FROM aegis.event_type ORDER BY name;
-    SELECT 'route', method, path, by_extension FROM aegis.route ORDER BY method, path;
+    SELECT 'route', method, path, minimum_rank, public, by_extension FROM aegis.route ORDER BY method, path;
     SELECT 'protected', relation, by_extension FROM aegis.protected_table ORDER BY relation::text;
     SELECT 'audited', relation, clear, by_extension FROM aegis.audited_table ORDER BY relation::text;
     SELECT 'keys', count(*), md5(string_agg(wrapped, NULL ORDER BY wrapped)) FROM aegis.tenant_key;
@@ -36,6 +36,8 @@ query "CREATE EXTENSION aegis; CREATE EXTENSION aegis_app; CREATE ROLE operator 
 scripts/sample.py operator | as_role operator > /dev/null
 scripts/sample.py member | as_role member > /dev/null
 query "SELECT aegis.set_reveal_policy('customer.email', 2::smallint, 'masked')" > /dev/null
+# One of the extension's own routes, closed to strangers.
+as_role operator -c "SELECT aegis.register_route('GET', '/api/openapi.json', 'aegis.get_openapi(aegis.request)')" > /dev/null
 query "SELECT aegis.wait_sealed('60 s')" > /dev/null
 read -r last_entry last_seal < <(query "SELECT (SELECT max(seq) FROM aegis.entry), (SELECT max(number) FROM aegis.seal)" -F ' ')
 before=$(state "$last_entry" "$last_seal") || { echo "$before"; exit 1; }

@@ -302,6 +302,11 @@ def main():
             print(done.stdout, end="", flush=True)
             shutil.rmtree(place)
             equal(done.returncode, 0, "node")
+        with report.test("an-operator-closes-the-document-to-strangers"):
+            cluster.sql("SELECT aegis.register_route('GET', '/api/openapi.json', 'aegis.get_openapi(aegis.request)', "
+                        "summary => 'This document', tag => 'Service')", user="operator")
+            until(lambda: Client(gateway).request("GET", "/api/openapi.json").status == 401, what="the refusal of a stranger")
+            equal("/api/customers" in ada.request("GET", "/api/openapi.json").json()["paths"], True, "paths for a member")
         large_files(report, cluster, gateway)
     report.finish()
 
