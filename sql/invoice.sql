@@ -19,7 +19,7 @@ SELECT r.status, r.body ->> 'total_minor' AS total, r.body -> 'version' AS versi
     'body', '{"lines": [{"description": "work", "quantity": 2, "unit_minor": "9007199254"}]}'::jsonb))) r;
 SELECT r.status, r.body ->> 'number' AS number, r.body ->> 'status' AS state, length(r.body ->> 'content_sha256') AS hash_digits
   FROM aegis_app.send_invoice(jsonb_populate_record(NULL::aegis.request, jsonb_build_object('params', jsonb_build_object('id', :'invoice')))) r;
-SELECT r.status, r.body ->> 'number' AS number, r.body ->> 'status' AS state
+SELECT r.status, r.body ->> 'number' AS number, r.body ->> 'status' AS state, r.body ->> 'cancel_reason' AS reason
   FROM aegis_app.cancel_invoice(jsonb_populate_record(NULL::aegis.request, jsonb_build_object('params', jsonb_build_object('id', :'invoice'),
     'body', '{"reason": "entered twice"}'::jsonb))) r;
 COMMIT;
@@ -55,8 +55,15 @@ ROLLBACK TO s;
 SELECT aegis_app.create_invoice(jsonb_populate_record(NULL::aegis.request, jsonb_build_object('body', jsonb_build_object('customer_id', :'payer', 'currency', 'GBP',
   'lines', '[{"description": "x", "unit_minor": 1.5}]'::jsonb))));
 ROLLBACK TO s;
+SELECT aegis_app.create_customer(jsonb_populate_record(NULL::aegis.request, jsonb_build_object('body', jsonb_build_object('name', U&' \200B\2003\202E'))));
+ROLLBACK TO s;
 SELECT (aegis_app.create_invoice(jsonb_populate_record(NULL::aegis.request, jsonb_build_object('body', jsonb_build_object('customer_id', :'payer', 'currency', 'GBP'))))).body ->> 'id' AS empty \gset
 SELECT r.status, r.body ->> 'type' AS problem FROM aegis_app.send_invoice(jsonb_populate_record(NULL::aegis.request, jsonb_build_object('params', jsonb_build_object('id', :'empty')))) r;
+-- Not an object, though it names a field: nothing is changed, and the memo is not emptied.
+SAVEPOINT s;
+SELECT aegis_app.edit_invoice(jsonb_populate_record(NULL::aegis.request, jsonb_build_object('params', jsonb_build_object('id', :'empty'), 'body', '["memo"]'::jsonb)));
+ROLLBACK TO s;
+SELECT aegis_app.change_customer(jsonb_populate_record(NULL::aegis.request, jsonb_build_object('params', jsonb_build_object('id', :'payer'), 'body', '["name"]'::jsonb)));
 ROLLBACK;
 BEGIN;
 SELECT aegis.authenticate(:'sid') \g /dev/null

@@ -109,7 +109,7 @@ CREATE FUNCTION aegis_app.change_customer(request aegis.request) RETURNS aegis.r
   LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   b       jsonb := request.body;
-  fields  text[] := ARRAY(SELECT k FROM jsonb_object_keys(b) k WHERE k IN ('name', 'email', 'phone', 'address', 'notes') ORDER BY 1);
+  fields  text[] := ARRAY(SELECT k FROM jsonb_object_keys(CASE WHEN jsonb_typeof(b) = 'object' THEN b END) k WHERE k IN ('name', 'email', 'phone', 'address', 'notes') ORDER BY 1);
   new_row aegis_app.customer;
 BEGIN
   IF fields = '{}' THEN

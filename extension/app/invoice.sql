@@ -108,6 +108,7 @@ CREATE FUNCTION aegis_app.invoice_json(i aegis_app.invoice) RETURNS jsonb
     'memo', aegis.reveal(i.memo), 'version', i.version,
     'content_sha256', encode(i.content_hash, 'hex'),
     'created_at', i.created_at, 'sent_at', i.sent_at, 'cancelled_at', i.cancelled_at,
+    'cancel_reason', aegis.reveal(i.cancel_reason),
     'lines', (SELECT coalesce(jsonb_agg(jsonb_build_object('position', l.position, 'description', aegis.reveal(l.description),
                                                            'quantity', l.quantity, 'unit_minor', l.unit_minor::text,
                                                            'amount_minor', l.amount_minor::text) ORDER BY l.position), '[]')
@@ -253,6 +254,10 @@ BEGIN
   row_now := step.invoice;
   IF aegis_app.integer_field(b, 'version', 1, 2147483647, row_now.version) <> row_now.version THEN
     RETURN aegis_app.problem(409, 'changed-meanwhile', 'The invoice was changed meanwhile', 'Read it again and repeat the change.');
+  END IF;
+  IF jsonb_typeof(b) IS DISTINCT FROM 'object' OR NOT b ?| '{currency,due_date,memo,lines}' THEN
+    RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'nothing to change',
+      HINT = 'Send at least one of currency, due_date, memo, lines.';
   END IF;
   UPDATE aegis_app.invoice i
      SET currency    = CASE WHEN b ? 'currency' THEN aegis_app.currency_field(b) ELSE i.currency END,

@@ -26,7 +26,8 @@ BEGIN
   IF body -> field IS NOT NULL AND jsonb_typeof(body -> field) NOT IN ('string', 'null') THEN
     RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('field "%s" must be a string', field);
   END IF;
-  IF value IS NULL OR value = '' THEN
+  -- A name that nobody can see is none: blanks of every kind, marks of width and direction.
+  IF value IS NULL OR value !~ '[^[:space:]\u00a0\u00ad\u061c\u1680\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]' THEN
     IF required THEN
       RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('field "%s" is required', field);
     END IF;

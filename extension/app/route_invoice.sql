@@ -18,7 +18,7 @@ DECLARE
   listed   CONSTANT jsonb := jsonb_build_object('id', id, 'customer_id', id, 'customer_name', maybe, 'status', status, 'number', maybe,
              'overdue', '{"type": "boolean"}'::jsonb, 'currency', currency, 'total_minor', money, 'due_date', day, 'created_at', instant);
   invoice  CONSTANT jsonb := aegis.object_schema(listed || jsonb_build_object('memo', maybe, 'version', version, 'content_sha256', maybe,
-             'sent_at', later, 'cancelled_at', later, 'lines', jsonb_build_object('type', 'array', 'items', aegis.object_schema(jsonb_build_object(
+             'sent_at', later, 'cancelled_at', later, 'cancel_reason', maybe, 'lines', jsonb_build_object('type', 'array', 'items', aegis.object_schema(jsonb_build_object(
                'position', count, 'description', words, 'quantity', count, 'unit_minor', money, 'amount_minor', money)))));
   draft    CONSTANT jsonb := jsonb_build_object('currency', currency, 'due_date', day, 'memo', maybe || '{"maxLength": 2000}',
              'lines', jsonb_build_object('type', 'array', 'maxItems', 500, 'items', aegis.object_schema(jsonb_build_object(

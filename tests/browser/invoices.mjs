@@ -48,6 +48,8 @@ export async function run() {
     await page.getByRole("dialog").getByRole("button", { name: "Cancel invoice" }).click();
     await page.locator(".badge", { hasText: "Cancelled" }).waitFor();
     equal((await (await context.request.get(`${url}/api/invoices/${id}`)).json()).status, "cancelled", "status");
+    await page.reload();
+    await page.locator(".steps").getByText("Entered twice").waitFor();
   });
 
   await test("invoices/exponents-of-currencies", async ({ open }) => {
