@@ -4,6 +4,7 @@ import { number, time } from "./format.js";
 import { badge } from "./parts.js";
 
 const OUTCOMES = { success: ["Success", "good"], failure: ["Failure", "bad"], denied: ["Denied", "warn"] };
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const PAGES = { customer: "/customers/", invoice: "/invoices/" };
 
 export const outcomeBadge = (outcome) => badge(OUTCOMES[outcome]?.[0] ?? outcome, OUTCOMES[outcome]?.[1]);
@@ -11,7 +12,7 @@ export const outcomeBadge = (outcome) => badge(OUTCOMES[outcome]?.[0] ?? outcome
 export function target(entry, { link = true } = {}) {
   if (!entry.target_kind && !entry.target_id) return "–";
   const page = PAGES[entry.target_kind];
-  const name = h("span", { class: "nowrap" }, entry.target_kind, entry.target_id && [" ", h("code", { title: entry.target_id }, entry.target_id.length > 12 ? `${entry.target_id.slice(0, 8)}…` : entry.target_id)]);
+  const name = h("span", { class: "break" }, entry.target_kind, entry.target_id && [" ", h("code", { title: entry.target_id }, UUID.test(entry.target_id) ? `${entry.target_id.slice(0, 8)}…` : entry.target_id)]);
   return link && page && entry.target_id ? h("a", { class: "inline-link", href: page + encodeURIComponent(entry.target_id) }, name) : name;
 }
 

@@ -74,7 +74,7 @@ export function teamPage({ signal }) {
       h("div", null, h("p", { class: "strong" }, user.name, isMe(user) && h("span", { class: "faint" }, " (you)")), user.email && h("p", { class: "small soft" }, user.email))) },
     { name: "Rank", class: "tight", cell: (user) => badge(RANKS[user.rank], user.rank === 4 ? "good badge-plain" : "plain") },
     { name: "Team", class: "phone-off", cell: (user) => h("span", { class: "soft" }, nameOf(user.team_id)) },
-    { name: "Status", class: "tight", cell: (user) => (user.status === "active" ? null : badge(user.status === "deactivated" ? "Deactivated" : user.status, "warn")) },
+    { name: "Status", class: "tight", cell: (user) => (user.status === "active" ? null : badge("Deactivated", "warn")) },
     rank() >= MANAGER && { name: "Actions", unseen: true, class: "tight", end: true, cell: (user) => (mayChange(user)
       ? h("div", { class: "row-actions" }, iconButton("edit", `Change ${user.name}`, () => changeUser(user)), iconButton("trash", `Deactivate ${user.name}`, () => deactivate(user))) : null) },
   ].filter(Boolean);

@@ -4,6 +4,9 @@ import { announce } from "./dom.js";
 let routes = [];
 let show = () => {};
 let leave = new AbortController();
+let shown = null;
+
+const here = () => location.pathname + location.search;
 
 const compile = (path) => new RegExp(`^${path.replace(/\{(\w+)\}/g, "(?<$1>[^/]+)")}$`);
 
@@ -11,7 +14,8 @@ const compile = (path) => new RegExp(`^${path.replace(/\{(\w+)\}/g, "(?<$1>[^/]+
 export function start(table, display) {
   routes = table.map((route) => ({ ...route, pattern: compile(route.path) }));
   show = display;
-  addEventListener("popstate", () => open());
+  // Going to a place within the page, such as its content, fires this as well: what was typed must stay.
+  addEventListener("popstate", () => here() !== shown && open());
   document.addEventListener("click", (event) => {
     const link = event.target.closest?.("a[href]");
     if (!link || event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
@@ -41,6 +45,7 @@ export function go(path, { replace = false } = {}) {
 export function setQuery(parameters) {
   const query = new URLSearchParams(Object.entries(parameters).filter(([, value]) => value));
   history.replaceState(null, "", query.size === 0 ? location.pathname : `${location.pathname}?${query}`);
+  shown = here();
 }
 
 /** A path of this origin that has a page; anything else becomes "/dashboard". */
@@ -59,6 +64,7 @@ export const reload = () => open();
 function open() {
   leave.abort();
   leave = new AbortController();
+  shown = here();
   const found = find(location.pathname) ?? { route: null, params: {} };
   show(found.route, { params: found.params, query: new URLSearchParams(location.search), signal: leave.signal, title: setTitle });
 }

@@ -80,6 +80,18 @@ export async function run() {
     }
   });
 
+  await test("pages/skipping-to-the-content-keeps-what-was-typed", async ({ open }) => {
+    const { page, go } = await open({ who: login("user", { tenant: "castellan-legal" }) });
+    await go("/invoices/new");
+    await page.getByLabel("Memo").fill("half a thought");
+    await page.locator(".skip").focus();
+    await page.keyboard.press("Enter");
+    await page.waitForURL("**/invoices/new#main");
+    await page.evaluate(() => new Promise((done) => { addEventListener("popstate", () => setTimeout(done), { once: true }); history.back(); }));
+    equal(new URL(page.url()).hash, "", "fragment after going back");
+    equal(await page.getByLabel("Memo").inputValue(), "half a thought", "memo");
+  });
+
   await test("pages/theme-is-remembered", async ({ open }) => {
     const visit = await open({ who: login("admin", { tenant: "castellan-legal" }) });
     await visit.go("/dashboard");

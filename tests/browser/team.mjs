@@ -34,7 +34,7 @@ export async function run() {
 
     await page.getByRole("button", { name: `Deactivate ${name}` }).click();
     await dialog.getByRole("button", { name: "Deactivate" }).click();
-    await row.locator(".badge-warn").waitFor();
+    await row.locator(".badge-warn", { hasText: "Deactivated" }).waitFor();
     const { users } = await (await context.request.get(`${url}/api/users`)).json();
     const stored = users.find((user) => user.name === name);
     equal(stored.rank, 2, "rank");
