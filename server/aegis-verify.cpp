@@ -20,6 +20,8 @@ namespace {
 using namespace aegis;
 using namespace aegis::verify_tool;
 
+constexpr size_t kMaxHeadLine = 4096;
+
 struct BundleOptions {
     std::string file, tenant, keep;
     std::vector<std::string> hashes, heads, checkpoints, keys;
@@ -31,9 +33,7 @@ struct BundleOptions {
 core::KeptRoot signed_root(const std::string &path, const std::vector<core::NoteKey> &keys,
                            const std::string &origin) {
     const char *hint = "Ask for another copy, and check where the keys come from.";
-    std::string text = Input(path).all();
-    // psql ends what it prints with a line end of its own.
-    if (text.size() > 2 && text.substr(text.size() - 2) == "\n\n") text.pop_back();
+    const std::string text = Input(path).note(core::kMaxNoteBytes + 1);
     try {
         const core::Note note = core::parse_note(text);
         const core::Checkpoint checkpoint = core::parse_checkpoint(note.text);
@@ -57,6 +57,9 @@ void expect_checkpoints(const BundleOptions &options, core::BundleCheck *check) 
     const std::vector<core::NoteKey> keys = parse_keys(options.keys);
     if (!options.checkpoints.empty() && keys.empty())
         fail("the key is missing", "Give --key VKEY, from a source that you trust.");
+    if (options.checkpoints.empty() && !(keys.empty() && options.origin.empty()))
+        fail("the checkpoint is missing: with a key or an origin alone nothing would be compared",
+             "Give --checkpoint FILE, or leave --key and --origin out.");
     for (const std::string &path : options.checkpoints)
         check->expect(signed_root(path, keys, options.origin));
 }
@@ -74,7 +77,7 @@ void expect_heads(const BundleOptions &options, core::BundleCheck *check) {
         Input file(path);
         std::string line;
         bool ended, some = false;
-        while (file.next(&line, &ended)) {
+        while (file.next(&line, &ended, kMaxHeadLine)) {
             try {
                 core::expect_kept(line, check);
             } catch (const core::Error &error) {
@@ -228,6 +231,14 @@ int main(int argc, char **argv) {
         ->excludes(entry)
         ->excludes(hex);
     proof_command->add_flag("--json", proof.as_json, "Print one JSON object");
+
+    // What a script did not fill in must not make a check go away.
+    const CLI::Validator filled(
+        [](std::string &text) { return text.empty() ? "it must not be empty" : std::string(); },
+        "");
+    for (CLI::App *command : {bundle_command, proof_command})
+        for (CLI::Option *option : command->get_options())
+            if (option->get_items_expected_max() > 0) option->check(filled);
 
     std::string message, hint;
     try {

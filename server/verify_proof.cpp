@@ -61,6 +61,13 @@ std::vector<core::NoteKey> keys_of(const ProofOptions &options) {
     return parse_keys(options.keys);
 }
 
+// Whoever gives no origin means the log whose key was given: keys of logs are named for them.
+bool is_named(const ProofOptions &options, const std::string &origin) {
+    for (const core::NoteKey &key : keys_of(options))
+        if (key.name == origin) return true;
+    return false;
+}
+
 // Why the checkpoint is not the one that was asked for; empty when it is.
 std::string checkpoint_finding(const ProofOptions &options, const core::Note &note,
                                const core::Checkpoint &checkpoint) {
@@ -74,21 +81,15 @@ std::string checkpoint_finding(const ProofOptions &options, const core::Note &no
             return "the signature of \"" + key.name + "\" does not verify";
         }
     }
+    // A witness signs the checkpoints of many logs.
+    if (options.origin.empty() && !is_named(options, checkpoint.origin))
+        return "it is a checkpoint of log \"" + plain(checkpoint.origin) +
+               "\", which no key given is named for; --origin allows it";
     return "";
-}
-
-// Whoever gives no origin means the log whose key was given: keys of logs are named for them.
-bool is_named(const ProofOptions &options, const std::string &origin) {
-    for (const core::NoteKey &key : keys_of(options))
-        if (key.name == origin) return true;
-    return false;
 }
 
 std::string receipt_finding(const ProofOptions &options, const core::Receipt &receipt,
                             const core::Checkpoint &checkpoint) {
-    if (options.origin.empty() && !is_named(options, checkpoint.origin))
-        return "it is a checkpoint of log \"" + plain(checkpoint.origin) +
-               "\", which no key given is named for; --origin allows it";
     if (!core::verify_receipt(receipt, checkpoint))
         return "the checkpoint does not cover this entry";
     if (!options.log.empty() && log_of(options) != hex_of(receipt.log_id))
@@ -142,9 +143,7 @@ int check_proof(const ProofOptions &options) {
     const bool has_entry = !options.entry.empty() || !options.entry_hex.empty();
     keys_of(options);
     const std::string body = has_entry ? entry_of(options) : "";
-    std::string text = Input(options.file).all();
-    // psql ends what it writes with one line end more; no note ends with an empty line.
-    if (text.size() > 1 && text.compare(text.size() - 2, 2, "\n\n") == 0) text.pop_back();
+    const std::string text = Input(options.file).note();
     core::ProofFile file;
     core::Note note;
     core::Checkpoint checkpoint;

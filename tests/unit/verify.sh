@@ -92,6 +92,58 @@ is "proof: no entry" "$status" 2
 run proof "$place/proof" --key nonsense --entry-hex 40414243
 is "proof: not a key" "$status" 2
 
+# Whoever gives the key of a witness has not named a log: the witness signs those of others too.
+python3 - "$place" << 'PYTHON'
+import json, sys
+sys.path.insert(0, "tests/independent")
+import aegis_cipher, aegis_note as n
+seed, name = bytes(range(0x40, 0x60)), "witness.example"
+vector = json.load(open("tests/vectors/checkpoint_v1.json"))
+head, note = vector["proof_file"].split("\n\n", 1)
+text = note[:note.rindex("\n\n") + 1]
+open(f"{sys.argv[1]}/witnessed", "w", encoding="utf-8").write(head + "\n\n" + n.signed_note(text, name, seed))
+open(f"{sys.argv[1]}/witness.vkey", "w").write(n.note_key(name, 1, aegis_cipher.ed25519_sign(seed, b"")[0]))
+PYTHON
+witness=$(cat "$place/witness.vkey")
+run proof "$place/witnessed" --key "$witness" --entry-hex 40414243
+is "proof: a witness's key names no log" "$status ${output%%,*}" '1 finding: it is a checkpoint of log "aegis.example/ledger"'
+run proof "$place/witnessed" --key "$witness" --entry-hex 40414243 --origin aegis.example/ledger
+is "proof: with the log named" "$status ${output%% *}" "0 ok:"
+
+# What a script did not fill in, or gave without what it belongs to, must not make a check go away.
+for option in --tenant --log --origin --entry --entry-hex; do
+  run proof "$place/receipt" --key "$(cat "$place/receipt.vkey")" "$option" ""
+  is "an empty $option" "$status" 2
+done
+for option in --tenant --origin --keep --head --checkpoint --key --seal-hash; do
+  run bundle "$place/all.bundle" "$option" ""
+  is "an empty $option of a bundle" "$status" 2
+done
+run bundle "$place/all.bundle" --key "$key"
+is "a key without a checkpoint" "$status" 2
+run bundle "$place/all.bundle" --origin aegis.example/ledger
+is "an origin without a checkpoint" "$status" 2
+
+# A file that never ends does not fill the memory, and a folder is none.
+head -c 20000000 /dev/zero | tr '\0' y > "$place/long"
+run bundle "$place/all.bundle" --checkpoint "$place/long" --key "$key"
+is "a checkpoint that is too long" "$status $(grep -c 'has more than 1048577 bytes in one piece' <<< "$output")" "2 1"
+run bundle "$place/all.bundle" --head "$place/long"
+is "a head that is too long" "$status $(grep -c 'has more than 4096 bytes in one piece' <<< "$output")" "2 1"
+run proof "$place" --key "$key" --entry-hex 40414243
+is "a folder" "$status $(grep -c 'could not read' <<< "$output")" "2 1"
+printf '%s' "$(cat "$place/all.bundle")" > "$place/unended"
+run bundle "$place/unended"
+is "a last line without an end" "$status $(grep -c 'the last line has no end' <<< "$output")" "2 1"
+# What is shown of a file cannot steer the terminal: CSI as one character, and a right-to-left override.
+python3 - "$place/witnessed" << 'PYTHON'
+import sys
+text = open(sys.argv[1], encoding="utf-8").read()
+open(sys.argv[1], "w", encoding="utf-8").write(text.replace("aegis.example/ledger", "a\u009b2Jb\u202ec", 1))
+PYTHON
+run proof "$place/witnessed" --key "$key" --entry-hex 40414243 --origin other
+is "steering characters" "$status $output" '1 finding: it is a checkpoint of another log, "a?2Jb?c"'
+
 key=$(cat "$place/receipt.vkey") tenant=018f2b6c-7d8e-7f00-91a2-b3c4d5e6f708
 log=2dfac52f762f31d9513dfd9f2d214d626c0c8029017ecc37c8bfbe1f304ca7e6
 run proof "$place/receipt" --key "$key" --origin aegis.example/shop --tenant "$tenant" --log "${log^^}"
