@@ -46,19 +46,37 @@ def place():
     return path
 
 
+def run_with_children(command):
+    """Runs a program that starts others: when we are interrupted, none of them may go on writing."""
+    process = subprocess.Popen(as_user(command), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                               text=True, cwd="/", env=environment(), start_new_session=True)
+    try:
+        said = process.communicate()[0]
+    except BaseException:
+        deadline = time.monotonic() + 5
+        with contextlib.suppress(ProcessLookupError):  # raised once the last of them is gone
+            while time.monotonic() < deadline:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.poll()
+                time.sleep(0.01)
+        raise
+    if process.returncode != 0:
+        raise RuntimeError(f"{command[0]} ended with {process.returncode}:\n{said}")
+
+
 class Cluster:
     database = "bench"
 
     def __init__(self, preload="aegis", extensions=("aegis",), extra="", buffers="512MB"):
         self.preload, self.extensions, self.extra, self.buffers = preload, extensions, extra, buffers
-        self.folder = place()
-        self.data = os.path.join(self.folder, "data")
-        self.log = os.path.join(self.folder, "log")
-        self.process = None
+        self.folder = self.process = None
         self.scripts = 0
 
     def __enter__(self):
         try:
+            self.folder = place()
+            self.data = os.path.join(self.folder, "data")
+            self.log = os.path.join(self.folder, "log")
             self.make()
             self.start()
             self.sql(f"CREATE DATABASE {self.database}", database="postgres")
@@ -73,10 +91,11 @@ class Cluster:
         try:
             self.stop()
         finally:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            if self.folder is not None:
+                shutil.rmtree(self.folder, ignore_errors=True)
 
     def make(self):
-        run([f"{BIN}/initdb", "-D", self.data, "-U", "postgres", "--no-locale", "--encoding=UTF8", "--no-sync", "-A", "trust"])
+        run_with_children([f"{BIN}/initdb", "-D", self.data, "-U", "postgres", "--no-locale", "--encoding=UTF8", "--no-sync", "-A", "trust"])
         text = SETTINGS.format(folder=self.folder, preload=self.preload, buffers=self.buffers)
         if "aegis" in self.preload:
             write(os.path.join(self.folder, "keyring"), f"1:{7:064x}\n", 0o400)
