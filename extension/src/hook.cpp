@@ -17,6 +17,7 @@ row_security_policy_hook_type previous_restrictive = nullptr;
 ExecutorCheckPerms_hook_type previous_check_permissions = nullptr;
 ProcessUtility_hook_type previous_utility = nullptr;
 object_access_hook_type previous_object_access = nullptr;
+post_parse_analyze_hook_type previous_analyze = nullptr;
 
 extern "C" {
 
@@ -62,6 +63,11 @@ void on_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int 
     }
 }
 
+void on_analyze(ParseState *state, Query *query, JumbleState *jumble) {
+    if (previous_analyze) previous_analyze(state, query, jumble);
+    if (query->commandType == CMD_MERGE) wall::read_target(query);
+}
+
 }  // extern "C"
 
 // Puts `ours` at the head of the chain and remembers what was there.
@@ -78,6 +84,7 @@ void install() {
     chain(ExecutorCheckPerms_hook, previous_check_permissions, on_check_permissions);
     chain(ProcessUtility_hook, previous_utility, on_utility);
     chain(object_access_hook, previous_object_access, on_object_access);
+    chain(post_parse_analyze_hook, previous_analyze, on_analyze);
 }
 
 }  // namespace aegis::hook

@@ -85,6 +85,12 @@ List *restrictive_policies(CmdType, Relation relation) {
     return list_make1(policy);
 }
 
+void read_target(Query *merge) {
+    RangeTblEntry *target = rt_fetch(merge->resultRelation, merge->rtable);
+    bool forced;
+    if (has_tenant_rows(target->relid, &forced)) pg::require_read(merge, target);
+}
+
 bool matches_any(const char *name, const char *const *patterns, size_t count) {
     for (size_t i = 0; i < count; i++) {
         size_t length = strlen(patterns[i]);

@@ -20,6 +20,10 @@ Rules rules_in_force();
 
 // The predicate tenant_id = aegis.tenant_id() for a table with row security and a tenant column.
 List *restrictive_policies(CmdType command, Relation relation);
+// Has a MERGE into a table with tenants' rows need the right to read it. PostgreSQL applies the
+// policies for SELECT, the restrictive one among them, only to a MERGE that reads a column of its
+// target; another one fails on rows of other tenants, and so tells that there are some.
+void read_target(Query *merge);
 // ExecutorCheckPerms: ERROR AG009/AG001/AG010 for a relation that must not be touched, or false
 // when the caller only asks. `permissions` is NIL on PostgreSQL 15.
 bool check_relations(List *range_table, List *permissions, bool report);

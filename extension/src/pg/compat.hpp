@@ -71,6 +71,16 @@ inline const Bitmapset *selected_columns(const RangeTblEntry *entry,
 #endif
 }
 
+// Has a statement ask for the right to read a relation of its own.
+inline void require_read([[maybe_unused]] Query *query, RangeTblEntry *entry) {
+#if PG_VERSION_NUM >= 160000
+    if (entry->perminfoindex != 0)
+        getRTEPermissionInfo(query->rteperminfos, entry)->requiredPerms |= ACL_SELECT;
+#else
+    entry->requiredPerms |= ACL_SELECT;
+#endif
+}
+
 // The server declares tree walkers without parameters before 16, which C++ reads as taking none.
 using TreeWalker = bool (*)(Node *, void *);
 #if PG_VERSION_NUM >= 160000
