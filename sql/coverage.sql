@@ -206,6 +206,32 @@ ALTER TABLE cov.customer DROP CONSTRAINT phone_sealed;
 SELECT mend('sealed-without-check');
 SELECT severity, object, finding FROM aegis.coverage() WHERE object ~ 'cov\.' ORDER BY 2, 3;
 
+-- what the ledger captures, and the entry that says so when it is no longer the same
+SELECT relation, protected, captured, clear FROM aegis.audit_coverage() WHERE relation ~ 'cov\.';
+CREATE FUNCTION recorded(entries bigint) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN  -- false after 20 seconds
+  FOR i IN 1 .. 400 LOOP
+    IF (SELECT count(*) FROM aegis.audit_log WHERE event = 'audit.coverage') >= entries THEN RETURN true; END IF;
+    PERFORM pg_sleep(0.05);
+  END LOOP;
+  RETURN false;
+END $$;
+ALTER SYSTEM SET aegis.coverage_interval = '1s';
+SELECT pg_reload_conf();
+SELECT recorded(1);
+SELECT aegis.unaudit_table('cov.orders');
+SELECT recorded(2);
+SELECT captured FROM aegis.audit_coverage() WHERE relation = 'cov.orders';
+ALTER SYSTEM RESET aegis.coverage_interval;
+SELECT pg_reload_conf();
+SELECT count(*), bool_and(detail->>'captured' ~ '^\d+ of \d+ tables') AS counted, bool_or(detail->>'captured' ~ 'cov.orders') AS named,
+       count(DISTINCT target_id) AS digests FROM aegis.audit_log WHERE event = 'audit.coverage';
+-- allows: the same again, of which there is no entry
+SELECT aegis.record_audit_coverage();
+SELECT count(*) FROM aegis.audit_log WHERE event = 'audit.coverage';
+SELECT aegis.audit_table('cov.orders');
+DROP FUNCTION recorded(bigint);
+
 -- settings: of this session, of a role, of the server, and of a server that is not this one
 SELECT fix FROM aegis.coverage() WHERE finding = 'log-statement';
 SET log_statement = 'all';

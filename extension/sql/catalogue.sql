@@ -13,6 +13,7 @@ SELECT pg_catalog.pg_extension_config_dump('aegis.event_type', 'WHERE NOT by_ext
 
 INSERT INTO aegis.event_type (name, description, writer, by_extension)
 SELECT t.name, t.description, 'c', true FROM (VALUES
+  ('audit.coverage',           'which tables are captured is not what it was'),
   ('auth.sign_in',             'a user signed in'),
   ('auth.sign_in_failed',      'a sign-in was refused'),
   ('auth.sign_in_abandoned',   'a sign-in was begun and rolled back, cancelled or lost'),

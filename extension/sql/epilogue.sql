@@ -140,7 +140,7 @@ GRANT EXECUTE ON FUNCTION aegis.access_facts(regclass, uuid), aegis.explain_acce
   aegis.row_facts(regclass, jsonb, boolean, boolean) TO aegis_member, aegis_operator;
 
 -- Coverage says where holes are, so it is for those who mend and those who check.
-GRANT EXECUTE ON FUNCTION aegis.coverage() TO aegis_auditor, aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.audit_coverage(), aegis.coverage() TO aegis_auditor, aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.guard_schema(regnamespace, text) TO aegis_operator;
 GRANT SELECT ON aegis.guarded_schema TO aegis_auditor, aegis_operator;
 

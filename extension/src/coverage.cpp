@@ -4,8 +4,30 @@
 // granted to nobody; aegis.coverage() calls them as their owner.
 #include "core/personal.hpp"
 
+#include "coverage.hpp"
+
+#include "guc.hpp"
 #include "pg/compat.hpp"
 #include "pg/function.hpp"
+#include "worker.hpp"
+
+namespace aegis::coverage {
+
+// The first look is one interval after the start: a migration that restarts the server has ended.
+void tend() {
+    static int64_t last_micros = worker::now_micros();
+    if (guc::coverage_interval_seconds == 0 || guc::restore_mode || RecoveryInProgress()) return;
+    int64_t now = worker::now_micros();
+    if (now - last_micros < guc::coverage_interval_seconds * INT64CONST(1000000)) return;
+    if (SPI_connect() != SPI_OK_CONNECT ||
+        SPI_execute("SELECT aegis.record_audit_coverage()", false, 0) < 0)
+        ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
+                        errmsg("could not record what the ledger covers")));
+    SPI_finish();
+    last_micros = now;
+}
+
+}  // namespace aegis::coverage
 
 namespace {
 

@@ -13,7 +13,7 @@ AEGIS_FUNCTION(aegis_record_guard) {
     char *target = text_to_cstring(PG_GETARG_TEXT_PP(2));
     ledger::DetailPair pair = {text_to_cstring(PG_GETARG_TEXT_PP(3)),
                                text_to_cstring(PG_GETARG_TEXT_PP(4)), 0};
-    uint8_t detail[256];
+    uint8_t detail[1024];
     ledger::Event event{type};
     event.target_kind = kind;
     event.target_id = target;

@@ -23,6 +23,7 @@ char *signer = nullptr;
 char *ledger_origin = nullptr;
 char *ledger_key = nullptr;
 int checkpoint_interval_ms = 10000;
+int coverage_interval_seconds = 3600;
 int password_memory_kib = 19456;
 int password_iterations = 2;
 int password_concurrency = 2;
@@ -176,6 +177,10 @@ void define() {
                    check_key);
     define_int("aegis.checkpoint_interval", "Least time between two signed checkpoints.",
                &checkpoint_interval_ms, 10000, 100, 3600000, PGC_SIGHUP, GUC_UNIT_MS);
+
+    define_int("aegis.coverage_interval",
+               "Time between two looks at which tables the ledger captures; 0 never.",
+               &coverage_interval_seconds, 3600, 0, 604800, PGC_SIGHUP, GUC_UNIT_S);
 
     define_int("aegis.password_memory", "Memory of one Argon2id hash.", &password_memory_kib, 19456,
                19456, 1048576, PGC_SIGHUP, GUC_UNIT_KB);

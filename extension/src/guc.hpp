@@ -33,6 +33,7 @@ extern char *ledger_origin;
 // The C2SP verifier key that checkpoints must be signed with.
 extern char *ledger_key;
 extern int checkpoint_interval_ms;
+extern int coverage_interval_seconds;
 
 extern int password_memory_kib;
 extern int password_iterations;

@@ -8,6 +8,7 @@
 
 #include "charge.hpp"
 #include "checkpoint.hpp"
+#include "coverage.hpp"
 #include "guc.hpp"
 #include "job.hpp"
 #include "ledger.hpp"
@@ -191,6 +192,7 @@ Step steps[] = {{"start record", announce, 0, 0},
                 {"collect charges", collect, 0, 0},
                 {"seal", seal, 0, 0},
                 {"checkpoint", checkpoint::tend, 0, 0},
+                {"coverage", coverage::tend, 0, 0},
                 {"jobs", job::tend, 0, 0}};
 
 void name_step(void *arg) {

@@ -19,6 +19,7 @@ state() {
     SELECT 'route', method, path, minimum_rank, public, by_extension FROM aegis.route ORDER BY method, path;
     SELECT 'protected', relation, by_extension FROM aegis.protected_table ORDER BY relation::text;
     SELECT 'audited', relation, clear, by_extension FROM aegis.audited_table ORDER BY relation::text;
+    SELECT 'guarded', * FROM aegis.guarded_schema ORDER BY schema::text;
     SELECT 'keys', count(*), md5(string_agg(wrapped, NULL ORDER BY wrapped)) FROM aegis.tenant_key;
     SELECT 'users', count(*), md5(string_agg(u::text, '' ORDER BY id)) FROM aegis.user u;
     SELECT 'customers', count(*), md5(string_agg(c::text, '' ORDER BY id)) FROM aegis_app.customer c;
@@ -38,6 +39,9 @@ scripts/sample.py member | as_role member > /dev/null
 query "SELECT aegis.set_reveal_policy('customer.email', 2::smallint, 'masked')" > /dev/null
 # One of the extension's own routes, closed to strangers.
 as_role operator -c "SELECT aegis.register_route('GET', '/api/openapi.json', 'aegis.get_openapi(aegis.request)')" > /dev/null
+# In a guarded schema a restore makes tables first and protects them last.
+query "CREATE SCHEMA shop; CREATE TABLE shop.item (tenant_id uuid, id int, PRIMARY KEY (tenant_id, id));
+  SELECT aegis.protect_table('shop.item'); SELECT aegis.guard_schema('shop', 'repair'); SELECT aegis.guard_schema('aegis_app')" > /dev/null
 query "SELECT aegis.wait_sealed('60 s')" > /dev/null
 read -r last_entry last_seal < <(query "SELECT (SELECT max(seq) FROM aegis.entry), (SELECT max(number) FROM aegis.seal)" -F ' ')
 before=$(state "$last_entry" "$last_seal") || { echo "$before"; exit 1; }
@@ -66,6 +70,8 @@ start || { as_server tail -n 20 "$log"; exit 1; }
 says "sealing waits for a new epoch" "$(query "SELECT aegis.wait_sealed('1 s')" || true)" 'ERROR'
 is "a new epoch begins" "$(as_role operator -c "SELECT aegis.begin_epoch('restored from a dump')")" 2
 is "what was dumped is what is there" "$(diff <(echo "$before") <(state "$last_entry" "$last_seal"))" ""
+is "no hole is left" "$(query "SELECT object, finding FROM aegis.coverage() WHERE severity = 'high'")" ""
+says "and none can be made" "$(query "CREATE VIEW aegis_app.peek AS SELECT * FROM aegis_app.customer" || true)" 'would leave a hole'
 is "the ledger goes on" "$(query "SELECT aegis.wait_sealed('60 s') > $last_seal")" t
 is "and verifies" "$(as_role auditor -c "SELECT checked, detail FROM aegis.verify_ledger() WHERE outcome <> 'ok'")" ""
 found=$(as_role member << SQL
