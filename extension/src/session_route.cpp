@@ -5,6 +5,7 @@
 #include "handle.hpp"
 
 #include "context.hpp"
+#include "guc.hpp"
 #include "ledger.hpp"
 #include "pg/function.hpp"
 #include "pg/statement.hpp"
@@ -109,10 +110,15 @@ void start(Exchange *exchange) {
     auto attempt = [&] { sign_in::attempt(request, &result); };
     if (ErrorData *error = pg::try_in_subtransaction(attempt)) {
         if (error->sqlerrcode == ERRCODE_QUERY_CANCELED) ReThrowError(error);
-        ereport(LOG,
-                (errcode(error->sqlerrcode), errhidestmt(true), errhidecontext(true),
-                 errmsg("sign-in failed with SQLSTATE %s", unpack_sql_state(error->sqlerrcode)),
-                 errdetail_log("%s", error->message)));
+        // As for every handler: the text may quote what was typed.
+        bool development = strcmp(guc::environment, "development") == 0;
+        ereport(
+            LOG,
+            (errcode(error->sqlerrcode), errhidestmt(true), errhidecontext(true),
+             errmsg("sign-in failed with SQLSTATE %s", unpack_sql_state(error->sqlerrcode)),
+             errdetail_log(
+                 "Request %s%s%s.", exchange->request_id ? exchange->request_id : "without id",
+                 development ? ": " : "", development && error->message ? error->message : "")));
         http::set_problem_of_error(&exchange->answer, *error, exchange->request_id);
         return;
     }
