@@ -59,6 +59,15 @@ void publish(Standing standing) {
     if (slot != nullptr) slot->checkpoint.store(static_cast<uint32_t>(standing));
 }
 
+// All that was sealed when this transaction began is signed. A ledger that never rests is never
+// found covered by a later look.
+void covered() {
+    publish(Standing::signing);
+    worker::Slot *slot = worker::slot();
+    if (slot != nullptr)
+        slot->signed_micros.store(ledger::unix_micros(GetCurrentTransactionStartTimestamp()));
+}
+
 bool is_refusal(Trouble what) {
     return what == Trouble::shorter || what == Trouble::history;
 }
@@ -280,9 +289,9 @@ void store(const Request &request, const Signed &last, const char *note) {
         ereport(LOG, (errmsg("checkpoints of the ledger are signed again")));
     trouble = Trouble::none;
     refusal_recorded = false;
-    next_look_micros = 0;  // the next pass finds the ledger covered, and says so
+    next_look_micros = 0;
     pause_micros = 0;
-    publish(Standing::signing);
+    covered();
 }
 
 void have_signed(const Head &head, const Signed &last, const char *origin) {
@@ -340,16 +349,13 @@ void look() {
     Head head = newest_head();
     if (!head.exists) return;
     Signed last = last_signed(origin);
-    bool covered =
-        last.size == head.size && memcmp(last.root.bytes, head.root.bytes, core::kDigestBytes) == 0;
-    if (covered) {
+    if (last.size == head.size &&
+        memcmp(last.root.bytes, head.root.bytes, core::kDigestBytes) == 0) {
         trouble = Trouble::none;
-        publish(Standing::signing);
-        worker::Slot *slot = worker::slot();
-        if (slot != nullptr)
-            slot->signed_micros.store(ledger::unix_micros(GetCurrentTransactionStartTimestamp()));
+        covered();
+    } else if (worker::now_micros() >= next_request_micros) {
+        have_signed(head, last, origin);
     }
-    if (!covered && worker::now_micros() >= next_request_micros) have_signed(head, last, origin);
 }
 
 }  // namespace
@@ -418,10 +424,26 @@ void tend() {
     }
     if (trouble == Trouble::settings) next_request_micros = 0;
     const ledger_tables::Oids *oids = ledger_tables::find();
-    if (oids == nullptr || !OidIsValid(oids->checkpoint)) return;
-    pg::Identity caller = pg::enter();
-    look();
-    pg::leave(caller);
+    if (oids == nullptr) return;
+    // A ledger from which nothing can be asked for is not signed, and must not look as if it were.
+    PG_TRY();
+    {
+        if (!OidIsValid(oids->checkpoint) || !OidIsValid(oids->tree_node))
+            ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+                            errmsg("the ledger of this database has no table for checkpoints"),
+                            errdetail("It was dropped, or the database was made by an older "
+                                      "version of the extension."),
+                            errhint("Nothing is signed here. See docs/checkpoint.md.")));
+        pg::Identity caller = pg::enter();
+        look();
+        pg::leave(caller);
+    }
+    PG_CATCH();
+    {
+        publish(Standing::hindered);
+        PG_RE_THROW();
+    }
+    PG_END_TRY();
 }
 
 }  // namespace aegis::checkpoint

@@ -250,6 +250,15 @@ fill
 is "the true ledger is signed on" "$([ "$(signed)" -gt "$newest" ] && echo larger)" larger
 is "every stored checkpoint is sound" "$(sound)" t
 
+# A ledger that is so damaged that nothing can be asked for, by a superuser without the library: health tells.
+query "CREATE FUNCTION tamper(statement text) RETURNS bigint AS '\$libdir/aegis', 'aegis_test_tamper' LANGUAGE C STRICT" > /dev/null
+newest_seal="number = (SELECT max(number) FROM aegis.seal)"
+root=$(query "SELECT encode(root, 'hex') FROM aegis.seal WHERE $newest_seal")
+query "SELECT tamper('UPDATE aegis.seal SET root = '''' WHERE $newest_seal')" > /dev/null
+is "health tells of a head that cannot be read" "$(within 15 gives hindered health && health)" hindered
+query "SELECT tamper('UPDATE aegis.seal SET root = decode(''$root'', ''hex'') WHERE $newest_seal')" > /dev/null
+is "and when it can be read again" "$(within 40 gives signing health && health)" signing
+
 # A copy of the same head, and both go on: one of them is signed.
 stop
 as_server rm -rf "$place/older"
