@@ -106,6 +106,18 @@ void close_memory() {
         fail_with_errno("could not close the memory of this process");
 }
 
+// Whoever opens all places must not leave us without a descriptor: then no head could be kept, and
+// a connection that cannot be accepted would wake us for ever.
+void require_open_files(size_t connections) {
+    constexpr rlim_t kOwn = 16;
+    rlimit files{};
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0) fail_with_errno("could not read a limit");
+    if (files.rlim_cur < connections + kOwn)
+        throw FileError("at most " + std::to_string(files.rlim_cur) +
+                        " files may be open, the signer needs " +
+                        std::to_string(connections + kOwn));
+}
+
 int serve(const Options &options) {
     if (geteuid() == 0 && !options.allow_root)
         return complain("refusing to run as root",
@@ -124,6 +136,7 @@ int serve(const Options &options) {
     SignerState state(options.state, SignerState::Use::alone);
     SocketLimits limits;
     limits.request_bytes = core::kMaxAddCheckpointBytes;
+    require_open_files(limits.connections);
     SignerSocket socket(options.socket, users_of(options.users), limits);
     log_event(Level::info, "started",
               {{"socket", options.socket},

@@ -38,6 +38,10 @@ is "another log has the same key" "$(cut -d + -f 3 <<< "$other")" "$(cut -d + -f
 is "status" "$("$signer" status --state "$state" | cut -f 1,2 | xargs)" "log.example/a size 0 log.example/b size 0"
 is "an origin with spaces" "$("$signer" add --state "$state" --origin "a b" 2>&1 | tail -n 1)" 'hint: An origin has no spaces and no "+".'
 
+# With too few descriptors a crowd would keep it from writing, and from resting.
+is "too few open files" "$( (ulimit -n 40; "$signer" serve --state "$state" --socket "$socket" --allow-root 2> "$place/error" & p=$!; sleep 1; kill "$p" 2> /dev/null || true; wait "$p" || echo "exit $?"); head -n 1 "$place/error")" \
+  "exit 78
+aegis-signer: error: at most 40 files may be open, the signer needs 48"
 # As root it serves only when told: the tests may run as root.
 root=()
 if [ "$(id -u)" = 0 ]; then
