@@ -3,6 +3,7 @@
 // knows no database and writes nothing but what it is told to keep. docs/aegis-verify.md.
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <filesystem>
 #include <fstream>
 #include <string>
 #include <vector>
@@ -138,11 +139,16 @@ void tell_json(const BundleOptions &options, const core::BundleCheck &check,
         static_cast<unsigned long long>(check.findings()), findings.c_str(), keep.c_str());
 }
 
+// What was kept before is all that tells a rewritten ledger: it stays until the new file is whole.
 void keep(const std::string &path, const std::string &lines) {
-    std::ofstream file(path, std::ios::binary | std::ios::trunc);
+    std::error_code none;
+    const bool replaces = std::filesystem::is_regular_file(path, none);
+    const std::string fresh = replaces ? path + ".new" : path;
+    std::ofstream file(fresh, std::ios::binary | std::ios::trunc);
     file << lines;
     file.close();
-    if (!file) fail("could not write \"" + path + "\"", "Check the folder and your rights in it.");
+    if (!file || (replaces && rename(fresh.c_str(), path.c_str()) != 0))
+        fail("could not write \"" + fresh + "\"", "Check the folder and your rights in it.");
 }
 
 int check_bundle(const BundleOptions &options) {

@@ -41,6 +41,11 @@ is "bundle: the head to keep" "$(tail -n 1 <<< "$output")" "$(cat "$place/all.ke
 run bundle - --head "$place/all.kept" --keep "$place/kept" < "$place/all.bundle"
 is "bundle: from standard input, with the kept head" "$status" 0
 is "bundle: keeps the head" "$(cat "$place/kept")" "$(cat "$place/all.kept")"
+echo "what was kept" > "$place/kept-before"
+(ulimit -f 0; "$verify" bundle "$place/all.bundle" --keep "$place/kept-before" > /dev/null 2>&1) || true
+is "bundle: a head that cannot be written leaves the one before" "$(cat "$place/kept-before")" "what was kept"
+run bundle "$place/all.bundle" --keep "$place/kept-before"
+is "bundle: one that can replaces it" "$(cat "$place/kept-before"; find "$place" -name '*.new')" "$(cat "$place/all.kept")"
 run bundle "$place/all.bundle" --seal-hash "$(cut -d ' ' -f 4 "$place/all.kept")"
 is "bundle: with the hash of a seal" "$status" 0
 run bundle "$place/all.bundle" --seal-hash "$(printf '%064d' 1)" --keep "$place/not-kept"
