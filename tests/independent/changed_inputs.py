@@ -168,22 +168,30 @@ class Inputs:
         only = r.choice([t for t in tenants if t]) if len(tenants) > 1 and r.random() < 0.3 else None
         count = r.randrange(0, 5)
         records = [["aegis/bundle/1", r.choice(["shop", "", "\u00fc"]), r.choice([0, -1, 1764000000000000]), only, count]]
-        logs, root_log, previous, seq = {}, [], bytes(32), r.randrange(-3, 5)
+        logs, root_log, previous, seq, epoch = {}, [], bytes(32), r.randrange(-3, 5), 1
+        fault = r.choice([None, None, "epoch", "later entry", "order", "two heads", "two logs", "another tenant"])   # of some seal
+
+        def faulty(which):
+            return fault == which and r.random() < 0.3
         for number in range(1, count + 1):
             of_seal, entries = [], 0
-            for tenant in r.sample(tenants, r.randrange(1, len(tenants) + 1)):
-                log_id, leaves = f.sha256(b"log of ", tenant or b""), logs.setdefault(tenant, [])
+            epoch += r.choice((0, 0, 1)) - 2 * faulty("epoch")
+            epoch = max(epoch, 0)
+            for tenant in r.sample(tenants, r.randrange(1, len(tenants) + 1)) + (tenants[:1] if faulty("two heads") else []):
+                name = (tenant or b"") + (b"x" if faulty("two logs") else b"")
+                log_id, leaves = f.sha256(b"log of ", name), logs.setdefault(name, [])
                 own = []
                 for _ in range(r.randrange(1, 4)):
-                    seq += r.randrange(1, 4)
-                    body = f.cbor({0: "aegis/entry/1", 1: 1, 3: "a.b", 4: seq, 5: 0, **({2: tenant} if tenant else {})})
+                    seq += r.randrange(1, 4) - 4 * faulty("order")
+                    of = OTHER if faulty("another tenant") else tenant
+                    body = f.cbor({0: "aegis/entry/1", 1: epoch + faulty("later entry"), 3: "a.b", 4: seq, 5: 0, **({2: of} if of else {})})
                     leaves.append(f.merkle_leaf(body))
                     own.append([p.ENTRY, seq, leaves[-1], body])
                 root = f.merkle_root(leaves)
                 root_log.append(f.merkle_leaf(f.head_leaf_data(log_id, len(leaves), root)))
                 entries += len(own)
                 of_seal += [[p.OTHER_HEAD, root_log[-1]]] if only not in (None, tenant) else [[p.HEAD, log_id, tenant, len(leaves), root, len(own)]] + own
-            body = f.seal({"epoch": 1, "number": number, "unix_micros": number, "entries": entries, "root_size": len(root_log),
+            body = f.seal({"epoch": epoch, "number": number, "unix_micros": number, "entries": entries, "root_size": len(root_log),
                            "root": f.merkle_root(root_log), "previous": previous, "snapshot": "7:8:", "wal_position": number})
             previous = f.sha256(body)
             records += [[p.SEAL, body]] + of_seal
@@ -289,7 +297,9 @@ class Inputs:
                 text = self.bytes_changed(text)
             signature = n.ed25519_sign(SEED, text)[1]
             name = self.random.choice([ORIGIN, ORIGIN, ORIGIN, "a", "a b", "\u00a0", "\u2003x", "x+y", "\x7f", "\u00e9", "x" * 255, "x" * 256])
-            identity = n.read_note_key(KEY)[1]
+            identity = self.random.choice([n.read_note_key(KEY)[1], n.read_note_key(KEY)[1], b"\0\1\2\3"])
+            if self.random.random() < 0.2:
+                signature = signature[:self.random.choice((0, 1, 63))]
             line = "\u2014 %s %s\n" % (name, n.to_base64(identity + signature))
             whole = text + b"\n" + line.encode()
             yield "note", [whole, KEY.encode()]
@@ -305,7 +315,7 @@ class Inputs:
         tokens = [case["token"].encode() for case in vectors("session_token_v1")["valid"]]
         notes = vectors("checkpoint_v1")
         keyrings = [b"# two\n1:%s\n\n 12:%s\r\n" % (bytes(range(32)).hex().encode(), bytes(range(1, 33)).hex().encode()),
-                    b"\n".join(b"%d:%064x" % (i, i + 1) for i in range(1, 9))]
+                    b"\n".join(b"%d:%064x" % (i, i + 1) for i in range(1, 9)), b"3:%s" % (32 * b"07"), b"4:%s01" % (31 * b"00")]
         emails = [b"bob@example.com", b"  Bob@Example.COM\n", "Zo\u00eb@\u00dcber.example".encode(), b"a@b@c", b"@", b"a@", b" @b ", b"\x0b\x0ca@b\x85"]
         sources = [
             self.structures("entry", entries, 1500), self.structures("seal", seals, 500), self.structures("record", records, 800),
