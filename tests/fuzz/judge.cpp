@@ -93,8 +93,17 @@ std::string record(const Arguments &in) {
     return words(static_cast<int>(decode_bundle_record(as_bytes(in[0])).kind));
 }
 
+// A bundle, lines of kept heads, and sizes and roots that checkpoints sign.
 std::string bundle(const Arguments &in) {
     BundleCheck check([](const std::string &, const std::string &) {});
+    std::string_view kept = in[1];
+    while (!kept.empty()) {
+        const size_t end = kept.find('\n');
+        expect_kept(kept.substr(0, end), &check);
+        kept = end == std::string_view::npos ? std::string_view() : kept.substr(end + 1);
+    }
+    for (size_t i = 2; i + 1 < in.size(); i += 2)
+        check.expect(KeptRoot{std::stoull(in[i]), digest_of(in[i + 1])});
     std::string_view rest = in[0];
     if (rest.empty() || rest.back() != '\n')
         throw Error{Code::malformed, "the last line has no end"};
@@ -103,7 +112,7 @@ std::string bundle(const Arguments &in) {
     check.finish();
     if (check.findings() > 0) return "findings";
     return words("ok", check.newest_seal(), hex(check.newest_hash().view()), check.seals(),
-                 check.heads(), check.entries());
+                 check.heads(), check.entries(), hex(kept_lines(check)));
 }
 
 std::string note(const Arguments &in) {

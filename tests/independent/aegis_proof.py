@@ -8,6 +8,7 @@ Everything is read into memory: it is made for checking, not for large ledgers.
 import base64
 import binascii
 import os
+import re
 import sys
 
 sys.dont_write_bytecode = True
@@ -114,9 +115,26 @@ def tried(read, data):
         return None
 
 
-def check_bundle(text):
-    """(findings, number of the last seal, its hash)"""
+def read_kept(text):
+    """{"seals": [(number, hash)], "logs": [(id, size, root)]} of the lines of kept heads"""
+    kept = {"seals": [], "logs": []}
+    for line in text.split("\n")[:-1] if text.endswith("\n") else text.split("\n"):
+        found = re.fullmatch("seal ([1-9][0-9]{0,18}) hash ([0-9a-fA-F]{64})|log ([0-9a-fA-F]{64}) size ([1-9][0-9]{0,18}) root ([0-9a-fA-F]{64})",
+                             line)
+        if not found:
+            raise Refused("not a kept head")
+        if found[1]:
+            kept["seals"].append((int(found[1]), bytes.fromhex(found[2])))
+        else:
+            kept["logs"].append((bytes.fromhex(found[3]), int(found[4]), bytes.fromhex(found[5])))
+    return kept
+
+
+def check_bundle(text, kept=None, roots=()):
+    """(findings, number of the last seal, its hash); roots: sizes and roots that signed checkpoints give the root log"""
     findings = []
+    kept = kept or {"seals": [], "logs": []}
+    seals_seen, heads_seen = {}, {}
 
     def want(true, what):
         if not true:
@@ -137,6 +155,7 @@ def check_bundle(text):
             want(fields["epoch"] >= epoch, name + ": epoch")
             number, epoch = fields["number"], fields["epoch"]
         previous = f.sha256(body)
+        seals_seen.setdefault(number, previous)
         count, of_logs = 0, [head[1] for head, _ in of_seal if head[0] == HEAD]
         want(len(of_logs) == len(set(of_logs)), name + ": two heads of a log")
         for head, of_log in of_seal:
@@ -157,6 +176,7 @@ def check_bundle(text):
                 m = None if entry is None else tried(f.read_entry, entry)
                 want(m is not None and m.get(2) == tenant and (fields is None or m[1] <= epoch), where + ": not an entry of this log")
                 leaves.append(stored if stored is not None else bytes(32))
+            heads_seen.setdefault((log_id, size), root)
             want(len(leaves) == size and of_log != [], name + ": size of a log")
             want(f.merkle_root(leaves) == root, name + ": root of a log")
             root_log.append(f.merkle_leaf(f.head_leaf_data(log_id, size, root)))
@@ -165,6 +185,12 @@ def check_bundle(text):
             want(len(root_log) == fields["root_size"], name + ": size of the root log")
             want(f.merkle_root(root_log) == fields["root"], name + ": root")
     want(len({log for log, _ in logs}) == len(logs) == len({tenant for _, tenant in logs}), "a log changed its tenant")
+    for its_number, its_hash in kept["seals"]:
+        want(seals_seen.get(its_number) == its_hash, "kept seal %d" % its_number)
+    for log_id, size, root in kept["logs"]:
+        want(heads_seen.get((log_id, size)) == root, "kept head of log %s at size %d" % (log_id.hex(), size))
+    for size, root in roots:
+        want(size <= len(root_log) and f.merkle_root(root_log[:size]) == root, "checkpoint at size %d" % size)
     want(header[4] == number, "header: newest seal")
     want(end[1:4] == [len(seals), heads, entries], "end: counts")
     want(end[4] == running, "end: chain")

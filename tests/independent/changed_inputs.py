@@ -210,7 +210,7 @@ class Inputs:
     def bundles(self, count):
         for _ in range(count):
             records = self.random_bundle()
-            yield "bundle", [self.text_of(self.ended(records))]
+            yield from self.with_kept(records)
             if len(records) > 1:
                 changed = list(records)
                 at, other = self.random.randrange(len(changed)), self.random.randrange(1, len(changed))
@@ -226,16 +226,41 @@ class Inputs:
                 else:
                     changed[at] = self.value_changed(changed[at])
                 try:
-                    yield "bundle", [self.text_of(self.ended(changed))]
+                    yield "bundle", [self.text_of(self.ended(changed)), b""]
                 except f.Refused:
                     pass
             end = self.ended(records)
             end[-1] = self.value_changed(end[-1])
             try:
-                yield "bundle", [self.text_of(end)]
+                yield "bundle", [self.text_of(end), b""]
             except f.Refused:
                 pass
-            yield "bundle", [self.lines_changed(self.text_of(self.ended(records)))]
+            yield "bundle", [self.lines_changed(self.text_of(self.ended(records))), b""]
+
+    def with_kept(self, records):
+        """The bundle as it is, with heads that were kept of it, right ones and changed ones."""
+        text = self.text_of(self.ended(records))
+        yield "bundle", [text, b""]
+        lines, roots, root_log, number = [], [(0, f.merkle_root([]))], [], 0
+        for record in records:
+            if record[0] == p.SEAL:
+                number += 1
+                lines.append("seal %d hash %s" % (number, f.sha256(record[1]).hex()))
+            elif record[0] == p.HEAD:
+                lines.append("log %s size %d root %s" % (record[1].hex(), record[3], record[4].hex()))
+                root_log.append(f.merkle_leaf(f.head_leaf_data(record[1], record[3], record[4])))
+            elif record[0] == p.OTHER_HEAD:
+                root_log.append(record[1])
+            roots.append((len(root_log), f.merkle_root(root_log)))
+        for _ in range(3):
+            kept = "".join(line + "\n" for line in self.random.sample(lines, self.random.randrange(len(lines) + 1))).encode()
+            size, root = self.random.choice(roots)
+            if self.random.random() < 0.4:
+                kept = self.bytes_changed(kept)
+            if self.random.random() < 0.2:
+                # Of size 0 there is one checkpoint only: readers refuse another root.
+                size, root = self.random.choice([(size + 1, root), (max(size, 1), bytes(32)), (2**64 - 1, root)])
+            yield "bundle", [text, kept, *((b"%d" % size, root) if self.random.random() < 0.7 else ())]
 
     @staticmethod
     def text_of(records):

@@ -54,12 +54,17 @@ def record(data):
     return "%d" % ([p.HEADER, p.SEAL, p.HEAD, p.ENTRY, p.OTHER_HEAD, p.END].index(kind))
 
 
-def bundle(text):
-    findings, number, last = p.check_bundle(text)
+def bundle(text, kept, *roots):
+    heads = p.read_kept(decoded(kept)) if kept else None
+    findings, number, last = p.check_bundle(text, heads, [(int(roots[i]), roots[i + 1]) for i in range(0, len(roots), 2)])
     if findings:
         return "findings"
-    end = p.read_bundle(text)[2][0]
-    return "ok %d %s %d %d %d" % (number, last.hex(), *end[1:4])
+    header, seals, (end, _) = p.read_bundle(text)
+    lines = "seal %d hash %s\n" % (number, last.hex()) if number else ""
+    if header[3] is not None:
+        newest = {head[1]: head for _, of_seal in seals for head, _ in of_seal if head[0] == p.HEAD}
+        lines += "".join("log %s size %d root %s\n" % (log.hex(), newest[log][3], newest[log][4].hex()) for log in sorted(newest))
+    return ("ok %d %s %d %d %d %s" % (number, last.hex(), *end[1:4], lines.encode().hex())).strip()
 
 
 def note(data, key):

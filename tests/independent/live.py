@@ -17,6 +17,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import aegis_format as f  # noqa: E402
+import aegis_note as n  # noqa: E402
 from live_database import Database, Report  # noqa: E402
 from live_fill import Fill  # noqa: E402
 from live_keys import Keys, read_provider  # noqa: E402
@@ -41,18 +42,27 @@ def read_keys(database, keyring, report):
     return keys
 
 
-def check_bundles(database, verify, ledger, report, tenants):
-    """Exports are read here and by aegis-verify, which must come to the same verdict and head."""
+def check_bundles(database, options, ledger, report, tenants):
+    """Exports are read here and by aegis-verify, against the first and the newest checkpoint: both must come to the same
+    verdict and head."""
+    notes = database.rows("SELECT note FROM aegis.checkpoint WHERE number IN (SELECT min(number) FROM aegis.checkpoint UNION"
+                          " SELECT max(number) FROM aegis.checkpoint WHERE size <= %d) ORDER BY number" % len(ledger.root_log))
+    roots = [n.read_checkpoint(n.read_note(row["note"].encode())[0])[1:] for row in notes]
     with tempfile.TemporaryDirectory() as folder:
         for tenant in [None] + tenants:
             name = "the bundle of %s" % (tenant or "the whole ledger")
             text = "".join(line + "\n" for line in database.script(
                 "COPY (SELECT aegis.export_ledger(%s)) TO STDOUT;" % ("'%s'" % tenant if tenant else ""), "auditor")).encode()
-            head = ledger.check_bundle(report, text, name, tenant)
+            head = ledger.check_bundle(report, text, name, tenant, roots)
             path = os.path.join(folder, "bundle")
             with open(path, "wb") as file:
                 file.write(text)
-            done = subprocess.run([verify, "bundle", path, "--json"] + (["--tenant", tenant] if tenant else []), capture_output=True, check=False)
+            command = [options.verify, "bundle", path, "--json", "--key", options.vkey] + (["--tenant", tenant] if tenant else [])
+            for i, row in enumerate(notes):
+                with open("%s.%d" % (path, i), "w", encoding="utf-8") as file:
+                    file.write(row["note"])
+                command += ["--checkpoint", "%s.%d" % (path, i)]
+            done = subprocess.run(command, capture_output=True, check=False)
             said = json.loads(done.stdout)
             mine = {"result": "ok", "findings": 0, "head": head}
             theirs = {"result": said["result"], "findings": said["findings"], "head": "seal %d hash %s" % (said["newest_seal"], said["newest_hash"])}
@@ -103,7 +113,7 @@ def main():
     sealed.check_parts(parts, fill)
     sealed.check_images(parts)
     reverse.check_bodies(varied_bodies(ledger))
-    check_bundles(database, options.verify, ledger, report, tenants)
+    check_bundles(database, options, ledger, report, tenants)
     return 1 if report.failed else 0
 
 

@@ -161,9 +161,11 @@ class Ledger:
         self.root_log, self.logs = root_log, logs
         return sealed
 
-    def check_bundle(self, report, text, name, tenant):
-        """The bundle holds what the tables hold; tenant: None for the whole ledger."""
-        findings, number, last = p.check_bundle(text)
+    def check_bundle(self, report, text, name, tenant, roots):
+        """The bundle holds what the tables hold; tenant: None for the whole ledger; roots: of signed checkpoints."""
+        findings, number, last = p.check_bundle(text, roots=roots)
+        if not roots or not p.check_bundle(text, roots=[(size, f.sha256(root)) for size, root in roots])[0]:
+            findings.append("it holds against any root")
         header, seals, _ = p.read_bundle(text)
         if header[3] != (None if tenant is None else uuid_bytes(tenant)):
             findings.append("tenant of the header")

@@ -213,7 +213,7 @@ void BundleCheck::head(const BundleRecord &record) {
     append_to_root(head_leaf(record.log_id, record.size, log_->root));
     next_leaf_ = record.size < record.entries ? 0 : record.size - record.entries;
     due_ = record.entries;
-    last_seq_ = INT64_MIN;
+    has_seq_ = false;
     if (due_ == 0) close_log();
 }
 
@@ -248,8 +248,9 @@ void BundleCheck::entry(const BundleRecord &record) {
             find(where, "its body was changed: it does not have the hash that was stored with it");
         check_body(record, where);
     }
-    if (record.seq <= last_seq_) find(where, "it is out of order");
+    if (has_seq_ && record.seq <= last_seq_) find(where, "it is out of order");
     last_seq_ = record.seq;
+    has_seq_ = true;
     // The stored one when there is: a fault that is reported is not multiplied.
     log_->frontier.append(record.leaf.size ? digest_of(record.leaf) : leaf);
     if (due_ == 0) close_log();

@@ -116,7 +116,8 @@ class BundleCheck {
     BundleLog *log_ = nullptr;
     uint64_t due_ = 0;  // entries of it that are still to come
     uint64_t next_leaf_ = 0;
-    int64_t last_seq_ = INT64_MIN;
+    int64_t last_seq_ = 0;  // of the current head's entries so far, when there were some
+    bool has_seq_ = false;
     std::string log_id_, log_name_;
     std::map<std::string, BundleLog> logs_;
     std::map<std::string, std::string> log_of_tenant_;
