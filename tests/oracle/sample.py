@@ -79,13 +79,13 @@ GRANT EXECUTE ON FUNCTION ways.mark_{s}(text) TO aegis_member, operator;
 """
 
 
-def fill(socket):
+def fill(socket, database="postgres"):
     """Makes everything; returns nothing, for read() finds it again."""
-    with Session(socket, "postgres") as root:
+    with Session(socket, "postgres", database) as root:
         root.run(SETUP)
         root.run("CREATE TABLE token (name text, slug text, token text, user_id uuid)")
-    with Session(socket, "postgres") as root, Session(socket, "shopkeeper") as owner, Session(socket, "operator") as operator, \
-            Session(socket, "member") as member:
+    with Session(socket, "postgres", database) as root, Session(socket, "shopkeeper", database) as owner, Session(socket, "operator", database) as operator, \
+            Session(socket, "member", database) as member:
         owner.run(TABLES)
         for table in OWN + APPLICATION:
             quoted = table.key.replace("'", "''")

@@ -84,7 +84,7 @@ class Writes:
             self.insert(few)
             self.upsert(few)
         self.change_hands()
-        if table.team and table.short != "page":
+        if not few and table.team and table.short != "page":
             self.move()
 
     def current_of(self):
