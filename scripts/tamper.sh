@@ -31,6 +31,7 @@ echo "starting the copy with shared_preload_libraries = ''"
 start_copy "-c shared_preload_libraries=''"
 echo "editing entry $seq: triggers off, one bit of its last byte"
 copy_sql postgres -v seq="$seq" << 'SQL'
+SELECT format('ALTER EVENT TRIGGER %I DISABLE', evtname) FROM pg_event_trigger \gexec
 SELECT 'ALTER TABLE ' || tableoid::regclass || ' DISABLE TRIGGER ALL' FROM aegis.entry WHERE seq = :seq \gexec
 UPDATE aegis.entry SET body = set_byte(body, length(body) - 1, get_byte(body, length(body) - 1) # 1) WHERE seq = :seq;
 SQL
