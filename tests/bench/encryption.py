@@ -190,8 +190,7 @@ class Encryption:
     def goals(self, made):
         lab, seal, open_ = self.lab, made["seal32"], made["open32"]
         lab.goal("seal", "Seal a value of 32 bytes", "<=", 0.6, seal.median("aegis"), "µs")
-        lab.goal("reveal", "Reveal a value of 32 bytes", "<=", 0.5, open_.median("reveal"), "µs",
-                 obstacle="OpenSSL takes most of it: each value has a key of its own, which EVP expands anew")
+        lab.goal("reveal", "Reveal a value of 32 bytes", "<=", 0.5, open_.median("reveal"), "µs")
         lab.goal("pgp", "Times faster than pgp_sym_encrypt as it comes", ">=", 150, 1 / seal.ratio("aegis", "pgp"))
         pairs = zip(made["searchable"].values("seal_email"), made["searchable"].values("seal_text"))
         lab.goal("blind_index", "Blind index on top of sealing", "<=", 0.4, sorted(a - b for a, b in pairs)[lab.rounds // 2], "µs")

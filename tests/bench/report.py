@@ -13,6 +13,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import plot  # noqa: E402
+from lab.obstacle import OBSTACLES  # noqa: E402
 from lab.record import short  # noqa: E402
 from lab.table import more, notes, verdict  # noqa: E402
 
@@ -69,8 +70,8 @@ def goal_row(goal):
     relation = {">=": "≥", "<=": "≤"}[goal["relation"]]
     figure = "–" if goal["figure"] is None else short(goal["figure"]) + unit
     state = f"**{verdict(goal)}**" if goal["met"] is not None else verdict(goal)
-    if goal["met"] is False and goal["obstacle"]:
-        state += f": {goal['obstacle']}"
+    if goal["met"] is False and goal["name"] in OBSTACLES:
+        state += f": {OBSTACLES[goal['name']]}"
     return f"| {cell(goal['text'])} | {relation} {short(goal['wanted'])}{unit} | {figure} | {cell(state)} |"
 
 

@@ -12,6 +12,7 @@
 """
 import base64
 import hashlib
+import os
 import random
 import socket
 import sys
@@ -146,10 +147,17 @@ def swallow(path, listening):
 
 
 def hang(path):
+    """Until it is stopped by the number in PATH.pid, or nobody has come for two minutes."""
+    with open(path + ".pid", "w", encoding="ascii") as file:
+        file.write(str(os.getpid()))
     with listen(path) as door:
+        door.settimeout(120)
         kept = []
-        while True:
-            kept.append(door.accept()[0])
+        try:
+            while True:
+                kept.append(door.accept()[0])
+        except TimeoutError:
+            return
 
 
 def main():

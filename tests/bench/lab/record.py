@@ -105,9 +105,8 @@ class Lab:
                     shown.append(f"{name} {short(series.values(name)[-1])}")
                 self.say(f"round {number + 1}/{self.rounds}  {series.name}: {', '.join(shown)}")
 
-    def goal(self, name, text, relation, wanted, figure, unit="", reason=None, obstacle=None):
-        """Holds a figure against a goal. A figure of None is one that this run did not measure: say why. What
-        stands in the way is told when the goal is not met."""
+    def goal(self, name, text, relation, wanted, figure, unit="", reason=None):
+        """Holds a figure against a goal. A figure of None is one that this run did not measure: say why."""
         if self.quick:
             met, reason = None, "this was a quick run"
         elif figure is None:
@@ -115,7 +114,7 @@ class Lab:
         else:
             met = figure >= wanted if relation == ">=" else figure <= wanted
         self.goals.append({"name": name, "text": text, "relation": relation, "wanted": wanted, "figure": figure,
-                           "unit": unit, "met": met, "reason": reason, "obstacle": obstacle})
+                           "unit": unit, "met": met, "reason": reason})
 
     def result(self):
         return {"area": self.area, "seconds": round(time.monotonic() - self.started, 1), "facts": self.facts,
