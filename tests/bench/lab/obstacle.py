@@ -23,6 +23,7 @@ OBSTACLES = {
     "ceiling_64": CORES,
     "full_p99": "256 clients that never pause are answered in turns: 20 ms would need 12,800 answers a second",
     "half_p99": "not explained",
-    "idle": "not explained: tests/server/crowd.py holds 10,000 under settings of its own",
+    "idle": "connections of that run had never asked, and such a one is closed after limits.head_seconds; tests/server/crowd.py "
+            "holds 10,000 that have",
     "flood": "sign-ins have workers of their own, but two hashes at a time fill both cores",
 }
