@@ -67,11 +67,11 @@ int add(const Options &options) {
 
 int key(const Options &options) {
     const SignerState state(options.state, SignerState::Use::read);
-    if (!options.origin.empty()) {
-        print_key(state, options.origin);
-        return 0;
-    }
-    for (const auto &[origin, head] : state.heads()) print_key(state, origin);
+    const auto &heads = state.heads();
+    if (!options.origin.empty() && heads.find(options.origin) == heads.end())
+        throw FileError("log \"" + options.origin + "\" is not known here");
+    for (const auto &[origin, head] : heads)
+        if (options.origin.empty() || origin == options.origin) print_key(state, origin);
     return 0;
 }
 

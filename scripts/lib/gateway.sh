@@ -47,19 +47,7 @@ start_gateway() {
 # What a running gateway was started with.
 served() { { cat "$bin/aegis-server"; echo "$port"; } | sha256sum; }
 
-stop_gateway() {
-  local pid tries
-  pid=$(gateway_pid)
-  if running "$pid" "$bin/aegis-server"; then
-    kill -TERM "$pid"
-    for ((tries = 0; tries < 100; tries++)); do
-      running "$pid" "$bin/aegis-server" || break
-      sleep 0.1
-    done
-    if running "$pid" "$bin/aegis-server"; then kill -KILL "$pid"; fi
-  fi
-  rm -f "$gateway_record"
-}
+stop_gateway() { stop_recorded "$gateway_record" "$bin/aegis-server"; }
 
 write_configuration() {
   as_gateway tee "$configuration" > /dev/null << TOML

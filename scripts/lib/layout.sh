@@ -100,3 +100,18 @@ running() {
   local exe
   [ -n "$1" ] && exe=$(readlink "/proc/$1/exe" 2> /dev/null) && [ "${exe% (deleted)}" = "$2" ]
 }
+
+# stop_recorded RECORD PROGRAM: ends the process whose id is in RECORD, when it runs PROGRAM: asked, and after ten seconds killed.
+stop_recorded() {
+  local pid tries
+  pid=$(cat "$1" 2> /dev/null || true)
+  if running "$pid" "$2"; then
+    kill -TERM "$pid"
+    for ((tries = 0; tries < 100; tries++)); do
+      running "$pid" "$2" || break
+      sleep 0.1
+    done
+    if running "$pid" "$2"; then kill -KILL "$pid"; fi
+  fi
+  rm -f "$1"
+}

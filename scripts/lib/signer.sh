@@ -48,19 +48,7 @@ start_signer() {
   fail "the signer did not start" "Its last lines are above; ./aegis logs signer shows all."
 }
 
-stop_signer() {
-  local pid tries
-  pid=$(signer_pid)
-  if running "$pid" "$bin/aegis-signer"; then
-    kill -TERM "$pid"
-    for ((tries = 0; tries < 50; tries++)); do
-      running "$pid" "$bin/aegis-signer" || break
-      sleep 0.1
-    done
-    if running "$pid" "$bin/aegis-signer"; then kill -KILL "$pid"; fi
-  fi
-  rm -f "$signer_record"
-}
+stop_signer() { stop_recorded "$signer_record" "$bin/aegis-signer"; }
 
 # signed_head: the size that was signed last.
 signed_head() { as_signer "$bin/aegis-signer" status --state "$signer_state" | cut -f 2; }

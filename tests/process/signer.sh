@@ -81,6 +81,9 @@ gives() {
 }
 warnings() { grep -cE "WARNING: .*$1" "$log" || true; }
 
+is "its key is printed again" "$(as_signer "$place/aegis-signer" key --state "$state" --origin test.example/ledger/postgres)" "$key"
+says "a log that was never begun has no key" \
+  "$(as_signer "$place/aegis-signer" key --state "$state" --origin test.example/other 2>&1 || true)" 'error: log "test.example/other" is not known here'
 # The signer is not there yet: everything else goes on.
 fill
 within 10 gives 1 warnings 'could not reach the signer'
