@@ -46,6 +46,16 @@ DO $$ BEGIN EXECUTE 'ALTER TABLE shop.customer NO FORCE ROW LEVEL SECURITY'; END
 ALTER TABLE IF EXISTS shop.nothing DISABLE ROW LEVEL SECURITY;
 SELECT relrowsecurity, relforcerowsecurity FROM pg_class WHERE oid = 'shop.customer'::regclass;
 
+-- refuses: what would show the owner the rows of all tenants by a detour: another name or type of the tenant, a parent without row security
+ALTER TABLE shop.customer RENAME tenant_id TO tenant;
+ALTER TABLE shop.customer DROP COLUMN tenant_id CASCADE;
+ALTER TABLE shop.customer ALTER COLUMN tenant_id TYPE text;
+CREATE TABLE shop.all_customers (LIKE shop.customer);
+ALTER TABLE shop.customer INHERIT shop.all_customers;
+CREATE TABLE shop.parts (LIKE shop.customer) PARTITION BY LIST (tenant_id);
+ALTER TABLE shop.parts ATTACH PARTITION shop.customer DEFAULT;
+DROP TABLE shop.all_customers, shop.parts;
+
 -- refuses: silencing, dropping or renaming the triggers of Aegis, for everybody
 ALTER TABLE shop.customer DISABLE TRIGGER ALL;
 ALTER TABLE shop.customer DISABLE TRIGGER USER;

@@ -21,6 +21,21 @@ bool weakens(const AlterTableStmt *alter) {
     return false;
 }
 
+// The restrictive wall looks for a column of this name and type; renamed, the owner could write a
+// policy that shows everything.
+constexpr const char *kTenantColumn = "tenant_id";
+
+bool removes_tenant(const AlterTableStmt *alter) {
+    ListCell *cell;
+    foreach (cell, alter->cmds) {
+        const AlterTableCmd *change = static_cast<const AlterTableCmd *>(lfirst(cell));
+        if ((change->subtype == AT_DropColumn || change->subtype == AT_AlterColumnType) &&
+            strcmp(change->name, kTenantColumn) == 0)
+            return true;
+    }
+    return false;
+}
+
 bool is_installed() {
     Oid schema = get_namespace_oid("aegis", true);
     return OidIsValid(schema) && OidIsValid(get_relname_relid("protected_table", schema));
@@ -89,6 +104,41 @@ void keep_row_security(const AlterTableStmt *alter) {
                         errhint("Call aegis.unprotect_table(), which is recorded.")));
 }
 
+bool is_protected(const RangeVar *table) {
+    Oid relation = RangeVarGetRelid(table, NoLock, true);
+    Protection protection;
+    return OidIsValid(relation) && find(relation, &protection);
+}
+
+// Whoever reads a table reads its children without their row security.
+void keep_from_parents(const AlterTableStmt *alter) {
+    ListCell *cell;
+    foreach (cell, alter->cmds) {
+        const AlterTableCmd *change = static_cast<const AlterTableCmd *>(lfirst(cell));
+        const RangeVar *child = alter->relation;
+        const RangeVar *parent = alter->relation;
+        if (change->subtype == AT_AddInherit)
+            parent = reinterpret_cast<const RangeVar *>(change->def);
+        else if (change->subtype == AT_AttachPartition)
+            child = reinterpret_cast<const PartitionCmd *>(change->def)->name;
+        else
+            continue;
+        if (is_protected(child) && !is_protected(parent))
+            ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_ALLOWED),
+                            errmsg("protected table \"%s\" cannot be a part of table \"%s\"",
+                                   child->relname, parent->relname),
+                            errdetail("Rows that are read through a parent are not held back.")));
+    }
+}
+
+void keep_tenant_column(const RangeVar *table) {
+    if (is_protected(table))
+        ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_ALLOWED),
+                        errmsg("column \"%s\" of protected table \"%s\" cannot be changed",
+                               kTenantColumn, table->relname),
+                        errhint("Call aegis.unprotect_table(), which is recorded.")));
+}
+
 }  // namespace
 
 void check_statement(const PlannedStmt *statement) {
@@ -99,7 +149,9 @@ void check_statement(const PlannedStmt *statement) {
             const AlterTableStmt *alter = reinterpret_cast<const AlterTableStmt *>(node);
             if (!is_installed()) return;
             keep_row_security(alter);
+            if (removes_tenant(alter)) keep_tenant_column(alter->relation);
             keep_trigger_states(alter);
+            keep_from_parents(alter);
             break;
         }
         case T_DropStmt: {
@@ -111,6 +163,9 @@ void check_statement(const PlannedStmt *statement) {
             const RenameStmt *rename = reinterpret_cast<const RenameStmt *>(node);
             if (rename->renameType == OBJECT_TRIGGER && is_installed())
                 keep_triggers(rename->relation, rename->subname);
+            if (rename->renameType == OBJECT_COLUMN &&
+                strcmp(rename->subname, kTenantColumn) == 0 && is_installed())
+                keep_tenant_column(rename->relation);
             break;
         }
         default:
