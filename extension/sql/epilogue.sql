@@ -78,6 +78,12 @@ GRANT EXECUTE ON FUNCTION aegis.create_team(text, uuid), aegis.delete_team(uuid)
   TO aegis_member, aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.create_tenant(text, text, text), aegis.reactivate_tenant(uuid, text),
   aegis.suspend_tenant(uuid, text) TO aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.approve_tenant_action(bigint, text), aegis.erase_tenant(bigint, text),
+  aegis.request_tenant_action(text, uuid, text, text, text), aegis.withdraw_tenant_action(bigint, text) TO aegis_operator;
+GRANT SELECT ON aegis.tenant_requests TO aegis_auditor, aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.erasure_certificate(uuid) TO aegis_auditor;
+GRANT EXECUTE ON FUNCTION aegis.reapply_shreds() TO aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.shred_status() TO aegis_auditor, aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.current_tenant() TO aegis_auditor, aegis_member, aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.teams() TO aegis_member, aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.tenants() TO aegis_auditor, aegis_operator;

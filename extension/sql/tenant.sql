@@ -5,8 +5,10 @@ CREATE TABLE aegis.tenant (
   slug       text COLLATE "C" NOT NULL UNIQUE CHECK (slug ~ '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$'),
   name       text NOT NULL CHECK (pg_catalog.length(name) BETWEEN 1 AND 200),
   region     text COLLATE "C" NOT NULL CHECK (region ~ '^[A-Z0-9_]{1,16}$'),
-  status     text COLLATE "C" NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'suspended')),
-  created_at timestamptz NOT NULL DEFAULT pg_catalog.now()
+  status     text COLLATE "C" NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'suspended', 'moved', 'erasing', 'erased')),
+  created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+  moved_to   text COLLATE "C" CHECK (moved_to ~ '^[A-Z0-9_]{1,16}$' AND moved_to <> region),
+  CHECK (moved_to IS NULL OR status NOT IN ('active', 'suspended'))
 );
 SELECT pg_catalog.pg_extension_config_dump('aegis.tenant', '');
 COMMENT ON TABLE aegis.tenant IS 'tenants: the slug is what people type, the region is where the data stays';
@@ -30,10 +32,10 @@ COMMENT ON FUNCTION aegis.reactivate_tenant(uuid, text) IS
   'lets a suspended tenant work again; its users sign in anew; recorded';
 
 CREATE FUNCTION aegis.tenants(OUT id uuid, OUT slug text, OUT name text, OUT region text, OUT status text,
-                              OUT created_at timestamptz) RETURNS SETOF record
+                              OUT created_at timestamptz, OUT moved_to text) RETURNS SETOF record
   LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE ROWS 100 SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT t.id, t.slug, t.name, t.region, t.status, t.created_at FROM aegis.tenant t ORDER BY t.slug
+  SELECT t.id, t.slug, t.name, t.region, t.status, t.created_at, t.moved_to FROM aegis.tenant t ORDER BY t.slug
 $$;
 COMMENT ON FUNCTION aegis.tenants() IS 'every tenant of this cluster; for operators and auditors';
 

@@ -10,6 +10,7 @@
 #include "ledger.hpp"
 #include "pg/function.hpp"
 #include "pg/invalidation.hpp"
+#include "tenant_erase.hpp"
 #include "audit_value.hpp"
 
 namespace aegis::audit {
@@ -313,6 +314,7 @@ AEGIS_FUNCTION(aegis_audit_row) {
     if (!TRIGGER_FIRED_AFTER(data->tg_event) || !TRIGGER_FIRED_FOR_ROW(data->tg_event))
         ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
                         errmsg("aegis.audit_row must be fired after a row")));
+    if (aegis::tenant_erase::is_under_way()) return PointerGetDatum(nullptr);
     const auto &plan = plan_of(data->tg_relation, data->tg_trigger);
     Row first = row_of(data->tg_trigslot);
     if (TRIGGER_FIRED_BY_INSERT(data->tg_event)) {

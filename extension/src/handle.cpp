@@ -114,6 +114,13 @@ bool authenticate(Exchange *exchange, const char *path) {
         return false;
     }
     verdict = session::verify(pg::view_of(credential.token), &exchange->session);
+    if (verdict == session::Verdict::moved || verdict == session::Verdict::misdirected) {
+        bool moved = verdict == session::Verdict::moved;
+        refuse(exchange, moved ? http::kMoved : http::kMisdirected,
+               psprintf("tenant %s region \"%s\"", moved ? "moved to" : "belongs to",
+                        exchange->session.region));
+        return false;
+    }
     if (verdict != session::Verdict::valid) {
         refuse(exchange, verdict == session::Verdict::superseded ? http::kSessionSuperseded
                                                                  : http::kSessionInvalid);

@@ -3,6 +3,7 @@
 // kind's role and the job's context.
 #include "job.hpp"
 #include "role.hpp"
+#include "tenant_erase.hpp"
 #include "verify_progress.hpp"
 
 namespace aegis::job {
@@ -47,6 +48,7 @@ Progress end_sessions(const Job &job) {
 
 const Kind kinds[] = {
     {"end_sessions", Scope::system, role::owner, end_sessions},
+    {"erase_tenant", Scope::tenant, role::owner, tenant_erase::step},
     {"verify_ledger", Scope::either, role::auditor, verify_ledger},
 };
 

@@ -8,6 +8,7 @@
 #include "ledger.hpp"
 #include "pg/function.hpp"
 #include "role.hpp"
+#include "tenant.hpp"
 #include "worker.hpp"
 
 namespace aegis::job {
@@ -91,6 +92,10 @@ bool claim(Claimed *claimed) {
 // Nobody's rows but the job's tenant's, whatever the step does.
 void enter(const Claimed &claimed) {
     if (claimed.job.has_tenant) {
+        tenant::Tenant tenant;
+        if (tenant::find_by_id(claimed.job.tenant, &tenant) &&
+            strcmp(tenant.region, guc::region) != 0)
+            tenant::refuse_region("tenant", tenant.region);
         context::Context context = {};
         static const pg_uuid_t nobody = {};
         context.tenant = claimed.job.tenant;

@@ -179,6 +179,10 @@ void expect_abort() {
     made_in_transaction = true;
 }
 
+void forget() {
+    stale = true;
+}
+
 uint64_t version() {
     refresh();
     return emptied;

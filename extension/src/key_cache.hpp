@@ -36,6 +36,8 @@ const Entry *derive(const pg_uuid_t &tenant, core::Purpose purpose, uint32_t epo
 
 // The current transaction made root keys: should it abort, what was derived from them is dropped.
 void expect_abort();
+// Drops everything at the next use.
+void forget();
 // Changes whenever the cache was emptied, so that what was computed from a key can be dropped too.
 uint64_t version();
 

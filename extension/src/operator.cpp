@@ -108,6 +108,9 @@ AEGIS_FUNCTION(aegis_assume_tenant) {
         ereport(ERROR, (errcode(AEGIS_ERRCODE_TENANT_UNKNOWN), errmsg("tenant does not exist")));
     tenant::require_region(tenant);
     // Why a tenant was suspended, and whether it may work again, is found out by looking.
+    if (strncmp(tenant.status, "eras", 4) == 0)
+        ereport(ERROR, (errcode(AEGIS_ERRCODE_TENANT_UNKNOWN), errmsg("tenant was erased"),
+                        errhint("aegis.erasure_certificate() says when and why.")));
     if (!tenant.active && !read_only)
         ereport(ERROR, (errcode(AEGIS_ERRCODE_TENANT_UNKNOWN), errmsg("tenant is suspended"),
                         errhint("Assume it read-only, or call aegis.reactivate_tenant() first.")));

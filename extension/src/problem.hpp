@@ -53,6 +53,7 @@ inline constexpr Problem kGone = {410, "gone", "The data was erased"};
 inline constexpr Problem kBodyTooLarge = {413, "body-too-large", "The body is too large"};
 inline constexpr Problem kUnsupportedMediaType = {415, "unsupported-media-type",
                                                   "The body must be application/json"};
+inline constexpr Problem kMoved = {410, "moved", "The tenant moved to another region"};
 inline constexpr Problem kMisdirected = {421, "misdirected", "The data is kept in another region"};
 inline constexpr Problem kInvalid = {422, "invalid", "The request cannot be carried out as it is"};
 inline constexpr Problem kBusy = {429, "busy", "Too many sign-ins at once"};

@@ -7,6 +7,7 @@
 #include "own_table.hpp"
 #include "pg/function.hpp"
 #include "pg/statement.hpp"
+#include "tenant.hpp"
 #include "user.hpp"
 
 namespace aegis::session {
@@ -78,7 +79,7 @@ namespace user {
 enum User { tenant_id = 1, id, team_id, rank, status = 12 };
 }
 namespace tenant {
-enum Tenant { id = 1, region = 4, status = 5 };
+enum Tenant { id = 1, region = 4, status = 5, moved_to = 7 };
 }
 namespace team {
 enum Team { tenant_id = 1, id, ord = 5, last_ord };
@@ -89,7 +90,7 @@ enum Team { tenant_id = 1, id, ord = 5, last_ord };
 struct Known {
     Session session;
     TimestampTz last_seen;
-    bool ended, superseded, active;
+    bool ended, superseded, active, moved;
 };
 
 bool text_is(Datum value, const char *wanted) {
@@ -148,9 +149,12 @@ bool find_tenant(Known *known) {
     HeapTuple row = own_table::next(scan);
     if (row != nullptr) {
         bool is_null;
-        known->active = known->active &&
-                        text_is(own_table::column(scan, row, at::status, &is_null), "active") &&
-                        text_is(own_table::column(scan, row, at::region, &is_null), guc::region);
+        known->active =
+            known->active && text_is(own_table::column(scan, row, at::status, &is_null), "active");
+        Datum region = own_table::column(scan, row, at::moved_to, &is_null);
+        known->moved = !is_null;
+        if (is_null) region = own_table::column(scan, row, at::region, &is_null);
+        strlcpy(known->session.region, TextDatumGetCString(region), sizeof known->session.region);
     }
     own_table::end(scan);
     return row != nullptr;
@@ -201,12 +205,17 @@ Verdict verify(core::ByteView token, Session *session) {
     if (!find_session(hash_datum(token), &known) || !find_user(&known) || !find_tenant(&known) ||
         !find_team(&known))
         return Verdict::invalid;
+    if (known.moved) {
+        *session = known.session;
+        return Verdict::moved;
+    }
     TimestampTz now = GetCurrentTimestamp();
     bool timely = known.session.expires_at > now && known.last_seen > idle_limit(now);
     known.session.touch_due = now - known.last_seen > kTouchGrainMicros;
     *session = known.session;
     if (known.superseded && known.session.expires_at > now) return Verdict::superseded;
-    return !known.ended && timely && known.active ? Verdict::valid : Verdict::invalid;
+    if (known.ended || !timely || !known.active) return Verdict::invalid;
+    return strcmp(known.session.region, guc::region) == 0 ? Verdict::valid : Verdict::misdirected;
 }
 
 void establish(const Session &session, const char *ip, const char *user_agent,
@@ -281,6 +290,9 @@ AEGIS_FUNCTION(aegis_authenticate) {
         ereport(ERROR, (errcode(AEGIS_ERRCODE_SIGN_IN_FAILED),
                         errmsg("session was superseded by another sign-in"),
                         errhint("Sign in again; that ends the other session.")));
+    if (verdict == session::Verdict::moved) aegis::tenant::refuse_moved(found.region);
+    if (verdict == session::Verdict::misdirected)
+        aegis::tenant::refuse_region("tenant", found.region);
     if (verdict != session::Verdict::valid)
         ereport(ERROR, (errcode(AEGIS_ERRCODE_SIGN_IN_FAILED), errmsg("session is not valid"),
                         errhint("Sign in again.")));

@@ -11,6 +11,8 @@ enum class Verdict {
     valid,
     superseded,  // the user signed in elsewhere
     invalid,     // unknown, expired, signed out, user or tenant no longer active: not told apart
+    moved,       // the tenant moved to the session's region, whatever became of the session
+    misdirected  // live, but the tenant's row is another region's
 };
 
 struct Session {
@@ -18,7 +20,8 @@ struct Session {
     int16 rank;
     int64 team_ord, team_last_ord;
     TimestampTz expires_at;
-    bool touch_due;  // last seen longer ago than the grain
+    bool touch_due;   // last seen longer ago than the grain
+    char region[17];  // of the tenant
 };
 
 // Verifies a token; the session is filled only when valid.

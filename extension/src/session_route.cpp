@@ -111,9 +111,11 @@ void start(Exchange *exchange) {
     if (ErrorData *error = pg::try_in_subtransaction(attempt)) {
         if (error->sqlerrcode == ERRCODE_QUERY_CANCELED) ReThrowError(error);
         // As for every handler: the text may quote what was typed.
+        bool elsewhere = error->sqlerrcode == AEGIS_ERRCODE_TENANT_MOVED ||
+                         error->sqlerrcode == AEGIS_ERRCODE_WRONG_REGION;
         bool development = strcmp(guc::environment, "development") == 0;
         ereport(
-            LOG,
+            elsewhere ? DEBUG1 : LOG,
             (errcode(error->sqlerrcode), errhidestmt(true), errhidecontext(true),
              errmsg("sign-in failed with SQLSTATE %s", unpack_sql_state(error->sqlerrcode)),
              errdetail_log(

@@ -14,6 +14,7 @@
 #include "pg/statement.hpp"
 #include "role.hpp"
 #include "session.hpp"
+#include "tenant.hpp"
 #include "user.hpp"
 
 namespace aegis::sign_in {
@@ -34,10 +35,10 @@ struct Account {
 };
 
 pg::Statement find_tenant = {
-    "SELECT t.id, t.status OPERATOR(pg_catalog.=) 'active' AND t.region OPERATOR(pg_catalog.=) $2"
+    "SELECT t.id, t.status OPERATOR(pg_catalog.=) 'active', t.region, t.moved_to"
     "  FROM aegis.tenant t WHERE t.slug OPERATOR(pg_catalog.=) $1",
-    2,
-    {TEXTOID, TEXTOID},
+    1,
+    {TEXTOID},
     nullptr};
 
 pg::Statement find_user = {
@@ -69,8 +70,13 @@ bool lock_account(const char *tenant, core::ByteView normalised) {
 void look_up(const Request &request, core::ByteView normalised, TimestampTz now, Account *account) {
     memset(account, 0, sizeof *account);
     bool is_null;
-    Datum by_slug[] = {CStringGetTextDatum(request.tenant), CStringGetTextDatum(guc::region)};
+    Datum by_slug[] = {CStringGetTextDatum(request.tenant)};
     if (pg::execute(find_tenant, by_slug) != 1) return;
+    // Said before any password is looked at: it is about the tenant, not about who signs in.
+    Datum moved_to = pg::column(0, 4, &is_null);
+    if (!is_null) tenant::refuse_moved(TextDatumGetCString(moved_to));
+    const char *region = TextDatumGetCString(pg::column(0, 3, &is_null));
+    if (strcmp(region, guc::region) != 0) tenant::refuse_region("tenant", region);
     account->tenant = *DatumGetUUIDP(pg::column(0, 1, &is_null));
     account->tenant_found = DatumGetBool(pg::column(0, 2, &is_null));
     if (!account->tenant_found) return;

@@ -18,7 +18,7 @@ namespace {
 
 // Locks the row: of two operators the second sees what the first decided.
 pg::Statement lock_tenant = {
-    "SELECT t.status OPERATOR(pg_catalog.=) 'active' FROM aegis.tenant t"
+    "SELECT t.status FROM aegis.tenant t"
     " WHERE t.id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
     1,
     {UUIDOID},
@@ -30,7 +30,7 @@ pg::Statement update_status = {
     {UUIDOID, TEXTOID},
     nullptr};
 
-enum Column : int { kId = 1, kSlug, kName, kRegion, kStatus };
+enum Column : int { kId = 1, kSlug, kName, kRegion, kStatus, kCreatedAt, kMovedTo };
 
 void copy_text(char *out, size_t capacity, Datum value) {
     core::ByteView text = pg::varlena_view(value);
@@ -58,22 +58,17 @@ bool find(const char *index_name, int column, Oid type_equal, Datum value, Tenan
         copy_text(tenant->slug, sizeof tenant->slug, heap_getattr(tuple, kSlug, shape, &null));
         copy_text(tenant->region, sizeof tenant->region,
                   heap_getattr(tuple, kRegion, shape, &null));
-        char status[16];
-        copy_text(status, sizeof status, heap_getattr(tuple, kStatus, shape, &null));
-        tenant->active = strcmp(status, "active") == 0;
+        copy_text(tenant->status, sizeof tenant->status,
+                  heap_getattr(tuple, kStatus, shape, &null));
+        tenant->moved_to[0] = '\0';
+        Datum moved_to = heap_getattr(tuple, kMovedTo, shape, &null);
+        if (!null) copy_text(tenant->moved_to, sizeof tenant->moved_to, moved_to);
+        tenant->active = strcmp(tenant->status, "active") == 0;
     }
     systable_endscan(scan);
     UnregisterSnapshot(snapshot);
     table_close(relation, AccessShareLock);
     return found;
-}
-
-[[noreturn]] void refuse_region(const char *what, const char *region) {
-    ereport(ERROR,
-            (errcode(AEGIS_ERRCODE_WRONG_REGION),
-             errmsg("%s belongs to region \"%s\", this is \"%s\"", what, region, guc::region),
-             errhint("Connect to the cluster of region \"%s\".", region)));
-    pg_unreachable();
 }
 
 void check_slug(const char *slug) {
@@ -124,10 +119,14 @@ void set_active(FunctionCallInfo fcinfo, bool active) {
     Datum key[] = {UUIDPGetDatum(&id)};
     if (pg::execute(lock_tenant, key) != 1)
         ereport(ERROR, (errcode(AEGIS_ERRCODE_TENANT_UNKNOWN), errmsg("tenant does not exist")));
-    if (DatumGetBool(pg::column(0, 1, &is_null)) == active)
-        ereport(ERROR,
-                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                 errmsg(active ? "tenant is not suspended" : "tenant is suspended already")));
+    const char *status = TextDatumGetCString(pg::column(0, 1, &is_null));
+    if (strcmp(status, active ? "suspended" : "active") != 0)
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        strcmp(status, "suspended") == 0 ? errmsg("tenant is suspended already")
+                        : active && strcmp(status, "active") == 0
+                            ? errmsg("tenant is not suspended")
+                            : errmsg("tenant is %s",
+                                     strcmp(status, "erasing") == 0 ? "being erased" : status)));
     Datum values[] = {UUIDPGetDatum(&id), CStringGetTextDatum(active ? "active" : "suspended")};
     pg::execute(update_status, values);
     // At reactivation once more: a sign-in that was under way at the suspension must not live on.
@@ -155,7 +154,23 @@ bool find_by_id(const pg_uuid_t &id, Tenant *tenant) {
     return find("tenant_pkey", kId, F_UUID_EQ, UUIDPGetDatum(&id), tenant);
 }
 
+void refuse_region(const char *what, const char *region) {
+    ereport(ERROR,
+            (errcode(AEGIS_ERRCODE_WRONG_REGION),
+             errmsg("%s belongs to region \"%s\", this is \"%s\"", what, region, guc::region),
+             errhint("Connect to the cluster of region \"%s\".", region)));
+    pg_unreachable();
+}
+
+void refuse_moved(const char *region) {
+    ereport(ERROR,
+            (errcode(AEGIS_ERRCODE_TENANT_MOVED), errmsg("tenant moved to region \"%s\"", region),
+             errhint("Connect to the cluster of region \"%s\".", region)));
+    pg_unreachable();
+}
+
 void require_region(const Tenant &tenant) {
+    if (tenant.moved_to[0] != '\0') refuse_moved(tenant.moved_to);
     if (strcmp(tenant.region, guc::region) != 0) refuse_region("tenant", tenant.region);
 }
 

@@ -11,15 +11,20 @@ struct Tenant {
     pg_uuid_t id;
     char slug[64];
     char region[17];
-    bool active;  // false while suspended
+    char status[16];
+    bool active;        // of status active, and not moved
+    char moved_to[17];  // the region that it moved to, or empty
 };
 
 // False when there is no such tenant. The region is not judged.
 bool find_by_slug(const char *slug, Tenant *tenant);
 bool find_by_id(const pg_uuid_t &id, Tenant *tenant);
 
-// ERROR AG012 with the right region for a tenant that lives elsewhere.
+// ERROR AG018 for a tenant that moved away, AG012 for one that never lived here; both name the
+// right region.
 void require_region(const Tenant &tenant);
+[[noreturn]] void refuse_region(const char *what, const char *region);
+[[noreturn]] void refuse_moved(const char *region);
 
 // The range of a team and everything below it; false when the tenant has no such team.
 bool team_range(const pg_uuid_t &tenant, const pg_uuid_t &team, int64 *ord, int64 *last_ord);
