@@ -120,6 +120,11 @@ GRANT EXECUTE ON FUNCTION aegis.create_job(text, uuid, jsonb), aegis.pause_job(b
   TO aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.wait_job(bigint, interval) TO aegis_auditor, aegis_operator;
 GRANT SELECT ON aegis.jobs TO aegis_auditor, aegis_operator;
+-- reseal: the job calls aegis.reseal() as the owner of a table; it refuses everybody else.
+GRANT EXECUTE ON FUNCTION aegis.key_epoch(aegis.sealed_email), aegis.key_epoch(aegis.sealed_text),
+  aegis.reseal(aegis.sealed_email), aegis.reseal(aegis.sealed_text) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION aegis.rotate_tenant_key(uuid, text) TO aegis_operator;
+GRANT SELECT ON aegis.rotation_progress TO aegis_auditor, aegis_operator;
 -- protect: who owns a table may protect it; the functions check.
 GRANT EXECUTE ON FUNCTION aegis.follow_parent(), aegis.key_findings(regclass),
   aegis.protect_table(regclass, boolean, boolean, regclass, text), aegis.refuse_truncate(), aegis.stamp_row(),

@@ -16,10 +16,10 @@ CREATE TABLE aegis.tenant_key (
   master_version bigint NOT NULL REFERENCES aegis.master_key,
   salt           bytea CHECK (pg_catalog.octet_length(salt) = 32),
   wrapped        bytea CHECK (pg_catalog.octet_length(wrapped) = 72),
-  state          text NOT NULL CHECK (state IN ('active', 'destroyed')),
+  state          text NOT NULL CHECK (state IN ('active', 'retired', 'destroyed')),
   created_at     timestamptz NOT NULL DEFAULT pg_catalog.now(),
   PRIMARY KEY (tenant_id, kind, epoch),
-  CHECK (state <> 'active' OR (salt IS NOT NULL AND wrapped IS NOT NULL))
+  CHECK (state = 'destroyed' OR (salt IS NOT NULL AND wrapped IS NOT NULL))
 );
 SELECT pg_catalog.pg_extension_config_dump('aegis.tenant_key', '');
 COMMENT ON TABLE aegis.tenant_key IS 'root keys of tenants, wrapped under a master key; the nil tenant is the system';
@@ -44,7 +44,7 @@ AS $$
               WHEN p.version = max(p.version) OVER () THEN 'active'
               ELSE 'previous' END,
          encode(COALESCE(m.check_value, p.check_value), 'hex'),
-         (SELECT count(*) FROM aegis.tenant_key k WHERE k.master_version = m.version AND k.state = 'active'),
+         (SELECT count(*) FROM aegis.tenant_key k WHERE k.master_version = m.version AND k.state <> 'destroyed'),
          aegis.key_fault()
     FROM (SELECT 1) one
     LEFT JOIN (aegis.provided_keys() p FULL JOIN aegis.master_key m ON m.version = p.version) ON true

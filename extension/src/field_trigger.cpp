@@ -6,6 +6,7 @@
 
 #include "context.hpp"
 #include "guc.hpp"
+#include "key.hpp"
 #include "pg/function.hpp"
 #include "pg/invalidation.hpp"
 
@@ -146,6 +147,13 @@ bool keeps(const pg_uuid_t &tenant, const Field &field, core::ByteView old_value
     return equal;
 }
 
+// A value that comes back from elsewhere must not bring an older key into use again.
+bool is_current(const pg_uuid_t &tenant, const Field &field, core::ByteView envelope) {
+    uint32_t epoch = key::kCurrentEpoch;
+    key::field_cipher(tenant, field.reference, &epoch);
+    return sealed::parse(envelope).header.epoch == epoch;
+}
+
 // What is to be stored instead of `value`; the same pointer when it can stay.
 Datum sealed_value(const pg_uuid_t &tenant, const Field &field, Datum value, bool has_old,
                    Datum old) {
@@ -160,7 +168,7 @@ Datum sealed_value(const pg_uuid_t &tenant, const Field &field, Datum value, boo
     Datum result = value;
     if (has_old && keeps(tenant, field, old_view, plaintext))
         result = old;
-    else if (!is_envelope)
+    else if (!is_envelope || !is_current(tenant, field, view))
         result = PointerGetDatum(seal(tenant, field, plaintext));
     sealed::discard(plaintext);
     return result;

@@ -24,6 +24,7 @@ char *ledger_origin = nullptr;
 char *ledger_key = nullptr;
 int checkpoint_interval_ms = 10000;
 int coverage_interval_seconds = 3600;
+int reseal_rate = 10000;
 int password_memory_kib = 19456;
 int password_iterations = 2;
 int password_concurrency = 2;
@@ -181,6 +182,9 @@ void define() {
     define_int("aegis.coverage_interval",
                "Time between two looks at which tables the ledger captures; 0 never.",
                &coverage_interval_seconds, 3600, 0, 604800, PGC_SIGHUP, GUC_UNIT_S);
+
+    define_int("aegis.reseal_rate", "Rows that a reseal job seals anew per second; 0 no limit.",
+               &reseal_rate, 10000, 0, 10000000, PGC_SIGHUP, 0);
 
     define_int("aegis.password_memory", "Memory of one Argon2id hash.", &password_memory_kib, 19456,
                19456, 1048576, PGC_SIGHUP, GUC_UNIT_KB);

@@ -35,6 +35,9 @@ extern char *ledger_key;
 extern int checkpoint_interval_ms;
 extern int coverage_interval_seconds;
 
+// Rows that a reseal job seals anew in one second; 0 as many as it can.
+extern int reseal_rate;
+
 extern int password_memory_kib;
 extern int password_iterations;
 extern int password_concurrency;

@@ -54,6 +54,28 @@ void move(int64 id, const char *from, const char *to, const char *verb, const ch
 
 }  // namespace
 
+namespace aegis::job {
+
+int64 create(const char *kind, const pg_uuid_t *tenant) {
+    Oid types[] = {TEXTOID, UUIDOID, TEXTOID};
+    Datum values[] = {CStringGetTextDatum(kind), UUIDPGetDatum(tenant),
+                      CStringGetTextDatum(GetUserNameFromId(GetSessionUserId(), false))};
+    char nulls[] = {' ', tenant == nullptr ? 'n' : ' ', ' ', '\0'};
+    int got = SPI_execute_with_args(
+        "INSERT INTO aegis.job (kind, tenant_id, created_by_role) VALUES ($1, $2, $3) "
+        "RETURNING id",
+        3, types, values, nulls, false, 1);
+    if (got != SPI_OK_INSERT_RETURNING || SPI_processed != 1)
+        ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not create a job")));
+    bool is_null;
+    int64 id =
+        DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null));
+    append("job.created", id, kind, tenant);
+    return id;
+}
+
+}  // namespace aegis::job
+
 AEGIS_FUNCTION(aegis_create_job) {
     if (PG_ARGISNULL(0) || PG_ARGISNULL(2))
         ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
@@ -78,22 +100,9 @@ AEGIS_FUNCTION(aegis_create_job) {
                 (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                  errmsg("a job of kind \"%s\" takes no arguments", name), errhint("Pass '{}'.")));
 
-    Oid types[] = {TEXTOID, UUIDOID, JSONBOID, TEXTOID};
-    Datum values[] = {CStringGetTextDatum(name), UUIDPGetDatum(tenant), JsonbPGetDatum(args),
-                      CStringGetTextDatum(GetUserNameFromId(GetSessionUserId(), false))};
-    char nulls[] = {' ', tenant == nullptr ? 'n' : ' ', ' ', ' ', '\0'};
     SPI_connect();
-    int got = SPI_execute_with_args(
-        "INSERT INTO aegis.job (kind, tenant_id, args, created_by_role) VALUES ($1, $2, $3, $4) "
-        "RETURNING id",
-        4, types, values, nulls, false, 1);
-    if (got != SPI_OK_INSERT_RETURNING || SPI_processed != 1)
-        ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not create a job")));
-    bool is_null;
-    int64 id =
-        DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null));
+    int64 id = job::create(name, tenant);
     SPI_finish();
-    append("job.created", id, name, tenant);
     PG_RETURN_INT64(id);
 }
 

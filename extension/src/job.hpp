@@ -20,6 +20,7 @@ struct Progress {  // what a step did
     bool finished;
     int64 done;          // new total of finished units
     const char *result;  // JSON text for the row, or nullptr; lives in the step's memory
+    int rest_millis;     // before the next step
 };
 
 struct Kind {
@@ -36,9 +37,12 @@ const char *kind_names();
 
 // For the worker, in its transaction: starts the process for jobs when one is due and none runs.
 void tend();
-// For that process, outside a transaction: one step of the oldest job that is due. False when none
-// is.
-bool run_next();
+// For that process, outside a transaction: one step of the oldest job that is due, and how long to
+// rest after it. False when none is.
+bool run_next(int *rest_millis);
+
+// For our own code, with an SPI connection and as aegis_owner: queues a job of a known kind.
+int64 create(const char *kind, const pg_uuid_t *tenant);
 
 }  // namespace aegis::job
 

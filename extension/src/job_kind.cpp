@@ -2,6 +2,7 @@
 // What jobs do: one function per kind, called for one step in the step's transaction, under the
 // kind's role and the job's context.
 #include "job.hpp"
+#include "reseal.hpp"
 #include "role.hpp"
 #include "tenant_erase.hpp"
 #include "verify_progress.hpp"
@@ -29,7 +30,7 @@ Progress verify_ledger(const Job &job) {
     HeapTuple row = SPI_tuptable->vals[0];
     bool is_null;
     int64 entries = DatumGetInt64(SPI_getbinval(row, SPI_tuptable->tupdesc, 2, &is_null));
-    return {true, entries, SPI_getvalue(row, SPI_tuptable->tupdesc, 1)};
+    return {true, entries, SPI_getvalue(row, SPI_tuptable->tupdesc, 1), 0};
 }
 
 // Removes sessions that ended long ago, some at a time, so that no lock is held for long.
@@ -43,12 +44,13 @@ Progress end_sessions(const Job &job) {
     bool is_null;
     int32 ended =
         DatumGetInt32(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null));
-    return {ended < kAtMost, job.done + ended, nullptr};
+    return {ended < kAtMost, job.done + ended, nullptr, 0};
 }
 
 const Kind kinds[] = {
     {"end_sessions", Scope::system, role::owner, end_sessions},
     {"erase_tenant", Scope::tenant, role::owner, tenant_erase::step},
+    {"reseal", Scope::tenant, role::owner, reseal::step},
     {"verify_ledger", Scope::either, role::auditor, verify_ledger},
 };
 

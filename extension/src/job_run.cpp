@@ -165,7 +165,7 @@ bool still_running(const Claimed &claimed) {
 }
 
 // True when the step was done; false with the reason in *error, allocated in `memory`.
-bool perform(const Claimed &claimed, MemoryContext memory, char **error) {
+bool perform(const Claimed &claimed, MemoryContext memory, char **error, int *rest_millis) {
     volatile bool performed = false;
     *error = nullptr;
     PG_TRY();
@@ -175,6 +175,7 @@ bool perform(const Claimed &claimed, MemoryContext memory, char **error) {
             enter(claimed);
             Progress progress = claimed.kind->step(claimed.job);
             save(claimed, progress);
+            *rest_millis = progress.rest_millis;
         }
         finish();
         performed = true;
@@ -197,7 +198,8 @@ bool perform(const Claimed &claimed, MemoryContext memory, char **error) {
 
 }  // namespace
 
-bool run_next() {
+bool run_next(int *rest_millis) {
+    *rest_millis = 0;
     static MemoryContext memory = nullptr;
     if (memory == nullptr)
         memory = AllocSetContextCreate(TopMemoryContext, "aegis job step", ALLOCSET_DEFAULT_SIZES);
@@ -217,7 +219,7 @@ bool run_next() {
     else if (claimed.attempts > kMostAttempts)
         error = crashed;
     else
-        perform(claimed, memory, &error);
+        perform(claimed, memory, &error, rest_millis);
     if (error != nullptr) {
         begin();
         save_failure(claimed, error);
@@ -275,8 +277,9 @@ using namespace aegis;
 extern "C" AEGIS_EXPORT void aegis_job_main(Datum database) {
     worker::connect(DatumGetObjectId(database));
     if (!worker::extension_is_here() || !worker::lock_alone(worker::Part::jobs)) proc_exit(0);
+    int rest_millis = 0;
     do {
-        worker::rest(0);
-    } while (job::run_next());
+        worker::rest(rest_millis);
+    } while (job::run_next(&rest_millis));
     proc_exit(0);
 }

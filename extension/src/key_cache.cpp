@@ -10,6 +10,7 @@
 #include "own_table.hpp"
 #include "pg/function.hpp"
 #include "pg/invalidation.hpp"
+#include "region.hpp"
 
 namespace aegis::key_cache {
 
@@ -21,10 +22,12 @@ constexpr uint32_t kWays = 4;
 Entry *entries = nullptr;
 uint64_t tick = 0;
 uint64_t seen_generation = 0;
+uint64_t seen_changes = 0;
 uint64_t emptied = 1;
 bool stale = false;
 // Roots made by this transaction go when it aborts, and what was derived from them with them.
 bool made_in_transaction = false;
+bool changed_in_transaction = false;  // and others must know
 Oid root_table = InvalidOid;
 
 void drop(Entry *entry) {
@@ -65,10 +68,18 @@ void table_changed(Datum, Oid relid) {
     if (relid == InvalidOid || relid == root_table) stale = true;
 }
 
+// The counter that tells other sessions lies beside the key page, which backends cannot write. A
+// commit is visible to them before this runs.
 void transaction_ended(XactEvent event, void *) {
+    if (event == XACT_EVENT_PRE_PREPARE && changed_in_transaction)
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("cannot prepare a transaction that changed keys"),
+                        errdetail("Other sessions would not learn of it at once.")));
     if (event == XACT_EVENT_ABORT && made_in_transaction) stale = true;
+    if (event == XACT_EVENT_COMMIT && changed_in_transaction)
+        region::state()->key_changes.fetch_add(1, std::memory_order_acq_rel);
     if (event == XACT_EVENT_ABORT || event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE)
-        made_in_transaction = false;
+        made_in_transaction = changed_in_transaction = false;
 }
 
 void subtransaction_ended(SubXactEvent event, SubTransactionId, SubTransactionId, void *) {
@@ -77,9 +88,11 @@ void subtransaction_ended(SubXactEvent event, SubTransactionId, SubTransactionId
 
 void refresh() {
     uint64_t generation = key::page().generation.load(std::memory_order_acquire);
-    if (generation != seen_generation || stale) {
+    uint64_t changes = region::state()->key_changes.load(std::memory_order_acquire);
+    if (generation != seen_generation || changes != seen_changes || stale) {
         empty();
         seen_generation = generation;
+        seen_changes = changes;
     }
 }
 
@@ -180,6 +193,12 @@ void expect_abort() {
 }
 
 void forget() {
+    stale = true;
+}
+
+void announce_change() {
+    made_in_transaction = changed_in_transaction = true;
+    // What this session derived before is as old for it as for the others.
     stale = true;
 }
 

@@ -38,6 +38,10 @@ const Entry *derive(const pg_uuid_t &tenant, core::Purpose purpose, uint32_t epo
 void expect_abort();
 // Drops everything at the next use.
 void forget();
+// The same for a change that others must know: once it is committed, every session drops what it
+// derived before it uses the next key, in the midst of a statement too. Such a transaction cannot
+// be prepared.
+void announce_change();
 // Changes whenever the cache was emptied, so that what was computed from a key can be dropped too.
 uint64_t version();
 

@@ -32,7 +32,8 @@ const char *const kKindNames[] = {"root", "index"};
 struct Row {
     uint32_t epoch;
     uint32_t master_version;
-    bool active;
+    bool active;     // new seals use the newest such
+    bool destroyed;  // there is nothing to unwrap any more
     uint8_t salt[kSaltBytes];
     uint8_t wrapped[core::kWrappedRootBytes];
 };
@@ -71,9 +72,10 @@ bool find_row(const pg_uuid_t &tenant, RootKind kind, uint32_t epoch, Row *row) 
         found = true;
         row->epoch = row_epoch;
         row->active = active;
+        row->destroyed = text_is(own_table::column(scan, tuple, kState, &is_null), "destroyed");
         row->master_version = static_cast<uint32_t>(
             DatumGetInt64(own_table::column(scan, tuple, kMasterVersion, &is_null)));
-        if (active) {
+        if (!row->destroyed) {
             copy_exactly(own_table::column(scan, tuple, kSalt, &is_null), row->salt,
                          sizeof row->salt);
             copy_exactly(own_table::column(scan, tuple, kWrapped, &is_null), row->wrapped,
@@ -89,20 +91,21 @@ bool is_nil(const pg_uuid_t &tenant) {
     return memcmp(&tenant, &nil, sizeof nil) == 0;
 }
 
-bool insert_root(const pg_uuid_t &tenant, RootKind kind, const core::MasterKey &master) {
+bool insert_root(const pg_uuid_t &tenant, RootKind kind, uint32_t epoch,
+                 const core::MasterKey &master) {
     uint8_t salt[kSaltBytes], wrapped[core::kWrappedRootBytes];
     pg::Report report = pg::run([&] {
         core::Key32 root;
         core::random_secret(root.span());
         core::random_secret(salt);
-        core::wrap_root(master, salt, tenant_name(tenant), kFirstEpoch, root.view(), wrapped);
+        core::wrap_root(master, salt, tenant_name(tenant), epoch, root.view(), wrapped);
     });
     pg::raise(report);
     pg_uuid_t id = tenant;
     Oid types[] = {UUIDOID, TEXTOID, INT4OID, INT8OID, BYTEAOID, BYTEAOID};
     Datum values[] = {UUIDPGetDatum(&id),
                       CStringGetTextDatum(kKindNames[static_cast<int>(kind)]),
-                      Int32GetDatum(kFirstEpoch),
+                      Int32GetDatum(epoch),
                       Int64GetDatum(master.version),
                       PointerGetDatum(pg::copy_varlena(salt)),
                       PointerGetDatum(pg::copy_varlena(wrapped))};
@@ -134,7 +137,7 @@ void load_root(const pg_uuid_t &tenant, RootKind kind, uint32_t epoch, Root *out
                  is_nil(tenant)
                      ? errhint("Create the first tenant.")
                      : errhint("Restore aegis.tenant_key together with the data that it opens.")));
-    if (!row.active)
+    if (row.destroyed)
         ereport(ERROR, (errcode(AEGIS_ERRCODE_KEY_SHREDDED), errmsg("the key was destroyed"),
                         errdetail("What was sealed under it cannot be opened by anyone.")));
     core::MasterKey master;
@@ -152,6 +155,37 @@ void load_root(const pg_uuid_t &tenant, RootKind kind, uint32_t epoch, Root *out
     out->epoch = row.epoch;
 }
 
+uint32_t newest_epoch(const pg_uuid_t &tenant, RootKind kind) {
+    Row row{};
+    if (!find_row(tenant, kind, kCurrentEpoch, &row) || row.destroyed) return 0;
+    return row.epoch;
+}
+
+uint32_t open_epoch(const pg_uuid_t &tenant, RootKind kind) {
+    // The roots before it must open: a tenant whose master key is wrong or missing gets no new one.
+    Root before;
+    load_root(tenant, kind, kCurrentEpoch, &before);
+    core::wipe(before.key);
+    uint32_t epoch = before.epoch + 1;
+    core::MasterKey master;
+    require_active_master(&master);
+    Oid user;
+    int security;
+    GetUserIdAndSecContext(&user, &security);
+    SPI_connect();
+    SetUserIdAndSecContext(role::owner(), security | SECURITY_LOCAL_USERID_CHANGE);
+    bool made = insert_root(tenant, kind, epoch, master);
+    SetUserIdAndSecContext(user, security);
+    SPI_finish();
+    core::wipe({reinterpret_cast<uint8_t *>(&master), sizeof master});
+    if (!made)
+        ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+                        errmsg("the key was rotated by another transaction")));
+    CommandCounterIncrement();
+    key_cache::announce_change();
+    return epoch;
+}
+
 bool create_roots(const pg_uuid_t &tenant) {
     Row row{};
     bool has[] = {find_row(tenant, RootKind::root, kFirstEpoch, &row),
@@ -166,7 +200,7 @@ bool create_roots(const pg_uuid_t &tenant) {
     SetUserIdAndSecContext(role::owner(), security | SECURITY_LOCAL_USERID_CHANGE);
     bool made = false;
     for (RootKind kind : {RootKind::root, RootKind::index})
-        if (!has[static_cast<int>(kind)]) made |= insert_root(tenant, kind, master);
+        if (!has[static_cast<int>(kind)]) made |= insert_root(tenant, kind, kFirstEpoch, master);
     SetUserIdAndSecContext(user, security);
     SPI_finish();
     core::wipe({reinterpret_cast<uint8_t *>(&master), sizeof master});

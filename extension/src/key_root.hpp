@@ -23,6 +23,12 @@ core::ByteView tenant_name(const pg_uuid_t &tenant);
 // key.
 void load_root(const pg_uuid_t &tenant, RootKind kind, uint32_t epoch, Root *out);
 
+// The epoch that new seals use; 0 when the tenant has no key, or no longer.
+uint32_t newest_epoch(const pg_uuid_t &tenant, RootKind kind);
+// Makes the root of the next epoch and returns its number. Errors as load_root(), and 40001 when
+// another transaction did so. Runs SPI.
+uint32_t open_epoch(const pg_uuid_t &tenant, RootKind kind);
+
 // Makes whichever root of the first epoch is missing. True when it made one. Runs SPI.
 bool create_roots(const pg_uuid_t &tenant);
 

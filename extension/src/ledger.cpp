@@ -13,9 +13,9 @@
 #include "ledger_entry.hpp"
 #include "guc.hpp"
 #include "key.hpp"
+#include "key_cache.hpp"
 #include "ledger_tables.hpp"
 #include "pg/function.hpp"
-#include "region.hpp"
 #include "seal.hpp"
 #include "sealed.hpp"
 #include "worker.hpp"
@@ -40,7 +40,7 @@ struct {
 
 // Origin of the current context, sealed once: one request usually writes several entries.
 struct {
-    uint64_t key_generation;
+    uint64_t key_version;
     pg_uuid_t tenant;
     char ip[kIpBytes];
     char user_agent[kUserAgentBytes];
@@ -85,9 +85,8 @@ core::ByteView seal_origin(const pg_uuid_t &tenant, const char *ip, const char *
             agent_text, user_agent,
             pg_mbcliplen(user_agent, static_cast<int>(strlen(user_agent)), sizeof agent_text - 1));
 
-    key::Page *page = region::key_page();
-    uint64_t generation = page != nullptr ? page->generation.load() : 0;
-    if (origin.size > 0 && generation == origin.key_generation &&
+    uint64_t version = key_cache::version();
+    if (origin.size > 0 && version == origin.key_version &&
         memcmp(&origin.tenant, &tenant, sizeof tenant) == 0 && strcmp(origin.ip, ip_text) == 0 &&
         strcmp(origin.user_agent, agent_text) == 0)
         return {origin.envelope, origin.size};
@@ -109,7 +108,7 @@ core::ByteView seal_origin(const pg_uuid_t &tenant, const char *ip, const char *
         ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
                         errmsg("origin of a ledger entry is too long")));
     seal_personal(tenant, {plain, writer.needed}, {origin.envelope, size});
-    origin.key_generation = generation;
+    origin.key_version = version;
     origin.tenant = tenant;
     strlcpy(origin.ip, ip_text, sizeof origin.ip);
     strlcpy(origin.user_agent, agent_text, sizeof origin.user_agent);

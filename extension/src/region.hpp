@@ -5,6 +5,8 @@
 // leave no lock behind.
 #pragma once
 
+#include <atomic>
+
 #include "charge.hpp"
 #include "key_page.hpp"
 #include "password.hpp"
@@ -18,6 +20,7 @@ struct State {
     worker::Slots workers;
     password::Slots passwords;
     verify_progress::Slots verifications;
+    std::atomic<uint64_t> key_changes;  // see key_cache::announce_change()
 };
 
 // nullptr when the library was not loaded by the postmaster.

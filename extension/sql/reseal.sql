@@ -1,0 +1,62 @@
+-- Rotation of tenants' keys: a new epoch, and a job that seals the rows anew. docs/reseal.md.
+
+CREATE TABLE aegis.reseal_count (
+  tenant_id  uuid        NOT NULL,
+  relation   regclass    NOT NULL,
+  epoch      integer     NOT NULL,
+  rows       bigint      NOT NULL,
+  resealed   bigint      NOT NULL DEFAULT 0,
+  counted_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+  PRIMARY KEY (tenant_id, relation, epoch)
+);
+SELECT pg_catalog.pg_extension_config_dump('aegis.reseal_count', '');
+COMMENT ON TABLE aegis.reseal_count IS
+  'rows of a tenant by the oldest epoch among their encrypted values, as the reseal job counted them';
+
+CREATE FUNCTION aegis.key_epoch(aegis.sealed_text) RETURNS integer
+  AS 'MODULE_PATHNAME', 'aegis_key_epoch' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION aegis.key_epoch(aegis.sealed_text) IS 'the epoch of its tenant''s key that a value was sealed under';
+
+CREATE FUNCTION aegis.key_epoch(aegis.sealed_email) RETURNS integer
+  AS 'MODULE_PATHNAME', 'aegis_key_epoch' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION aegis.key_epoch(aegis.sealed_email) IS 'the epoch of its tenant''s key that a value was sealed under';
+
+CREATE FUNCTION aegis.reseal(aegis.sealed_text) RETURNS aegis.sealed_text
+  AS 'MODULE_PATHNAME', 'aegis_reseal' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 20;
+COMMENT ON FUNCTION aegis.reseal(aegis.sealed_text) IS
+  'the same plaintext under the current epoch; refused outside the job of this name';
+
+CREATE FUNCTION aegis.reseal(aegis.sealed_email) RETURNS aegis.sealed_email
+  AS 'MODULE_PATHNAME', 'aegis_reseal' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 20;
+COMMENT ON FUNCTION aegis.reseal(aegis.sealed_email) IS
+  'the same plaintext and search token under the current epoch; refused outside the job of this name';
+
+CREATE FUNCTION aegis.rotate_tenant_key(tenant uuid, reason text, OUT epoch integer, OUT job bigint) RETURNS record
+  AS 'MODULE_PATHNAME', 'aegis_rotate_tenant_key' LANGUAGE C VOLATILE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL UNSAFE
+  SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION aegis.rotate_tenant_key(uuid, text) IS
+  'opens a new epoch of a tenant''s key, which every later seal uses, and queues the job that seals the rows anew; recorded';
+
+CREATE VIEW aegis.rotation_progress AS
+  WITH epoch AS (
+    SELECT k.tenant_id, k.epoch, k.created_at,
+           CASE WHEN k.state <> 'active' THEN k.state
+                WHEN k.epoch = max(k.epoch) FILTER (WHERE k.state = 'active') OVER (PARTITION BY k.tenant_id) THEN 'current'
+                ELSE 'old' END AS state,
+           c.rows, c.counted_at
+      FROM aegis.tenant_key k
+      LEFT JOIN (SELECT r.tenant_id, r.epoch, sum(r.rows)::bigint AS rows, min(r.counted_at) AS counted_at
+                   FROM aegis.reseal_count r GROUP BY r.tenant_id, r.epoch) c USING (tenant_id, epoch)
+     WHERE k.kind = 'root'
+  )
+  SELECT e.tenant_id, e.epoch, e.state, e.created_at, e.rows, e.counted_at,
+         j.id AS job, j.state AS job_state, j.done AS resealed,
+         CASE WHEN e.state = 'current' AND j.state = 'running' AND j.done > 0 THEN
+           clock_timestamp() + (clock_timestamp() - j.started_at) *
+             (sum(e.rows) FILTER (WHERE e.state <> 'current') OVER (PARTITION BY e.tenant_id) / j.done::float8) END AS estimated_end
+    FROM epoch e
+    LEFT JOIN LATERAL (SELECT i.id, i.state, i.done, i.started_at FROM aegis.job i
+                        WHERE i.kind = 'reseal' AND i.tenant_id = e.tenant_id ORDER BY i.id DESC LIMIT 1) j
+      ON e.state = 'current';
+COMMENT ON VIEW aegis.rotation_progress IS
+  'rows of every tenant under every epoch of its key, and when the job that seals them anew may be done';
