@@ -27,7 +27,7 @@ int coverage_interval_seconds = 3600;
 int reseal_rate = 10000;
 int password_memory_kib = 19456;
 int password_iterations = 2;
-int password_concurrency = 2;
+int password_concurrency = 0;
 int lock_failures = 10;
 int lock_seconds = 1800;
 int session_idle_seconds = 1800;
@@ -190,8 +190,9 @@ void define() {
                19456, 1048576, PGC_SIGHUP, GUC_UNIT_KB);
     define_int("aegis.password_iterations", "Passes of one Argon2id hash.", &password_iterations, 2,
                2, 64, PGC_SIGHUP, 0);
-    define_int("aegis.password_concurrency", "Argon2id hashes computed at once in the cluster.",
-               &password_concurrency, 2, 1, 64, PGC_SIGHUP, 0);
+    define_int("aegis.password_concurrency",
+               "Argon2id hashes computed at once in the cluster; 0 half of the processors.",
+               &password_concurrency, 0, 0, 64, PGC_SIGHUP, 0);
     define_int("aegis.lock_failures", "Failed sign-ins in a row that lock an account.",
                &lock_failures, 10, 3, 100, PGC_SIGHUP, 0);
     define_int("aegis.lock_time", "How long an account stays locked.", &lock_seconds, 1800, 60,

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "core/aside.hpp"
 #include "core/random.hpp"
 #include "password.hpp"
 
 #include <argon2.h>
 #include <csignal>
+#include <sched.h>
 #include <ctime>
 #include <zxcvbn.h>
 
@@ -17,7 +19,7 @@ namespace {
 
 constexpr size_t kSaltBytes = 16;
 constexpr size_t kTagBytes = 32;
-// One lane: a backend must never start threads, and the floor of OWASP is stated for one.
+// One lane: libargon2 would start a thread for each, and the floor of OWASP is stated for one.
 constexpr uint32_t kLanes = 1;
 // No hash takes this long; a slot older than it belongs to a process that died.
 constexpr uint32_t kStaleSeconds = 60;
@@ -37,10 +39,20 @@ bool is_stale(uint64_t holder, uint32_t now) {
     return now - since > kStaleSeconds || (kill(pid, 0) != 0 && errno == ESRCH);
 }
 
+// By default half of the processors that this process may use: a flood of sign-ins leaves the
+// others to everybody else.
+int concurrency() {
+    if (guc::password_concurrency > 0) return guc::password_concurrency;
+    cpu_set_t usable;
+    int count = sched_getaffinity(0, sizeof usable, &usable) == 0 ? CPU_COUNT(&usable) : 1;
+    return Min(Max(count / 2, 1), kMaximumSlots);
+}
+
 int try_slots(Slots &slots) {
+    int count = concurrency();
     uint32_t now = seconds_now();
     uint64_t mine = static_cast<uint64_t>(static_cast<uint32_t>(MyProcPid)) << 32 | now;
-    for (int i = 0; i < guc::password_concurrency; i++) {
+    for (int i = 0; i < count; i++) {
         uint64_t seen = slots.holder[i].load();
         if ((seen == 0 || is_stale(seen, now)) &&
             slots.holder[i].compare_exchange_strong(seen, mine))
@@ -76,23 +88,31 @@ bool hash(core::ByteView password, char *out) {
     uint8_t salt[kSaltBytes];
     pg::Report drawn = pg::run([&] { core::random_secret(salt); });
     if (drawn.failed) return false;
-    return argon2id_hash_encoded(static_cast<uint32_t>(guc::password_iterations),
-                                 static_cast<uint32_t>(guc::password_memory_kib), kLanes,
-                                 password.data, password.size, salt, sizeof salt, kTagBytes, out,
-                                 kEncodedBytes) == ARGON2_OK;
+    int result = ARGON2_MEMORY_ALLOCATION_ERROR;
+    core::run_aside([&] {
+        result = argon2id_hash_encoded(static_cast<uint32_t>(guc::password_iterations),
+                                       static_cast<uint32_t>(guc::password_memory_kib), kLanes,
+                                       password.data, password.size, salt, sizeof salt, kTagBytes,
+                                       out, kEncodedBytes);
+    });
+    return result == ARGON2_OK;
 }
 
 bool verify(const char *encoded, core::ByteView password) {
-    return argon2id_verify(encoded, password.data, password.size) == ARGON2_OK;
+    int result = ARGON2_VERIFY_MISMATCH;
+    core::run_aside([&] { result = argon2id_verify(encoded, password.data, password.size); });
+    return result == ARGON2_OK;
 }
 
 void burn(core::ByteView password) {
     static const uint8_t salt[kSaltBytes] = {};
     uint8_t tag[kTagBytes];
     // The result is of no use, and neither is a failure: only the time counts.
-    (void)argon2id_hash_raw(static_cast<uint32_t>(guc::password_iterations),
-                            static_cast<uint32_t>(guc::password_memory_kib), kLanes, password.data,
-                            password.size, salt, sizeof salt, tag, sizeof tag);
+    core::run_aside([&] {
+        (void)argon2id_hash_raw(static_cast<uint32_t>(guc::password_iterations),
+                                static_cast<uint32_t>(guc::password_memory_kib), kLanes,
+                                password.data, password.size, salt, sizeof salt, tag, sizeof tag);
+    });
     core::wipe(tag);
 }
 

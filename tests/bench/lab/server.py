@@ -19,7 +19,8 @@ SCRIPT = os.path.join(ROOT, "tests", "bench", "wrk.lua")
 def wrk(port, path, items, token, connections, seconds):
     """Requests per second, p50 and p99 in milliseconds; what was answered wrongly is an error."""
     command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds or 1}s", "-s", SCRIPT, f"https://localhost:{port}", "--", path, str(items), token]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment(), cwd="/", check=True)
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          env=environment({"CONNECTIONS": str(connections)}), cwd="/", check=True)
     figures = json.loads(re.search(r"^\{.*\}$", done.stdout, re.M).group(0))
     if figures.pop("wrong"):
         raise RuntimeError(f"wrong answers: {done.stdout}")
@@ -31,11 +32,13 @@ class Flood:
     session the other requests use."""
 
     def __init__(self, port, path, connections, seconds, users=31):
+        self.connections = connections
         body = f'{{"tenant": "bench", "email": "user#@bench.example", "password": "{PASSWORD}"}}'
         self.command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", SCRIPT, f"https://localhost:{port}", "--", path, str(users), "-", body]
 
     def __enter__(self):
-        self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment(), cwd="/")
+        self.process = subprocess.Popen(self.command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                        env=environment({"CONNECTIONS": str(self.connections)}), cwd="/")
         return self
 
     def __exit__(self, *_):
@@ -43,7 +46,8 @@ class Flood:
         found = re.search(r"^\{.*\}$", said, re.M)
         if found is None:
             raise RuntimeError(f"the flood failed: {said}")
-        self.rate = json.loads(found.group(0))["figure"]
+        self.all = json.loads(found.group(0))
+        self.rate = self.all["figure"]
 
 
 def new_connections(port, seconds, clients=4):
