@@ -94,6 +94,19 @@ SELECT reltuples FROM pg_class WHERE relname = 'good';
 SELECT * FROM pg_class WHERE relname = 'good';
 SELECT c FROM pg_class c WHERE relname = 'good';
 SELECT 1 FROM pg_class WHERE relname = 'good' AND relpages > 0;
+-- refuses: places and transactions of rows, which count what of others lies between; the table's own number is harmless
+SELECT ctid FROM yard.good;
+SELECT 1 FROM yard.good ORDER BY cmax::text;
+DELETE FROM yard.good RETURNING xmax;
+SELECT xmin FROM yard.good g;
+BEGIN;
+SELECT probe_context(:'one', :ann, 4, 1, 2);
+SELECT tableoid::regclass, note FROM yard.good;
+SELECT ctid FROM yard.good;
+ROLLBACK;
+-- refuses: debugging messages, which show transaction numbers
+SET client_min_messages = debug1;
+SET client_min_messages = notice;
 
 -- refuses: statements that reach beyond the tenant or the transaction
 EXPLAIN SELECT 1;
@@ -146,6 +159,13 @@ SELECT count(*) FROM pg_stat_get_activity(NULL);
 SELECT pg_total_relation_size('yard.good');
 SELECT pg_current_wal_lsn();
 SELECT pg_sleep(0);
+SELECT txid_current();
+SELECT pg_current_snapshot();
+SELECT pg_xact_status('3');
+SELECT age('3'::xid);
+SELECT mxid_age('3'::xid);
+SELECT currtid2('yard.good', '(0,1)');
+SELECT age(timestamp '2001-02-03', timestamp '2001-02-02');
 SELECT 1 WHERE set_config('work_mem', '1GB', false) IS NULL;
 
 -- allows: the gateway's login calls its entry functions and sets up its connection

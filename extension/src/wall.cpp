@@ -120,6 +120,7 @@ int switched_off_names(const char *names[kWalls]) {
 
 void define() {
     define_function();
+    define_statement();
     const char *names[kWalls];
     int count = switched_off_names(names);
     for (int i = 0; i < count; i++)

@@ -43,7 +43,8 @@ bool matches_any(const char *name, const char *const *patterns, size_t count);
 inline constexpr int kWalls = 5;
 int switched_off_names(const char *names[kWalls]);
 
-void define();           // called from _PG_init
-void define_function();  // the function wall's part of it
+void define();            // called from _PG_init
+void define_function();   // the function wall's part of it
+void define_statement();  // the statement guard's
 
 }  // namespace aegis::wall

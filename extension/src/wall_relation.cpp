@@ -53,7 +53,19 @@ bool reads_size(const Bitmapset *columns) {
     return false;
 }
 
-enum class Verdict { allowed, no_context, unprotected, bypassed, forbidden };
+// Where a row lies and which transaction wrote it tell how many rows and transactions of others lie
+// between.
+const AttrNumber place_columns[] = {SelfItemPointerAttributeNumber, MinTransactionIdAttributeNumber,
+                                    MinCommandIdAttributeNumber, MaxTransactionIdAttributeNumber,
+                                    MaxCommandIdAttributeNumber};
+
+bool reads_place(const Bitmapset *columns) {
+    for (AttrNumber column : place_columns)
+        if (bms_is_member(column - FirstLowInvalidHeapAttributeNumber, columns)) return true;
+    return false;
+}
+
+enum class Verdict { allowed, no_context, unprotected, bypassed, forbidden, places };
 
 Verdict judge_for_member(const RangeTblEntry *entry, List *permissions, bool tenant_rows,
                          bool forced) {
@@ -69,6 +81,7 @@ Verdict judge_for_member(const RangeTblEntry *entry, List *permissions, bool ten
     if (get_rel_relkind(relation) == RELKIND_VIEW)
         return Verdict::allowed;  // what it reads stands in the same range table
     if (!tenant_rows || !forced) return Verdict::unprotected;
+    if (reads_place(pg::selected_columns(entry, permissions))) return Verdict::places;
     // A view or function of a superuser would read the rows of all tenants.
     return check_enable_rls(relation, pg::checked_as(entry, permissions), true) == RLS_ENABLED
                ? Verdict::allowed
@@ -115,6 +128,13 @@ void refuse(Verdict verdict, Oid relation, Rules rules) {
                                       "row security."),
                             errhint("Create the view with security_invoker, or give it to an "
                                     "owner that row security binds.")));
+            return;
+        case Verdict::places:
+            ereport(ERROR,
+                    (errcode(AEGIS_ERRCODE_NOT_ALLOWED),
+                     errmsg("system columns of relation \"%s\" are not allowed in a tenant session",
+                            name),
+                     errdetail("They tell what of other tenants lies between its rows.")));
             return;
         case Verdict::forbidden:
             ereport(ERROR,

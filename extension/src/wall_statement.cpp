@@ -104,7 +104,22 @@ bool member_may_run(Node *node) {
     }
 }
 
+// Messages for the server's developers show transaction numbers, which count what all tenants do.
+bool check_messages(int *level, void **, GucSource source) {
+    if (*level >= LOG || source < PGC_S_CLIENT || !guc::statement_guard || !IsTransactionState() ||
+        rules_in_force() == Rules::none)
+        return true;
+    GUC_check_errmsg("debugging messages are not allowed in a tenant session");
+    return false;
+}
+
 }  // namespace
+
+void define_statement() {
+    struct config_generic *setting = pg::find_setting("client_min_messages");
+    if (setting == nullptr || setting->vartype != PGC_ENUM) return;
+    reinterpret_cast<struct config_enum *>(setting)->check_hook = check_messages;
+}
 
 void check_statement(PlannedStmt *statement) {
     // In a failed transaction only its end can run, and catalogs cannot be read.

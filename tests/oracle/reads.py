@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every way to read a table. Each gives the keys it showed, or the error; what it should show is the rule's set."""
 
-# {k}: the key of a row of t, {t}: the table, {s}: its short name, {j}: its key columns.
+# {k}: the key of a row of t, {t}: the table, {s}: its short name, {j}: its key columns, {e}: they are those of r.
 QUERIES = {
     "SELECT": "SELECT {k} FROM {t} t",
     "SELECT that asks for all tenants": "SELECT {k} FROM {t} t WHERE t.tenant_id IS NOT NULL OR true",
@@ -11,10 +11,10 @@ QUERIES = {
     "subquery in WHERE": "SELECT {k} FROM {t} t WHERE ({j}) IN (SELECT {j} FROM {t})",
     "EXISTS": "SELECT {k} FROM {t} t WHERE EXISTS (SELECT FROM {t} r WHERE r.tenant_id = t.tenant_id)",
     "scalar subquery": "SELECT (SELECT {k}) FROM {t} t",
-    "lateral": "SELECT x.k FROM {t} r CROSS JOIN LATERAL (SELECT {k} AS k FROM {t} t WHERE t.ctid = r.ctid) x",
+    "lateral": "SELECT x.k FROM {t} r CROSS JOIN LATERAL (SELECT {k} AS k FROM {t} t WHERE {e}) x",
     "join with itself": "SELECT {k} FROM {t} t JOIN {t} r USING ({j})",
     "left join from a list": "SELECT {k} FROM (VALUES (1)) v LEFT JOIN {t} t ON true WHERE t.tenant_id IS NOT NULL",
-    "full join": "SELECT {k} FROM {t} t FULL JOIN {t} r ON t.ctid = r.ctid",
+    "full join": "SELECT {k} FROM {t} t FULL JOIN {t} r ON {e}",
     "WITH MATERIALIZED": "WITH t AS MATERIALIZED (SELECT * FROM {t}) SELECT {k} FROM t",
     "UNION": "SELECT {k} FROM {t} t UNION SELECT {k} FROM {t} t",
     "INTERSECT": "SELECT {k} FROM {t} t INTERSECT SELECT {k} FROM {t} t",
@@ -41,7 +41,8 @@ PARALLEL = ("SELECT", "aggregate", "join with itself", "subquery in WHERE")
 
 
 def fit(template, table):
-    return template.format(k=table.key, t=table.name, s=table.short, j=", ".join(table.keys))
+    return template.format(k=table.key, t=table.name, s=table.short, j=", ".join(table.keys),
+                           e=" AND ".join("t.%s = r.%s" % (c, c) for c in table.keys))
 
 
 def keys(rows):
