@@ -15,6 +15,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import bypass  # noqa: E402,F401
 import contexts  # noqa: E402,F401
+import sides  # noqa: E402,F401
+import writes  # noqa: E402,F401
 from catalogue import ATTACKS, GROUPS, Succeeded, table  # noqa: E402
 from wire import Refused  # noqa: E402
 from world import World  # noqa: E402
@@ -42,7 +44,7 @@ def run(place, names, control):
         world.fill()
     failed = 0
     for attack in ATTACKS.values():
-        if names and attack.name not in names or not names and control and not attack.falls:
+        if names and attack.name not in names or control and not attack.falls:
             continue
         said = attempt(attack, world)
         if control:

@@ -13,7 +13,7 @@ def own_only(rows):
     equal(notes, {"own"})
 
 
-@attack("B1", "Read or change as the table's owner", "owner", "row security is forced; without a context every statement is an error", falls=False)
+@attack("B1", "Read or change as the table's owner", "owner", "row security is forced; without a context every statement is an error")
 def owner_reads(w):
     owner = w.connect("keeper")
     refuses(owner, "AG001", "SELECT * FROM shop.customer", "UPDATE shop.customer SET note = 'x'", "DELETE FROM shop.customer",
@@ -105,7 +105,7 @@ def row_security_off(w):
     refuses(operator, "42501", "SELECT * FROM shop.customer", "UPDATE shop.customer SET note = 'x'")
 
 
-@attack("B15", "Become another role", "member, gateway", "the guard of statements; policies ask for no role")
+@attack("B15", "Become another role", "member, gateway", "the guard of statements; policies ask for no role", falls=True)
 def set_role(w):
     for login in ("member", "gateway"):
         refuses(w.connect(login), "AG010", "SET ROLE keeper", "SET ROLE aegis_member", "SET LOCAL ROLE aegis_owner", "SET SESSION AUTHORIZATION postgres")
@@ -156,7 +156,7 @@ def unprotect(w):
     refuses(w.connect("plain"), ("42501", "AG010"), "ALTER TABLE shop.customer NO FORCE ROW LEVEL SECURITY", "DROP POLICY aegis_select ON shop.customer")
 
 
-@attack("B19", "Widen or drop the policies by DDL", "owner", "the restrictive wall, which is no policy of the catalogs", falls=False)
+@attack("B19", "Widen or drop the policies by DDL", "owner", "a table of tenants' rows needs a context, whatever its policies say")
 def other_policies(w):
     for change in ("DROP POLICY aegis_select ON shop.customer", "ALTER POLICY aegis_select ON shop.customer USING (true)",
                    "CREATE POLICY more ON shop.customer USING (true) WITH CHECK (true)"):
@@ -173,7 +173,7 @@ def careless(w):
     refuses(w.connect("member"), "AG001", "SELECT * FROM yard.careless")
 
 
-@attack("B21", "Take the column away that the wall looks at", "owner", "the guard of protected tables", falls=False)
+@attack("B21", "Take the column away that the wall looks at", "owner", "the guard of protected tables", falls=True)
 def without_column(w):
     drop = "".join("DROP POLICY aegis_%s ON shop.booking; " % command for command in ("select", "insert", "update", "delete"))
     for change in ("ALTER TABLE shop.booking RENAME tenant_id TO tenant", "ALTER TABLE shop.booking RENAME COLUMN tenant_id TO tenant",
@@ -229,7 +229,7 @@ def operator_roams(w):
     holds(CANARY not in str(root.run("SELECT detail FROM aegis.audit_log WHERE event LIKE 'operator.%'")), "an entry says what was read")
 
 
-@attack("B26", "Make the table a child or a partition of one without row security", "owner", "the guard of protected tables")
+@attack("B26", "Make the table a child or a partition of one without row security", "owner", "the guard of protected tables", falls=True)
 def adopted(w):
     for change in ("CREATE TABLE shop.parent (tenant_id uuid, id int, email text, note text); ALTER TABLE shop.customer INHERIT shop.parent",
                    "CREATE TABLE shop.parent (LIKE shop.customer) PARTITION BY LIST (id); ALTER TABLE shop.parent ATTACH PARTITION shop.customer DEFAULT"):
