@@ -141,6 +141,32 @@ CREATE FUNCTION cov.count_past(text) RETURNS bigint LANGUAGE sql SECURITY DEFINE
 GRANT EXECUTE ON FUNCTION cov.count_past(text) TO regress_coverage_member;
 SELECT mend('definer-bypasses');
 
+-- functions of the extension
+SELECT count(*) FROM aegis.coverage() WHERE object_kind = 'function' AND object ~ 'aegis';
+CREATE OR REPLACE FUNCTION aegis.team_hi() RETURNS bigint LANGUAGE sql STABLE LEAKPROOF PARALLEL SAFE AS 'SELECT 9223372036854775807';
+SELECT object, problem FROM aegis.coverage() WHERE finding ~ 'replaced';
+SELECT mend('getter-replaced', 'aegis');
+ALTER FUNCTION aegis.user_lo() VOLATILE NOT LEAKPROOF;
+ALTER FUNCTION aegis.tenant_id() OWNER TO regress_coverage_owner;
+ALTER FUNCTION aegis.rank() SET work_mem = '1MB';
+SELECT mend('getter-replaced', 'aegis');
+-- the list that it is compared with is in the database, too: the getters are known without it
+CREATE OR REPLACE FUNCTION aegis.team_lo() RETURNS bigint LANGUAGE sql STABLE LEAKPROOF PARALLEL SAFE AS 'SELECT 0::bigint';
+UPDATE aegis.own_function SET definition = pg_get_functiondef('aegis.team_lo'::regproc) WHERE name = 'aegis.team_lo()';
+SELECT severity, object, problem FROM aegis.coverage() WHERE finding = 'getter-replaced';
+CREATE OR REPLACE FUNCTION aegis.team_lo() RETURNS bigint AS '$libdir/aegis', 'aegis_team_lo' LANGUAGE C STABLE LEAKPROOF PARALLEL SAFE;
+UPDATE aegis.own_function SET definition = (SELECT definition FROM aegis.own_functions() WHERE name = 'aegis.team_lo()') WHERE name = 'aegis.team_lo()';
+SELECT count(*) FROM aegis.coverage() WHERE object_kind = 'function' AND object ~ 'aegis';
+ALTER FUNCTION aegis.stamp_row() COST 100000;
+SELECT mend('function-replaced', 'aegis');
+ALTER FUNCTION aegis.worker_status() RENAME TO worker_state;
+SELECT object, problem FROM aegis.coverage() WHERE finding = 'function-replaced';
+ALTER FUNCTION aegis.worker_state() RENAME TO worker_status;
+GRANT EXECUTE ON FUNCTION aegis.sign_in(text, text, text, text, text, text) TO PUBLIC;
+REVOKE EXECUTE ON FUNCTION aegis.tenant_id() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION aegis.create_tenant(text, text, text) TO regress_coverage_member WITH GRANT OPTION;
+SELECT mend('function-grants', 'aegis');
+
 -- grants
 CREATE TABLE cov.plain (id serial);
 GRANT SELECT (id), INSERT ON cov.plain TO regress_coverage_member, PUBLIC;

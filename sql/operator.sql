@@ -72,6 +72,60 @@ SELECT aegis.assume_tenant(:'one', repeat('x', 161), 'OPS-3');
 SELECT aegis.assume_tenant(gen_random_uuid(), 'look', 'OPS-3');
 SELECT aegis.assume_tenant(:'asleep', 'change', 'OPS-3', read_only => false);
 SELECT aegis.assume_tenant(:'abroad', 'look', 'OPS-3');
+-- allows: another time box; refuses: none, one beyond the setting, one without a length
+BEGIN;
+SELECT aegis.assume_tenant(:'one', 'look', 'OPS-6', time_box => '1 hour');
+ROLLBACK;
+SELECT aegis.assume_tenant(:'one', 'look', 'OPS-6', time_box => '0');
+SELECT aegis.assume_tenant(:'one', 'look', 'OPS-6', time_box => '-1 second');
+SELECT aegis.assume_tenant(:'one', 'look', 'OPS-6', time_box => '61 minutes');
+SELECT aegis.assume_tenant(:'one', 'look', 'OPS-6', time_box => '1 month');
+SELECT aegis.assume_tenant(:'one', 'look', 'OPS-6', time_box => '178000000 years');
+SELECT aegis.assume_tenant(:'one', 'look', 'OPS-6', time_box => '2147483647 days');
+-- refuses: work beyond the time box: the statement is cut off, whatever the client says
+BEGIN;
+SELECT aegis.assume_tenant(:'one', 'look', 'OPS-7', time_box => '1 second');
+SET LOCAL statement_timeout = 0;
+SELECT pg_sleep(60);
+ROLLBACK;
+BEGIN;
+SELECT aegis.assume_tenant(:'one', 'look', 'OPS-7', time_box => '1 second');
+DO $$ BEGIN PERFORM pg_sleep(60); EXCEPTION WHEN query_canceled THEN PERFORM pg_sleep(0.1); RAISE NOTICE 'caught'; END $$;
+SELECT note FROM operator_note;
+ROLLBACK;
+SELECT aegis.assume_tenant(:'one', 'look', 'OPS-7', time_box => '1 second'), pg_sleep(60);
+-- refuses: what begins later, and rows of a cursor from before
+BEGIN;
+SELECT aegis.assume_tenant(:'one', 'look', 'OPS-7', time_box => '1 second');
+DECLARE early CURSOR FOR SELECT note FROM operator_note, generate_series(1, 3);
+FETCH early;
+SAVEPOINT s;
+SELECT pg_sleep(1.2);
+ROLLBACK TO s;
+FETCH early;
+ROLLBACK TO s;
+SELECT note FROM operator_note;
+ROLLBACK TO s;
+COPY operator_note TO STDOUT;
+ROLLBACK TO s;
+SHOW transaction_read_only;
+ROLLBACK TO s;
+DO $$ BEGIN END $$;
+ROLLBACK TO s;
+-- another context cannot be had either
+SELECT aegis.assume_tenant(:'one', 'look', 'OPS-7');
+ROLLBACK;
+-- refuses: two-phase, which would keep the context's locks; survives in the ledger all the same
+BEGIN;
+SELECT aegis.assume_tenant(:'one', 'look', 'OPS-8 two-phase', read_only => false);
+PREPARE TRANSACTION 'regress_operator';
+-- survives: a cancel and a lost connection
+SET statement_timeout = '200ms';
+SELECT aegis.assume_tenant(:'one', 'look', 'OPS-9 cancelled'), pg_sleep(60);
+RESET statement_timeout;
+BEGIN;
+SELECT aegis.assume_tenant(:'one', 'look', 'OPS-10 disconnected');
+\c - regress_operator
 -- refuses: nothing without a context, afterwards as before
 SELECT note FROM operator_note;
 -- refuses: everybody who is no operator, whatever was granted
@@ -96,6 +150,19 @@ BEGIN
 END $$;
 SELECT count(*) AS rolled_back FROM aegis.entry WHERE position('look and leave no trace'::bytea IN body) > 0;
 SELECT count(*) AS committed FROM aegis.entry
+ WHERE position('operator.assumed_tenant'::bytea IN body) > 0 AND position('customer reported a wrong total'::bytea IN body) > 0;
+
+DO $$
+BEGIN
+  FOR i IN 1..300 LOOP
+    EXIT WHEN (SELECT count(*) = 3 FROM aegis.entry WHERE encode(body, 'escape') ~ 'OPS-(8 two-phase|9 cancelled|10 disconnected)');
+    PERFORM pg_sleep(0.1);
+  END LOOP;
+END $$;
+SELECT substring(encode(body, 'escape') FROM 'OPS-(?:8|9|10) [a-z-]+') AS survived, encode(body, 'escape') ~ 'operator.assumed_tenant' AS said
+  FROM aegis.entry WHERE encode(body, 'escape') ~ 'OPS-(8 two-phase|9 cancelled|10 disconnected)' ORDER BY 1;
+-- the entry says for how long
+SELECT DISTINCT position('seconds'::bytea IN body) > 0 AS time_box FROM aegis.entry
  WHERE position('operator.assumed_tenant'::bytea IN body) > 0 AND position('customer reported a wrong total'::bytea IN body) > 0;
 
 DROP TABLE operator_note;

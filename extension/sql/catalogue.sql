@@ -60,6 +60,8 @@ SELECT t.name, t.description, 'c', true FROM (VALUES
   ('tenant.created',           'a tenant was created'),
   ('tenant.erased',            'the rows of a tenant, its users and its sessions were deleted'),
   ('tenant.erasure_begun',     'two operators erase a tenant'),
+  ('tenant.limits_set',        'the limits of a tenant were set'),
+  ('tenant.quota_exceeded',    'a tenant used up a quota; once a minute'),
   ('tenant.reactivated',       'a suspended tenant was let work again'),
   ('tenant.suspended',         'a tenant was suspended and its sessions were ended'),
   ('user.created',             'a user was created'),

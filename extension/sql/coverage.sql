@@ -8,6 +8,7 @@ AS $$
     FROM (SELECT * FROM aegis.coverage_table() UNION ALL
           SELECT * FROM aegis.coverage_view() UNION ALL
           SELECT * FROM aegis.coverage_code() UNION ALL
+          SELECT * FROM aegis.coverage_function() UNION ALL
           SELECT * FROM aegis.coverage_grant() UNION ALL
           SELECT * FROM aegis.coverage_role() UNION ALL
           SELECT * FROM aegis.coverage_personal() UNION ALL

@@ -113,7 +113,11 @@ GRANT EXECUTE ON FUNCTION aegis.seal_email(text, bigint, uuid), aegis.seal_text(
 GRANT EXECUTE ON FUNCTION aegis.seal_row() TO PUBLIC;
 GRANT SELECT ON aegis.field, aegis.reveal_policy TO aegis_auditor, aegis_operator;
 -- operator
-GRANT EXECUTE ON FUNCTION aegis.assume_tenant(uuid, text, text, boolean) TO aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.assume_tenant(uuid, text, text, boolean, interval) TO aegis_operator;
+
+-- limit
+GRANT EXECUTE ON FUNCTION aegis.set_tenant_limits(uuid, interval, interval, interval, integer, integer) TO aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.tenant_limits() TO aegis_auditor, aegis_operator;
 
 -- job
 GRANT EXECUTE ON FUNCTION aegis.create_job(text, uuid, jsonb), aegis.pause_job(bigint), aegis.resume_job(bigint)
@@ -168,6 +172,9 @@ GRANT EXECUTE ON FUNCTION aegis.get_openapi(aegis.request), aegis.object_schema(
 
 SELECT aegis.register_route('GET', '/api/openapi.json', 'aegis.get_openapi(aegis.request)', public => true, tag => 'Service',
   summary => 'This document', response_schema => '{"type": "object", "properties": {"openapi": {"const": "3.1.0"}}, "required": ["openapi", "paths"]}');
+
+-- What stands here now is what aegis.coverage() compares with.
+INSERT INTO aegis.own_function SELECT o.name, o.definition, o.grantees FROM aegis.own_functions() o;
 
 -- Last, for they would be asked about every statement of this script. session_replication_role must not silence them.
 CREATE EVENT TRIGGER aegis_ddl_end ON ddl_command_end EXECUTE FUNCTION aegis.note_ddl();

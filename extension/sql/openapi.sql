@@ -36,7 +36,7 @@ CREATE FUNCTION aegis.route_problems(method text, path text, public boolean, has
                       ('session-invalid', '401', NOT public), ('session-superseded', '401', NOT public), ('forbidden', '403', NOT public),
                       ('cross-site', '403', NOT public AND method <> 'GET'),
                       ('not-found', '404', position('{' IN path) > 0),
-                      ('retry', '409', method <> 'GET'),
+                      ('retry', '409', method <> 'GET'), ('quota-exceeded', '429', NOT public),
                       ('malformed-request', '400', method = 'GET'),
                       ('malformed-body', '400', has_body), ('duplicate-key', '400', has_body), ('body-too-large', '413', method <> 'GET'),
                       ('unsupported-media-type', '415', method <> 'GET'),

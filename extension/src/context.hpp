@@ -30,6 +30,9 @@ struct Context {
     bool read_only;
     int64 job;
     TimestampTz expires_at;
+    // What the tenant's limits give a transaction; 0 none. docs/limit.md.
+    int32 statement_ms, lock_ms, idle_ms;
+    int32 rows_per_minute;
     char ip[46];
     char user_agent[256];
     char request_id[64];
@@ -45,6 +48,16 @@ const Context &require();
 // top-level transaction is refused, also after ROLLBACK TO. Refused for session users that bypass
 // row security unless the way is break_glass or job. May ereport.
 void establish(const Context &context);
+
+// ERROR AG002 once the context's time is over, unless code of the extension runs.
+void require_timely();
+// Starts the clock of the statement that runs, so that neither it nor the wait of an idle client
+// goes beyond what the context allows. Asked at the start of every statement; cheap when nothing
+// changes.
+void hold_to_time();
+// While a request handler runs, its own clock counts: how long it may run at most, at most `ms`.
+int begin_own_clock(int ms);
+void end_own_clock();
 
 // Fills the ranges that a rank gives: docs/tenant.md. subtree_hi is the last team_ord below the
 // user's team.

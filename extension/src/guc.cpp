@@ -33,6 +33,14 @@ int lock_seconds = 1800;
 int session_idle_seconds = 1800;
 int session_lifetime_seconds = 43200;
 int request_timeout_ms = 8000;
+int operator_time_box = 900;
+int operator_time_box_limit = 3600;
+int transaction_timeout = 900;
+int tenant_statement_timeout_ms = 60000;
+int tenant_lock_timeout_ms = 10000;
+int tenant_idle_timeout_ms = 300000;
+int tenant_requests = 0;
+int tenant_rows = 0;
 
 namespace {
 
@@ -203,6 +211,25 @@ void define() {
                &session_lifetime_seconds, 43200, 60, 2592000, PGC_SIGHUP, GUC_UNIT_S);
     define_int("aegis.request_timeout", "How long the handler of a request may run.",
                &request_timeout_ms, 8000, 100, 600000, PGC_SIGHUP, GUC_UNIT_MS);
+
+    define_int("aegis.operator_time_box", "How long an operator has a tenant's context.",
+               &operator_time_box, 900, 1, 86400, PGC_SIGHUP, GUC_UNIT_S);
+    define_int("aegis.operator_time_box_limit", "The longest time box an operator may ask for.",
+               &operator_time_box_limit, 3600, 1, 86400, PGC_SIGHUP, GUC_UNIT_S);
+    define_int("aegis.transaction_timeout", "How long a transaction may keep a session's context.",
+               &transaction_timeout, 900, 1, 86400, PGC_SIGHUP, GUC_UNIT_S);
+    define_int("aegis.tenant_statement_timeout", "Statement timeout in a tenant's context; 0 none.",
+               &tenant_statement_timeout_ms, 60000, 0, 86400000, PGC_SIGHUP, GUC_UNIT_MS);
+    define_int("aegis.tenant_lock_timeout", "Lock timeout in a tenant's context; 0 none.",
+               &tenant_lock_timeout_ms, 10000, 0, 86400000, PGC_SIGHUP, GUC_UNIT_MS);
+    define_int("aegis.tenant_idle_timeout",
+               "How long a client may wait in a transaction with a tenant's context; 0 for ever.",
+               &tenant_idle_timeout_ms, 300000, 0, 86400000, PGC_SIGHUP, GUC_UNIT_MS);
+    define_int("aegis.tenant_requests_per_minute", "Contexts of a tenant's sessions; 0 any number.",
+               &tenant_requests, 0, 0, 10000000, PGC_SIGHUP, 0);
+    define_int("aegis.tenant_rows_per_minute",
+               "Rows that statements give or change in a tenant's contexts; 0 any number.",
+               &tenant_rows, 0, 0, 10000000, PGC_SIGHUP, 0);
 }
 
 }  // namespace aegis::guc

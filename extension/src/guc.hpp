@@ -49,6 +49,17 @@ extern int session_lifetime_seconds;
 // How long a handler of aegis.handle() may run.
 extern int request_timeout_ms;
 
+// How long a context lasts: an operator's by default and at most, and a session's; in seconds.
+extern int operator_time_box;
+extern int operator_time_box_limit;
+extern int transaction_timeout;
+// Limits of tenants that have none of their own; 0 none.
+extern int tenant_statement_timeout_ms;
+extern int tenant_lock_timeout_ms;
+extern int tenant_idle_timeout_ms;
+extern int tenant_requests;
+extern int tenant_rows;
+
 // Defines all settings and reserves the prefix. Called once from _PG_init. Never throws.
 void define();
 // Settings of the server that would give away what this extension protects. Called from _PG_init.

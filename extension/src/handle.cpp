@@ -129,6 +129,13 @@ bool authenticate(Exchange *exchange, const char *path) {
                              "__Host-aegis=; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=0");
         return false;
     }
+    int retry_after;
+    if (!limit::take_request(exchange->session.tenant, exchange->session.user,
+                             exchange->session.limits, false, &retry_after)) {
+        refuse(exchange, http::kQuotaExceeded);
+        http::add_header(&exchange->answer, "retry-after", psprintf("%d", retry_after));
+        return false;
+    }
     session::establish(exchange->session, exchange->peer, exchange->user_agent,
                        exchange->request_id);
     // A browser sends the cookie with requests that other sites' pages make; nothing else does.

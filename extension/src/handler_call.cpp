@@ -34,10 +34,13 @@ void start_clock() {
         timeout_registered = true;
     }
     timed_out = false;
-    enable_timeout_after(timeout_id, guc::request_timeout_ms);
+    enable_timeout_after(timeout_id, context::begin_own_clock(guc::request_timeout_ms));
 }
 
 void stop_clock() {
+    context::end_own_clock();
+    // A handler that was refused before its clock was started.
+    if (!timeout_registered) return;
     disable_timeout(timeout_id, false);
     // Fired too late to interrupt the handler: it must not interrupt what comes after.
     if (timed_out) QueryCancelPending = false;

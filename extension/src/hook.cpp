@@ -3,7 +3,9 @@
 // in the chain. It decides nothing itself.
 #include "hook.hpp"
 
+#include "context.hpp"
 #include "ledger_guard.hpp"
+#include "limit.hpp"
 #include "pg/compat.hpp"
 #include "protect.hpp"
 #include "stored_constant.hpp"
@@ -15,6 +17,7 @@ namespace {
 
 row_security_policy_hook_type previous_restrictive = nullptr;
 ExecutorCheckPerms_hook_type previous_check_permissions = nullptr;
+ExecutorRun_hook_type previous_run = nullptr;
 ProcessUtility_hook_type previous_utility = nullptr;
 object_access_hook_type previous_object_access = nullptr;
 post_parse_analyze_hook_type previous_analyze = nullptr;
@@ -30,6 +33,7 @@ bool on_check_permissions(AEGIS_CHECK_PERMISSIONS_PARAMETERS) {
     if (previous_check_permissions &&
         !previous_check_permissions(AEGIS_CHECK_PERMISSIONS_ARGUMENTS))
         return false;
+    context::hold_to_time();
     ledger_guard::check_relations(range_table);
     return wall::check_relations(range_table, AEGIS_CHECK_PERMISSIONS_INFOS, report);
 }
@@ -38,6 +42,11 @@ void on_utility(PlannedStmt *statement, const char *text, bool read_only_tree,
                 ProcessUtilityContext context, ParamListInfo parameters,
                 QueryEnvironment *environment, DestReceiver *receiver,
                 QueryCompletion *completion) {
+    bool ends_transaction = nodeTag(statement->utilityStmt) == T_TransactionStmt;
+    if (!ends_transaction) {
+        context::require_timely();
+        context::hold_to_time();
+    }
     ledger_guard::check_statement(statement);
     wall::check_statement(statement);
     protect::check_statement(statement);
@@ -46,6 +55,15 @@ void on_utility(PlannedStmt *statement, const char *text, bool read_only_tree,
     bool needs_check = stored_constant::needs_check(statement);
     next(statement, text, read_only_tree, context, parameters, environment, receiver, completion);
     if (needs_check) stored_constant::check_statement_done(statement);
+    // A statement may have set what holds the client that waits after it.
+    if (nodeTag(statement->utilityStmt) == T_VariableSetStmt) context::hold_to_time();
+}
+
+void on_run(QueryDesc *query, ScanDirection direction, uint64 count, bool execute_once) {
+    // Rows of a portal that was opened in time are asked for by statements of their own.
+    context::require_timely();
+    ExecutorRun_hook_type next = previous_run ? previous_run : standard_ExecutorRun;
+    limit::run(next, query, direction, count, execute_once);
 }
 
 void on_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void *arg) {
@@ -82,6 +100,7 @@ void chain(Hook &head, Hook &previous, Hook ours) {
 void install() {
     chain(row_security_policy_hook_restrictive, previous_restrictive, on_restrictive_policies);
     chain(ExecutorCheckPerms_hook, previous_check_permissions, on_check_permissions);
+    chain(ExecutorRun_hook, previous_run, on_run);
     chain(ProcessUtility_hook, previous_utility, on_utility);
     chain(object_access_hook, previous_object_access, on_object_access);
     chain(post_parse_analyze_hook, previous_analyze, on_analyze);

@@ -5,6 +5,7 @@
 
 #include "charge.hpp"
 #include "context.hpp"
+#include "guc.hpp"
 #include "ledger.hpp"
 #include "pg/function.hpp"
 #include "role.hpp"
@@ -24,20 +25,37 @@ void require_operator() {
                  errhint("Connect as a member of aegis_operator.")));
 }
 
+int time_box_seconds(FunctionCallInfo fcinfo, int argument) {
+    if (PG_ARGISNULL(argument)) return Min(guc::operator_time_box, guc::operator_time_box_limit);
+    const Interval *given = PG_GETARG_INTERVAL_P(argument);
+    // Months have no length; nobody needs them here.
+    bool sane = given->month == 0 && given->day >= 0 && given->day <= 1 && given->time >= 0 &&
+                given->time <= USECS_PER_DAY;
+    int64 micros = sane ? given->time + given->day * USECS_PER_DAY : 0;
+    if (micros < USECS_PER_SEC || micros > guc::operator_time_box_limit * USECS_PER_SEC)
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                 errmsg("time box must be between 1 and %d seconds", guc::operator_time_box_limit),
+                 errhint("Take another when it is over; aegis.operator_time_box_limit is the "
+                         "longest.")));
+    return static_cast<int>(micros / USECS_PER_SEC);
+}
+
 void charge_and_record(const pg_uuid_t &tenant, const char *reason, const char *ticket,
-                       bool read_only) {
+                       bool read_only, int seconds) {
     char *target = DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&tenant)));
     charge::Order order{};
     order.kind = charge::Kind::break_glass;
     order.event = "operator.assumed_tenant";
     order.tenant = tenant;
     order.target = target;
-    order.detail =
-        psprintf("ticket %s, %s: %s", ticket, read_only ? "read-only" : "read-write", reason);
+    order.detail = psprintf("ticket %s, %s, %d s: %s", ticket,
+                            read_only ? "read-only" : "read-write", seconds, reason);
     int slot = charge::open(order);
 
     const ledger::DetailPair pairs[] = {{"access", read_only ? "read-only" : "read-write", 0},
                                         {"reason", reason, 0},
+                                        {"seconds", nullptr, seconds},
                                         {"ticket", ticket, 0}};
     uint8_t buffer[512];
     ledger::Event event{};
@@ -48,21 +66,6 @@ void charge_and_record(const pg_uuid_t &tenant, const char *reason, const char *
     event.detail = ledger::encode_detail(pairs, lengthof(pairs), core::ByteSpan(buffer));
     ledger::append(event);
     charge::settle(slot);
-}
-
-void set_local(const char *name, const char *value) {
-    set_config_option(name, value, PGC_USERSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0, false);
-}
-
-void limit_transaction(bool read_only) {
-    // One statement runs no longer than the time box; a statement that begins after its end is
-    // refused by the executor's check.
-    const char *now = GetConfigOption("statement_timeout", false, false);
-    int milliseconds = 0;
-    parse_int(now, &milliseconds, GUC_UNIT_MS, nullptr);
-    if (milliseconds == 0 || milliseconds > kTimeBoxSeconds * 1000)
-        set_local("statement_timeout", psprintf("%ds", kTimeBoxSeconds));
-    if (read_only) set_local("transaction_read_only", "on");
 }
 
 }  // namespace
@@ -93,6 +96,7 @@ AEGIS_FUNCTION(aegis_assume_tenant) {
     const char *ticket =
         operator_way::required_text(fcinfo, 2, "ticket", operator_way::kTicketBytes);
     bool read_only = PG_GETARG_BOOL(3);
+    int seconds = operator_way::time_box_seconds(fcinfo, 4);
     // A subtransaction would give back the read-only state when it ends, and keep the context.
     if (GetCurrentTransactionNestLevel() > 1)
         ereport(ERROR, (errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
@@ -119,17 +123,23 @@ AEGIS_FUNCTION(aegis_assume_tenant) {
     if (!tenant::root_team(tenant.id, &team, &ord, &last_ord))
         ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("tenant has no root team")));
 
-    operator_way::charge_and_record(tenant.id, reason, ticket, read_only);
+    operator_way::charge_and_record(tenant.id, reason, ticket, read_only, seconds);
 
     context::Context context{};
     context.tenant = tenant.id;
     context.way = context::Way::break_glass;
     context.read_only = read_only;
-    context.expires_at = TimestampTzPlusMilliseconds(
-        GetCurrentTimestamp(), operator_way::kTimeBoxSeconds * INT64CONST(1000));
+    context.expires_at =
+        TimestampTzPlusMilliseconds(GetCurrentTimestamp(), static_cast<int64>(seconds) * 1000);
+    // The tenant's quotas are its own; what holds a client that waits holds an operator too.
+    context.idle_ms = Min(guc::tenant_idle_timeout_ms > 0 ? guc::tenant_idle_timeout_ms : INT_MAX,
+                          seconds * 1000);
     const pg_uuid_t nobody{};
     context::set_ranges(context, context::kRankAdmin, nobody, ord, last_ord);
     context::establish(context);
-    operator_way::limit_transaction(read_only);
+    context::hold_to_time();
+    if (read_only)
+        set_config_option("transaction_read_only", "on", PGC_USERSET, PGC_S_SESSION,
+                          GUC_ACTION_LOCAL, true, 0, false);
     PG_RETURN_VOID();
 }

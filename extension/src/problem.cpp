@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "problem.hpp"
 
+#include "limit.hpp"
 #include "pg/report.hpp"
 
 namespace aegis::http {
@@ -28,6 +29,7 @@ const Row kCodes[] = {
     {AEGIS_ERRCODE_KEY_CHECK, kUnavailable, false},
     {AEGIS_ERRCODE_SIGN_IN_FAILED, kSessionInvalid, false},
     {AEGIS_ERRCODE_TENANT_MOVED, kMoved, true},
+    {AEGIS_ERRCODE_QUOTA_EXCEEDED, kQuotaExceeded, false},
     {ERRCODE_NO_DATA_FOUND, kNotFound, true},
     {ERRCODE_RAISE_EXCEPTION, kInvalid, true},
     {ERRCODE_INSUFFICIENT_PRIVILEGE, kForbidden, false},
@@ -109,6 +111,8 @@ void set_problem_of_error(Answer *answer, const ErrorData &error, const char *re
     const Row &row = row_of(error.sqlerrcode);
     set_problem(answer, row.problem, request_id, row.shows_message ? error.message : nullptr,
                 row.shows_message ? error.hint : nullptr, unpack_sql_state(error.sqlerrcode));
+    if (error.sqlerrcode == AEGIS_ERRCODE_QUOTA_EXCEEDED)
+        add_header(answer, "retry-after", psprintf("%d", limit::last_retry_after()));
 }
 
 }  // namespace aegis::http

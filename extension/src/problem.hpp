@@ -57,6 +57,8 @@ inline constexpr Problem kMoved = {410, "moved", "The tenant moved to another re
 inline constexpr Problem kMisdirected = {421, "misdirected", "The data is kept in another region"};
 inline constexpr Problem kInvalid = {422, "invalid", "The request cannot be carried out as it is"};
 inline constexpr Problem kBusy = {429, "busy", "Too many sign-ins at once"};
+inline constexpr Problem kQuotaExceeded = {429, "quota-exceeded",
+                                           "The organisation has used up its quota"};
 inline constexpr Problem kInternal = {500, "internal", "Internal error"};
 inline constexpr Problem kUnavailable = {503, "unavailable", "Temporarily unavailable"};
 inline constexpr Problem kTimeout = {504, "timeout", "The request took too long"};

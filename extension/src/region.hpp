@@ -9,6 +9,7 @@
 
 #include "charge.hpp"
 #include "key_page.hpp"
+#include "limit.hpp"
 #include "password.hpp"
 #include "verify_progress.hpp"
 #include "worker.hpp"
@@ -21,6 +22,7 @@ struct State {
     password::Slots passwords;
     verify_progress::Slots verifications;
     std::atomic<uint64_t> key_changes;  // see key_cache::announce_change()
+    limit::Meters limits;
 };
 
 // nullptr when the library was not loaded by the postmaster.

@@ -212,6 +212,7 @@ Verdict verify(core::ByteView token, Session *session) {
     TimestampTz now = GetCurrentTimestamp();
     bool timely = known.session.expires_at > now && known.last_seen > idle_limit(now);
     known.session.touch_due = now - known.last_seen > kTouchGrainMicros;
+    known.session.limits = limit::of_tenant(known.session.tenant);
     *session = known.session;
     if (known.superseded && known.session.expires_at > now) return Verdict::superseded;
     if (known.ended || !timely || !known.active) return Verdict::invalid;
@@ -225,7 +226,15 @@ void establish(const Session &session, const char *ip, const char *user_agent,
     context.tenant = session.tenant;
     context.session = session.id;
     context.way = context::Way::session_token;
-    context.expires_at = session.expires_at;
+    // Who was deactivated, demoted or moved keeps an open transaction's context no longer than
+    // this.
+    context.expires_at =
+        Min(session.expires_at,
+            GetCurrentTimestamp() + static_cast<int64>(guc::transaction_timeout) * USECS_PER_SEC);
+    context.statement_ms = session.limits.statement_ms;
+    context.lock_ms = session.limits.lock_ms;
+    context.idle_ms = session.limits.idle_ms;
+    context.rows_per_minute = session.limits.rows;
     context::set_ranges(context, session.rank, session.user, session.team_ord,
                         session.team_last_ord);
     copy_text(context.ip, sizeof context.ip, ip);
@@ -296,7 +305,11 @@ AEGIS_FUNCTION(aegis_authenticate) {
     if (verdict != session::Verdict::valid)
         ereport(ERROR, (errcode(AEGIS_ERRCODE_SIGN_IN_FAILED), errmsg("session is not valid"),
                         errhint("Sign in again.")));
+    int retry_after;
+    if (!aegis::limit::take_request(found.tenant, found.user, found.limits, true, &retry_after))
+        aegis::limit::refuse(aegis::limit::Quota::requests, retry_after);
     session::establish(found, argument(1), argument(2), argument(3));
+    aegis::context::hold_to_time();
     if (found.touch_due) session::touch(found.id);
     PG_RETURN_VOID();
 }

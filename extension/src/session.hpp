@@ -3,6 +3,7 @@
 #pragma once
 
 #include "core/session_token.hpp"
+#include "limit.hpp"
 #include "pg/postgres.hpp"
 
 namespace aegis::session {
@@ -20,8 +21,9 @@ struct Session {
     int16 rank;
     int64 team_ord, team_last_ord;
     TimestampTz expires_at;
-    bool touch_due;   // last seen longer ago than the grain
-    char region[17];  // of the tenant
+    limit::Limits limits;  // of the tenant
+    bool touch_due;        // last seen longer ago than the grain
+    char region[17];       // of the tenant
 };
 
 // Verifies a token; the session is filled only when valid.

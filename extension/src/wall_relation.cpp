@@ -151,10 +151,7 @@ void refuse(Verdict verdict, Oid relation, Rules rules) {
 bool check_relations(List *range_table, List *permissions, bool report) {
     Rules rules = rules_in_force();
     const context::Context *context = context::current();
-    if (context != nullptr && GetCurrentStatementStartTimestamp() >= context->expires_at &&
-        !runs_extension_code())
-        ereport(ERROR, (errcode(AEGIS_ERRCODE_CONTEXT_REFUSED), errmsg("context has expired"),
-                        errhint("Start a new transaction.")));
+    context::require_timely();
     ListCell *cell;
     foreach (cell, range_table) {
         const RangeTblEntry *entry = static_cast<const RangeTblEntry *>(lfirst(cell));

@@ -69,12 +69,16 @@ MUTANTS = [
             " REFERENCES %s (code)" % (T, T), "foreign-key-across-tenants"),
     # Functions.
     noticed("upper bound of teams a constant", "CREATE OR REPLACE FUNCTION aegis.team_hi() RETURNS bigint LANGUAGE sql STABLE LEAKPROOF"
-            " PARALLEL SAFE AS 'SELECT 9223372036854775807'", oracle=True),
+            " PARALLEL SAFE AS 'SELECT 9223372036854775807'", "getter-replaced", oracle=True),
     noticed("bounds of users constants", "CREATE OR REPLACE FUNCTION aegis.user_lo() RETURNS uuid LANGUAGE sql STABLE LEAKPROOF"
             " PARALLEL SAFE AS $$SELECT '00000000-0000-0000-0000-000000000000'::uuid$$; CREATE OR REPLACE FUNCTION aegis.user_hi() RETURNS uuid"
-            " LANGUAGE sql STABLE LEAKPROOF PARALLEL SAFE AS $$SELECT 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid$$", oracle=True),
+            " LANGUAGE sql STABLE LEAKPROOF PARALLEL SAFE AS $$SELECT 'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid$$", "getter-replaced", oracle=True),
     noticed("tenant a constant", "CREATE OR REPLACE FUNCTION aegis.tenant_id() RETURNS uuid LANGUAGE sql STABLE LEAKPROOF PARALLEL SAFE AS"
-            " $$SELECT id FROM aegis.tenant WHERE slug = 'oracle-two'$$; ALTER FUNCTION aegis.tenant_id() SECURITY DEFINER", "definer-search-path", oracle=True),
+            " $$SELECT id FROM aegis.tenant WHERE slug = 'oracle-two'$$; ALTER FUNCTION aegis.tenant_id() SECURITY DEFINER", "definer-search-path", "getter-replaced", oracle=True),
+    noticed("getter not leakproof", "ALTER FUNCTION aegis.team_lo() NOT LEAKPROOF", "getter-replaced"),
+    noticed("stamp trigger's function emptied", "CREATE OR REPLACE FUNCTION aegis.stamp_row() RETURNS trigger LANGUAGE plpgsql AS"
+            " 'BEGIN RETURN NEW; END'", "function-replaced", oracle=True),
+    noticed("way in for everybody", "GRANT EXECUTE ON FUNCTION aegis.create_tenant(text, text, text) TO PUBLIC", "function-grants"),
     noticed("definer function of a superuser", "CREATE FUNCTION ways.all_rows() RETURNS SETOF shop.document LANGUAGE sql SECURITY DEFINER"
             " SET search_path = pg_catalog, pg_temp AS 'SELECT * FROM shop.document'; GRANT EXECUTE ON FUNCTION ways.all_rows() TO aegis_member",
             "definer-bypasses"),

@@ -69,6 +69,18 @@ done
 is "nor does it change anything" "$(query "SELECT count(*) FROM aegis.user")" 1
 query "UPDATE aegis.session SET expires_at = now() + interval '1 hour'" > /dev/null
 
+# A client that waits in its transaction is let go of, whatever it sets.
+query "SELECT aegis.set_tenant_limits((SELECT id FROM aegis.tenant WHERE slug = 'one'), idle_timeout => '300 ms')" > /dev/null
+says "an idle transaction ends with its limit" "$(as_member << SQL || true
+BEGIN;
+SELECT aegis.authenticate('$token');
+SET LOCAL idle_in_transaction_session_timeout = 0;
+\! sleep 1.5
+SELECT 'after';
+SQL
+)" '25P03: terminating connection due to idle-in-transaction timeout'
+query "SELECT aegis.set_tenant_limits((SELECT id FROM aegis.tenant WHERE slug = 'one'))" > /dev/null
+
 # off WALL: restarts with this wall off, and only this one.
 off() {
   stop
