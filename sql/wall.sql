@@ -107,6 +107,19 @@ ROLLBACK;
 -- refuses: debugging messages, which show transaction numbers
 SET client_min_messages = debug1;
 SET client_min_messages = notice;
+-- refuses: for the session what changes how the next client of a pooler reads its values
+SET extra_float_digits = -15;
+SET bytea_output = escape;
+SET IntervalStyle = iso_8601;
+SELECT setseed(0.5);
+BEGIN;
+SET LOCAL extra_float_digits = 0;
+SET LOCAL bytea_output = escape;
+SET LOCAL IntervalStyle = iso_8601;
+SELECT nextval('yard.counter') = lastval() AS last;
+COMMIT;
+SELECT lastval();
+SELECT currval('yard.counter');
 
 -- refuses: statements that reach beyond the tenant or the transaction
 EXPLAIN SELECT 1;

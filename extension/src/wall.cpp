@@ -25,6 +25,15 @@ Oid tenant_getter() {
     return function;
 }
 
+bool member_acted = false;  // in this transaction
+
+// currval() and lastval() would give the next client of a pooled session another one's numbers.
+void forget_sequences(XactEvent event, void *) {
+    if (!member_acted || (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT)) return;
+    member_acted = false;
+    ResetSequenceCaches();
+}
+
 AttrNumber tenant_column(Oid relation) {
     AttrNumber column = get_attnum(relation, "tenant_id");
     if (column == InvalidAttrNumber || get_atttype(relation, column) != UUIDOID)
@@ -37,6 +46,7 @@ AttrNumber tenant_column(Oid relation) {
 Rules rules_in_force() {
     role::SessionKind kind = role::session_kind();
     if (kind == role::SessionKind::unrestricted) return Rules::none;
+    if (kind == role::SessionKind::member) member_acted = true;
     Oid user;
     int security;
     GetUserIdAndSecContext(&user, &security);
@@ -121,6 +131,7 @@ int switched_off_names(const char *names[kWalls]) {
 void define() {
     define_function();
     define_statement();
+    RegisterXactCallback(forget_sequences, nullptr);
     const char *names[kWalls];
     int count = switched_off_names(names);
     for (int i = 0; i < count; i++)

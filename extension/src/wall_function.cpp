@@ -17,6 +17,7 @@ const char *const leaking_builtins[] = {
     // settings that outlive the statement, and the settings' source
     "set_config",
     "pg_reload_conf",
+    "setseed",
     "pg_show_all_file_settings",
     "pg_hba_file_rules",
     "pg_ident_file_mappings",

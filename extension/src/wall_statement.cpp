@@ -12,15 +12,16 @@ namespace aegis::wall {
 
 namespace {
 
-// Parameters without effect on what another client of the same pooled session sees.
-const char *const session_parameters[] = {
-    "application_name", "bytea_output",       "client_encoding", "client_min_messages",
-    "datestyle",        "extra_float_digits", "intervalstyle",   "timezone",
-};
+// Parameters that a pooler gives back to each of its clients, and how many notices one gets.
+const char *const session_parameters[] = {"application_name", "client_encoding",
+                                          "client_min_messages", "datestyle", "timezone"};
 // Bounds of a transaction; the gateway sets them once, when it connects.
 const char *const timeouts[] = {"statement_timeout", "lock_timeout",
                                 "idle_in_transaction_session_timeout"};
-const char *const local_parameters[] = {"search_path", "check_function_bodies", "transaction_*"};
+// Left behind, these would change how another client of the same pooled session reads its values.
+const char *const local_parameters[] = {"bytea_output",       "check_function_bodies",
+                                        "extra_float_digits", "intervalstyle",
+                                        "search_path",        "transaction_*"};
 
 constexpr const char *kRouteChannel = "aegis_route";
 
