@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every known way to another tenant's rows is tried against a database of our own. docs/attacks.md is the list.
 
-    attacks.py run SOCKET [NAME ...]     fills a throw-away database, attacks it; prints ok and not ok lines
-    attacks.py control SOCKET [NAME ...] the same database with the walls switched off: what they alone stop must succeed
-    attacks.py table                     prints the tables of docs/attacks.md
+    attacks.py run SOCKET [NAME ...]      fills a throw-away database, attacks it; prints ok and not ok lines
+    attacks.py control SOCKET [NAME ...]  the same database with the walls switched off: what they alone stop must succeed
+    attacks.py table                      prints the tables of docs/attacks.md
+
+A name is that of an attack, or the letter of a group.
 """
 import os
 import sys
@@ -15,13 +17,14 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import bypass  # noqa: E402,F401
 import contexts  # noqa: E402,F401
+import pooled  # noqa: E402,F401
 import sides  # noqa: E402,F401
 import writes  # noqa: E402,F401
 from catalogue import ATTACKS, GROUPS, Succeeded, table  # noqa: E402
 from wire import Refused  # noqa: E402
 from world import World  # noqa: E402
 
-SERVER = "BCWSG"
+ALONE = ("B", "C", "W", "S", "G")  # groups that need a server and nothing else
 
 
 def attempt(attack, world):
@@ -42,9 +45,11 @@ def run(place, names, control):
         world.find()
     else:
         world.fill()
+    if any(name[0] == "P" for name in names):
+        pooled.prepare(world)
     failed = 0
     for attack in ATTACKS.values():
-        if names and attack.name not in names or control and not attack.falls:
+        if not {attack.name, attack.name[0]} & set(names or ALONE) or control and not attack.falls:
             continue
         said = attempt(attack, world)
         if control:

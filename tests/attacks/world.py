@@ -104,6 +104,8 @@ PEOPLE = ((MINE, "hera", 4), (MINE, "ada", 1), (THEIRS, "mona", 4))
 
 
 class World:
+    POOLER, RESETTING = 6432, 6433  # sockets beside the server's
+
     def __init__(self, place, port=5432):
         self.place, self.port = place, port
         self.open = []
@@ -112,6 +114,11 @@ class World:
     def connect(self, login, **startup):
         """A session that is closed when the attack is over."""
         session = Session(self.place, login, port=self.port, **startup)
+        self.open.append(session)
+        return session
+
+    def pooled(self, login, database, port=POOLER, **startup):
+        session = Session(self.place, login, database, port, **startup)
         self.open.append(session)
         return session
 
