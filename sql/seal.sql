@@ -61,3 +61,13 @@ SELECT aegis.wait_sealed() > 0 AS sealed;
 SELECT s.epoch, s.previous = p.hash AS commits_to_the_last FROM aegis.seal s JOIN aegis.seal p ON p.number = s.number - 1
  ORDER BY s.number DESC LIMIT 1;
 SELECT count(*) = (SELECT count(*) FROM aegis.entry) AS every_entry FROM aegis.seal_leaves, unnest(seqs) s;
+
+-- survives: a pass looks its entries up; at no size of the ledger does it read all of them
+CREATE FUNCTION regress_pass() RETURNS integer AS '$libdir/aegis', 'aegis_test_seal_pass' LANGUAGE C;
+\c
+BEGIN;
+SELECT count(regress_pass()) AS passes FROM generate_series(1, 8);
+SELECT sum(seq_scan) AS read_whole, sum(idx_scan) > 0 AS looked_up FROM pg_stat_xact_all_tables
+ WHERE relid IN (SELECT inhrelid FROM pg_inherits WHERE inhparent = 'aegis.entry'::regclass);
+COMMIT;
+DROP FUNCTION regress_pass();

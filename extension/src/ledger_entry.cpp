@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "core/digest.hpp"
+
 #include "ledger_entry.hpp"
 
 #include "ledger_tables.hpp"
@@ -8,6 +10,8 @@
 namespace aegis::ledger_entry {
 
 namespace {
+
+constexpr size_t kSmallBody = 2048;
 
 int32 cached_epoch = 0;  // 0: look it up
 Oid epoch_relation = InvalidOid;
@@ -38,7 +42,28 @@ int32 read_epoch(Oid relation) {
     return newest == 0 ? 1 : newest + (is_here ? 0 : 1);
 }
 
-Oid partition_of(Relation parent, int64 seq) {
+// The partition that takes the next entries, and how to put them into its index. Opening both anew
+// for each entry, as the executor does for each statement, would cost more than the two inserts.
+struct Target {
+    bool valid;
+    Oid parent, table;
+    Oid index;         // none: rows go the general way
+    int64 first, end;  // the seqs that the partition takes; the default partition is looked up anew
+    IndexInfo *how;
+    MemoryContext memory;
+} target;
+
+void forget_target(Datum, Oid relation) {
+    if (!OidIsValid(relation) || relation == target.parent || relation == target.table ||
+        relation == target.index)
+        target.valid = false;
+}
+
+struct Range {
+    int64 first, end;
+};
+
+Range find_partition(Relation parent, int64 seq) {
     PartitionDesc description = RelationGetPartitionDesc(parent, false);
     PartitionKey key = RelationGetPartitionKey(parent);
     PartitionBoundInfo bounds = description->boundinfo;
@@ -47,15 +72,86 @@ Oid partition_of(Relation parent, int64 seq) {
     int offset = partition_range_datum_bsearch(key->partsupfunc, key->partcollation, bounds, 1,
                                                &value, &is_equal);
     int index = bounds->indexes[offset + 1];
+    Range range = {};
+    if (index >= 0 && offset >= 0 && bounds->kind[offset][0] == PARTITION_RANGE_DATUM_VALUE &&
+        bounds->kind[offset + 1][0] == PARTITION_RANGE_DATUM_VALUE)
+        range = {DatumGetInt64(bounds->datums[offset][0]),
+                 DatumGetInt64(bounds->datums[offset + 1][0])};
     if (index < 0) index = bounds->default_index;
     if (index < 0)
         ereport(ERROR, (errcode(ERRCODE_CHECK_VIOLATION),
                         errmsg("no partition of aegis.entry takes seq " INT64_FORMAT, seq)));
-    return description->oids[index];
+    target.table = description->oids[index];
+    return range;
 }
 
-Datum bytea_of(core::ByteView bytes) {
-    return PointerGetDatum(pg::copy_varlena(bytes));
+// True for the index of the install script: (epoch, xid), and nothing to compute or to check.
+bool is_plain(Relation index, const IndexInfo *info) {
+    return index->rd_rel->relam == BTREE_AM_OID && info->ii_NumIndexAttrs == 2 &&
+           info->ii_IndexAttrNumbers[0] == kEpoch + 1 && info->ii_IndexAttrNumbers[1] == kXid + 1 &&
+           info->ii_Predicate == NIL && !info->ii_Unique && info->ii_ExclusionOps == nullptr &&
+           info->ii_ReadyForInserts;
+}
+
+void find_index(Relation table) {
+    target.index = InvalidOid;
+    List *indexes = RelationGetIndexList(table);
+    if (list_length(indexes) == 1) {
+        Relation index = index_open(linitial_oid(indexes), AccessShareLock);
+        if (target.memory == nullptr)
+            target.memory = AllocSetContextCreate(TopMemoryContext, "aegis partition of entries",
+                                                  ALLOCSET_SMALL_SIZES);
+        MemoryContextReset(target.memory);
+        MemoryContext caller = MemoryContextSwitchTo(target.memory);
+        target.how = BuildIndexInfo(index);
+        MemoryContextSwitchTo(caller);
+        if (is_plain(index, target.how)) target.index = RelationGetRelid(index);
+        index_close(index, AccessShareLock);
+    }
+    list_free(indexes);
+}
+
+// Locks and opens the partition that takes a seq. The lock is kept: while it is held nobody drops
+// the index or makes it anew, not even concurrently, so that it needs no lock of its own.
+Relation open_partition(Oid entry, int64 seq) {
+    for (;;) {
+        if (target.valid && seq >= target.first && seq < target.end) {
+            LockRelationOid(target.table, RowExclusiveLock);  // may bring an invalidation
+            if (target.valid) return table_open(target.table, NoLock);
+        }
+        target.parent = entry;
+        target.first = target.end = 0;  // of no use yet, should what follows fail
+        target.valid = true;            // cleared again by an invalidation that arrives meanwhile
+        Relation parent = table_open(entry, RowExclusiveLock);
+        Range range = find_partition(parent, seq);
+        table_close(parent, NoLock);
+        Relation table = table_open(target.table, RowExclusiveLock);
+        find_index(table);
+        target.first = range.first;
+        target.end = range.end;
+        if (target.valid) return table;
+        table_close(table, NoLock);
+    }
+}
+
+// Bytes with a header, in a place on the stack when they fit.
+template <size_t kBytes>
+struct Bytea {
+    alignas(int32) char place[VARHDRSZ + kBytes];
+    Datum copy(core::ByteView bytes) {
+        if (bytes.size > kBytes) return PointerGetDatum(pg::copy_varlena(bytes));
+        SET_VARSIZE(place, VARHDRSZ + bytes.size);
+        memcpy(VARDATA(place), bytes.data, bytes.size);
+        return PointerGetDatum(place);
+    }
+};
+
+void index_row(Relation table, ItemPointer at, Datum *values) {
+    Relation index = index_open(target.index, NoLock);
+    Datum keys[] = {values[kEpoch], values[kXid]};
+    bool nulls[] = {false, false};
+    index_insert(index, keys, nulls, at, table, UNIQUE_CHECK_NO, false, target.how);
+    index_close(index, NoLock);
 }
 
 // A reveal in a read-only transaction is recorded like any other.
@@ -88,12 +184,13 @@ int32 open_epoch() {
 
 int64 insert(const Row &row) {
     const ledger_tables::Oids &oids = ledger_tables::require();
-    Relation parent = table_open(oids.entry, RowExclusiveLock);
     // Drawn here, after the row change that is described, and never cached: a later writer of the
     // same row has a larger number.
     int64 seq = next_seq(oids.entry_seq);
-    Relation leaf_table = table_open(partition_of(parent, seq), RowExclusiveLock);
+    Relation table = open_partition(oids.entry, seq);
 
+    Bytea<core::kDigestBytes> leaf;
+    Bytea<kSmallBody> body;
     Datum values[kColumns];
     bool nulls[kColumns] = {};
     values[kSeq] = Int64GetDatum(seq);
@@ -102,16 +199,19 @@ int64 insert(const Row &row) {
     values[kOrdinal] = Int32GetDatum(row.ordinal);
     values[kTenant] = UUIDPGetDatum(row.tenant);
     nulls[kTenant] = row.tenant == nullptr;
-    values[kLeaf] = bytea_of(row.leaf);
-    values[kBody] = bytea_of(row.body);
+    values[kLeaf] = leaf.copy(row.leaf);
+    values[kBody] = body.copy(row.body);
 
-    HeapTuple tuple = heap_form_tuple(RelationGetDescr(leaf_table), values, nulls);
-    CatalogTupleInsert(leaf_table, tuple);
+    HeapTuple tuple = heap_form_tuple(RelationGetDescr(table), values, nulls);
+    if (row.body.size > kSmallBody) pfree(DatumGetPointer(values[kBody]));
+    if (OidIsValid(target.index)) {
+        simple_heap_insert(table, tuple);
+        index_row(table, &tuple->t_self, values);
+    } else {
+        CatalogTupleInsert(table, tuple);
+    }
     heap_freetuple(tuple);
-    pfree(DatumGetPointer(values[kLeaf]));
-    pfree(DatumGetPointer(values[kBody]));
-    table_close(leaf_table, NoLock);
-    table_close(parent, NoLock);
+    table_close(table, NoLock);
     return seq;
 }
 
@@ -174,6 +274,7 @@ void make_ahead() {
 
 void define() {
     pg::on_relation_change(forget_epoch);
+    pg::on_relation_change(forget_target);
 }
 
 }  // namespace aegis::ledger_entry

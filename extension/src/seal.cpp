@@ -238,25 +238,39 @@ void add(Pass *pass, const LogKey &key, int64 seq, const core::Digest &leaf) {
 
 // Candidates of the previous snapshot that the current one sees. What an old epoch left unsealed is
 // adopted by the first seal of the new one.
-void collect(Pass *pass) {
+SPIPlanPtr candidates() {
     static SPIPlanPtr plan = nullptr;
-    if (plan == nullptr) {
-        Oid types[2] = {INT4OID, PG_SNAPSHOTOID};
-        SPIPlanPtr fresh = SPI_prepare_cursor(
-            "SELECT seq, tenant_id, leaf FROM aegis.entry"
-            " WHERE epoch = $1 AND xid >= pg_catalog.pg_snapshot_xmax($2)"
-            " UNION ALL SELECT seq, tenant_id, leaf FROM aegis.entry"
-            " WHERE epoch = $1 AND xid = ANY (ARRAY(SELECT pg_catalog.pg_snapshot_xip($2)))"
-            " UNION ALL SELECT seq, tenant_id, leaf FROM aegis.entry WHERE epoch > $1"
-            " ORDER BY 1",
-            2, types, 0);
-        if (fresh == nullptr || SPI_keepplan(fresh) != 0)
-            ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
-                            errmsg("could not plan the sealing of the ledger")));
-        plan = fresh;
-    }
-    Datum values[2] = {Int32GetDatum(pass->previous.epoch), pass->previous.snapshot};
-    Portal cursor = SPI_cursor_open(nullptr, plan, values, nullptr, true);
+    if (plan != nullptr) return plan;
+    Oid types[2] = {INT4OID, PG_SNAPSHOTOID};
+    SPIPlanPtr fresh = SPI_prepare_cursor(
+        "SELECT seq, tenant_id, leaf FROM aegis.entry"
+        " WHERE epoch = $1 AND xid >= pg_catalog.pg_snapshot_xmax($2)"
+        " UNION ALL SELECT seq, tenant_id, leaf FROM aegis.entry"
+        " WHERE epoch = $1 AND xid = ANY "
+        "(ARRAY(SELECT pg_catalog.pg_snapshot_xip($2)))"
+        " UNION ALL SELECT seq, tenant_id, leaf FROM aegis.entry WHERE epoch > $1"
+        " ORDER BY 1",
+        2, types, 0);
+    if (fresh == nullptr || SPI_keepplan(fresh) != 0)
+        ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
+                        errmsg("could not plan the sealing of the ledger")));
+    return plan = fresh;
+}
+
+// Plans are made while the table is small, or guess from no statistics that a third of it belongs
+// to a newer epoch, and are kept: one that reads all entries would do so in every pass.
+Portal open_candidates(const Pass &pass) {
+    int nest = NewGUCNestLevel();
+    (void)set_config_option("enable_seqscan", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+                            true, 0, false);
+    Datum values[2] = {Int32GetDatum(pass.previous.epoch), pass.previous.snapshot};
+    Portal cursor = SPI_cursor_open(nullptr, candidates(), values, nullptr, true);
+    AtEOXact_GUC(true, nest);
+    return cursor;
+}
+
+void collect(Pass *pass) {
+    Portal cursor = open_candidates(*pass);
     for (;;) {
         SPI_cursor_fetch(cursor, true, kFetch);
         if (SPI_processed == 0) break;

@@ -41,13 +41,15 @@ void CborWriter::put(ByteView v) noexcept {
 }
 
 void CborWriter::head(uint8_t major, uint64_t v) noexcept {
+    const uint8_t top = static_cast<uint8_t>(major << 5);
+    if (v < 24) {  // most heads: keys of maps, and lengths of names
+        if (needed < out.size) out.data[needed] = static_cast<uint8_t>(top | v);
+        ++needed;
+        return;
+    }
     uint8_t bytes[9];
     size_t size;
-    const uint8_t top = static_cast<uint8_t>(major << 5);
-    if (v < 24) {
-        bytes[0] = static_cast<uint8_t>(top | v);
-        size = 1;
-    } else if (v <= UINT8_MAX) {
+    if (v <= UINT8_MAX) {
         bytes[0] = top | 24;
         bytes[1] = static_cast<uint8_t>(v);
         size = 2;
