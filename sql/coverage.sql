@@ -258,6 +258,15 @@ SELECT count(*) FROM aegis.audit_log WHERE event = 'audit.coverage';
 SELECT aegis.audit_table('cov.orders');
 DROP FUNCTION recorded(bigint);
 
+-- master keys: missing, wrong
+BEGIN;
+INSERT INTO aegis.master_key VALUES (7, '\x0102030405060708', 'registered');
+UPDATE aegis.tenant_key SET master_version = 7 WHERE epoch = 1;
+UPDATE aegis.master_key SET check_value = '\x0102030405060708' WHERE version = 1;
+SELECT severity, object_kind, object, finding, fix FROM aegis.coverage() WHERE finding ~ '^master-key' ORDER BY finding;
+ROLLBACK;
+SELECT count(*) FROM aegis.coverage() WHERE finding ~ '^master-key';
+
 -- settings: of this session, of a role, of the server, and of a server that is not this one
 SELECT fix FROM aegis.coverage() WHERE finding = 'log-statement';
 SET log_statement = 'all';

@@ -79,11 +79,27 @@ UPDATE aegis.master_key SET check_value = '\x0102030405060708';
 SELECT probe_create_keys('5a000000-0000-4000-8000-000000000003');
 ROLLBACK;
 
+-- refuses: to rotate a master key without a reason, when there is no newer one, or when an older one is missing
+SELECT aegis.rotate_master_key(' ');
+SELECT aegis.rotate_master_key('yearly');
+BEGIN;
+INSERT INTO aegis.master_key VALUES (7, '\x0102030405060708', 'registered');
+UPDATE aegis.tenant_key SET master_version = 7 WHERE tenant_id = '5a000000-0000-4000-8000-000000000001';
+SELECT version, state, root_keys FROM aegis.key_status() WHERE version = 7;
+SELECT severity, object, finding FROM aegis.coverage() WHERE finding = 'master-key-missing';
+SELECT aegis.rotate_master_key('yearly');
+ROLLBACK;
+BEGIN;
+INSERT INTO aegis.master_key VALUES (7, '\x0102030405060708', 'registered');
+SELECT version, state, root_keys FROM aegis.key_status() WHERE version = 7;
+ROLLBACK;
+
 -- refuses: keys and their status to ordinary roles
 CREATE ROLE regress_key_member IN ROLE aegis_member;
 SET ROLE regress_key_member;
 SELECT count(*) FROM aegis.tenant_key;
 SELECT count(*) FROM aegis.key_status();
+SELECT aegis.rotate_master_key('yearly');
 SELECT count(*) FROM aegis.provided_keys();
 SHOW aegis.key_provider;
 RESET ROLE;

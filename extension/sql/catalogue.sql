@@ -33,6 +33,8 @@ SELECT t.name, t.description, 'c', true FROM (VALUES
   ('job.resumed',              'a paused or failed job was let go on'),
   ('key.epoch_retired',        'no row uses an older key of a tenant any more'),
   ('key.master_registered',    'a master key was seen for the first time'),
+  ('key.master_rotated',       'an operator had all root keys wrapped under a newer master key'),
+  ('key.roots_rewrapped',      'all root keys are wrapped under one master key'),
   ('key.tenant_created',       'the keys of a tenant were made'),
   ('key.tenant_destroyed',     'the keys of a tenant were destroyed'),
   ('key.tenant_rotated',       'an operator gave a tenant a new key'),

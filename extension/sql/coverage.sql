@@ -2,7 +2,7 @@
 
 CREATE FUNCTION aegis.coverage()
   RETURNS TABLE (severity text, object_kind text, object text, finding text, problem text, fix text)
-  LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE ROWS 50 SET search_path = pg_catalog, pg_temp
+  LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED ROWS 50 SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT f.severity, f.object_kind, f.object, f.finding, f.problem, f.fix
     FROM (SELECT * FROM aegis.coverage_table() UNION ALL
@@ -14,7 +14,8 @@ AS $$
           SELECT * FROM aegis.coverage_personal() UNION ALL
           SELECT * FROM aegis.coverage_sealed() UNION ALL
           SELECT * FROM aegis.coverage_guard() UNION ALL
-          SELECT * FROM aegis.coverage_server()) f
+          SELECT * FROM aegis.coverage_server() UNION ALL
+          SELECT * FROM aegis.coverage_key()) f
    ORDER BY array_position(ARRAY['high', 'medium', 'low'], f.severity), f.object_kind, f.object, f.finding, f.problem
 $$;
 COMMENT ON FUNCTION aegis.coverage() IS 'what leaves a hole in the protection of this database, worst first, with the statement that mends it';

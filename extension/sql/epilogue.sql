@@ -43,6 +43,7 @@ GRANT EXECUTE ON FUNCTION aegis.worker_status() TO aegis_auditor, aegis_gateway,
 
 -- key
 GRANT EXECUTE ON FUNCTION aegis.key_status() TO aegis_operator, aegis_auditor;
+GRANT EXECUTE ON FUNCTION aegis.rotate_master_key(text) TO aegis_operator;
 
 -- Ledger: whoever can connect may record what the catalogue lets SQL write.
 GRANT EXECUTE ON FUNCTION aegis.record(text, text, text, text, jsonb) TO PUBLIC;

@@ -38,16 +38,24 @@ CREATE FUNCTION aegis.key_status(OUT version bigint, OUT state text, OUT check_v
 AS $$
   SELECT COALESCE(p.version, m.version),
          CASE WHEN p.version IS NULL AND m.version IS NULL THEN 'none'
+              WHEN p.version IS NULL AND k.roots = 0 THEN 'unused'
               WHEN p.version IS NULL THEN 'missing'
               WHEN m.version IS NULL THEN 'unregistered'
               WHEN p.check_value <> m.check_value THEN 'wrong'
               WHEN p.version = max(p.version) OVER () THEN 'active'
               ELSE 'previous' END,
          encode(COALESCE(m.check_value, p.check_value), 'hex'),
-         (SELECT count(*) FROM aegis.tenant_key k WHERE k.master_version = m.version AND k.state <> 'destroyed'),
+         k.roots,
          aegis.key_fault()
     FROM (SELECT 1) one
     LEFT JOIN (aegis.provided_keys() p FULL JOIN aegis.master_key m ON m.version = p.version) ON true
+    CROSS JOIN LATERAL (SELECT count(*) AS roots FROM aegis.tenant_key t WHERE t.master_version = m.version AND t.wrapped IS NOT NULL) k
    ORDER BY 1
 $$;
 COMMENT ON FUNCTION aegis.key_status() IS 'master keys of this database against those that the key provider delivers';
+
+CREATE FUNCTION aegis.rotate_master_key(reason text) RETURNS bigint
+  AS 'MODULE_PATHNAME', 'aegis_rotate_master_key' LANGUAGE C VOLATILE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL UNSAFE
+  SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION aegis.rotate_master_key(text) IS
+  'queues the job that wraps all root keys under the highest master key that the provider delivers; recorded';

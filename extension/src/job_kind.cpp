@@ -2,6 +2,7 @@
 // What jobs do: one function per kind, called for one step in the step's transaction, under the
 // kind's role and the job's context.
 #include "job.hpp"
+#include "key_rewrap.hpp"
 #include "reseal.hpp"
 #include "role.hpp"
 #include "tenant_erase.hpp"
@@ -51,6 +52,7 @@ const Kind kinds[] = {
     {"end_sessions", Scope::system, role::owner, end_sessions},
     {"erase_tenant", Scope::tenant, role::owner, tenant_erase::step},
     {"reseal", Scope::tenant, role::owner, reseal::step},
+    {"rewrap_keys", Scope::system, role::owner, key::rewrap_step},
     {"verify_ledger", Scope::either, role::auditor, verify_ledger},
 };
 

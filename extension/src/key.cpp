@@ -94,12 +94,38 @@ void create_tenant_keys(const pg_uuid_t &tenant) {
     ledger::append(event);
 }
 
+namespace {
+
+// What was delivered before and is no longer, or is another key now. Whether somebody needs it is
+// written in the databases, which this process does not read: aegis.coverage() does.
+void tell_of_lost_versions(const core::Keyring &before, const core::Keyring &now) {
+    for (int i = 0; i < before.count; i++) {
+        const core::MasterKey &old = before.keys[i];
+        const core::MasterKey *found = nullptr;
+        for (int j = 0; j < now.count; j++)
+            if (now.keys[j].version == old.version) found = &now.keys[j];
+        if (found != nullptr && memcmp(found->key, old.key, sizeof old.key) == 0) continue;
+        ereport(
+            WARNING,
+            (errcode(AEGIS_ERRCODE_KEY_MISSING),
+             found == nullptr
+                 ? errmsg("the key provider no longer delivers master key version %u", old.version)
+                 : errmsg("the key provider delivers another master key version %u than before",
+                          old.version),
+             errdetail("Root keys that are wrapped under it cannot be opened."),
+             errhint("aegis.key_status() tells in each database whether there are any.")));
+    }
+}
+
+}  // namespace
+
 void load_provider() {
     Page *to = region::key_page();
     core::Keyring keyring;
     Fault fault;
     bool good = read_provider(guc::key_provider, &keyring, &fault);
     bool has_old = to->keyring.count > 0;
+    if (good) tell_of_lost_versions(to->keyring, keyring);
 
     to->sequence.fetch_add(1, std::memory_order_acq_rel);
     // A provider that fails on reload takes nothing away: service goes on with the keys it had.
