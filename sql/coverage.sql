@@ -43,7 +43,8 @@ SELECT * FROM aegis.coverage_relation;
 \c - regress_coverage_owner
 CREATE TABLE cov.customer (tenant_id uuid, id int, note text, PRIMARY KEY (tenant_id, id));
 CREATE TABLE cov.currency (code text PRIMARY KEY);
-CREATE TABLE cov.orders (tenant_id uuid, id int, customer_id int, PRIMARY KEY (tenant_id, id));
+CREATE TABLE cov.orders (tenant_id uuid, id int, customer_id int, PRIMARY KEY (tenant_id, id),
+  CONSTRAINT orders_parent FOREIGN KEY (tenant_id, customer_id) REFERENCES cov.customer (tenant_id, id));
 \c - :superuser
 SET client_min_messages = warning;
 SELECT severity, object, finding, problem, fix FROM aegis.coverage() WHERE object ~ 'cov' ORDER BY 2, 3;
@@ -99,18 +100,43 @@ SELECT mend('key-across-tenants');
 ALTER TABLE cov.customer DROP CONSTRAINT customer_span;
 
 -- parts of protected tables
-CREATE TABLE cov.old_customer () INHERITS (cov.customer);
-SELECT mend('child-unprotected');
-ALTER TABLE cov.old_customer INHERIT cov.customer;
+CREATE TABLE cov.old_customer (PRIMARY KEY (tenant_id, id)) INHERITS (cov.customer);
+ALTER TABLE cov.old_customer OWNER TO regress_coverage_owner;
 GRANT SELECT ON cov.old_customer TO regress_coverage_member;
 SELECT mend('grant-on-partition');
+SELECT mend('child-unprotected');
+GRANT SELECT ON cov.old_customer TO regress_coverage_member;
+SELECT mend('grant-on-partition');
+SELECT severity, object, finding FROM aegis.coverage() WHERE object ~ 'cov\.' ORDER BY 2, 3;
 DROP TABLE cov.old_customer;
 CREATE TABLE cov.visit (tenant_id uuid, id int, PRIMARY KEY (tenant_id, id)) PARTITION BY HASH (tenant_id);
-CREATE TABLE cov.visit_0 PARTITION OF cov.visit FOR VALUES WITH (MODULUS 1, REMAINDER 0);
-INSERT INTO aegis.protected_table (relation, created_by, team, by_extension) VALUES ('cov.visit', false, false, false);
+CREATE TABLE cov.visit_0 PARTITION OF cov.visit FOR VALUES WITH (MODULUS 2, REMAINDER 0) PARTITION BY LIST (id);
+CREATE TABLE cov.visit_0_all PARTITION OF cov.visit_0 DEFAULT;
+SELECT mend('table-unprotected', 'cov.visit');
+SELECT severity, object, finding FROM aegis.coverage() WHERE object ~ 'cov\.' ORDER BY 2, 3;
+-- as if it had come while the library was not there
+DELETE FROM aegis.protected_part WHERE relation IN ('cov.visit_0'::regclass, 'cov.visit_0_all'::regclass);
+DROP POLICY aegis_select ON cov.visit_0_all;
 SELECT mend('partition-unprotected');
-DELETE FROM aegis.protected_table WHERE relation = 'cov.visit'::regclass;
-DROP TABLE cov.visit, cov.visit_0;
+GRANT SELECT ON cov.visit_0_all TO regress_coverage_member;
+SELECT mend('grant-on-partition');
+DROP POLICY aegis_select ON cov.visit_0_all;
+SELECT mend('policy-missing', 'cov.visit');
+SELECT tamper('ALTER TABLE cov.visit_0_all DISABLE TRIGGER zzy_aegis_stamp');
+SELECT mend('stamp-trigger-missing', 'cov.visit');
+SELECT tamper('ALTER TABLE cov.visit_0_all DISABLE TRIGGER aegis_audit_row');
+SELECT mend('audit-trigger-missing', 'cov.visit');
+SELECT tamper('DROP TRIGGER aegis_truncate ON cov.visit_0');
+SELECT mend('truncate-trigger-missing', 'cov.visit');
+SELECT severity, object, finding FROM aegis.coverage() WHERE object ~ 'cov\.' ORDER BY 2, 3;
+DROP TABLE cov.visit;
+
+-- numbers that tell how much others do
+CREATE TABLE cov.counted (tenant_id uuid, id serial, PRIMARY KEY (tenant_id, id));
+SELECT aegis.protect_table('cov.counted');
+SELECT mend('serial-column');
+SELECT mend('identity-column');
+DROP TABLE cov.counted;
 
 -- views and what else reads
 CREATE VIEW cov.customer_view AS SELECT id FROM cov.customer;

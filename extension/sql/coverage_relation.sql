@@ -34,16 +34,18 @@ COMMENT ON FUNCTION aegis.coverage_grantees(oid[]) IS 'names of roles as GRANT a
 CREATE VIEW aegis.coverage_relation AS
   SELECT c.oid, c.oid::regclass::text AS name, c.relnamespace AS namespace, c.relkind AS kind, c.relowner AS owner,
          c.relispartition AS is_partition, c.relrowsecurity AS row_security, c.relforcerowsecurity AS forced, c.reloptions AS options,
-         p.relation IS NOT NULL AS protected, p.created_by, p.team, p.parent::oid AS parent,
+         p.relation IS NOT NULL AS protected, part.root IS NOT NULL AS is_part, coalesce(part.root::oid, c.oid) AS root,
+         p.created_by, p.team, p.parent::oid AS parent,
          EXISTS (SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id' AND NOT a.attisdropped) AS has_tenant,
          -- What protect_table was called with: calling it again repairs.
-         pg_catalog.format('SELECT aegis.protect_table(%L%s%s%s)', c.oid::regclass::text,
+         pg_catalog.format('SELECT aegis.protect_table(%L%s%s%s)', coalesce(part.root::oid, c.oid)::regclass::text,
                            CASE WHEN NOT p.created_by THEN ', created_by => false' ELSE '' END,
                            CASE WHEN NOT p.team THEN ', team => false' ELSE '' END,
                            ', parent => ' || pg_catalog.quote_literal(p.parent::text)) AS protect
     FROM pg_catalog.pg_class c
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    LEFT JOIN aegis.protected_table p ON p.relation = c.oid
+    LEFT JOIN aegis.protected_part part ON part.relation = c.oid
+    LEFT JOIN aegis.protected_table p ON p.relation = coalesce(part.root::oid, c.oid)
    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') AND c.relpersistence <> 't'
      AND n.nspname NOT IN ('aegis', 'information_schema') AND n.nspname !~ '^pg_';
 COMMENT ON VIEW aegis.coverage_relation IS 'relations of users, with what protects them';

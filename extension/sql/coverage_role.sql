@@ -33,7 +33,10 @@ AS $$
   WITH tenant_role AS MATERIALIZED (SELECT t.oid FROM aegis.coverage_tenant_roles() AS t(oid)),
   held AS (
     SELECT r.oid, r.name, r.namespace, r.kind, r.protected, a.privilege_type AS privilege, array_agg(DISTINCT a.grantee) AS grantees,
-           EXISTS (SELECT FROM pg_inherits i JOIN aegis.protected_table p ON p.relation = i.inhparent WHERE i.inhrelid = r.oid) AS is_child
+           -- A child that is protected has policies of its own.
+           (r.is_partition OR NOT r.protected) AND EXISTS (
+             SELECT FROM pg_inherits i WHERE i.inhrelid = r.oid AND (i.inhparent IN (SELECT p.relation FROM aegis.protected_table p)
+                                                                  OR i.inhparent IN (SELECT p.relation FROM aegis.protected_part p))) AS is_child
       FROM aegis.coverage_relation r
       JOIN pg_class c ON c.oid = r.oid
       CROSS JOIN LATERAL (
@@ -43,7 +46,7 @@ AS $$
         SELECT x.grantee, x.privilege_type FROM pg_attribute t CROSS JOIN LATERAL aclexplode(t.attacl) x
          WHERE t.attrelid = c.oid AND t.attacl IS NOT NULL) a
      WHERE a.grantee IN (SELECT oid FROM tenant_role)
-     GROUP BY 1, 2, 3, 4, 5, 6
+     GROUP BY 1, 2, 3, 4, 5, 6, r.is_partition
   ),
   grantee AS (SELECT h.oid, h.privilege, g FROM held h CROSS JOIN LATERAL unnest(h.grantees) g)
   SELECT h.namespace, 'medium', 'sequence', h.name, 'grant-on-sequence',

@@ -4,9 +4,9 @@ CREATE FUNCTION aegis.coverage_table()
   RETURNS TABLE (namespace oid, severity text, object_kind text, object text, finding text, problem text, fix text)
   LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
-  WITH relation AS MATERIALIZED (SELECT * FROM aegis.coverage_relation WHERE kind IN ('r', 'p')),
+  WITH relation AS MATERIALIZED (SELECT * FROM aegis.coverage_relation WHERE kind IN ('r', 'p', 'f')),
   child AS (
-    SELECT c.*, i.inhparent::regclass::text AS above
+    SELECT c.*, a.name AS above, a.protect AS mend
       FROM pg_inherits i
       JOIN relation c ON c.oid = i.inhrelid
       JOIN relation a ON a.oid = i.inhparent
@@ -25,43 +25,53 @@ AS $$
      WHERE r.protected
   ),
   wanted_trigger AS (
-    SELECT r.*, w.name AS trigger, w.finding, w.what, r.oid AS target, r.protect AS mend
+    SELECT r.*, w.name AS trigger, w.routine, w.finding, w.what, r.oid AS target, r.protect AS mend
       FROM relation r
-      CROSS JOIN (VALUES ('zzy_aegis_stamp', 'stamp-trigger-missing', 'rows take tenant and creator from the client'),
-                         ('aegis_truncate', 'truncate-trigger-missing', 'TRUNCATE empties the table for all tenants')) AS w(name, finding, what)
+      CROSS JOIN (VALUES ('zzy_aegis_stamp', 'aegis.stamp_row'::regproc, 'stamp-trigger-missing', 'rows take tenant and creator from the client'),
+                         ('aegis_truncate', 'aegis.refuse_truncate', 'truncate-trigger-missing', 'TRUNCATE empties the table for all tenants')) AS w(name, routine, finding, what)
      WHERE r.protected
     UNION ALL
-    SELECT r.*, 'aegis_follow', 'follow-trigger-missing', 'child rows stay behind when their parent moves', r.parent, r.protect
-      FROM relation r WHERE r.protected AND r.parent <> 0
+    SELECT r.*, 'aegis_follow', 'aegis.follow_parent', 'follow-trigger-missing', 'child rows stay behind when their parent moves', r.parent, r.protect
+      FROM relation r WHERE r.protected AND r.parent <> 0 AND NOT r.is_part
     UNION ALL
-    SELECT r.*, w.name, 'audit-trigger-missing', 'changes leave no entry in the ledger', r.oid,
-           CASE WHEN NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = r.oid AND g.tgname = w.name) THEN
+    -- Row triggers of a partition are clones; making those of its table again makes them again.
+    SELECT r.*, w.name, ('aegis.' || w.routine)::regproc, 'audit-trigger-missing', 'changes leave no entry in the ledger', r.oid,
+           CASE WHEN r.is_partition THEN
+                  format('CREATE OR ' || 'REPLACE TRIGGER %1$s AFTER %2$s ON %3$s FOR EACH %4$s EXECUTE FUNCTION aegis.%5$s(%6$s); ALTER TABLE %3$s ENABLE ALWAYS TRIGGER %1$s',
+                         w.name, w.events, t.relation, w.level, w.routine, a.clear)
+                WHEN NOT EXISTS (SELECT FROM pg_trigger g WHERE g.tgrelid = r.oid AND g.tgname = w.name) THEN
                   format('CREATE TRIGGER %s AFTER %s ON %s FOR EACH %s EXECUTE FUNCTION aegis.%s(%s); ',
-                         w.name, w.events, r.name, w.level, w.routine,
-                         CASE w.name WHEN 'aegis_audit_row' THEN (SELECT string_agg(quote_literal(c), ', ' ORDER BY n)
-                                                                    FROM unnest(t.clear) WITH ORDINALITY AS c(c, n)) END)
-                ELSE '' END || format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %s', r.name, w.name)
+                         w.name, w.events, r.name, w.level, w.routine, a.clear)
+                     || format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %s', r.name, w.name)
+                ELSE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %s', r.name, w.name) END
       FROM relation r
-      JOIN aegis.audited_table t ON t.relation = r.oid
+      JOIN aegis.audited_table t ON t.relation::oid = CASE WHEN r.is_partition THEN r.root ELSE r.oid END
       CROSS JOIN (VALUES ('aegis_audit_row', 'INSERT OR UPDATE OR DELETE', 'ROW', 'audit_row'),
                          ('aegis_audit_truncate', 'TRUNCATE', 'STATEMENT', 'audit_truncate')) AS w(name, events, level, routine)
+      CROSS JOIN LATERAL (SELECT CASE w.name WHEN 'aegis_audit_row' THEN string_agg(quote_literal(c), ', ' ORDER BY n) END
+                            FROM unnest(t.clear) WITH ORDINALITY AS c(c, n)) AS a(clear)
+     -- TRUNCATE of a protected partition is refused.
+     WHERE NOT (r.is_partition AND w.level = 'STATEMENT')
   ),
   key AS (
     SELECT r.namespace, r.name, string_agg(k.problem, '; ') AS problems, string_agg(k.fix, ' ') AS fixes,
            bool_or(k.problem LIKE 'foreign key%') AS is_foreign
       FROM relation r CROSS JOIN LATERAL aegis.key_findings(r.oid::regclass) k
-     WHERE r.protected GROUP BY r.namespace, r.name
+     WHERE r.protected AND NOT r.is_part GROUP BY r.namespace, r.name
   )
   SELECT r.namespace, CASE WHEN r.has_tenant THEN 'high' ELSE 'medium' END, 'table', r.name, 'table-unprotected',
          'the table is not protected' || CASE WHEN r.has_tenant THEN ', though its rows have a tenant' ELSE '' END,
          format('SELECT aegis.protect_table(%L)', r.name)
-    FROM relation r WHERE NOT r.protected AND NOT EXISTS (SELECT FROM child c WHERE c.oid = r.oid)
+    FROM relation r
+   -- Partitions and children are protected with the table above.
+   WHERE NOT r.protected AND r.kind <> 'f' AND NOT EXISTS (SELECT FROM pg_inherits i JOIN relation a ON a.oid = i.inhparent WHERE i.inhrelid = r.oid)
   UNION ALL
   SELECT c.namespace, 'high', 'table', c.name, CASE WHEN c.is_partition THEN 'partition-unprotected' ELSE 'child-unprotected' END,
          format('rows of the protected table %s can be read here past its row security', c.above),
-         CASE WHEN c.is_partition THEN format('ALTER TABLE %s DETACH PARTITION %s', c.above, c.name)
+         CASE WHEN c.kind <> 'f' THEN c.mend
+              WHEN c.is_partition THEN format('ALTER TABLE %s DETACH PARTITION %s', c.above, c.name)
               ELSE format('ALTER TABLE %s NO INHERIT %s', c.name, c.above) END
-    FROM child c WHERE NOT (c.row_security AND c.forced)
+    FROM child c
   UNION ALL
   SELECT r.namespace, 'high', 'table', r.name, 'row-security-off', 'row security is switched off',
          format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', r.name)
@@ -90,12 +100,18 @@ AS $$
          format('trigger %s%s is missing or disabled: %s', w.trigger,
                 CASE WHEN w.target <> w.oid THEN ' on ' || w.target::regclass ELSE '' END, w.what), w.mend
     FROM wanted_trigger w
-   WHERE NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = w.target AND t.tgname = w.trigger
+   WHERE NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = w.target AND t.tgname = w.trigger AND t.tgfoid = w.routine
                         AND (t.tgenabled = 'A' OR t.tgenabled = 'O' AND w.finding <> 'audit-trigger-missing'))
   UNION ALL
   SELECT r.namespace, 'medium', 'table', r.name, 'table-unaudited', 'changes of the protected table leave no entry in the ledger',
          format('SELECT aegis.audit_table(%L)', r.name)
-    FROM relation r WHERE r.protected AND NOT EXISTS (SELECT FROM aegis.audited_table t WHERE t.relation = r.oid)
+    FROM relation r
+   WHERE r.protected AND NOT (r.is_part AND r.is_partition) AND NOT EXISTS (SELECT FROM aegis.audited_table t WHERE t.relation = r.oid)
+  UNION ALL
+  SELECT r.namespace, CASE c.counted WHEN 'serial' THEN 'medium' ELSE 'low' END, 'table', r.name,
+         CASE c.counted WHEN 'serial' THEN 'serial-column' ELSE 'identity-column' END, c.problem, c.fix
+    FROM relation r CROSS JOIN LATERAL aegis.counter_findings(r.oid::regclass) c
+   WHERE r.protected AND NOT (r.is_part AND r.is_partition)
   UNION ALL
   SELECT k.namespace, 'high', 'table', k.name,
          CASE WHEN k.is_foreign THEN 'foreign-key-across-tenants' ELSE 'key-across-tenants' END,

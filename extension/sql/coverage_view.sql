@@ -9,7 +9,7 @@ AS $$
       FROM pg_rewrite w
       JOIN pg_class c ON c.oid = w.ev_class
       JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid AND d.refclassid = 'pg_class'::regclass
-      JOIN aegis.protected_table p ON p.relation = d.refobjid
+      JOIN (SELECT relation::oid FROM aegis.protected_table UNION SELECT relation::oid FROM aegis.protected_part) p ON p.relation = d.refobjid
     UNION
     SELECT w.oid, c.oid, c.oid::regclass::text, c.relnamespace, c.relkind, c.relowner, c.reloptions, w.rulename
       FROM uses u

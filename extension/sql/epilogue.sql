@@ -131,10 +131,14 @@ GRANT EXECUTE ON FUNCTION aegis.key_epoch(aegis.sealed_email), aegis.key_epoch(a
 GRANT EXECUTE ON FUNCTION aegis.rotate_tenant_key(uuid, text) TO aegis_operator;
 GRANT SELECT ON aegis.rotation_progress TO aegis_auditor, aegis_operator;
 -- protect: who owns a table may protect it; the functions check.
-GRANT EXECUTE ON FUNCTION aegis.follow_parent(), aegis.key_findings(regclass),
-  aegis.protect_table(regclass, boolean, boolean, regclass, text), aegis.refuse_truncate(), aegis.stamp_row(),
-  aegis.unprotect_table(regclass) TO PUBLIC;
-GRANT SELECT ON aegis.protected_table TO aegis_auditor, aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.convert_keys(regclass, boolean), aegis.counter_findings(regclass), aegis.follow_parent(),
+  aegis.foreign_key_terms(oid), aegis.foreign_keys_to_convert(oid[]), aegis.key_conversion(regclass), aegis.key_findings(regclass),
+  aegis.keys_to_convert(oid[]), aegis.leads_with_tenant(oid),
+  aegis.protect_table(regclass, boolean, boolean, regclass, text, text, text),
+  aegis.protection_findings(regclass, boolean, boolean, regclass, text, text, text), aegis.refuse_truncate(),
+  aegis.row_findings(regclass, boolean, boolean, text, text, text), aegis.stamp_row(), aegis.table_tree(regclass),
+  aegis.unprotect_table(regclass, boolean) TO PUBLIC;
+GRANT SELECT ON aegis.protected_part, aegis.protected_table TO aegis_auditor, aegis_operator;
 
 -- Users, sign-in, sessions. The registry of fields is written as aegis_owner, so only now.
 SELECT aegis.encrypt_column('aegis.user', 'email', 'user.email', 'aegis.sealed_email', 'email', 'masked');

@@ -93,8 +93,11 @@ void build(Plan *plan, Relation relation, const Trigger *trigger) {
     MemoryContext caller = MemoryContextSwitchTo(plan->memory);
     TupleDesc shape = RelationGetDescr(relation);
     Bitmapset *key = RelationGetIndexAttrBitmap(relation, INDEX_ATTR_BITMAP_PRIMARY_KEY);
-    plan->name = psprintf("%s.%s", get_namespace_name(RelationGetNamespace(relation)),
-                          RelationGetRelationName(relation));
+    // Whoever reads the ledger looks for the table; its partitions are a matter of storage.
+    Oid named = RelationGetRelid(relation);
+    if (trigger->tgisclone) named = llast_oid(get_partition_ancestors(named));
+    plan->name =
+        psprintf("%s.%s", get_namespace_name(get_rel_namespace(named)), get_rel_name(named));
     plan->columns = static_cast<Column *>(palloc0(sizeof(Column) * Max(shape->natts, 1)));
     plan->count = plan->key_count = 0;
     plan->tenant = 0;

@@ -6,23 +6,73 @@
 
 namespace aegis::protect {
 
-// What the registry says of a protected table.
+// What the registry says of a protected table; of a partition or child, what it says of its root.
 struct Protection {
     bool created_by;  // rows have a creator
     bool team;        // rows have a team
     Oid parent;       // table whose rows give both; InvalidOid for none
 };
 
-// False when the table is not in the registry. Runs SPI.
+// The table that protect_table was called for: the relation itself, or the one that it is a
+// partition or child of. InvalidOid when it is not protected. Sees what has committed, whatever the
+// snapshot of the transaction.
+Oid root_of(Oid relation);
+// False when the relation is not protected.
 bool find(Oid relation, Protection *protection);
+
+// Statements that undo what was done, in order; "{table}" stands for the relation's name.
+struct Undo {
+    List *statements = NIL;
+    void add(const char *statement) { statements = lappend(statements, pstrdup(statement)); }
+};
+
+// Registry. SPI must be connected.
+void write_table(Oid relation, const Protection &protection, const Undo &undo);
+void write_part(Oid relation, Oid root, const Undo &undo);
+// Removes what there is of the relation and returns its undo statements.
+Undo remove(Oid relation);
+// Those of a table that are about its columns.
+Undo columns_of(Oid relation);
 
 // Runs SPI as aegis_owner, for the extension's own tables; the previous user comes back also when
 // it fails. Returns SPI's result code. SPI must be connected.
 int execute_as_owner(const char *text, int count, Oid *types, Datum *values, const char *nulls,
                      bool read_only);
+// Runs a statement as the caller, who must own what it changes; answers() says whether it found
+// rows. SPI must be connected.
+void run(const char *text);
+bool answers(const char *text);
 
-// ProcessUtility: ERROR AG010 for an ALTER TABLE that ends the row security of a protected table.
+// Ledger entry about a table; the detail is left out when `key` is nullptr.
+void record(const char *type, Oid relation, const char *key = nullptr, const char *text = nullptr);
+
+// Policies, row security and triggers of one table. The row triggers of a partition are clones of
+// its root's.
+void cover(Oid relation, const Protection &protection, bool row_triggers, Undo *undo);
+// Covers the partitions and children of a root: all of them again, or those that came.
+void cover_parts(Oid root, const Protection &protection, bool again);
+// Captures the changes of the table, unless somebody has arranged that already; where `like` is a
+// table, as those of that one, or not when they are not.
+void capture(Oid relation, Oid like, Undo *undo);
+
+// Columns of existing rows: expressions, or nullptr. protect_fill.cpp.
+struct Fill {
+    const char *tenant, *created_by, *team;
+    bool given() const { return tenant != nullptr || created_by != nullptr || team != nullptr; }
+};
+void add_columns(Oid relation, const Protection &wanted, const Fill &fill, Undo *undo);
+
+// ProcessUtility: ERROR AG010 for a statement that ends the row security of a protected table.
 void check_statement(const PlannedStmt *statement);
+
+// ProcessUtility: what a statement does to trees of protected tables, found before it runs and
+// answered when it is done.
+struct TreeChange {
+    Oid parent;  // below which something changes; InvalidOid for none
+    Oid child;   // that leaves; InvalidOid for one that comes
+};
+TreeChange expect_tree_change(const PlannedStmt *statement);
+void follow_tree_change(const TreeChange &change);
 
 // Name of a table as DDL needs it.
 const char *qualified_name(Oid relation);

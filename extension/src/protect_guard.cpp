@@ -93,6 +93,15 @@ void keep_dropped_triggers(const DropStmt *drop) {
     }
 }
 
+// CREATE OR REPLACE TRIGGER would put another function under the name of ours.
+void keep_functions(const CreateTrigStmt *create) {
+    if (!create->replace) return;
+    Oid function = LookupFuncName(create->funcname, 0, nullptr, true);
+    if (OidIsValid(function) && get_func_namespace(function) == get_namespace_oid("aegis", true))
+        return;
+    keep_triggers(create->relation, create->trigname);
+}
+
 void keep_row_security(const AlterTableStmt *alter) {
     if (!weakens(alter)) return;
     Oid relation = RangeVarGetRelid(alter->relation, NoLock, true);
@@ -154,6 +163,9 @@ void check_statement(const PlannedStmt *statement) {
             keep_from_parents(alter);
             break;
         }
+        case T_CreateTrigStmt:
+            if (is_installed()) keep_functions(reinterpret_cast<const CreateTrigStmt *>(node));
+            break;
         case T_DropStmt: {
             const DropStmt *drop = reinterpret_cast<const DropStmt *>(node);
             if (drop->removeType == OBJECT_TRIGGER && is_installed()) keep_dropped_triggers(drop);

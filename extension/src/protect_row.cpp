@@ -35,9 +35,10 @@ void read_foreign_key(ParentLink *link, AttrNumber *parent_columns) {
     SPI_execute_with_args(
         "SELECT k.mine, k.theirs FROM pg_catalog.pg_constraint c, "
         "unnest(c.conkey, c.confkey) AS k(mine, theirs) "
-        "WHERE c.oid OPERATOR(pg_catalog.=) (SELECT pg_catalog.min(f.oid) "
-        "FROM pg_catalog.pg_constraint f WHERE f.contype OPERATOR(pg_catalog.=) 'f' "
-        "AND f.conrelid OPERATOR(pg_catalog.=) $1 AND f.confrelid OPERATOR(pg_catalog.=) $2)",
+        // By name, which a partition's constraint has from its root's.
+        "WHERE c.oid OPERATOR(pg_catalog.=) (SELECT f.oid FROM pg_catalog.pg_constraint f "
+        "WHERE f.contype OPERATOR(pg_catalog.=) 'f' AND f.conrelid OPERATOR(pg_catalog.=) $1 "
+        "AND f.confrelid OPERATOR(pg_catalog.=) $2 ORDER BY f.conname LIMIT 1)",
         2, types, values, nullptr, true, kMostKeys);
     if (SPI_processed == 0)
         ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_PROTECTED),
@@ -198,12 +199,71 @@ void stamp_without_context(HeapTuple row, TupleDesc shape, const Place &place, S
         stamp->set(place.team, Int64GetDatum(1));
 }
 
-void stamp_insert(Oid relation, HeapTuple row, TupleDesc shape, const Place &place, Stamp *stamp) {
+// An UPDATE that moves a row to another partition deletes it in the one, where its trigger has
+// looked at the change, and inserts it in the other. The insert must not take it for a new row.
+struct Move {
+    Oid from;  // InvalidOid for none
+    ItemPointerData row;
+    Oid root;
+    int64 team;
+};
+
+Move last_update = {};
+// Transaction in which a row went to another partition and another team; its children follow.
+TransactionId moved_team_in = InvalidTransactionId;
+
+Oid top_of(Relation partition) {
+    List *above = get_partition_ancestors(RelationGetRelid(partition));
+    return above == NIL ? RelationGetRelid(partition) : llast_oid(above);
+}
+
+void remember_update(Relation partition, HeapTuple before, const Place &place) {
+    last_update = {RelationGetRelid(partition), before->t_self, top_of(partition), 0};
+    bool null = true;
+    if (place.team > 0)
+        last_update.team =
+            DatumGetInt64(heap_getattr(before, place.team, RelationGetDescr(partition), &null));
+}
+
+// The old version of the row says so itself: it was moved, and by this transaction. Each is used
+// once.
+bool takes_moved_row(Relation partition) {
+    Move move = last_update;
+    last_update.from = InvalidOid;
+    if (!OidIsValid(move.from) || move.root != top_of(partition)) return false;
+    Relation from = try_relation_open(move.from, AccessShareLock);
+    if (from == nullptr) return false;
+    HeapTupleData old{};
+    old.t_self = move.row;
+    Buffer buffer = InvalidBuffer;
+    bool moved = from->rd_rel->relam == HEAP_TABLE_AM_OID &&
+                 ItemPointerGetBlockNumber(&move.row) < RelationGetNumberOfBlocks(from) &&
+                 heap_fetch(from, SnapshotAny, &old, &buffer, false);
+    if (moved) {
+        moved = HeapTupleHeaderIndicatesMovedPartitions(old.t_data) &&
+                TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetUpdateXid(old.t_data));
+        ReleaseBuffer(buffer);
+    }
+    relation_close(from, AccessShareLock);
+    return moved;
+}
+
+void stamp_insert(Relation table, HeapTuple row, TupleDesc shape, const Place &place,
+                  Stamp *stamp) {
     const context::Context *context = context::current();
     if (context != nullptr) stamp->set(place.tenant, UUIDPGetDatum(&context->tenant));
-    const ParentLink *link = link_of(relation);
+    int64 old_team = last_update.team;
+    bool moved = table->rd_rel->relispartition && takes_moved_row(table);
+    if (moved && place.team > 0) {
+        bool null;
+        Datum team = heap_getattr(row, place.team, shape, &null);
+        if (!null && DatumGetInt64(team) != old_team) moved_team_in = GetTopTransactionIdIfAny();
+    }
+    const ParentLink *link = link_of(RelationGetRelid(table));
     if (link != nullptr) {
         stamp_from_parent(*link, row, shape, place, context ? &context->tenant : nullptr, stamp);
+    } else if (moved) {
+        // The update has been judged where the row was.
     } else if (context != nullptr) {
         stamp->set(place.creator, UUIDPGetDatum(&context->user));
         stamp->set(place.team, Int64GetDatum(context->team_ord));
@@ -224,10 +284,11 @@ bool names_other_parent(const ParentLink &link, HeapTuple before, HeapTuple afte
     return false;
 }
 
-void stamp_update(Oid relation, HeapTuple before, HeapTuple after, TupleDesc shape,
+void stamp_update(Relation table, HeapTuple before, HeapTuple after, TupleDesc shape,
                   const Place &place, Stamp *stamp) {
+    if (table->rd_rel->relispartition) remember_update(table, before, place);
     if (differs(before, after, shape, place.tenant)) refuse_change("tenant_id");
-    const ParentLink *link = link_of(relation);
+    const ParentLink *link = link_of(RelationGetRelid(table));
     bool moved = differs(before, after, shape, place.team);
     bool other_creator = differs(before, after, shape, place.creator);
     if (link != nullptr) {
@@ -286,8 +347,10 @@ void move_children(Oid child, Oid parent, HeapTuple row, TupleDesc shape, int te
     Datum values[kMostKeys + 1];
     StringInfoData text;
     initStringInfo(&text);
-    appendStringInfo(&text, "UPDATE %s SET team_ord = $%d WHERE ", qualified_name(child),
-                     link.count + 1);
+    appendStringInfo(&text,
+                     "UPDATE %s SET team_ord = $%d WHERE team_ord OPERATOR(pg_catalog.<>) $%d "
+                     "AND ",
+                     qualified_name(child), link.count + 1, link.count + 1);
     bool null;
     for (int i = 0; i < link.count; i++) {
         types[i] = TupleDescAttr(shape, parent_columns[i] - 1)->atttypid;
@@ -312,7 +375,6 @@ AEGIS_FUNCTION(aegis_stamp_row) {
         ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
                         errmsg("stamp_row fires before INSERT and UPDATE")));
     TupleDesc shape = RelationGetDescr(trigger->tg_relation);
-    Oid relation = RelationGetRelid(trigger->tg_relation);
     protect::Place place = protect::place_of(shape);
     protect::Stamp stamp{};
     bool update = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event);
@@ -320,9 +382,10 @@ AEGIS_FUNCTION(aegis_stamp_row) {
     MemoryContext caller = CurrentMemoryContext;
     SPI_connect();
     if (update)
-        protect::stamp_update(relation, trigger->tg_trigtuple, row, shape, place, &stamp);
+        protect::stamp_update(trigger->tg_relation, trigger->tg_trigtuple, row, shape, place,
+                              &stamp);
     else
-        protect::stamp_insert(relation, row, shape, place, &stamp);
+        protect::stamp_insert(trigger->tg_relation, row, shape, place, &stamp);
     MemoryContext spi = MemoryContextSwitchTo(caller);
     if (stamp.count > 0)
         row = heap_modify_tuple_by_cols(row, shape, stamp.count, stamp.columns, stamp.values,
@@ -334,18 +397,25 @@ AEGIS_FUNCTION(aegis_stamp_row) {
 
 AEGIS_FUNCTION(aegis_follow_parent) {
     const TriggerData *trigger = protect::trigger_data(fcinfo, true);
-    if (!TRIGGER_FIRED_AFTER(trigger->tg_event) || !TRIGGER_FIRED_BY_UPDATE(trigger->tg_event))
-        ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-                        errmsg("follow_parent fires after UPDATE")));
+    bool update = TRIGGER_FIRED_BY_UPDATE(trigger->tg_event);
+    if (!TRIGGER_FIRED_AFTER(trigger->tg_event) ||
+        !(update || TRIGGER_FIRED_BY_INSERT(trigger->tg_event)))
+        ereport(ERROR,
+                (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+                 errmsg("follow_parent fires after UPDATE, and after INSERT of partitions")));
     TupleDesc shape = RelationGetDescr(trigger->tg_relation);
     protect::Place place = protect::place_of(shape);
-    if (!protect::differs(trigger->tg_trigtuple, trigger->tg_newtuple, shape, place.team))
+    if (update ? !protect::differs(trigger->tg_trigtuple, trigger->tg_newtuple, shape, place.team)
+               : protect::moved_team_in == InvalidTransactionId ||
+                     protect::moved_team_in != GetTopTransactionIdIfAny())
         return PointerGetDatum(nullptr);
+    // Foreign keys name each partition as well, by its own numbers of columns.
     Oid parent = RelationGetRelid(trigger->tg_relation);
     SPI_connect();
-    protect::Children children = protect::children_of(parent);
+    protect::Children children = protect::children_of(protect::root_of(parent));
     for (int i = 0; i < children.count; i++)
-        protect::move_children(children.relations[i], parent, trigger->tg_newtuple, shape,
+        protect::move_children(children.relations[i], parent,
+                               update ? trigger->tg_newtuple : trigger->tg_trigtuple, shape,
                                place.team);
     SPI_finish();
     return PointerGetDatum(nullptr);

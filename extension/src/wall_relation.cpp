@@ -65,7 +65,7 @@ bool reads_place(const Bitmapset *columns) {
     return false;
 }
 
-enum class Verdict { allowed, no_context, unprotected, bypassed, forbidden, places };
+enum class Verdict { allowed, no_context, unprotected, partition, bypassed, forbidden, places };
 
 Verdict judge_for_member(const RangeTblEntry *entry, List *permissions, bool tenant_rows,
                          bool forced) {
@@ -81,6 +81,8 @@ Verdict judge_for_member(const RangeTblEntry *entry, List *permissions, bool ten
     if (get_rel_relkind(relation) == RELKIND_VIEW)
         return Verdict::allowed;  // what it reads stands in the same range table
     if (!tenant_rows || !forced) return Verdict::unprotected;
+    // Its table is the one way in: statement-level triggers and grants are those of the table.
+    if (get_rel_relispartition(relation)) return Verdict::partition;
     if (reads_place(pg::selected_columns(entry, permissions))) return Verdict::places;
     // A view or function of a superuser would read the rows of all tenants.
     return check_enable_rls(relation, pg::checked_as(entry, permissions), true) == RLS_ENABLED
@@ -120,6 +122,11 @@ void refuse(Verdict verdict, Oid relation, Rules rules) {
                             errhint("Call aegis.protect_table() for the table, or let a function "
                                     "of its own schema "
                                     "answer instead.")));
+            return;
+        case Verdict::partition:
+            ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_ALLOWED),
+                            errmsg("partition \"%s\" is not allowed in a tenant session", name),
+                            errhint("Use the table that it is a partition of.")));
             return;
         case Verdict::bypassed:
             ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_ALLOWED),

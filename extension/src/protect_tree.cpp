@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: Apache-2.0
+// Partitions and children of protected tables. Row security of a table does not hold for statements
+// that name one of them, so each carries policies of its own; a partition that comes is covered by
+// the statement that brings it, and one that leaves stays covered.
+#include "protect.hpp"
+
+#include "ledger_tables.hpp"
+#include "own_table.hpp"
+#include "pg/report.hpp"
+
+namespace aegis::protect {
+
+namespace {
+
+// Row triggers of a root that PostgreSQL clones to its partitions. A partition that brings its own
+// of the same name could not be attached.
+const char *const cloned_triggers[] = {"aegis_audit_row", "aegis_follow", "zzy_aegis_stamp",
+                                       "zzz_aegis_seal"};
+
+bool is_installed() {
+    return OidIsValid(own_table::find("protected_part"));
+}
+
+Oid relation_of(const RangeVar *name) {
+    return name == nullptr ? InvalidOid : RangeVarGetRelid(name, NoLock, true);
+}
+
+Oid protected_parent(const RangeVar *name) {
+    Oid parent = relation_of(name);
+    return OidIsValid(parent) && OidIsValid(root_of(parent)) ? parent : InvalidOid;
+}
+
+void refuse_part(Oid part, const char *why) {
+    ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_PROTECTED),
+                    errmsg("table \"%s\" cannot be part of a protected table", get_rel_name(part)),
+                    errdetail("%s", why)));
+}
+
+void cover_part(Oid part, Oid root, const Protection &protection) {
+    char kind = get_rel_relkind(part);
+    if (kind == RELKIND_FOREIGN_TABLE) refuse_part(part, "A foreign table has no row security.");
+    if (get_rel_persistence(part) == RELPERSISTENCE_TEMP)
+        refuse_part(part, "It is a temporary table.");
+    LockRelationOid(part, AccessExclusiveLock);
+    bool known = root_of(part) == root;
+    // Its own protection, if it had one, ends in that of its root, whose matter the columns are;
+    // those of a partition, also the indexes.
+    bool is_partition = get_rel_relispartition(part);
+    Undo undo;
+    ListCell *cell;
+    foreach (cell, remove(part).statements) {
+        const char *statement = static_cast<const char *>(lfirst(cell));
+        if (is_partition ? strstr(statement, " ROW LEVEL SECURITY") != nullptr
+                         : strstr(statement, " COLUMN ") == nullptr)
+            undo.add(statement);
+    }
+    cover(part, protection, !is_partition, &undo);
+    if (!is_partition) capture(part, InvalidOid, &undo);
+    write_part(part, root, undo);
+    if (!known) record("table.protected", part, "part_of", qualified_name(root));
+}
+
+bool is_own_trigger(Oid relation, const char *trigger) {
+    return answers(
+        psprintf("SELECT 1 FROM pg_catalog.pg_trigger WHERE tgrelid = %u AND tgname = "
+                 "'%s' AND tgparentid = 0",
+                 relation, trigger));
+}
+
+// Before a partition comes: its own row triggers make room for the clones of the root's, and its
+// capture for that of its root.
+void make_room(Oid parent, const RangeVar *name) {
+    Oid part = relation_of(name);
+    if (!OidIsValid(part) || !pg_class_ownercheck(part, GetUserId())) return;
+    ListCell *cell;
+    foreach (cell, find_all_inheritors(part, AccessExclusiveLock, nullptr)) {
+        Oid member = lfirst_oid(cell);
+        for (const char *trigger : cloned_triggers) {
+            if (!OidIsValid(get_trigger_oid(parent, trigger, true)) ||
+                !is_own_trigger(member, trigger))
+                continue;
+            run(psprintf("DROP TRIGGER %s ON %s", trigger, qualified_name(member)));
+            if (strcmp(trigger, "aegis_audit_row") != 0) continue;
+            run(psprintf("DROP TRIGGER IF EXISTS aegis_audit_truncate ON %s",
+                         qualified_name(member)));
+            Oid types[] = {REGCLASSOID};
+            Datum values[] = {ObjectIdGetDatum(member)};
+            execute_as_owner("DELETE FROM aegis.audited_table WHERE relation = $1", 1, types,
+                             values, nullptr, false);
+        }
+    }
+}
+
+// A table that has left keeps everything, now in its own right. The clones of its row triggers went
+// with its place.
+void separate(Oid table, Oid root, const Protection &protection) {
+    Undo undo = columns_of(root);
+    undo.statements = list_concat(undo.statements, remove(table).statements);
+    cover(table, protection, true, &undo);
+    capture(table, root, &undo);
+    write_table(table, protection, undo);
+    ListCell *cell;
+    foreach (cell, find_all_inheritors(table, NoLock, nullptr))
+        if (lfirst_oid(cell) != table) write_part(lfirst_oid(cell), table, Undo());
+    record("table.protected", table, "was_part_of", qualified_name(root));
+}
+
+// Statements on behalf of the one that runs: names are found in pg_catalog, whatever the caller's
+// search_path, and the guards of our own triggers let them pass.
+template <typename Body>
+void on_behalf(Body &&body) {
+    int level = NewGUCNestLevel();
+    (void)set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
+                            GUC_ACTION_SAVE, true, 0, false);
+    bool pushed = !ActiveSnapshotSet();
+    if (pushed) PushActiveSnapshot(GetTransactionSnapshot());
+    SPI_connect();
+    ledger_tables::own_change([&] { body(); });
+    SPI_finish();
+    if (pushed) PopActiveSnapshot();
+    AtEOXact_GUC(true, level);
+}
+
+TreeChange expect_create(const CreateStmt *create) {
+    TreeChange change{};
+    if (create->partbound != nullptr && create->inhRelations != NIL)
+        change.parent =
+            protected_parent(static_cast<const RangeVar *>(linitial(create->inhRelations)));
+    return change;
+}
+
+TreeChange expect_alter(const AlterTableStmt *alter) {
+    TreeChange change{};
+    ListCell *cell;
+    foreach (cell, alter->cmds) {
+        const AlterTableCmd *command = static_cast<const AlterTableCmd *>(lfirst(cell));
+        switch (command->subtype) {
+            case AT_AttachPartition: {
+                change.parent = protected_parent(alter->relation);
+                const PartitionCmd *part = reinterpret_cast<const PartitionCmd *>(command->def);
+                if (OidIsValid(change.parent))
+                    on_behalf([&] { make_room(change.parent, part->name); });
+                break;
+            }
+            case AT_DetachPartition:
+            case AT_DetachPartitionFinalize: {
+                change.parent = protected_parent(alter->relation);
+                const PartitionCmd *part = reinterpret_cast<const PartitionCmd *>(command->def);
+                if (OidIsValid(change.parent)) change.child = relation_of(part->name);
+                break;
+            }
+            case AT_DropInherit:
+                change.parent = protected_parent(reinterpret_cast<const RangeVar *>(command->def));
+                if (OidIsValid(change.parent)) change.child = relation_of(alter->relation);
+                break;
+            default:
+                break;
+        }
+    }
+    return change;
+}
+
+}  // namespace
+
+TreeChange expect_tree_change(const PlannedStmt *statement) {
+    const Node *node = statement->utilityStmt;
+    switch (nodeTag(node)) {
+        case T_CreateStmt:
+            if (!is_installed()) break;
+            return expect_create(reinterpret_cast<const CreateStmt *>(node));
+        case T_CreateForeignTableStmt:
+            if (!is_installed()) break;
+            return expect_create(&reinterpret_cast<const CreateForeignTableStmt *>(node)->base);
+        case T_AlterTableStmt:
+            if (!is_installed()) break;
+            return expect_alter(reinterpret_cast<const AlterTableStmt *>(node));
+        default:
+            break;
+    }
+    return {};
+}
+
+void follow_tree_change(const TreeChange &change) {
+    CommandCounterIncrement();
+    Oid root = root_of(change.parent);
+    Protection protection;
+    if (!OidIsValid(root) || !find(root, &protection)) return;
+    on_behalf([&] {
+        if (!OidIsValid(change.child))
+            cover_parts(root, protection, false);
+        else if (!has_superclass(change.child) && root_of(change.child) == root)
+            separate(change.child, root, protection);
+    });
+}
+
+void cover_parts(Oid root, const Protection &protection, bool again) {
+    ListCell *cell;
+    foreach (cell, find_all_inheritors(root, NoLock, nullptr)) {
+        Oid part = lfirst_oid(cell);
+        if (part != root && (again || root_of(part) != root)) cover_part(part, root, protection);
+    }
+}
+
+}  // namespace aegis::protect
