@@ -11,6 +11,7 @@
 #include "ledger_entry.hpp"
 #include "ledger_tables.hpp"
 #include "pg/function.hpp"
+#include "pg/installed.hpp"
 
 namespace aegis::ledger_guard {
 
@@ -31,6 +32,7 @@ const char *const kHint =
 // The extension's own script and our own code pass.
 bool is_exempt() {
     if (!guc::ledger_guard || ledger_tables::is_own_change() || !IsTransactionState()) return true;
+    if (!pg::is_installed()) return true;  // there is no ledger
     return creating_extension && CurrentExtensionObject == get_extension_oid("aegis", true);
 }
 

@@ -5,6 +5,7 @@
 #include "stored_constant.hpp"
 
 #include "pg/function.hpp"
+#include "pg/installed.hpp"
 #include "sealed.hpp"
 
 namespace aegis::stored_constant {
@@ -145,6 +146,7 @@ void check_default(Oid relation, int number) {
 
 void check_object(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void *) {
     if (access != OAT_POST_CREATE && access != OAT_POST_ALTER) return;
+    if (!pg::is_installed()) return;  // there is no sealed type
     switch (class_id) {
         case AttrDefaultRelationId:  // announced by table and column
             check_default(object_id, sub_id);

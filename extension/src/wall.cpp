@@ -5,6 +5,7 @@
 
 #include "guc.hpp"
 #include "pg/compat.hpp"
+#include "pg/installed.hpp"
 #include "role.hpp"
 
 namespace aegis::wall {
@@ -69,7 +70,7 @@ bool has_tenant_rows(Oid relation, bool *forced) {
 }
 
 List *restrictive_policies(CmdType, Relation relation) {
-    if (!guc::restrictive_wall) return NIL;
+    if (!guc::restrictive_wall || !pg::is_installed()) return NIL;
     AttrNumber column = tenant_column(RelationGetRelid(relation));
     if (column == InvalidAttrNumber) return NIL;
     Oid getter = tenant_getter();
@@ -98,7 +99,8 @@ List *restrictive_policies(CmdType, Relation relation) {
 void read_target(Query *merge) {
     RangeTblEntry *target = rt_fetch(merge->resultRelation, merge->rtable);
     bool forced;
-    if (has_tenant_rows(target->relid, &forced)) pg::require_read(merge, target);
+    if (pg::is_installed() && has_tenant_rows(target->relid, &forced))
+        pg::require_read(merge, target);
 }
 
 bool matches_any(const char *name, const char *const *patterns, size_t count) {

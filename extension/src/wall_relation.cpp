@@ -7,6 +7,7 @@
 #include "context.hpp"
 #include "guc.hpp"
 #include "pg/compat.hpp"
+#include "pg/installed.hpp"
 #include "pg/report.hpp"
 #include "role.hpp"
 
@@ -158,6 +159,7 @@ void refuse(Verdict verdict, Oid relation, Rules rules) {
 bool check_relations(List *range_table, List *permissions, bool report) {
     Rules rules = rules_in_force();
     const context::Context *context = context::current();
+    if (rules == Rules::none && context == nullptr && !pg::is_installed()) return true;
     context::require_timely();
     ListCell *cell;
     foreach (cell, range_table) {

@@ -150,6 +150,22 @@ void check_grant(const GrantRoleStmt *grant) {
             refuse_owner("granting to");
 }
 
+// A server where Aegis was never installed has no role to watch over.
+bool is_about_roles(const Node *statement) {
+    switch (nodeTag(statement)) {
+        case T_CreateRoleStmt:
+        case T_AlterRoleStmt:
+        case T_GrantRoleStmt:
+        case T_AlterRoleSetStmt:
+        case T_RenameStmt:
+        case T_ReassignOwnedStmt:
+        case T_DropOwnedStmt:
+            return true;
+        default:
+            return false;
+    }
+}
+
 bool lists_owner(const List *roles) {
     ListCell *cell;
     foreach (cell, roles)
@@ -160,6 +176,7 @@ bool lists_owner(const List *roles) {
 }  // namespace
 
 void check_role_statement(const Node *statement) {
+    if (!is_about_roles(statement) || !OidIsValid(role::owner())) return;
     switch (nodeTag(statement)) {
         case T_CreateRoleStmt:
             check_create(reinterpret_cast<const CreateRoleStmt *>(statement));

@@ -1,0 +1,168 @@
+-- Transactions, savepoints, prepared transactions, cursors, prepared statements and PL/pgSQL.
+CREATE SCHEMA tx;
+SET search_path = tx;
+CREATE TABLE t (a int PRIMARY KEY, b text);
+BEGIN;
+INSERT INTO t VALUES (1, 'one');
+SAVEPOINT s;
+INSERT INTO t VALUES (1, 'again');
+SELECT 1;
+ROLLBACK TO s;
+INSERT INTO t VALUES (2, 'two');
+RELEASE s;
+COMMIT AND CHAIN;
+SHOW transaction_isolation;
+ROLLBACK;
+COMMIT;
+BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY DEFERRABLE;
+SHOW transaction_isolation;
+SELECT count(*) FROM t;
+INSERT INTO t VALUES (3);
+ROLLBACK AND CHAIN;
+SHOW transaction_read_only;
+END;
+BEGIN;
+SET LOCAL search_path = pg_catalog;
+SET TRANSACTION READ ONLY;
+SAVEPOINT a;
+SET TRANSACTION READ WRITE;
+ROLLBACK;
+BEGIN;
+SET CONSTRAINTS ALL DEFERRED;
+SELECT 1/0;
+SHOW search_path;
+DISCARD ALL;
+COMMIT;
+SET search_path = tx;
+BEGIN;
+INSERT INTO t VALUES (10, 'prepared');
+PREPARE TRANSACTION 'by';
+SELECT gid, owner, database FROM pg_prepared_xacts;
+SELECT a FROM t ORDER BY a;
+COMMIT PREPARED 'by';
+BEGIN;
+DELETE FROM t;
+PREPARE TRANSACTION 'bye';
+ROLLBACK PREPARED 'bye';
+ROLLBACK PREPARED 'bye';
+BEGIN;
+CREATE TEMP TABLE gone (x int);
+PREPARE TRANSACTION 'temporary';
+SELECT a FROM t ORDER BY a;
+SELECT 1 \; SELECT 2 \; SELECT 1/0 \; SELECT 3;
+INSERT INTO t VALUES (20) \; SELECT 1/0;
+SELECT count(*) FROM t;
+-- Cursors.
+BEGIN;
+DECLARE c SCROLL CURSOR FOR SELECT n FROM generate_series(1, 10) n;
+FETCH 3 FROM c;
+MOVE BACKWARD 1 FROM c;
+FETCH ABSOLUTE 9 FROM c;
+FETCH ALL FROM c;
+FETCH BACKWARD 2 FROM c;
+DECLARE h CURSOR WITH HOLD FOR SELECT a, b FROM t ORDER BY a;
+DECLARE u CURSOR FOR SELECT * FROM t ORDER BY a FOR UPDATE;
+FETCH 1 FROM u;
+UPDATE t SET b = 'current' WHERE CURRENT OF u;
+DELETE FROM t WHERE CURRENT OF c;
+ROLLBACK;
+BEGIN;
+DECLARE h CURSOR WITH HOLD FOR SELECT a, b FROM t ORDER BY a;
+COMMIT;
+FETCH ALL FROM h;
+SELECT name, statement, is_holdable FROM pg_cursors ORDER BY 1;
+CLOSE ALL;
+-- Prepared statements, custom and generic plans.
+PREPARE q (int, text) AS INSERT INTO t VALUES ($1, $2) ON CONFLICT (a) DO UPDATE SET b = excluded.b RETURNING *;
+EXECUTE q (1, 'upsert');
+EXECUTE q (30, 'insert');
+PREPARE r AS SELECT * FROM t WHERE a = $1;
+SET plan_cache_mode = force_generic_plan;
+EXPLAIN (COSTS OFF) EXECUTE r (1);
+ALTER TABLE t ADD c int DEFAULT 4;
+EXECUTE r (1);
+SELECT name, statement, parameter_types, from_sql, generic_plans FROM pg_prepared_statements ORDER BY 1;
+DEALLOCATE q;
+EXECUTE q (1, 'x');
+DISCARD PLANS;
+RESET ALL;
+SET search_path = tx;
+-- PL/pgSQL.
+CREATE FUNCTION caught(n int) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE state text; message text; detail text; hint text; context text; r t;
+BEGIN
+  BEGIN
+    CASE n
+      WHEN 1 THEN PERFORM 1/0;
+      WHEN 2 THEN INSERT INTO t VALUES (1);
+      WHEN 3 THEN RAISE EXCEPTION 'own' USING ERRCODE = 'AG001', DETAIL = 'd', HINT = 'h';
+      WHEN 4 THEN EXECUTE 'CREATE TABLE t ()';
+      WHEN 5 THEN SELECT * INTO STRICT r FROM t;
+      WHEN 6 THEN ASSERT false, 'asserted';
+      WHEN 7 THEN INSERT INTO t VALUES (70) RETURNING * INTO r; RETURN r.b;
+    END CASE;
+  EXCEPTION WHEN others THEN
+    GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT, context = PG_EXCEPTION_CONTEXT;
+    RETURN format('%s|%s|%s|%s|%s', state, message, detail, hint, context);
+  END;
+  RETURN 'nothing';
+END $$;
+SELECT n, caught(n) FROM generate_series(1, 8) n;
+CREATE FUNCTION rows(OUT a int, OUT b text) RETURNS SETOF record LANGUAGE plpgsql ROWS 3 AS $$
+BEGIN FOR a, b IN SELECT t.a, t.b FROM tx.t ORDER BY 1 LOOP RETURN NEXT; END LOOP; RETURN QUERY EXECUTE 'SELECT 0, $1' USING 'dynamic'; END $$;
+SELECT * FROM rows();
+CREATE FUNCTION cursor_of(c refcursor) RETURNS refcursor LANGUAGE plpgsql AS 'BEGIN OPEN c SCROLL FOR SELECT a FROM tx.t ORDER BY a; RETURN c; END';
+BEGIN;
+SELECT cursor_of('mine');
+FETCH 2 FROM mine;
+END;
+CREATE PROCEDURE several() LANGUAGE plpgsql AS $$
+BEGIN
+  FOR i IN 100..105 LOOP
+    INSERT INTO tx.t VALUES (i);
+    IF i % 2 = 0 THEN COMMIT; ELSE ROLLBACK; END IF;
+  END LOOP;
+END $$;
+CALL several();
+BEGIN;
+CALL several();
+ROLLBACK;
+DO $$ DECLARE x int; BEGIN GET DIAGNOSTICS x = ROW_COUNT; RAISE NOTICE 'x %', x; RAISE WARNING 'w'; RAISE INFO 'i'; RAISE LOG 'l'; RAISE DEBUG 'd'; END $$;
+SELECT a, b FROM t ORDER BY a;
+CREATE FUNCTION deep(n int) RETURNS int LANGUAGE plpgsql AS 'BEGIN RETURN CASE WHEN n = 0 THEN 0 ELSE tx.deep(n - 1) + 1 END; END';
+SELECT deep(200);
+CREATE FUNCTION endless(n int) RETURNS int LANGUAGE sql AS 'SELECT tx.deep(n)';
+SELECT endless(10);
+SET statement_timeout = '50ms';
+SELECT pg_sleep(5);
+RESET statement_timeout;
+-- Settings.
+SHOW server_version;
+SET work_mem = 'much';
+SET work_mem = '3MB';
+SHOW work_mem;
+SET no.such = 'placeholder';
+SHOW no.such;
+SET "no such" = 1;
+CREATE FUNCTION with_setting() RETURNS text LANGUAGE sql SET work_mem = '7MB' SET search_path = pg_catalog AS 'SELECT current_setting(''work_mem'')';
+SELECT with_setting(), current_setting('work_mem'), current_setting('missing', true);
+BEGIN; SET LOCAL work_mem = '9MB'; SAVEPOINT s; SET LOCAL work_mem = '11MB'; ROLLBACK TO s; SHOW work_mem; COMMIT; SHOW work_mem;
+SELECT set_config('work_mem', '5MB', true), current_setting('work_mem');
+ALTER DATABASE :DBNAME SET work_mem = '6MB';
+ALTER ROLE postgres IN DATABASE :DBNAME SET statement_timeout = '1h';
+ALTER SYSTEM SET deadlock_timeout = '2s';
+ALTER SYSTEM RESET ALL;
+SELECT setconfig FROM pg_db_role_setting ORDER BY 1;
+ALTER ROLE ALL RESET ALL;
+ALTER ROLE postgres IN DATABASE :DBNAME RESET ALL;
+ALTER DATABASE :DBNAME RESET ALL;
+SELECT name, setting, context, vartype, source, min_val, max_val, boot_val, reset_val FROM pg_settings
+ WHERE name !~ '^(aegis\.|shared_preload_libraries$|debug_print_(parse|rewritten|plan)$|log_parameter_max_length)' ORDER BY name;
+LISTEN channel;
+NOTIFY channel, 'hello';
+SELECT pg_notify('channel', 'again');
+SELECT pg_listening_channels();
+UNLISTEN *;
+SELECT pg_advisory_lock(1), pg_try_advisory_xact_lock(2), pg_advisory_unlock(1), pg_advisory_unlock(3);
+DISCARD ALL;
+DROP SCHEMA tx CASCADE;

@@ -1,0 +1,116 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""sqlsmith's random statements, as logins of a tenant that must not see the canaries of another.
+
+    smith.py SOCKET LOG some|all [SEED]      fills a throw-away database first; prints ok and not ok lines"""
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import canaries  # noqa: E402
+from libpq import Session  # noqa: E402
+from proxy import Proxy, Watch  # noqa: E402
+
+SEED = 1504
+GROWTH = 12 << 20    # bytes that a backend may grow by after its first quarter, beside one single step: a large statement leaves its heap
+# Where a process ended, whatever it says before.
+CRASH = re.compile(r"PANIC|TRAP|server process .* (was terminated|exited)|terminating any other|stack smashing|AddressSanitizer")
+
+
+@dataclass
+class Run:
+    name: str
+    login: str
+    begin: str
+    some: int              # statements in check, and with --long
+    all: int
+    allowed: tuple = ()    # what this login may see
+    alive: bool = True     # is shown own values
+    whole: bool = False    # also the catalogs and the schema aegis
+    control: str = None    # must be shown this
+
+
+def runs(tokens, tenant):
+    def enter(slug, name):
+        return "SELECT aegis.authenticate('%s')" % tokens[slug, name]
+    assume = "SELECT aegis.assume_tenant('%s', 'smith', 'T-1', read_only => false)" % tenant
+    colleague = ("a colleague's value",)
+    return [
+        Run("a user", "member", enter("smith-one", "user"), 250, 8000),
+        Run("a user, at everything", "member", enter("smith-one", "user"), 50, 3000, whole=True, alive=False),
+        Run("an admin", "member", enter("smith-one", "admin"), 150, 5000, colleague),
+        Run("a member without a context", "member", "", 0, 1000, alive=False),
+        Run("the gateway, at everything", "gateway", "", 50, 2000, whole=True, alive=False),
+        Run("an operator in a tenant", "operator", assume, 100, 3000, colleague + ("another tenant's name",)),
+        Run("an operator, at everything", "operator", "", 0, 1000, ("another tenant's name",), whole=True, alive=False),
+        Run("control: the other tenant", "member", enter("smith-two", "admin"), 100, 1500, alive=False, control="another tenant's value"),
+        Run("control: past row security", "careless", "", 100, 1500, alive=False, control="another tenant's value"),
+    ]
+
+
+def smith(socket, run, count, seed, needles):
+    watch = Watch(needles)
+    with Proxy(socket, os.path.join(socket, "smith"), run.login, run.begin, watch, run.whole) as proxy:
+        command = ["sqlsmith", "--target=host=%s port=5432 user=smith dbname=postgres" % proxy.folder, "--seed=%d" % seed, "--max-queries=%d" % count]
+        done = subprocess.run(command if run.whole else [*command, "--exclude-catalog"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                              cwd="/", check=False)
+    watch.said, watch.status = done.stdout.decode(errors="replace"), done.returncode
+    return watch
+
+
+def faults(run, watch, count, logged):
+    if watch.status != 0 or watch.statements < count:
+        yield "sqlsmith ended with %d after %d statements: %s" % (watch.status, watch.statements, watch.said[-500:])
+    if watch.lost or watch.backends != 1:
+        yield "%d backends; %s" % (watch.backends, watch.lost)
+    for line in [line for line in logged.splitlines() if CRASH.search(line)][:5]:
+        yield "log: " + line
+    if run.control:
+        if run.control not in watch.kinds:
+            yield "it was not shown %s, so nothing of this could have been found" % run.control
+        return
+    for kind, message, statement in [f for f in watch.found if f[0] != "an own value" and f[0] not in run.allowed][:5]:
+        yield "%s, in a message \"%s\", by: %s" % (kind, message, statement)
+    for kind in {watch.needles[m] for m in watch.pattern.findall(logged.lower().encode())} - {"an own value", *run.allowed}:
+        yield "%s in the server's log" % kind
+    if run.alive and "an own value" not in watch.kinds:
+        yield "it was shown nothing of its own"
+    for message, statement in watch.internal[:5]:
+        yield "internal error: %s, by: %s" % (message, statement)
+    sizes = [size for at, size in watch.memory if at >= count / 4]
+    steps = [after - before for before, after in zip(sizes, sizes[1:])]
+    if sum(steps) - max(steps, default=0) > GROWTH:
+        yield "its memory grew from %d to %d bytes" % (sizes[0], sizes[-1])
+
+
+def main(socket, log, which, seed):
+    tokens = canaries.fill(socket)
+    needles = canaries.needles(socket)
+    with Session(socket, "postgres") as root:
+        tenant = root.value("SELECT id FROM aegis.tenant WHERE slug = 'smith-one'")
+    failed = False
+    print("smith: seed %d" % seed, flush=True)
+    for run in runs(tokens, tenant):
+        count = getattr(run, which)
+        if count == 0:
+            continue
+        begun = os.path.getsize(log)
+        watch = smith(socket, run, count, seed, needles)
+        with open(log, "rb") as file:
+            file.seek(begun)
+            logged = file.read().decode(errors="replace")
+        wrong = list(faults(run, watch, count, logged))
+        failed = failed or bool(wrong)
+        print("%sok smith/%s (%d statements)" % ("not " if wrong else "", run.name, watch.statements))
+        print("".join("  %s\n" % " ".join(line.split())[:2000] for line in wrong), end="")
+        print("  outcomes: %s" % ", ".join("%s %d" % pair for pair in sorted(watch.outcomes.items(), key=lambda p: -p[1])[:12]))
+        print("  shown: %s; memory: %s" % (watch.kinds, [size >> 20 for _, size in watch.memory[::max(1, len(watch.memory) // 6)]]), flush=True)
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]) if len(sys.argv) > 4 else SEED))
