@@ -45,7 +45,7 @@ programs() {
   query "SELECT pg_drop_replication_slot('slot')" >> "$out/slot"
   case $* in *pg_stat_statements*)
     query "CREATE EXTENSION pg_stat_statements" > /dev/null
-    query "SELECT queryid, toplevel, sum(calls), sum(rows), min(query) FROM pg_stat_statements WHERE query !~ 'pg_stat_statements' GROUP BY 1, 2 ORDER BY 1, 2" > "$out/statistics" ;;
+    query "SELECT queryid, toplevel, sum(calls), sum(rows), min(query) FROM pg_stat_statements WHERE query !~ 'pg_stat_statements|pg_temp_' GROUP BY 1, 2 ORDER BY 1, 2" > "$out/statistics" ;;
   esac
   query "SELECT name, setting, context, boot_val FROM pg_settings ORDER BY 1" > "$out.settings"
   # Started at once by the server, and by the library; whoever else would be new here is not expected.
