@@ -64,10 +64,10 @@ BEGIN
 END $$;
 CREATE FUNCTION regress_handle.poison(request aegis.request) RETURNS aegis.response LANGUAGE plpgsql AS $$
 BEGIN
-  SET bytea_output = 'escape';
+  SET LOCAL bytea_output = 'escape';
   SET LOCAL search_path = regress_handle;
   SET client_min_messages = error;
-  RESET extra_float_digits;
+  RESET timezone;
   RETURN aegis.respond(200, to_jsonb('\x41'::bytea::text));
 END $$;
 SELECT aegis.declare_event('regress.noted', 'a note was made', '{}');

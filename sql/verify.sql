@@ -115,7 +115,7 @@ SELECT * FROM regress_findings();
 ROLLBACK;
 BEGIN;
 SELECT regress_tamper($$UPDATE aegis.tenant_log SET log_id = sha256('x') WHERE tenant_id IS NULL$$);
-SELECT checked, times > 0 AS found FROM regress_findings();
+SELECT checked, times > 0 AS found FROM regress_findings() WHERE checked = 'root log';
 ROLLBACK;
 
 -- refuses: hashes that proofs are made of: changed, removed, added; leaf hashes that are not those of the entries
