@@ -128,6 +128,7 @@ GRANT SELECT ON aegis.jobs TO aegis_auditor, aegis_operator;
 -- reseal: the job calls aegis.reseal() as the owner of a table; it refuses everybody else.
 GRANT EXECUTE ON FUNCTION aegis.key_epoch(aegis.sealed_email), aegis.key_epoch(aegis.sealed_text),
   aegis.reseal(aegis.sealed_email), aegis.reseal(aegis.sealed_text) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION aegis.verify_fields(regclass), aegis.verify_keys() TO aegis_auditor, aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.rotate_tenant_key(uuid, text) TO aegis_operator;
 GRANT SELECT ON aegis.rotation_progress TO aegis_auditor, aegis_operator;
 -- protect: who owns a table may protect it; the functions check.

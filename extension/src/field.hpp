@@ -39,6 +39,10 @@ void open(const pg_uuid_t &tenant, const Field &field, const core::EnvelopeParts
 core::ByteSpan open(const pg_uuid_t &tenant, const Field &field, core::ByteView envelope);
 [[noreturn]] void cannot_open();
 
+// Every table of a registered field, and every partition of one, by OID. Inside an SPI connection
+// as aegis_owner; lives as long as that.
+List *tables();
+
 // The reference that belongs to a name.
 uint32_t reference_of(const char *name);
 

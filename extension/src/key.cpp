@@ -14,6 +14,7 @@
 #include "key_shred.hpp"
 #include "ledger.hpp"
 #include "pg/function.hpp"
+#include "pg/subtransaction.hpp"
 #include "region.hpp"
 
 namespace aegis::key {
@@ -193,4 +194,22 @@ AEGIS_FUNCTION(aegis_key_fault) {
     core::wipe({reinterpret_cast<uint8_t *>(&keyring), sizeof keyring});
     if (fault.message[0] == '\0') PG_RETURN_NULL();
     PG_RETURN_TEXT_P(cstring_to_text(fault.message));
+}
+
+// Why a root key cannot be used; NULL when it can.
+AEGIS_FUNCTION(aegis_root_fault) {
+    using namespace aegis;
+    pg_uuid_t tenant = *PG_GETARG_UUID_P(0);
+    key::RootKind kind = strcmp(text_to_cstring(PG_GETARG_TEXT_PP(1)), "index") == 0
+                             ? key::RootKind::index
+                             : key::RootKind::root;
+    uint32_t epoch = static_cast<uint32_t>(PG_GETARG_INT32(2));
+    auto use = [&] {
+        key::Root root;
+        key::load_root(tenant, kind, epoch, &root);
+        core::wipe(root.key);
+    };
+    const ErrorData *error = pg::try_in_subtransaction(use);
+    if (error == nullptr) PG_RETURN_NULL();
+    PG_RETURN_TEXT_P(cstring_to_text(error->message));
 }

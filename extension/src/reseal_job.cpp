@@ -4,6 +4,7 @@
 // batch by batch, and looks again until it finds none. docs/reseal.md.
 #include "reseal.hpp"
 
+#include "field.hpp"
 #include "guc.hpp"
 #include "key.hpp"
 #include "key_root.hpp"
@@ -130,21 +131,8 @@ bool describe(Oid oid, Table *table) {
     return fits;
 }
 
-// Every table of a registered field, and every partition of one.
 void list_tables() {
-    static pg::Statement list = {
-        "SELECT DISTINCT f.relation::pg_catalog.oid FROM aegis.field f JOIN pg_catalog.pg_class c "
-        "ON c.oid OPERATOR(pg_catalog.=) f.relation ORDER BY 1",
-        0,
-        {},
-        nullptr};
-    uint64 fields = pg::read(list, nullptr);
-    List *oids = NIL;
-    for (uint64 i = 0; i < fields; i++) {
-        bool is_null;
-        Oid oid = DatumGetObjectId(pg::column(i, 1, &is_null));
-        oids = list_concat_unique_oid(oids, find_all_inheritors(oid, NoLock, nullptr));
-    }
+    List *oids = field::tables();
     work.tables = static_cast<Table *>(
         MemoryContextAlloc(work.memory, sizeof(Table) * (list_length(oids) + 1)));
     ListCell *cell;

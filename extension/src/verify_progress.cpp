@@ -42,6 +42,8 @@ const char *phase_name(uint32_t phase) {
             return "tree";
         case kCheckpoints:
             return "checkpoints";
+        case kFields:
+            return "encrypted fields";
         default:
             return "heads";
     }

@@ -9,7 +9,7 @@
 
 namespace aegis::verify_progress {
 
-enum Phase : uint32_t { kEntries = 1, kUnsealed, kTree, kCheckpoints, kHeads };
+enum Phase : uint32_t { kEntries = 1, kUnsealed, kTree, kCheckpoints, kHeads, kFields };
 
 // Written by its holder only. Readers may see two fields of different moments, which does no harm.
 struct Slot {

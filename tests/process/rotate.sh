@@ -118,6 +118,7 @@ ended() { [ "$(query "SELECT state FROM aegis.jobs WHERE id = $job")" = "done" ]
 if within 300 ended; then echo "ok after kill -9 it goes on by itself"; else is "after kill -9" "$(query "SELECT state, error FROM aegis.jobs WHERE id = $job")" "done"; fi
 is "after kill -9 every value is what it was" "$(wrong_rows | sed 's/ of .*//')" 0
 is "after kill -9 no row is left under the old epoch" "$(query "SELECT DISTINCT least(aegis.key_epoch(email), aegis.key_epoch(note)) FROM t WHERE tenant_id = '$tenant'")" 3
+is "after kill -9 everything opens" "$(as_role auditor -c "SELECT count(*) FROM aegis.verify_fields('t') WHERE outcome <> 'ok'")" 0
 is "after kill -9 the ledger verifies" "$(ledger_verifies)" ""
 
 # Dumped in its midst, and restored elsewhere.
@@ -175,6 +176,7 @@ says "once is enough" "$(as_role operator -c "SELECT aegis.rotate_master_key('ag
 keys "$second"
 shows "the old version can go" "1 unused false, 2 active true"
 is "without the old version every value is what it was" "$(wrong_rows | sed 's/ of .*//')" 0
+is "without the old version every key opens" "$(as_role auditor -c "SELECT count(*) FILTER (WHERE outcome <> 'ok'), sum(samples) > 0 FROM aegis.verify_keys()")" "0|t"
 is "without the old version tenants are made" "$(as_role operator -c "SELECT aegis.create_tenant('third', 'Third') IS NOT NULL")" t
 query "SELECT aegis.wait_sealed('60 s')" > /dev/null
 is "the ledger tells of it" "$(query "SELECT string_agg(event, ' ' ORDER BY seq) FROM aegis.audit_log WHERE event LIKE 'key.master_rotated' OR event = 'key.roots_rewrapped' OR event = 'key.master_registered'")" \
