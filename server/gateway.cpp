@@ -198,7 +198,8 @@ Response Gateway::forward(const Connection &connection, std::string_view body, D
     if (!answer && failure.kind == Failure::Kind::unavailable) return fail(kUnavailable);
     log_event(Level::error, "statement_failed",
               {{"request_id", connection.request_id}, {"sqlstate", failure.sqlstate}});
-    bool exhausted = failure.sqlstate.compare(0, 2, "53") == 0;
+    // 55P03: the teams of the tenant are being moved.
+    bool exhausted = failure.sqlstate.compare(0, 2, "53") == 0 || failure.sqlstate == "55P03";
     return fail(exhausted ? kUnavailable : kInternal);
 }
 

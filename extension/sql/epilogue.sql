@@ -75,7 +75,8 @@ GRANT EXECUTE ON FUNCTION aegis.latest_checkpoint(), aegis.wait_checkpoint(inter
   TO aegis_auditor, aegis_gateway, aegis_member, aegis_operator;
 
 -- tenant, team
-GRANT EXECUTE ON FUNCTION aegis.create_team(text, uuid), aegis.delete_team(uuid), aegis.rename_team(uuid, text)
+GRANT EXECUTE ON FUNCTION aegis.create_team(text, uuid), aegis.delete_team(uuid), aegis.move_team(uuid, uuid),
+  aegis.rename_team(uuid, text)
   TO aegis_member, aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.create_tenant(text, text, text), aegis.reactivate_tenant(uuid, text),
   aegis.suspend_tenant(uuid, text) TO aegis_operator;

@@ -34,6 +34,11 @@ CREATE FUNCTION aegis.delete_team(team uuid) RETURNS void
 COMMENT ON FUNCTION aegis.delete_team(uuid) IS
   'deletes a team of the current tenant that has no teams, users and rows; for admins';
 
+CREATE FUNCTION aegis.move_team(team uuid, parent uuid) RETURNS void
+  AS 'MODULE_PATHNAME', 'aegis_move_team' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION aegis.move_team(uuid, uuid) IS
+  'moves a team of the current tenant, all below it and their rows below another team; for admins';
+
 CREATE FUNCTION aegis.teams(OUT id uuid, OUT parent_id uuid, OUT name text, OUT ord bigint, OUT last_ord bigint)
   RETURNS SETOF record
   LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL SAFE ROWS 100 SET search_path = pg_catalog, pg_temp

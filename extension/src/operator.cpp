@@ -9,6 +9,7 @@
 #include "ledger.hpp"
 #include "pg/function.hpp"
 #include "role.hpp"
+#include "team.hpp"
 #include "tenant.hpp"
 
 namespace aegis::operator_way {
@@ -118,6 +119,7 @@ AEGIS_FUNCTION(aegis_assume_tenant) {
     if (!tenant.active && !read_only)
         ereport(ERROR, (errcode(AEGIS_ERRCODE_TENANT_UNKNOWN), errmsg("tenant is suspended"),
                         errhint("Assume it read-only, or call aegis.reactivate_tenant() first.")));
+    team::hold_numbers(tenant.id);
     pg_uuid_t team;
     int64 ord, last_ord;
     if (!tenant::root_team(tenant.id, &team, &ord, &last_ord))

@@ -8,6 +8,7 @@
 #include "pg/function.hpp"
 #include "pg/statement.hpp"
 #include "tenant.hpp"
+#include "team.hpp"
 #include "user.hpp"
 
 namespace aegis::session {
@@ -163,11 +164,13 @@ bool find_tenant(Known *known) {
 bool find_team(Known *known) {
     namespace at = column::team;
     Session &session = known->session;
+    team::hold_numbers(session.tenant);
     ScanKeyData keys[] = {uuid_key(at::tenant_id, session.tenant), uuid_key(at::id, session.team)};
     own_table::Scan scan = own_table::begin("team", keys, 2);
     HeapTuple row = own_table::next(scan);
     if (row != nullptr) {
         bool is_null;
+        team::require_seen(row);
         session.team_ord = DatumGetInt64(own_table::column(scan, row, at::ord, &is_null));
         session.team_last_ord = DatumGetInt64(own_table::column(scan, row, at::last_ord, &is_null));
     }

@@ -171,6 +171,11 @@ AEGIS_FUNCTION(aegis_create_team) {
     team::Team parent = team::lock_parent(context.tenant, wanted);
     int64 width = (parent.last_ord - parent.ord + 1) / team::kChildren;
     int64 ord = team::next_ord(context.tenant, parent, width);
+    if (ord == team::kNoFreePart && width > 0) {
+        // Parts of deleted and moved teams may be had again once no row carries their numbers.
+        team::number_below(context.tenant, parent.id);
+        ord = team::next_ord(context.tenant, parent, width);
+    }
     if (ord == team::kNoFreePart)
         ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
                         errmsg("no room for another team below this one"),

@@ -66,17 +66,6 @@ pg::Statement delete_team = {
     {UUIDOID, UUIDOID},
     nullptr};
 
-const context::Context &require_admin() {
-    const context::Context &context = context::require();
-    if (context.rank < context::kRankAdmin)
-        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-                        errmsg("only an admin may change a team")));
-    if (context.read_only)
-        ereport(ERROR, (errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
-                        errmsg("cannot change a team in a read-only context")));
-    return context;
-}
-
 struct Locked {
     bool is_root;
     pg_uuid_t parent;
@@ -146,6 +135,17 @@ void record(const char *event, const pg_uuid_t &team) {
 }
 
 }  // namespace
+
+const context::Context &require_admin() {
+    const context::Context &context = context::require();
+    if (context.rank < context::kRankAdmin)
+        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                        errmsg("only an admin may change a team")));
+    if (context.read_only)
+        ereport(ERROR, (errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
+                        errmsg("cannot change a team in a read-only context")));
+    return context;
+}
 
 }  // namespace aegis::team
 
