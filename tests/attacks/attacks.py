@@ -17,6 +17,8 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import bypass  # noqa: E402,F401
 import contexts  # noqa: E402,F401
+import grants  # noqa: E402,F401
+import over_http  # noqa: E402,F401
 import pooled  # noqa: E402,F401
 import sides  # noqa: E402,F401
 import writes  # noqa: E402,F401

@@ -248,3 +248,16 @@ def ddl_evaluates(w):
     refuses(w.connect("plain"), "42501", "ALTER TABLE shop.customer ADD CHECK (shop.leak(note))")
     refuses(w.connect("operator"), "42501", "ALTER TABLE shop.customer ADD CHECK (shop.leak(note))", "CREATE INDEX ON shop.customer (shop.leak(note))")
     refuses(w.connect("member"), "AG010", "ALTER TABLE shop.customer ADD CHECK (shop.leak(note))")
+
+
+@attack("B28", "Have a built-in function run SQL that it is given as text", "member", "the walls stand where statements are executed, not where they are sent", falls=True)
+def sql_as_text(w):
+    session = w.enter("hera")
+    for table, state in (("yard.copy", "AG009"), ("yard.past_view", "AG010"), ("pg_catalog.pg_stats", "AG010")):
+        refuses(session, state, "SELECT query_to_xml('TABLE %s', true, true, '')" % table, "SELECT table_to_xml('%s', true, true, '')" % table,
+                "SELECT * FROM ts_stat('SELECT note::tsvector FROM %s')" % table.replace("pg_catalog.pg_stats", "(SELECT schemaname AS note FROM pg_stats) s"),
+                "SELECT ts_rewrite('a'::tsquery, 'SELECT note::tsquery, note::tsquery FROM %s')"
+                % table.replace("pg_catalog.pg_stats", "(SELECT schemaname AS note FROM pg_stats) s"))
+    refuses(session, ("AG009", "AG010"), "SELECT schema_to_xml('yard', true, true, '')", "SELECT database_to_xml(true, true, '')")
+    for sql in ("SELECT query_to_xml('TABLE shop.customer', true, true, '')", "SELECT schema_to_xml('shop', true, true, '')"):
+        holds(CANARY not in session.value(sql), sql)

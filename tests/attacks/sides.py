@@ -20,7 +20,7 @@ def answer(session, template, number, mail):
     said += session.prepare("", sql).raw + session.execute("").raw
     session.run("ROLLBACK TO probe; RELEASE probe")
     said = re.sub(rb"CPU: [^\0]*", b"", said)  # time that a trace tells
-    return said.replace(number.encode(), b"x").replace(mail.encode(), b"m")
+    return re.sub(rb"(?<![0-9A-Za-z])(?:%s|%s)(?![0-9A-Za-z])" % (re.escape(number.encode()), re.escape(mail.encode())), b"asked", said)
 
 
 def tells(session, template):
@@ -131,6 +131,9 @@ def leaky(w):
                "DELETE FROM shop.customer WHERE 1 / (id - {x}) > 1", "SELECT * FROM shop.own_view WHERE 1 / (id - {x}) > 1",
                "SELECT * FROM shop.customer c JOIN shop.sale s ON 1 / (s.customer_id - {x}) > 1", "SELECT 1 FROM shop.customer GROUP BY 1 HAVING bool_or(1 / (id - {x}) > 1)",
                "SELECT CASE WHEN id = {x} THEN 1 / 0 END FROM shop.customer", "SELECT * FROM yard.careless WHERE 1 / (id - {x}) > 1")
+        # The planner asks an operator's function about the samples of all tenants, unless it is careful.
+        said = session.ask("SELECT count(*) FROM shop.customer WHERE note OPERATOR(shop.<<<) 'x'").notices
+        holds(said and set(said) == {"compared own"}, "notices %s" % set(said))
         said = session.ask("SELECT count(*) FROM shop.customer WHERE shop.leak(note)").notices
         holds(said and set(said) == {"leaked own"}, "notices %s" % set(said))
 
@@ -189,7 +192,7 @@ POSITIONS = ("SELECT pg_current_wal_lsn()", "SELECT pg_current_wal_insert_lsn()"
              "SELECT pg_walfile_name('0/1')", "SELECT FROM pg_control_checkpoint()", "SELECT pg_switch_wal()", "SELECT txid_current()", "SELECT pg_current_xact_id()",
              "SELECT pg_current_snapshot()", "SELECT txid_current_snapshot()", "SELECT txid_current_if_assigned()", "SELECT pg_current_xact_id_if_assigned()",
              "SELECT txid_status(1)", "SELECT pg_xact_status('1')", "SELECT pg_xact_commit_timestamp('3'::xid)", "SELECT pg_last_committed_xact()",
-             "SELECT age('3'::xid)", "SELECT mxid_age('3'::xid)", "SELECT age(datfrozenxid) FROM pg_database")
+             "SELECT age('3'::xid)", "SELECT mxid_age('3'::xid)", "SELECT pg_get_multixact_members('1')", "SELECT pg_last_xact_replay_timestamp()", "SELECT FROM pg_get_replication_slots()", "SELECT age(datfrozenxid) FROM pg_database")
 
 
 @attack("S10", "Read sizes and counters", "member", "default deny; the guard of functions", falls=True)
@@ -325,3 +328,56 @@ def serializable(w):
         equal(both[1].ask("COMMIT").state, told, level)
         for name in ("hera", "mona"):
             w.enter(name).run("DELETE FROM shop.customer WHERE id = 780; COMMIT")
+
+
+# One value for each type of parameter; a number and an id are what is asked for.
+GIVEN = {"uuid": "'{x}'", "bigint": "1", "integer": "1", "smallint": "1::smallint", "text": "'x'", "boolean": "false", "interval": "'1 ms'", "bigint[]": "'{1,2}'",
+         "text[]": "'{x}'", "jsonb": "'{\"id\": 500}'", "regclass": "'shop.customer'"}
+UNASKED = ("sign_in", "authenticate", "wait_checkpoint")
+
+
+@attack("S22", "Name another tenant's thing to a function of the extension", "member", "each looks within the context; hidden and missing are the same bytes")
+def own_functions(w):
+    root = w.connect("postgres")
+    functions = root.run("SELECT p.oid::regproc::text, array_to_string(ARRAY(SELECT t::regtype::text FROM unnest(proargtypes) t), '|') FROM pg_proc p WHERE"
+                         " pronamespace = 'aegis'::regnamespace AND has_function_privilege('aegis_member', oid, 'execute') AND 'uuid'::regtype = ANY (proargtypes)")
+    things = [w.tenant[THEIRS], w.user["mona"], *(row[0] for row in root.run("SELECT id FROM aegis.team WHERE tenant_id = '%s'" % w.tenant[THEIRS]))]
+    asked = 0
+    for name in ("hera", "ada"):
+        session = w.enter(name)
+        for function, types in functions:
+            if function.split(".")[1] in UNASKED or not set(types.split("|")) <= set(GIVEN):
+                continue
+            sql = "SELECT * FROM %s(%s)" % (function, ", ".join(GIVEN[kind] for kind in types.split("|")))
+            nobody = "00000000-1111-4222-8333-444444444444"
+            answer(session, sql, nobody, "-")  # PL/pgSQL words the context of an error differently when it comes first
+            miss = answer(session, sql, nobody, "-")
+            for thing in things:
+                asked += 1
+                got = answer(session, sql, thing, "-")
+                if got != miss:
+                    at = next((i for i, (a, b) in enumerate(zip(got, miss)) if a != b), 0)
+                    raise Succeeded("%s: %r, not %r" % (sql, got[at - 80:at + 80], miss[at - 80:at + 80]))
+    holds(asked > 40, "only %d questions" % asked)
+    silent(w.enter("hera"), "SELECT * FROM aegis.explain_access('shop.customer', '{\"id\": {x}}', '%s')" % w.user["ada"],
+           "SELECT * FROM aegis.row_facts('shop.customer', '{\"id\": {x}}', true, true)")
+
+
+@attack("S23", "Ask by another tenant's number of a job whether it is there", "admin", "each looks within the context; hidden and missing are the same bytes")
+def jobs(w):
+    other = w.enter("mona")
+    number = other.value("SELECT aegis.begin_verification()")
+    other.run("COMMIT")
+    session = w.enter("hera")
+    for sql in ("SELECT * FROM aegis.verification({x})", "SELECT * FROM aegis.verification_progress({x})"):
+        got = [answer(session, sql.replace("{x}", n), "-", "-") for n in (number, str(10 ** len(number) - 1))]
+        equal(got[0], got[1], sql)
+
+
+@attack("S24", "Read the planner's estimates as an operator", "operator",
+        "nothing: operators are no tenant sessions, and may look into every tenant, which leaves an entry; an estimate leaves none")
+def operator_explains(w):
+    session = w.assume("harbour")
+    holds(session.run("EXPLAIN SELECT * FROM shop.customer WHERE id = 500"), "is stopped by now: say so")
+    for login in ("keeper", "plain", "operator"):
+        refuses(w.connect(login), "AG001", "EXPLAIN SELECT * FROM shop.customer WHERE id = 500", "EXPLAIN ANALYZE SELECT FROM shop.customer")

@@ -53,6 +53,9 @@ CREATE FUNCTION shop.own_count() RETURNS bigint LANGUAGE sql STABLE SECURITY DEF
 CREATE FUNCTION shop.planned_count() RETURNS bigint LANGUAGE plpgsql STABLE AS 'BEGIN RETURN (SELECT count(*) FROM shop.customer); END';
 CREATE FUNCTION shop.leak(value text) RETURNS boolean LANGUAGE plpgsql COST 0.0000001 AS
   $$ BEGIN RAISE NOTICE 'leaked %', value; RETURN true; END $$;
+CREATE FUNCTION shop.compare(a text, b text) RETURNS boolean LANGUAGE plpgsql COST 0.0000001 AS
+  $$ BEGIN RAISE NOTICE 'compared %', a; RETURN true; END $$;
+CREATE OPERATOR shop.<<< (FUNCTION = shop.compare, LEFTARG = text, RIGHTARG = text, RESTRICT = scalarltsel);
 CREATE PROCEDURE shop.two_transactions(token text, INOUT before text, INOUT after text) LANGUAGE plpgsql AS
   $$ BEGIN PERFORM aegis.authenticate(token); before := aegis.tenant_id(); COMMIT; after := aegis.tenant_id(); END $$;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA shop TO member, mighty, plain, operator, walled_parallel;

@@ -157,3 +157,19 @@ def restrictive_only(w):
     equal(w.enter("hera").value("SELECT count(*) FROM yard.strict"), "0")
     equal(w.connect("postgres").run("SELECT polcmd, count(*) FROM pg_policy WHERE polrelid = 'shop.customer'::regclass AND polpermissive GROUP BY 1 ORDER BY 1"),
           [["a", "1"], ["d", "1"], ["r", "1"], ["w", "1"]])
+
+
+@attack("W13", "Have another tenant's ciphertext opened as one's own", "member, operator", "ciphertext is bound to its tenant and field; a CHECK refuses it in a row")
+def ciphertext(w):
+    root = w.connect("postgres")
+    name, email = root.run("SELECT aegis.armor(name), aegis.armor(email) FROM aegis_app.customer WHERE tenant_id = '%s'" % w.tenant[THEIRS])[0]
+    for session in (w.enter("hera"), w.assume(MINE)):
+        refuses(session, "AG003", "SELECT aegis.reveal('%s'::aegis.sealed_text)" % name, "SELECT aegis.reveal('%s'::aegis.sealed_email)" % email)
+        said = session.ask("SELECT aegis.legible('%s'::aegis.sealed_text), aegis.masked('%s'::aegis.sealed_text)" % (name, name))
+        holds(CANARY.encode() not in said.raw, "legible opens it")
+        session.run("ROLLBACK")
+    session = w.enter("hera")
+    refuses(session, ("AG003", "AG011", "23514"), "INSERT INTO aegis_app.customer (name) VALUES ('%s'::aegis.sealed_text)" % name,
+            "UPDATE aegis_app.customer SET name = '%s'::aegis.sealed_text" % name, "UPDATE aegis_app.customer SET email = '%s'::aegis.sealed_email" % email)
+    # Nor does the ciphertext's own search token meet the own tenant's.
+    equal(session.value("SELECT count(*) FROM aegis_app.customer WHERE email = '%s'::aegis.sealed_email" % email), "0")
