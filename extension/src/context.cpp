@@ -17,8 +17,8 @@ constexpr size_t kTextBytes = 2 * sizeof(Context);
 char *guc_text = nullptr;
 Context active;
 bool is_set = false;
-// Open only while establish() calls into the GUC machinery.
-bool gate_open = false;
+// Open only while establish() calls into the GUC machinery: the value whose text it gives.
+const Context *gate = nullptr;
 // Cleared by the top-level transaction alone: ROLLBACK TO reverts the GUC and would otherwise
 // re-open the way in under another identity.
 bool used_in_transaction = false;
@@ -34,7 +34,7 @@ bool check(char **value, void **extra, GucSource source) {
     // The source test matters: a background worker's start applies ALTER ROLE settings while the
     // flag is true as well.
     bool from_leader = InitializingParallelWorker && source == PGC_S_SESSION;
-    if (!gate_open && !from_leader) {
+    if (gate == nullptr && !from_leader) {
         GUC_check_errcode(ERRCODE_INSUFFICIENT_PRIVILEGE);
         GUC_check_errmsg("parameter \"aegis.context\" cannot be set");
         GUC_check_errdetail("The context comes from a verified way in only.");
@@ -43,15 +43,20 @@ bool check(char **value, void **extra, GucSource source) {
     if (strlen(*value) != kTextBytes) return false;
     uint8_t *bytes = static_cast<uint8_t *>(pg::guc_extra_alloc(sizeof(Context)));
     if (bytes == nullptr) return false;
+    *extra = bytes;
+    if (gate != nullptr) {  // spares decoding what establish() has just encoded
+        memcpy(bytes, gate, sizeof(Context));
+        return true;
+    }
     for (size_t i = 0; i < sizeof(Context); i++) {
         int high = nibble((*value)[2 * i]), low = nibble((*value)[2 * i + 1]);
         if (high < 0 || low < 0) {
+            *extra = nullptr;
             free(bytes);
             return false;
         }
         bytes[i] = static_cast<uint8_t>(high << 4 | low);
     }
-    *extra = bytes;
     return true;
 }
 
@@ -79,15 +84,15 @@ void at_transaction_end(XactEvent event, void *) {
     }
 }
 
-void set_guc(const char *text) {
-    gate_open = true;
+void set_guc(const Context &context, const char *text) {
+    gate = &context;
     PG_TRY();
     {
         set_config_option("aegis.context", text, PGC_SUSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true,
                           0, false);
     }
     PG_FINALLY();
-    { gate_open = false; }
+    { gate = nullptr; }
     PG_END_TRY();
 }
 
@@ -126,14 +131,16 @@ void establish(const Context &context) {
     char text[kTextBytes + 1];
     static const char digits[] = "0123456789abcdef";
     const uint8_t *bytes = reinterpret_cast<const uint8_t *>(&context);
+    memset(text, '0', kTextBytes);
     for (size_t i = 0; i < sizeof context; i++) {
+        if (bytes[i] == 0) continue;  // most of it
         text[2 * i] = digits[bytes[i] >> 4];
         text[2 * i + 1] = digits[bytes[i] & 15];
     }
     text[kTextBytes] = '\0';
     // Set before the GUC: an error inside must not leave the way open for a second try.
     used_in_transaction = true;
-    set_guc(text);
+    set_guc(context, text);
 }
 
 void set_ranges(Context &context, int16 rank, const pg_uuid_t &user, int64 team_ord,

@@ -8,19 +8,25 @@
 
 namespace aegis::own_table {
 
-// InvalidOid while the extension is not installed in this database.
+// InvalidOid while the extension is not installed in this database. The name is kept: a literal.
 Oid find(const char *name);
+
+// What is committed now and what this transaction has written. For several scans that belong
+// together; the caller unregisters it.
+Snapshot latest();
 
 struct Scan {
     Relation relation;
     Snapshot snapshot;
+    bool owns_snapshot;
     SysScanDesc scan;
 };
 
 // Scans a table of the extension; with keys, through its primary key index, whose first columns the
-// keys must name, or through another index. Sees what the current transaction has written. ERROR
-// when the table is missing.
-Scan begin(const char *name, ScanKey keys, int count = 1, const char *index = nullptr);
+// keys must name, or through another index. Without a snapshot of the caller's it sees the latest.
+// ERROR when the table is missing.
+Scan begin(const char *name, ScanKey keys, int count = 1, const char *index = nullptr,
+           Snapshot snapshot = nullptr);
 HeapTuple next(Scan &scan);
 void end(Scan &scan);
 

@@ -11,12 +11,33 @@ struct Cache {  // of one session; role changes reset it
     SessionKind kind;
 } cache;
 
+// Asked for in every statement and every function that a member calls. Numbers of roles that do not
+// exist are not kept.
+struct Known {
+    const char *name;
+    Oid role;
+};
+Known owner_role = {"aegis_owner", InvalidOid};
+Known gateway_role = {"aegis_gateway", InvalidOid};
+Known member_role = {"aegis_member", InvalidOid};
+Known operator_role = {"aegis_operator", InvalidOid};
+Known auditor_role = {"aegis_auditor", InvalidOid};
+
+uint64 changes = 0;  // seen of pg_authid and memberships
+
 void forget(Datum, int, uint32) {
+    changes++;
     cache.valid = false;
+    for (Known *known : {&owner_role, &gateway_role, &member_role, &operator_role, &auditor_role})
+        known->role = InvalidOid;
 }
 
-Oid by_name(const char *name) {
-    return get_role_oid(name, true);
+Oid oid_of(Known &known) {
+    if (OidIsValid(known.role)) return known.role;
+    uint64 before = changes;
+    Oid role = get_role_oid(known.name, true);
+    if (before == changes) known.role = role;  // else it may be the past already
+    return role;
 }
 
 bool is_member(Oid user, Oid group) {
@@ -26,19 +47,19 @@ bool is_member(Oid user, Oid group) {
 }  // namespace
 
 Oid owner() {
-    return by_name("aegis_owner");
+    return oid_of(owner_role);
 }
 Oid gateway() {
-    return by_name("aegis_gateway");
+    return oid_of(gateway_role);
 }
 Oid member() {
-    return by_name("aegis_member");
+    return oid_of(member_role);
 }
 Oid operator_() {
-    return by_name("aegis_operator");
+    return oid_of(operator_role);
 }
 Oid auditor() {
-    return by_name("aegis_auditor");
+    return oid_of(auditor_role);
 }
 
 SessionKind session_kind() {

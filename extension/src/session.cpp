@@ -89,6 +89,7 @@ enum Team { tenant_id = 1, id, ord = 5, last_ord };
 
 // What is known of a token, however old or ended the session is.
 struct Known {
+    Snapshot snapshot;  // one for all four rows
     Session session;
     TimestampTz last_seen;
     bool ended, superseded, active, moved;
@@ -108,7 +109,8 @@ ScanKeyData uuid_key(int column, const pg_uuid_t &value) {
 bool find_session(Datum hash, Known *known) {
     ScanKeyData key;
     ScanKeyInit(&key, column::token_hash, BTEqualStrategyNumber, F_BYTEAEQ, hash);
-    own_table::Scan scan = own_table::begin("session", &key, 1, "session_token_hash_key");
+    own_table::Scan scan =
+        own_table::begin("session", &key, 1, "session_token_hash_key", known->snapshot);
     HeapTuple row = own_table::next(scan);
     if (row != nullptr) {
         bool is_null;
@@ -131,7 +133,7 @@ bool find_user(Known *known) {
     namespace at = column::user;
     Session &session = known->session;
     ScanKeyData keys[] = {uuid_key(at::tenant_id, session.tenant), uuid_key(at::id, session.user)};
-    own_table::Scan scan = own_table::begin("user", keys, 2);
+    own_table::Scan scan = own_table::begin("user", keys, 2, nullptr, known->snapshot);
     HeapTuple row = own_table::next(scan);
     if (row != nullptr) {
         bool is_null;
@@ -146,7 +148,7 @@ bool find_user(Known *known) {
 bool find_tenant(Known *known) {
     namespace at = column::tenant;
     ScanKeyData key = uuid_key(at::id, known->session.tenant);
-    own_table::Scan scan = own_table::begin("tenant", &key);
+    own_table::Scan scan = own_table::begin("tenant", &key, 1, nullptr, known->snapshot);
     HeapTuple row = own_table::next(scan);
     if (row != nullptr) {
         bool is_null;
@@ -166,7 +168,7 @@ bool find_team(Known *known) {
     Session &session = known->session;
     team::hold_numbers(session.tenant);
     ScanKeyData keys[] = {uuid_key(at::tenant_id, session.tenant), uuid_key(at::id, session.team)};
-    own_table::Scan scan = own_table::begin("team", keys, 2);
+    own_table::Scan scan = own_table::begin("team", keys, 2, nullptr, known->snapshot);
     HeapTuple row = own_table::next(scan);
     if (row != nullptr) {
         bool is_null;
@@ -205,9 +207,12 @@ Verdict verify(core::ByteView token, Session *session) {
     if (!core::is_session_token({reinterpret_cast<const char *>(token.data), token.size}))
         return Verdict::invalid;
     Known known{};
-    if (!find_session(hash_datum(token), &known) || !find_user(&known) || !find_tenant(&known) ||
-        !find_team(&known))
-        return Verdict::invalid;
+    Datum hash = hash_datum(token);
+    known.snapshot = own_table::latest();
+    bool found =
+        find_session(hash, &known) && find_user(&known) && find_tenant(&known) && find_team(&known);
+    UnregisterSnapshot(known.snapshot);
+    if (!found) return Verdict::invalid;
     if (known.moved) {
         *session = known.session;
         return Verdict::moved;
