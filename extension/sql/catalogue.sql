@@ -50,6 +50,7 @@ SELECT t.name, t.description, 'c', true FROM (VALUES
   ('setting.wall_off',         'the server started with a wall switched off'),
   ('system.started',           'the server started'),
   ('table.audited',            'capture of the changes of a table began'),
+  ('table.backfilled',         'existing rows of a table were given their tenant'),
   ('table.keys_converted',     'the keys of a table were made to lead with the tenant'),
   ('table.protected',          'a table was put under tenant protection'),
   ('table.unaudited',          'capture of the changes of a table ended'),

@@ -140,6 +140,8 @@ GRANT EXECUTE ON FUNCTION aegis.convert_keys(regclass, boolean), aegis.counter_f
   aegis.protection_findings(regclass, boolean, boolean, regclass, text, text, text), aegis.refuse_truncate(),
   aegis.row_findings(regclass, boolean, boolean, text, text, text), aegis.stamp_row(), aegis.table_tree(regclass),
   aegis.unprotect_table(regclass, boolean) TO PUBLIC;
+GRANT EXECUTE ON PROCEDURE aegis.backfill_table(regclass, text, text, text, integer, bigint, bigint) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION aegis.backfill_progress() TO PUBLIC;
 GRANT SELECT ON aegis.protected_part, aegis.protected_table TO aegis_auditor, aegis_operator;
 
 -- Users, sign-in, sessions. The registry of fields is written as aegis_owner, so only now.

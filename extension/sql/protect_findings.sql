@@ -124,3 +124,35 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION aegis.protection_findings(regclass, boolean, boolean, regclass, text, text, text) IS
   'a dry run of protect_table: everything that blocks it, and what is worth knowing, each with the statement that mends it';
+
+-- How far back-filling is, for each table and partition; an interrupted call goes on from here.
+CREATE TABLE aegis.backfill (
+  relation    regclass    NOT NULL PRIMARY KEY,
+  pages_done  bigint      NOT NULL,
+  pages       bigint      NOT NULL,
+  filled      bigint      NOT NULL,
+  started_at  timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+  updated_at  timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
+  finished_at timestamptz
+);
+COMMENT ON TABLE aegis.backfill IS 'how far back-filling of tables is';
+SELECT pg_catalog.pg_extension_config_dump('aegis.backfill', 'WHERE false');
+
+CREATE FUNCTION aegis.backfill_progress()
+  RETURNS TABLE (relation regclass, pages_done bigint, pages bigint, filled bigint, started_at timestamptz, updated_at timestamptz,
+                 finished_at timestamptz)
+  LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT b.relation, b.pages_done, b.pages, b.filled, b.started_at, b.updated_at, b.finished_at
+    FROM aegis.backfill b JOIN pg_class c ON c.oid = b.relation
+   WHERE pg_has_role(session_user, c.relowner, 'MEMBER') OR pg_has_role(session_user, 'aegis_operator', 'MEMBER')
+      OR pg_has_role(session_user, 'aegis_auditor', 'MEMBER')
+$$;
+COMMENT ON FUNCTION aegis.backfill_progress() IS 'how far back-filling is, for owners of the tables, operators and auditors';
+
+-- A procedure, for it commits after each batch, and without a setting of its own, for PostgreSQL lets none with one commit.
+CREATE PROCEDURE aegis.backfill_table(target regclass, tenant_from text, created_by_from text DEFAULT NULL, team_from text DEFAULT NULL,
+                                      pages integer DEFAULT 1000, INOUT filled bigint DEFAULT NULL, INOUT without_tenant bigint DEFAULT NULL)
+  AS 'MODULE_PATHNAME', 'aegis_backfill_table' LANGUAGE C;
+COMMENT ON PROCEDURE aegis.backfill_table(regclass, text, text, text, integer, bigint, bigint) IS
+  'gives existing rows tenant, creator and team from expressions, so many pages in a transaction; called again it goes on where it stopped';

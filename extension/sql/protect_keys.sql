@@ -239,9 +239,11 @@ BEGIN
     EXIT WHEN NOT FOUND;
     IF joined.downwards THEN
       tables := tables || joined.conrelid;
+      relation := joined.conrelid;
       IF NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = joined.conrelid AND a.attname = 'tenant_id' AND NOT a.attisdropped) THEN
-        relation := joined.conrelid;
         statement := format('ALTER TABLE %s ADD COLUMN tenant_id uuid;', relation); RETURN NEXT;
+      END IF;
+      IF NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = joined.conrelid AND a.attname = 'tenant_id' AND a.attnotnull) THEN
         SELECT format('UPDATE %s c SET tenant_id = p.tenant_id FROM %s p WHERE c.tenant_id IS NULL AND %s;', relation, joined.confrelid::regclass,
                       string_agg(format('p.%I = c.%I', t.attname, m.attname), ' AND '))
           INTO statement

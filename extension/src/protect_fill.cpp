@@ -60,8 +60,8 @@ void require_value(Oid relation, const ColumnPlan &column, Undo *undo) {
     undo->add(psprintf("ALTER TABLE {table} ALTER COLUMN %s DROP NOT NULL", column.name));
 }
 
-// "tenant_id = coalesce(tenant_id, (…)), …" and "tenant_id IS NULL OR …"; false when nothing is to
-// be filled.
+// "tenant_id = coalesce(tenant_id, (…)), …" and where that gives a row something; false when
+// nothing is to be filled.
 bool fill_clauses(const ColumnPlan *columns, StringInfo assignments, StringInfo condition) {
     initStringInfo(assignments);
     initStringInfo(condition);
@@ -70,7 +70,8 @@ bool fill_clauses(const ColumnPlan *columns, StringInfo assignments, StringInfo 
         const char *name = columns[i].name;
         appendStringInfo(assignments, "%s%s = coalesce(%s, (%s))", assignments->len ? ", " : "",
                          name, name, columns[i].expression);
-        appendStringInfo(condition, "%s%s IS NULL", condition->len ? " OR " : "", name);
+        appendStringInfo(condition, "%s%s IS NULL AND (%s) IS NOT NULL",
+                         condition->len ? " OR " : "", name, columns[i].expression);
     }
     return assignments->len > 0;
 }
@@ -129,8 +130,8 @@ void report_rows(Oid relation, const Protection &wanted, const Fill &fill, const
     static const char *const what[kColumns] = {"tenant", "creator", "team"};
     for (int i = 0; i < kColumns; i++) {
         if (nowhere[i] == 0) continue;
-        report.row(psprintf(INT64_FORMAT " rows of %s have no %s", nowhere[i],
-                            qualified_name(relation), what[i]),
+        report.row(psprintf("%s has rows without a %s: " INT64_FORMAT, qualified_name(relation),
+                            what[i], nowhere[i]),
                    psprintf("UPDATE %s SET %s = ... WHERE %s IS NULL; -- or pass %s_from, an "
                             "expression that gives it for every row",
                             qualified_name(relation), columns[i].name, columns[i].name,
@@ -152,13 +153,93 @@ void report_rows(Oid relation, const Protection &wanted, const Fill &fill, const
     for (uint64 i = 0; i < SPI_processed; i++) {
         const char *tenant = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
         report.row(
-            psprintf("%s rows of %s name tenant %s, which does not exist",
-                     SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2),
-                     qualified_name(relation), tenant),
+            psprintf("%s has rows of tenant %s, which does not exist: %s", qualified_name(relation),
+                     tenant, SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2)),
             psprintf("DELETE FROM %s WHERE tenant_id = '%s'; -- or give the rows to a tenant "
                      "that exists",
                      qualified_name(relation), tenant));
     }
+}
+
+// One member of the tree that is filled page by page, and how far it is.
+struct Heap {
+    Oid relation;
+    int64 pages, done;
+};
+
+void require_top(Oid relation) {
+    const char *name = get_rel_name(relation);
+    if (name == nullptr)
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("table does not exist")));
+    if (!pg_class_ownercheck(relation, GetUserId()))
+        aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, name);
+    if (OidIsValid(root_of(relation)) || has_superclass(relation))
+        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+                        errmsg("table \"%s\" is protected or part of another", name),
+                        errhint("Rows of protected tables have their places; a part is filled "
+                                "with its whole.")));
+}
+
+void note_progress(const Heap &heap, int64 filled, bool finished) {
+    Oid types[] = {REGCLASSOID, INT8OID, INT8OID, INT8OID, BOOLOID};
+    Datum values[] = {ObjectIdGetDatum(heap.relation), Int64GetDatum(heap.done),
+                      Int64GetDatum(heap.pages), Int64GetDatum(filled), BoolGetDatum(finished)};
+    execute_as_owner(
+        "INSERT INTO aegis.backfill AS b (relation, pages_done, pages, filled, finished_at) "
+        "VALUES ($1, $2, $3, $4, CASE WHEN $5 THEN pg_catalog.clock_timestamp() END) "
+        "ON CONFLICT (relation) DO UPDATE SET pages_done = EXCLUDED.pages_done, "
+        "pages = EXCLUDED.pages, filled = b.filled OPERATOR(pg_catalog.+) EXCLUDED.filled, "
+        "updated_at = pg_catalog.clock_timestamp(), finished_at = EXCLUDED.finished_at",
+        5, types, values, nullptr, false);
+}
+
+// Where an interrupted call stopped; 0 for a new one, or when the table has been rewritten shorter.
+int64 pages_done(Oid relation, int64 pages) {
+    Oid types[] = {REGCLASSOID};
+    Datum values[] = {ObjectIdGetDatum(relation)};
+    execute_as_owner(
+        "SELECT pages_done FROM aegis.backfill WHERE relation OPERATOR(pg_catalog.=) $1 "
+        "AND finished_at IS NULL",
+        1, types, values, nullptr, false);
+    if (SPI_processed != 1) return 0;
+    bool null;
+    int64 done =
+        DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &null));
+    return done <= pages ? done : 0;
+}
+
+int64 pages_of(Oid relation) {
+    Relation table = table_open(relation, AccessShareLock);
+    int64 pages = RelationGetNumberOfBlocks(table);
+    table_close(table, AccessShareLock);
+    return pages;
+}
+
+// A transaction for each batch: readers and writers of other rows go on, and what was done stays.
+int64 fill_heap(Heap heap, const char *assignments, const char *condition, int64 batch) {
+    int64 filled = 0;
+    while (heap.done < heap.pages) {
+        CHECK_FOR_INTERRUPTS();
+        int64 to = Min(heap.done + batch, heap.pages);
+        run(
+            psprintf("UPDATE ONLY %s SET %s WHERE (%s) "
+                     "AND ctid OPERATOR(pg_catalog.>=) '(" INT64_FORMAT ",0)'::pg_catalog.tid "
+                     "AND ctid OPERATOR(pg_catalog.<) '(" INT64_FORMAT ",0)'::pg_catalog.tid",
+                     qualified_name(heap.relation), assignments, condition, heap.done, to));
+        int64 now = static_cast<int64>(SPI_processed);
+        filled += now;
+        heap.done = to;
+        note_progress(heap, now, to == heap.pages);
+        SPI_commit();
+    }
+    return filled;
+}
+
+int64 count_left(Oid relation) {
+    run(psprintf("SELECT pg_catalog.count(*) FROM %s WHERE tenant_id IS NULL",
+                 qualified_name(relation)));
+    bool null;
+    return DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &null));
 }
 
 }  // namespace
@@ -204,4 +285,56 @@ AEGIS_FUNCTION(aegis_row_findings) {
     protect::report_rows(relation, wanted, fill, {result->setResult, result->setDesc});
     SPI_finish();
     PG_RETURN_VOID();
+}
+
+AEGIS_FUNCTION(aegis_backfill_table) {
+    for (int i : {0, 1, 4})
+        if (PG_ARGISNULL(i))
+            ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+                            errmsg("target, tenant_from and pages must not be null")));
+    if (fcinfo->context == nullptr || !IsA(fcinfo->context, CallContext) ||
+        reinterpret_cast<CallContext *>(fcinfo->context)->atomic)
+        ereport(ERROR, (errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+                        errmsg("backfill_table cannot run inside a transaction block"),
+                        errdetail("It commits after every batch."), errhint("CALL it by itself.")));
+    Oid relation = PG_GETARG_OID(0);
+    int64 batch = PG_GETARG_INT32(4);
+    if (batch < 1)
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("pages must be at least 1")));
+    TupleDesc shape;
+    if (get_call_result_type(fcinfo, nullptr, &shape) != TYPEFUNC_COMPOSITE)
+        ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("unexpected result type")));
+    BlessTupleDesc(shape);
+    SPI_connect_ext(SPI_OPT_NONATOMIC);
+    protect::Fill fill{};
+    fill.tenant = text_to_cstring(PG_GETARG_TEXT_PP(1));
+    if (!PG_ARGISNULL(2)) fill.created_by = text_to_cstring(PG_GETARG_TEXT_PP(2));
+    if (!PG_ARGISNULL(3)) fill.team = text_to_cstring(PG_GETARG_TEXT_PP(3));
+    protect::require_top(relation);
+    protect::ColumnPlan columns[protect::kColumns];
+    protect::plan_columns({true, true, InvalidOid}, fill, columns);
+    for (const protect::ColumnPlan &column : columns)
+        if (column.expression != nullptr && get_attnum(relation, column.name) == InvalidAttrNumber)
+            protect::run(psprintf("ALTER TABLE %s ADD COLUMN %s pg_catalog.%s",
+                                  protect::qualified_name(relation), column.name,
+                                  strcmp(column.type, "bigint") == 0 ? "int8" : column.type));
+    SPI_commit();
+    StringInfoData assignments, condition;
+    protect::fill_clauses(columns, &assignments, &condition);
+    List *members = find_all_inheritors(relation, NoLock, nullptr);
+    int64 filled = 0;
+    for (int i = 0; i < list_length(members); i++) {
+        protect::Heap heap = {list_nth_oid(members, i), 0, 0};
+        if (get_rel_relkind(heap.relation) != RELKIND_RELATION) continue;
+        heap.pages = protect::pages_of(heap.relation);
+        heap.done = protect::pages_done(heap.relation, heap.pages);
+        filled += protect::fill_heap(heap, assignments.data, condition.data, batch);
+    }
+    int64 left = protect::count_left(relation);
+    protect::record("table.backfilled", relation, "rows", psprintf(INT64_FORMAT, filled));
+    SPI_finish();
+    Datum values[] = {Int64GetDatum(filled), Int64GetDatum(left)};
+    bool nulls[] = {false, false};
+    PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(shape, values, nulls)));
 }

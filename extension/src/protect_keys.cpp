@@ -45,8 +45,8 @@ AEGIS_FUNCTION(aegis_convert_keys) {
         protect::run(steps[i].statement);
         changed = list_append_unique_oid(changed, steps[i].relation);
     }
-    SPI_finish();
     ListCell *cell;
     foreach (cell, changed) protect::record("table.keys_converted", lfirst_oid(cell));
+    SPI_finish();  // what it allocated goes with it
     PG_RETURN_VOID();
 }
