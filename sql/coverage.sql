@@ -202,6 +202,12 @@ SELECT mend('grant-on-sequence');
 DROP TABLE cov.plain;
 GRANT SELECT, TRUNCATE, TRIGGER ON cov.customer TO regress_coverage_member;
 SELECT mend('grant-beyond-rows');
+-- Whoever may make triggers sees what others write, whatever role that is.
+CREATE ROLE regress_coverage_stranger;
+GRANT SELECT, TRIGGER, REFERENCES ON cov.customer TO regress_coverage_stranger;
+SELECT mend('grant-of-code');
+REVOKE ALL ON cov.customer FROM regress_coverage_stranger;
+DROP ROLE regress_coverage_stranger;
 GRANT CREATE ON SCHEMA cov TO PUBLIC;
 SELECT mend('grant-create');
 GRANT TEMPORARY ON DATABASE :"DBNAME" TO aegis_member;

@@ -71,6 +71,16 @@ AS $$
     FROM held h JOIN grantee g USING (oid, privilege)
    WHERE h.kind IN ('r', 'p', 'v') AND h.privilege IN ('TRUNCATE', 'REFERENCES', 'TRIGGER') GROUP BY h.oid, h.namespace, h.name
   UNION ALL
+  SELECT c.relnamespace, 'medium', 'table', c.oid::regclass::text, 'grant-of-code',
+         format('roles other than its owner have %s: a trigger sees what is written, a reference tells what is there',
+                string_agg(DISTINCT x.privilege_type, ', ')),
+         format('REVOKE %s ON %s FROM %s', string_agg(DISTINCT x.privilege_type, ', '), c.oid::regclass, aegis.coverage_grantees(array_agg(x.grantee)))
+    FROM aegis.protected_table p
+    JOIN pg_class c ON c.oid = p.relation
+    CROSS JOIN LATERAL aclexplode(c.relacl) x
+    JOIN pg_roles g ON g.oid = x.grantee AND NOT g.rolsuper
+   WHERE x.privilege_type IN ('TRIGGER', 'REFERENCES') AND x.grantee <> c.relowner AND x.grantee NOT IN (SELECT oid FROM tenant_role) GROUP BY c.oid
+  UNION ALL
   SELECT n.oid, 'medium', 'schema', n.oid::regnamespace::text, 'grant-create',
          'tenant roles may create objects in the schema',
          format('REVOKE CREATE ON SCHEMA %I FROM %s', n.nspname, aegis.coverage_grantees(array_agg(a.grantee)))
