@@ -87,7 +87,8 @@ def database_link(w):
             "SELECT dblink_connect('x', 'host=%s user=postgres dbname=postgres')" % w.place)
 
 
-@attack("B13", "Have a rule or an INSTEAD OF trigger of a superuser do it", "member", "default deny, which sees what a rule or a trigger reads and writes",
+@attack("B13", "Have a rule or an INSTEAD OF trigger of a superuser do it", "member",
+        "default deny, which sees what a rule or a trigger reads and writes",
         falls=True)
 def rewritten(w):
     refuses(w.enter("hera"), "AG010", "INSERT INTO yard.past_rule VALUES (1)", "INSERT INTO yard.past_instead VALUES (1)")
@@ -108,7 +109,8 @@ def row_security_off(w):
 @attack("B15", "Become another role", "member, gateway", "the guard of statements; policies ask for no role", falls=True)
 def set_role(w):
     for login in ("member", "gateway"):
-        refuses(w.connect(login), "AG010", "SET ROLE keeper", "SET ROLE aegis_member", "SET LOCAL ROLE aegis_owner", "SET SESSION AUTHORIZATION postgres")
+        refuses(w.connect(login), "AG010", "SET ROLE keeper", "SET ROLE aegis_member", "SET LOCAL ROLE aegis_owner",
+                "SET SESSION AUTHORIZATION postgres")
         for setting in ("role=keeper", "role=postgres", "role=aegis_owner", "session_authorization=postgres"):
             try:
                 session = w.connect(login, options="-c " + setting)
@@ -117,7 +119,8 @@ def set_role(w):
             raise Succeeded("%s connects with %s as %s" % (login, setting, session.value("SELECT current_user")))
 
 
-@attack("B16", "Read as one role what another one's plan was made for", "login that is a member of two roles", "policies ask for the context, not for the role")
+@attack("B16", "Read as one role what another one's plan was made for", "login that is a member of two roles",
+        "policies ask for the context, not for the role")
 def plans_of_roles(w):
     session = w.connect("switcher")
     session.run("GRANT USAGE ON SCHEMA shop TO plain")
@@ -148,12 +151,14 @@ def drop_owned(w):
 @attack("B18", "Take row security or its triggers away by DDL", "owner, superuser", "refused; `aegis.unprotect_table` leaves an entry")
 def unprotect(w):
     for login in ("keeper", "postgres"):
-        refuses(w.connect(login), "AG010", "ALTER TABLE shop.customer DISABLE ROW LEVEL SECURITY", "ALTER TABLE shop.customer NO FORCE ROW LEVEL SECURITY",
+        refuses(w.connect(login), "AG010", "ALTER TABLE shop.customer DISABLE ROW LEVEL SECURITY",
+                "ALTER TABLE shop.customer NO FORCE ROW LEVEL SECURITY",
                 "ALTER TABLE shop.customer ADD COLUMN x int, NO FORCE ROW LEVEL SECURITY",
                 "ALTER TABLE shop.customer DISABLE TRIGGER ALL", "ALTER TABLE shop.customer DISABLE TRIGGER zzy_aegis_stamp",
                 "DROP TRIGGER zzy_aegis_stamp ON shop.customer", "ALTER TRIGGER aegis_truncate ON shop.customer RENAME TO x")
     refuses(w.connect("member"), "AG010", "ALTER TABLE shop.customer NO FORCE ROW LEVEL SECURITY", "DROP POLICY aegis_select ON shop.customer")
-    refuses(w.connect("plain"), ("42501", "AG010"), "ALTER TABLE shop.customer NO FORCE ROW LEVEL SECURITY", "DROP POLICY aegis_select ON shop.customer")
+    refuses(w.connect("plain"), ("42501", "AG010"), "ALTER TABLE shop.customer NO FORCE ROW LEVEL SECURITY",
+            "DROP POLICY aegis_select ON shop.customer")
 
 
 @attack("B19", "Widen or drop the policies by DDL", "owner", "a table of tenants' rows needs a context, whatever its policies say")
@@ -206,12 +211,14 @@ def plain_login(w):
 @attack("B24", "Read a table, or anything else, from the gateway's SQL prompt", "gateway", "the gateway's allow-list", falls=True)
 def gateway_reads(w):
     gateway = w.connect("gateway")
-    refuses(gateway, "AG010", "SELECT * FROM yard.copy", "SELECT * FROM yard.careless", "SELECT FROM pg_class", "SELECT FROM information_schema.tables",
+    refuses(gateway, "AG010", "SELECT * FROM yard.copy", "SELECT * FROM yard.careless", "SELECT FROM pg_class",
+            "SELECT FROM information_schema.tables",
             "COPY yard.copy TO STDOUT", "SELECT yard.past_function()", "SELECT query_to_xml('TABLE yard.copy', true, true, '')",
             "SELECT current_setting('data_directory')", "TABLE pg_database", "INSERT INTO yard.copy (id) VALUES (1)")
 
 
-@attack("B25", "Look as an operator at two tenants in one transaction, or at all", "operator", "a context is for one tenant, once, with a reason and an entry")
+@attack("B25", "Look as an operator at two tenants in one transaction, or at all", "operator",
+        "a context is for one tenant, once, with a reason and an entry")
 def operator_roams(w):
     operator = w.connect("operator")
     refuses(operator, "AG001", "SELECT * FROM shop.customer", "SELECT * FROM aegis_app.customer")
@@ -246,18 +253,57 @@ def ddl_evaluates(w):
     said = owner.ask("BEGIN; ALTER TABLE shop.customer ADD CHECK (shop.leak(note)); ROLLBACK").notices
     holds("leaked " + CANARY in said, "is stopped by now: say so")
     refuses(w.connect("plain"), "42501", "ALTER TABLE shop.customer ADD CHECK (shop.leak(note))")
-    refuses(w.connect("operator"), "42501", "ALTER TABLE shop.customer ADD CHECK (shop.leak(note))", "CREATE INDEX ON shop.customer (shop.leak(note))")
+    refuses(w.connect("operator"), "42501", "ALTER TABLE shop.customer ADD CHECK (shop.leak(note))",
+            "CREATE INDEX ON shop.customer (shop.leak(note))")
     refuses(w.connect("member"), "AG010", "ALTER TABLE shop.customer ADD CHECK (shop.leak(note))")
 
 
-@attack("B28", "Have a built-in function run SQL that it is given as text", "member", "the walls stand where statements are executed, not where they are sent", falls=True)
+@attack("B28", "Have a built-in function run SQL that it is given as text", "member",
+        "the walls stand where statements are executed, not where they are sent", falls=True)
 def sql_as_text(w):
     session = w.enter("hera")
     for table, state in (("yard.copy", "AG009"), ("yard.past_view", "AG010"), ("pg_catalog.pg_stats", "AG010")):
         refuses(session, state, "SELECT query_to_xml('TABLE %s', true, true, '')" % table, "SELECT table_to_xml('%s', true, true, '')" % table,
-                "SELECT * FROM ts_stat('SELECT note::tsvector FROM %s')" % table.replace("pg_catalog.pg_stats", "(SELECT schemaname AS note FROM pg_stats) s"),
+                "SELECT * FROM ts_stat('SELECT note::tsvector FROM %s')" % table.replace("pg_catalog.pg_stats",
+                                                                                         "(SELECT schemaname AS note FROM pg_stats) s"),
                 "SELECT ts_rewrite('a'::tsquery, 'SELECT note::tsquery, note::tsquery FROM %s')"
                 % table.replace("pg_catalog.pg_stats", "(SELECT schemaname AS note FROM pg_stats) s"))
     refuses(session, ("AG009", "AG010"), "SELECT schema_to_xml('yard', true, true, '')", "SELECT database_to_xml(true, true, '')")
     for sql in ("SELECT query_to_xml('TABLE shop.customer', true, true, '')", "SELECT schema_to_xml('shop', true, true, '')"):
         holds(CANARY not in session.value(sql), sql)
+
+
+@attack("B29", "Be a tenant session by a detour, so that the walls do not see it", "login in a role that is in `aegis_member`",
+        "membership counts through any number of roles, and with NOINHERIT")
+def detour(w):
+    root = w.connect("postgres")
+    root.run("CREATE ROLE crew IN ROLE aegis_member; CREATE ROLE sailor LOGIN NOINHERIT IN ROLE crew; CREATE ROLE gull LOGIN NOINHERIT IN ROLE"
+             " aegis_gateway")
+    try:
+        refuses(w.connect("sailor"), "AG009", "SELECT * FROM yard.copy")
+        refuses(w.connect("sailor"), "AG010", "EXPLAIN SELECT 1", "SELECT pg_sleep(0)", "SET ROLE crew", "SET ROLE NONE")
+        refuses(w.connect("gull"), "AG010", "SELECT * FROM yard.copy", "SELECT FROM pg_class", "SET ROLE aegis_gateway")
+        session = w.connect("sailor")
+        session.run("RESET ROLE")
+        refuses(session, "AG009", "SELECT * FROM yard.copy")
+    finally:
+        w.close()
+        w.connect("postgres").run("DROP ROLE sailor, gull, crew")
+
+
+@attack("B30", "Call the function behind a route, past the rank that the route demands", "member of low rank", "the functions below ask again")
+def past_the_route(w):
+    root = w.connect("postgres")
+    handlers = root.run("SELECT method, path, handler::regproc::text FROM aegis.route WHERE minimum_rank > 1 ORDER BY 2, 1")
+    holds(len(handlers) > 8, "too few: %d" % len(handlers))
+    for method, path, handler in handlers:
+        for target in (w.user["hera"], w.user["ada"], w.user["mona"], "1"):
+            request = ('{"method": "%s", "path": "%s", "params": {"id": "%s", "leaf": "1"}, "query": {}, "headers": {}, "body": {"name": "x", "rank": 4,'
+                       ' "email": "x@x.example", "password": "heron copper lantern 58 river"}}' % (method, path, target))
+            before = root.run("SELECT md5(string_agg(u::text, '' ORDER BY id)) FROM aegis.user u")
+            session = w.enter("ada")
+            answer = session.ask("SELECT (%s(jsonb_populate_record(NULL::aegis.request, '%s'))).*" % (handler, request))
+            session.ask("COMMIT")
+            holds(answer.state in ("42501", "P0002", "22023", "AG010", "AG013") or answer.rows and int(answer.rows[0][0]) >= 400,
+                  "%s %s: %s %s" % (method, path, answer.state, answer.rows))
+            equal(root.run("SELECT md5(string_agg(u::text, '' ORDER BY id)) FROM aegis.user u"), before, path)

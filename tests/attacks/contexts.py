@@ -6,7 +6,8 @@ from catalogue import Succeeded, attack, equal, holds, refuses
 from wire import Refused
 from world import CANARY, MINE, THEIRS
 
-GETTERS = ("tenant_id", "user_id", "session_id", "rank", "team_ord", "team_lo", "team_hi", "user_lo", "user_hi", "auth_method", "request_id", "client_ip")
+GETTERS = ("tenant_id", "user_id", "session_id", "rank", "team_ord", "team_lo", "team_hi", "user_lo", "user_hi", "auth_method", "request_id",
+           "client_ip")
 NOTHING = "SELECT " + ", ".join("aegis.%s()" % name for name in GETTERS)
 LOGINS = ("member", "plain", "keeper", "operator", "auditor")
 
@@ -23,7 +24,8 @@ def set_context(w):
         states = ("42501", "AG010", "22023", "55P02")
         refuses(session, states, *[sql % forged for sql in (
             "SET aegis.context = '%s'", "SET SESSION aegis.context = '%s'", "BEGIN; SET LOCAL aegis.context = '%s'",
-            "SELECT set_config('aegis.context', '%s', false)", "BEGIN; SELECT set_config('aegis.context', '%s', true)", "ALTER SYSTEM SET aegis.context = '%s'")])
+            "SELECT set_config('aegis.context', '%s', false)", "BEGIN; SELECT set_config('aegis.context', '%s', true)",
+            "ALTER SYSTEM SET aegis.context = '%s'")])
         session.ask("UPDATE pg_settings SET setting = '%s' WHERE name = 'aegis.context'" % forged)
         has_none(session, login)
     inside = w.enter("hera")
@@ -49,11 +51,13 @@ def look_alikes(w):
     refuses(member, "AG001", "SELECT * FROM shop.customer")
 
 
-@attack("C3", "Have a role, a database, a function or the server carry a context", "role itself, owner, superuser", "the same check, wherever the value comes from")
+@attack("C3", "Have a role, a database, a function or the server carry a context", "role itself, owner, superuser",
+        "the same check, wherever the value comes from")
 def stored_settings(w):
     refuses(w.connect("member"), "AG010", "ALTER ROLE member SET aegis.context = 'x'", "ALTER ROLE member SET search_path = yard")
     for login in ("plain", "keeper", "operator", "postgres"):
-        refuses(w.connect(login), ("42501", "22023", "55P02"), "ALTER ROLE %s SET aegis.context = 'x'" % login, "ALTER ROLE ALL SET aegis.context = 'x'",
+        refuses(w.connect(login), ("42501", "22023", "55P02"), "ALTER ROLE %s SET aegis.context = 'x'" % login,
+                "ALTER ROLE ALL SET aegis.context = 'x'",
                 "ALTER DATABASE postgres SET aegis.context = 'x'", "ALTER SYSTEM SET aegis.context = 'x'")
     refuses(w.connect("keeper"), ("42501", "22023"), "CREATE FUNCTION shop.f() RETURNS int LANGUAGE sql SET aegis.context = 'x' AS 'SELECT 1'",
             "ALTER FUNCTION shop.own_count() SET aegis.context = 'x'")
@@ -75,7 +79,8 @@ def written_by_hand(w):
         root.run("UPDATE pg_db_role_setting SET setconfig = ARRAY['force_parallel_mode=on'] WHERE setrole = 'walled_parallel'::regrole")
 
 
-@attack("C5", "Bring a context, or a switch of a wall, in the first packet", "everybody", "the same check; walls are read from the configuration file only")
+@attack("C5", "Bring a context, or a switch of a wall, in the first packet", "everybody",
+        "the same check; walls are read from the configuration file only")
 def first_packet(w):
     for login in (*LOGINS, "postgres"):
         for given in ("aegis.context=" + w.tenant[THEIRS], "aegis.default_deny=off", "aegis.restrictive_wall=off", "aegis.statement_guard=off",
@@ -116,7 +121,8 @@ def second_transaction(w):
 @attack("C8", "Ask without any context", "member, owner, plain login, operator", "a missing context is an error, never an empty or a full result")
 def without_context(w):
     tables = [row[0] for row in w.connect("postgres").run(
-        "SELECT oid::regclass::text FROM pg_class WHERE relnamespace IN ('shop'::regnamespace, 'aegis_app'::regnamespace) AND relkind = 'r' AND relrowsecurity")]
+        "SELECT oid::regclass::text FROM pg_class WHERE relnamespace IN ('shop'::regnamespace, 'aegis_app'::regnamespace) AND relkind = 'r' AND"
+        " relrowsecurity")]
     holds(len(tables) > 7, "fewer tables than there are")
     for login in ("member", "keeper", "operator", "plain"):
         session = w.connect(login)
@@ -187,7 +193,8 @@ def cached_plan(w):
             refuses(session, "AG001", "SELECT shop.planned_count()")
 
 
-@attack("C13", "Come again with a token that has ended, was made up, or is another's in part", "member, gateway", "tokens are looked up by their hash at every use")
+@attack("C13", "Come again with a token that has ended, was made up, or is another's in part", "member, gateway",
+        "tokens are looked up by their hash at every use")
 def replay(w):
     w.sign_in("ada")
     session = w.enter("ada")
@@ -227,16 +234,19 @@ def commit_inside(w):
     refuses(session, "AG001", "SELECT * FROM shop.customer")
 
 
-@attack("C17", "Reach the functions that make contexts by another name", "member, gateway, plain login", "nothing of the library can be called that was not granted")
+@attack("C17", "Reach the functions that make contexts by another name", "member, gateway, plain login",
+        "nothing of the library can be called that was not granted")
 def other_entries(w):
     for login in ("member", "plain", "keeper", "operator", "gateway"):
         refuses(w.connect(login), ("42501", "AG010"), "CREATE FUNCTION f(text) RETURNS text LANGUAGE c AS 'aegis', 'aegis_authenticate'",
                 "CREATE FUNCTION shop.f(text) RETURNS text LANGUAGE c AS '$libdir/aegis', 'aegis_authenticate'", "LOAD '/tmp/aegis'")
-    refuses(w.connect("member"), "42501", "SELECT aegis.assume_tenant('%s', 'x', 'y')" % w.tenant[THEIRS], "SELECT aegis.handle('GET', '/', '{}', NULL, NULL, NULL)")
+    refuses(w.connect("member"), "42501", "SELECT aegis.assume_tenant('%s', 'x', 'y')" % w.tenant[THEIRS],
+            "SELECT aegis.handle('GET', '/', '{}', NULL, NULL, NULL)")
     refuses(w.connect("auditor"), "42501", w.context("mona"), "SELECT aegis.assume_tenant('%s', 'x', 'y')" % w.tenant[THEIRS])
 
 
-@attack("C18", "Name a tenant in a request, or sign in twice in one transaction", "gateway, member", "entry functions take no tenant, and refuse a transaction block")
+@attack("C18", "Name a tenant in a request, or sign in twice in one transaction", "gateway, member",
+        "entry functions take no tenant, and refuse a transaction block")
 def entries_in_blocks(w):
     for login in ("gateway", "member"):
         session = w.connect(login)
@@ -251,3 +261,14 @@ def entries_in_blocks(w):
         holds(status in ("200", "400"), "answered %s" % status)
         holds(CANARY not in body and w.tenant[THEIRS] not in body, body)
         holds(status == "400" or '"own"' in body, body)
+
+
+@attack("C19", "Give a borrowed identity back in the middle of a context", "superuser's login, by SET SESSION AUTHORIZATION",
+        "nothing: log in as the member; taking the identity by SET ROLE gets no context")
+def borrowed(w):
+    root = w.connect("postgres")
+    refuses(root, "AG002", "BEGIN; SET ROLE member; " + w.context("hera"))
+    root.run("SET SESSION AUTHORIZATION member; BEGIN; " + w.context("hera"))
+    refuses(root, "AG009", "TABLE yard.copy")
+    root.run("RESET SESSION AUTHORIZATION")
+    holds(CANARY in str(root.run("TABLE yard.copy")), "is stopped by now: say so")

@@ -9,7 +9,8 @@ from world import CANARY
 
 # Differ from one answer to the next, whoever asks for what.
 PASSING = ("date", "x-request-id")
-BODIES = {("PATCH", "/api/customers/{id}"): {"notes": "x"}, ("PATCH", "/api/invoices/{id}"): {"memo": "x"}, ("POST", "/api/invoices/{id}/cancel"): {"reason": "x"},
+BODIES = {("PATCH", "/api/customers/{id}"): {"notes": "x"}, ("PATCH", "/api/invoices/{id}"): {"memo": "x"},
+          ("POST", "/api/invoices/{id}/cancel"): {"reason": "x"},
           ("PATCH", "/api/users/{id}"): {"rank": 1}}
 
 
@@ -35,7 +36,8 @@ def same(client, method, path, hits, miss, body=None):
             raise Succeeded("%s %s: %s, but %s for what nobody has" % (method, path, got, wanted))
 
 
-@attack("H1", "Name another tenant's or a colleague's thing in a path", "signed-in user", "row security in the handler; hidden and missing are the same bytes, on every route of the document")
+@attack("H1", "Name another tenant's or a colleague's thing in a path", "signed-in user",
+        "row security in the handler; hidden and missing are the same bytes, on every route of the document")
 def paths(w):
     document = w.client["hera"].request("GET", "/api/openapi.json").json()
     asked = 0
@@ -51,7 +53,8 @@ def paths(w):
             for name in ("hera", "ada"):
                 if numbers:
                     continue
-                hits = [i for owner, ids in w.ids.items() if owner == "mona" or owner == "hera" and name == "ada" and "/users" not in path for i in ids]
+                hits = [i for owner,
+                        ids in w.ids.items() if owner == "mona" or owner == "hera" and name == "ada" and "/users" not in path for i in ids]
                 same(w.client[name], key[0], re.sub(r"\{\w+\}", "{}", path), hits, miss, body)
                 asked += len(hits)
     holds(asked > 30, "only %d" % asked)
@@ -65,14 +68,16 @@ def bodies(w):
     miss = str(uuid.uuid4())
     same(client, "POST", "/api/invoices", [customer, invoice], miss, {"customer_id": "{}", "currency": "EUR", "lines": [line]})
     same(client, "POST", "/api/teams", [team, user], miss, {"name": "x", "parent_id": "{}"})
-    same(client, "POST", "/api/users", [team, user], miss, {"email": "new@harbour.example", "name": "x", "rank": 1, "team_id": "{}", "password": w.password})
+    same(client, "POST", "/api/users", [team, user], miss, {"email": "new@harbour.example", "name": "x", "rank": 1, "team_id": "{}",
+                                                            "password": w.password})
     same(client, "PATCH", "/api/users/%s" % w.ids["ada"][2], [team, user], miss, {"team_id": "{}"})
     for query in ("customer_id={}", "after={}"):
         got = {bytes_of(client.request("GET", "/api/invoices?" + query.format(v)), v)[2] for v in (customer, invoice, miss)}
         equal(len(got), 1, query)
 
 
-@attack("H3", "Ask by creating whether another tenant has an e-mail address", "signed-in user", "unique keys begin with the tenant, search tokens are under its keys")
+@attack("H3", "Ask by creating whether another tenant has an e-mail address", "signed-in user",
+        "unique keys begin with the tenant, search tokens are under its keys")
 def addresses(w):
     client = w.client["hera"]
     for path, more in (("/api/customers", {"name": "x"}), ("/api/users", {"name": "x", "rank": 4, "password": w.password})):
@@ -91,7 +96,8 @@ def addresses(w):
 @attack("H4", "Ask by signing in who exists", "anybody", "one answer for every failure, and the same work before it")
 def sign_in(w):
     got = set()
-    for tenant, email in (("harbour", "hera@harbour.example"), ("harbour", "none@harbour.example"), ("nowhere", "hera@harbour.example"), ("meadow", "hera@harbour.example")):
+    for tenant, email in (("harbour", "hera@harbour.example"), ("harbour", "none@harbour.example"), ("nowhere", "hera@harbour.example"),
+                          ("meadow", "hera@harbour.example")):
         reply = w.fresh().request("POST", "/api/session", {"tenant": tenant, "email": email, "password": "wrong horse 123"})
         got.add(repr(bytes_of(reply)))
         equal(reply.status, 401)
@@ -102,7 +108,8 @@ def sign_in(w):
 def names(w):
     client = w.client["hera"]
     own = client.request("GET", "/api/customers").json()
-    for headers in ({"X-Tenant-Id": w.tenant["meadow"]}, {"X-Aegis-Tenant": "meadow"}, {"X-User-Id": w.ids["mona"][2]}, {"X-Aegis-Rank": "4"}, {"X-Forwarded-User": "mona"}):
+    for headers in ({"X-Tenant-Id": w.tenant["meadow"]}, {"X-Aegis-Tenant": "meadow"}, {"X-User-Id": w.ids["mona"][2]}, {"X-Aegis-Rank": "4"},
+                    {"X-Forwarded-User": "mona"}):
         equal(client.request("GET", "/api/customers", headers=headers).json(), own, str(headers))
     for query in ("tenant_id=" + w.tenant["meadow"], "tenant=meadow"):
         reply = client.request("GET", "/api/customers?" + query)
@@ -115,20 +122,25 @@ def names(w):
 @attack("H6", "Put SQL where a value is expected", "signed-in user, anybody", "values are parameters; nothing of another tenant comes back")
 def injection(w):
     client = w.client["hera"]
-    for text in ("' OR true --", "'; SELECT note FROM aegis_app.customer --", "\\x27 OR 1=1", "$$", "%27%20OR%201%3D1", "1) OR (1=1", "{{7*7}}", "\\u0027 or 1=1"):
+    for text in ("' OR true --", "'; SELECT note FROM aegis_app.customer --", "\\x27 OR 1=1", "$$", "%27%20OR%201%3D1", "1) OR (1=1", "{{7*7}}",
+                 "\\u0027 or 1=1"):
         quoted = text.replace("%", "%25").replace(" ", "%20").replace("'", "%27").replace("\\", "%5C").replace("{", "%7B").replace("}", "%7D")
-        for method, path, body in (("GET", "/api/customers?email=" + quoted, None), ("GET", "/api/customers/" + quoted, None), ("GET", "/api/customers?limit=" + quoted, None),
+        for method, path, body in (("GET", "/api/customers?email=" + quoted, None), ("GET", "/api/customers/" + quoted, None),
+                                   ("GET", "/api/customers?limit=" + quoted, None),
                                    ("GET", "/api/customers?after=" + quoted, None), ("GET", "/api/invoices?status=" + quoted, None),
-                                   ("POST", "/api/customers", {"name": text, "email": text}), ("POST", "/api/session", {"tenant": text, "email": text, "password": text})):
+                                   ("POST", "/api/customers", {"name": text, "email": text}),
+                                   ("POST", "/api/session", {"tenant": text, "email": text, "password": text})):
             reply = client.request(method, path, body)
             holds(reply.status < 500, "%s %s: %d" % (method, path, reply.status))
             holds(CANARY.encode() not in reply.body, path)
 
 
-@attack("H7", "Read others' data in problems, headers or the gateway's log", "signed-in user, whoever reads the log", "details of the database stay in the database")
+@attack("H7", "Read others' data in problems, headers or the gateway's log", "signed-in user, whoever reads the log",
+        "details of the database stay in the database")
 def leaks(w):
     client = w.client["mona"]
-    for method, path, body in (("POST", "/api/customers", {"name": CANARY, "email": "mona@meadow.example"}), ("PATCH", "/api/customers/" + w.ids["mona"][0], {"version": 99, "notes": CANARY}),
+    for method, path, body in (("POST", "/api/customers", {"name": CANARY, "email": "mona@meadow.example"}),
+                               ("PATCH", "/api/customers/" + w.ids["mona"][0], {"version": 99, "notes": CANARY}),
                                ("POST", "/api/invoices", {"customer_id": w.ids["mona"][0], "currency": CANARY, "lines": []})):
         reply = client.request(method, path, body)
         holds(reply.status in (400, 409, 422), "%s %s: %d" % (method, path, reply.status))

@@ -81,10 +81,13 @@ def context(w):
 
 @attack("P2", "Leave a setting", "member", "the guard of statements: session settings only of harmless parameters that poolers restore", falls=True)
 def settings(w):
-    for sql in ("SET search_path = pg_temp, public", "SET work_mem = '64kB'", "SET statement_timeout = 1", "SET row_security = off", "SET app.tenant = 'x'",
-                "SET enable_seqscan = off", "SET default_transaction_read_only = on", "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE",
+    for sql in ("SET search_path = pg_temp, public", "SET work_mem = '64kB'", "SET statement_timeout = 1", "SET row_security = off",
+                "SET app.tenant = 'x'",
+                "SET enable_seqscan = off", "SET default_transaction_read_only = on",
+                "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE",
                 "SET extra_float_digits = -15", "SET bytea_output = escape", "SET IntervalStyle = sql_standard", "SET lock_timeout = 1",
-                "SET plan_cache_mode = force_generic_plan", "SET check_function_bodies = off", "SET xmloption = document", "SET synchronous_commit = off"):
+                "SET plan_cache_mode = force_generic_plan", "SET check_function_bodies = off", "SET xmloption = document",
+                "SET synchronous_commit = off"):
         crosses(w, sql)
 
 
@@ -109,7 +112,8 @@ def held_cursor(w):
 
 @attack("P5", "Leave a temporary table", "member", "the guard of statements", falls=True)
 def temporary(w):
-    for sql in ("CREATE TEMP TABLE customer AS SELECT 1", "SELECT 1 AS a INTO TEMP customer", "CREATE TEMP VIEW customer AS SELECT 1", "CREATE TEMP SEQUENCE customer",
+    for sql in ("CREATE TEMP TABLE customer AS SELECT 1", "SELECT 1 AS a INTO TEMP customer", "CREATE TEMP VIEW customer AS SELECT 1",
+                "CREATE TEMP SEQUENCE customer",
                 "CREATE TABLE pg_temp.customer (id int)"):
         crosses(w, sql)
 
@@ -167,7 +171,8 @@ def seed(w):
         equal(drawn[0] == drawn[1], wanted, login)
 
 
-@attack("P12", "Find what the client before asked: plans, notices, statements that failed", "member", "plans hold no context; PostgreSQL ends the rest with the transaction")
+@attack("P12", "Find what the client before asked: plans, notices, statements that failed", "member",
+        "plans hold no context; PostgreSQL ends the rest with the transaction")
 def leftovers(w):
     pair = Pair(w, "member", "postgres")
     for _ in range(8):
@@ -193,7 +198,8 @@ def protocol_statement(w):
         first.run("DISCARD ALL")
 
 
-@attack("P14", "Name a tenant, a role or a wall in the pooler's first packet", "member", "its check refuses the context; walls are read from the configuration file only")
+@attack("P14", "Name a tenant, a role or a wall in the pooler's first packet", "member",
+        "its check refuses the context; walls are read from the configuration file only")
 def first_packet(w):
     for given in ("aegis.context", "aegis.default_deny"):
         # The pooler drops what it does not know, or refuses the client.

@@ -29,10 +29,12 @@ def by_key(w):
     before = [theirs(w, table, "id, tenant_id, note") for table in ("shop.customer", "shop.sale", "shop.line")]
     session = w.enter("hera")
     for sql in ("UPDATE shop.customer SET note = 'x' WHERE id = 500", "DELETE FROM shop.customer WHERE id = 500",
-                "UPDATE shop.customer SET note = 'x' WHERE tenant_id = '%s'" % w.tenant[THEIRS], "DELETE FROM shop.customer WHERE note = '%s'" % CANARY,
+                "UPDATE shop.customer SET note = 'x' WHERE tenant_id = '%s'" % w.tenant[THEIRS],
+                "DELETE FROM shop.customer WHERE note = '%s'" % CANARY,
                 "MERGE INTO shop.customer t USING (VALUES (500)) v(id) ON t.id = v.id WHEN MATCHED THEN DELETE",
                 "MERGE INTO shop.customer t USING (VALUES ('%s'::uuid)) v(t) ON t.tenant_id = v.t WHEN MATCHED THEN UPDATE SET note = 'x'" % w.tenant[THEIRS],
-                "WITH x AS (DELETE FROM shop.sale WHERE customer_id = 500 RETURNING *) SELECT FROM x", "UPDATE shop.own_view SET note = 'x' WHERE id = 500"):
+                "WITH x AS (DELETE FROM shop.sale WHERE customer_id = 500 RETURNING *) SELECT FROM x",
+                "UPDATE shop.own_view SET note = 'x' WHERE id = 500"):
         answer = session.ask(sql)
         equal(answer.state, "", sql)
         holds(answer.tags[0].endswith(" 0"), "%s: %s" % (sql, answer.tags))
@@ -57,11 +59,13 @@ def conflict(w):
 @attack("W4", "Write where a policy says WITH CHECK (true)", "member", "the restrictive wall checks what is written, too", falls=True)
 def careless_write(w):
     session = w.enter("hera")
-    refuses(session, "42501", "INSERT INTO yard.careless VALUES ('%s', 1, 'x')" % w.tenant[THEIRS], "UPDATE yard.careless SET tenant_id = '%s'" % w.tenant[THEIRS])
+    refuses(session, "42501", "INSERT INTO yard.careless VALUES ('%s', 1, 'x')" % w.tenant[THEIRS],
+            "UPDATE yard.careless SET tenant_id = '%s'" % w.tenant[THEIRS])
     equal(session.ask("DELETE FROM yard.careless WHERE id = 500").tags, ["DELETE 0"])
 
 
-@attack("W5", "Copy in past row security, or out with it", "member, plain login", "PostgreSQL refuses to copy in; what is copied out is filtered; no files")
+@attack("W5", "Copy in past row security, or out with it", "member, plain login",
+        "PostgreSQL refuses to copy in; what is copied out is filtered; no files")
 def copy(w):
     session = w.enter("hera")
     refuses(session, "0A000", "COPY shop.customer FROM STDIN", "COPY shop.customer (tenant_id, id) FROM STDIN (FORMAT binary)")
@@ -88,43 +92,60 @@ def references(w):
     root = w.connect("postgres")
     root.run("GRANT REFERENCES ON shop.customer TO member; GRANT CREATE ON SCHEMA yard TO member")
     refuses(w.enter("hera"), "AG010", "CREATE TABLE yard.probe (t uuid, id int, FOREIGN KEY (t, id) REFERENCES shop.customer)",
-            "CREATE TEMP TABLE probe (t uuid, id int)", "SELECT 1 AS id INTO yard.probe", "ALTER TABLE yard.copy ADD FOREIGN KEY (tenant_id, id) REFERENCES shop.customer")
+            "CREATE TEMP TABLE probe (t uuid, id int)", "SELECT 1 AS id INTO yard.probe",
+            "ALTER TABLE yard.copy ADD FOREIGN KEY (tenant_id, id) REFERENCES shop.customer")
     found = {row[0] for row in root.run("SELECT finding FROM aegis.coverage() WHERE object ~ 'shop.customer|yard'")}
     holds({"grant-beyond-rows", "grant-create"} <= found, "coverage names only %s" % sorted(found))
     root.run("REVOKE REFERENCES ON shop.customer FROM member; REVOKE CREATE ON SCHEMA yard FROM member")
 
 
-@attack("W8", "Catch what others write by a trigger of one's own", "plain login with TRIGGER", "default deny: in a tenant session the trigger cannot write it anywhere")
+@attack("W8", "Catch what others write by a trigger of one's own", "plain login with TRIGGER",
+        "default deny, for every place without row security; for others nothing: TRIGGER is trust, and [coverage](coverage.md) names the grant")
 def trigger(w):
     root = w.connect("postgres")
     root.run("CREATE SCHEMA trap AUTHORIZATION plain; GRANT TRIGGER ON shop.booking TO plain")
     plain = w.connect("plain")
-    plain.run("CREATE TABLE trap.caught (seen text); GRANT ALL ON trap.caught TO PUBLIC; GRANT USAGE ON SCHEMA trap TO PUBLIC;"
-              "CREATE FUNCTION trap.catch() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS 'BEGIN INSERT INTO trap.caught VALUES (NEW::text); RETURN NEW; END';"
-              "CREATE TRIGGER catch AFTER INSERT ON shop.booking FOR EACH ROW EXECUTE FUNCTION trap.catch()")
+    caught = "CREATE OR REPLACE FUNCTION trap.catch() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$BEGIN %s; RETURN NEW; END$$"
+    plain.run("CREATE TABLE trap.caught (tenant_id uuid, seen text); GRANT ALL ON trap.caught TO PUBLIC; GRANT USAGE ON SCHEMA trap TO PUBLIC;"
+              + caught % "INSERT INTO trap.caught VALUES (NEW.tenant_id, NEW::text)"
+              + ";CREATE TRIGGER catch AFTER INSERT ON shop.booking FOR EACH ROW EXECUTE FUNCTION trap.catch()")
+    write = "INSERT INTO shop.booking (id, room, during) VALUES (9, 9, '[1,2)')"
     try:
-        refuses(w.enter("mona"), "AG009", "INSERT INTO shop.booking (id, room, during) VALUES (9, 9, '[1,2)')")
-        for body in ("PERFORM pg_notify('trap', NEW::text)", "PERFORM set_config('trap.caught', NEW::text, false)", "CREATE TEMP TABLE caught AS SELECT NEW::text"):
-            plain.run("CREATE OR REPLACE FUNCTION trap.catch() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$BEGIN %s; RETURN NEW; END$$" % body)
-            refuses(w.enter("mona"), "AG010", "INSERT INTO shop.booking (id, room, during) VALUES (9, 9, '[1,2)')")
+        refuses(w.enter("mona"), "AG009", write)
+        for body in ("PERFORM pg_notify('trap', NEW::text)", "PERFORM set_config('trap.caught', NEW::text, false)",
+                     "CREATE TEMP TABLE caught AS SELECT NEW::text", "PERFORM lo_from_bytea(0, NEW::text::bytea)"):
+            plain.run(caught % body)
+            refuses(w.enter("mona"), "AG010", write)
         equal(plain.run("TABLE trap.caught"), [])
+        # A table with row security of the trigger's maker, who takes it away again afterwards.
+        plain.run("ALTER TABLE trap.caught ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY; CREATE POLICY p ON trap.caught USING (true);"
+                  + caught % "INSERT INTO trap.caught VALUES (NEW.tenant_id, NEW::text)")
+        w.enter("mona").run(write + "; COMMIT")
+        refuses(plain, "AG001", "TABLE trap.caught")
+        plain.run("ALTER TABLE trap.caught NO FORCE ROW LEVEL SECURITY")
+        holds(len(plain.run("TABLE trap.caught")) == 1, "is stopped by now: say so")
+        equal(root.run("SELECT object FROM aegis.coverage() WHERE finding = 'grant-of-code'"), [["shop.booking"]])
     finally:
-        root.run("DROP SCHEMA trap CASCADE; REVOKE TRIGGER ON shop.booking FROM plain")
+        root.run("DROP SCHEMA trap CASCADE; REVOKE TRIGGER ON shop.booking FROM plain; DELETE FROM shop.booking WHERE id = 9")
 
 
 @attack("W9", "Lock others out", "member", "the guard of statements; keys begin with the tenant, so no one waits for another's row", falls=True)
 def locks(w):
     refuses(w.enter("hera"), "AG010", "LOCK TABLE shop.customer", "LOCK shop.customer IN ACCESS SHARE MODE")
     holder = w.enter("mona")
-    holder.run("SELECT FROM shop.customer FOR UPDATE; UPDATE shop.customer SET note = note; INSERT INTO shop.customer (id, email) VALUES (990, 'wait@x.example')")
+    holder.run("SELECT FROM shop.customer FOR UPDATE; UPDATE shop.customer SET note = note; INSERT INTO shop.customer (id, email) VALUES (990,"
+               " 'wait@x.example')")
     other = w.enter("hera")
     other.run("SET LOCAL lock_timeout = '300ms'")
-    for sql in ("SELECT FROM shop.customer FOR UPDATE", "UPDATE shop.customer SET note = note", "INSERT INTO shop.customer (id, email) VALUES (990, 'wait@x.example')",
-                "INSERT INTO shop.customer (id) VALUES (500)", "DELETE FROM shop.customer WHERE id = 500", "INSERT INTO shop.sale (id, customer_id) VALUES (990, 1)"):
+    for sql in ("SELECT FROM shop.customer FOR UPDATE", "UPDATE shop.customer SET note = note",
+                "INSERT INTO shop.customer (id, email) VALUES (990, 'wait@x.example')",
+                "INSERT INTO shop.customer (id) VALUES (500)", "DELETE FROM shop.customer WHERE id = 500",
+                "INSERT INTO shop.sale (id, customer_id) VALUES (990, 1)"):
         equal(other.state(sql), "", sql)
 
 
-@attack("W10", "Take the parent away from another tenant's rows, or have it take them along", "member", "foreign keys pair the tenant with the tenant")
+@attack("W10", "Take the parent away from another tenant's rows, or have it take them along", "member",
+        "foreign keys pair the tenant with the tenant")
 def cascade(w):
     before = theirs(w, "shop.sale", "id, customer_id")
     session = w.enter("hera")
@@ -134,7 +155,8 @@ def cascade(w):
     holds(len(before) == 10, "there is nothing to take")
 
 
-@attack("W11", "Change one's rights in the middle of a statement, or race their removal", "member", "the context is fixed at the start of the transaction, and policies read no table")
+@attack("W11", "Change one's rights in the middle of a statement, or race their removal", "member",
+        "the context is fixed at the start of the transaction, and policies read no table")
 def race(w):
     session = w.enter("ada")
     session.run("DECLARE c CURSOR FOR SELECT note FROM shop.customer ORDER BY id; FETCH 2 FROM c")
@@ -152,14 +174,17 @@ def race(w):
     equal(w.enter("ada").value("SELECT count(*) FROM shop.customer"), "10")
 
 
-@attack("W12", "Have only restrictive policies, and believe to be protected", "owner", "such a table shows nothing; `aegis.protect_table` makes one permissive policy for each command")
+@attack("W12", "Have only restrictive policies, and believe to be protected", "owner",
+        "such a table shows nothing; `aegis.protect_table` makes one permissive policy for each command")
 def restrictive_only(w):
     equal(w.enter("hera").value("SELECT count(*) FROM yard.strict"), "0")
-    equal(w.connect("postgres").run("SELECT polcmd, count(*) FROM pg_policy WHERE polrelid = 'shop.customer'::regclass AND polpermissive GROUP BY 1 ORDER BY 1"),
+    equal(w.connect("postgres").run("SELECT polcmd, count(*) FROM pg_policy WHERE polrelid = 'shop.customer'::regclass AND polpermissive GROUP BY"
+                                    " 1 ORDER BY 1"),
           [["a", "1"], ["d", "1"], ["r", "1"], ["w", "1"]])
 
 
-@attack("W13", "Have another tenant's ciphertext opened as one's own", "member, operator", "ciphertext is bound to its tenant and field; a CHECK refuses it in a row")
+@attack("W13", "Have another tenant's ciphertext opened as one's own", "member, operator",
+        "ciphertext is bound to its tenant and field; a CHECK refuses it in a row")
 def ciphertext(w):
     root = w.connect("postgres")
     name, email = root.run("SELECT aegis.armor(name), aegis.armor(email) FROM aegis_app.customer WHERE tenant_id = '%s'" % w.tenant[THEIRS])[0]
@@ -170,6 +195,33 @@ def ciphertext(w):
         session.run("ROLLBACK")
     session = w.enter("hera")
     refuses(session, ("AG003", "AG011", "23514"), "INSERT INTO aegis_app.customer (name) VALUES ('%s'::aegis.sealed_text)" % name,
-            "UPDATE aegis_app.customer SET name = '%s'::aegis.sealed_text" % name, "UPDATE aegis_app.customer SET email = '%s'::aegis.sealed_email" % email)
+            "UPDATE aegis_app.customer SET name = '%s'::aegis.sealed_text" % name,
+            "UPDATE aegis_app.customer SET email = '%s'::aegis.sealed_email" % email)
     # Nor does the ciphertext's own search token meet the own tenant's.
     equal(session.value("SELECT count(*) FROM aegis_app.customer WHERE email = '%s'::aegis.sealed_email" % email), "0")
+
+
+@attack("W14", "Write a row of another tenant by a trigger that fires after the stamp", "owner", "policies look at the row after all such triggers")
+def late_trigger(w):
+    owner = w.connect("keeper")
+    owner.run("CREATE FUNCTION shop.late() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN NEW.tenant_id := '%s'; RETURN NEW; END$$;"
+              "CREATE TRIGGER zzzz BEFORE INSERT OR UPDATE ON shop.booking FOR EACH ROW EXECUTE FUNCTION shop.late()" % w.tenant[THEIRS])
+    try:
+        refuses(w.enter("hera"), "42501", "INSERT INTO shop.booking (id, room, during) VALUES (8, 8, '[1,2)')", "UPDATE shop.booking SET room = 8")
+    finally:
+        owner.run("DROP FUNCTION shop.late() CASCADE")
+
+
+@attack("W15", "Ask by a reference from a table of one's own who is there", "plain login with REFERENCES",
+        "nothing, who knows the tenant's id: REFERENCES is trust, and [coverage](coverage.md) names the grant")
+def own_reference(w):
+    root = w.connect("postgres")
+    root.run("CREATE SCHEMA trap AUTHORIZATION plain; GRANT REFERENCES ON shop.customer TO plain")
+    plain = w.connect("plain")
+    try:
+        plain.run("CREATE TABLE trap.probe (t uuid, id int, FOREIGN KEY (t, id) REFERENCES shop.customer)")
+        equal(plain.state("INSERT INTO trap.probe VALUES ('%s', %s)" % (w.tenant[THEIRS], HIT)), "")
+        equal(plain.state("INSERT INTO trap.probe VALUES ('%s', 900)" % w.tenant[THEIRS]), "23503")
+        equal(root.run("SELECT object FROM aegis.coverage() WHERE finding = 'grant-of-code'"), [["shop.customer"]])
+    finally:
+        root.run("DROP SCHEMA trap CASCADE; REVOKE REFERENCES ON shop.customer FROM plain")

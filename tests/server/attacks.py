@@ -39,7 +39,8 @@ class World:
         for slug, name, _ in PEOPLE:
             client = self.client[name] = self.fresh()
             client.sign_in({"tenant": slug, "email": f"{name}@{slug}.example", "password": self.password})
-            customer = client.request("POST", "/api/customers", {"name": CANARY if slug == "meadow" else "own", "email": f"{name}@{slug}.example"}).json()["id"]
+            customer = client.request("POST", "/api/customers", {"name": CANARY if slug == "meadow" else "own",
+                                                                 "email": f"{name}@{slug}.example"}).json()["id"]
             invoice = client.request("POST", "/api/invoices", {"customer_id": customer, "currency": "EUR", "lines": [
                 {"description": "x", "quantity": 1, "unit_minor": "100"}]}).json()["id"]
             session = client.request("GET", "/api/session").json()
