@@ -15,6 +15,7 @@
 #include "core/note.hpp"
 #include "verify_io.hpp"
 #include "verify_proof.hpp"
+#include "verify_tenant.hpp"
 
 namespace {
 
@@ -238,18 +239,29 @@ int main(int argc, char **argv) {
         ->excludes(hex);
     proof_command->add_flag("--json", proof.as_json, "Print one JSON object");
 
+    TenantOptions tenant;
+    CLI::App *tenant_command = app.add_subcommand("tenant", "Check an exported tenant");
+    tenant_command->add_option("file", tenant.file, "The export; - reads standard input")
+        ->required();
+    tenant_command->add_option("--tenant", tenant.tenant, "The export must be this tenant's");
+    tenant_command->add_option("--chain", tenant.chain,
+                               "The chain that the source's ledger says, in hexadecimal");
+    tenant_command->add_flag("--json", tenant.as_json, "Print one JSON object");
+
     // What a script did not fill in must not make a check go away.
     const CLI::Validator filled(
         [](std::string &text) { return text.empty() ? "it must not be empty" : std::string(); },
         "");
-    for (CLI::App *command : {bundle_command, proof_command})
+    for (CLI::App *command : {bundle_command, proof_command, tenant_command})
         for (CLI::Option *option : command->get_options())
             if (option->get_items_expected_max() > 0) option->check(filled);
 
     std::string message, hint;
     try {
         app.parse(argc, argv);
-        const int result = bundle_command->parsed() ? check_bundle(bundle) : check_proof(proof);
+        const int result = bundle_command->parsed()   ? check_bundle(bundle)
+                           : tenant_command->parsed() ? check_tenant(tenant)
+                                                      : check_proof(proof);
         if (fflush(stdout) != 0) fail("could not write the result", "Check where it goes.");
         return result;
     } catch (const CLI::ParseError &error) {

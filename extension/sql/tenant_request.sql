@@ -19,7 +19,7 @@ CREATE TABLE aegis.tenant_request (
 SELECT pg_catalog.pg_extension_config_dump('aegis.tenant_request', '');
 SELECT pg_catalog.pg_extension_config_dump('aegis.tenant_request_id_seq', '');
 COMMENT ON TABLE aegis.tenant_request IS 'what operators ask for that takes a second one: erasure, export, move of a tenant';
-COMMENT ON COLUMN aegis.tenant_request.argument IS 'export: the public key of who may open it, in hexadecimal; move: the region';
+COMMENT ON COLUMN aegis.tenant_request.argument IS 'export: region and public key of who may open it; move: the region';
 
 CREATE VIEW aegis.tenant_requests AS
   SELECT r.id, r.action, r.tenant_id, r.reason, r.argument, r.requested_by, r.requested_at, r.expires_at, r.approved_by,
@@ -58,9 +58,9 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'slug is not that of the tenant',
       HINT = 'Name the tenant by its slug as well, so that no other is meant.';
   END IF;
-  IF action = 'export' AND (argument IS NULL OR argument !~ '^[0-9a-f]{64}$') THEN
+  IF action = 'export' AND (argument IS NULL OR argument !~ '^[A-Z0-9_]{1,16}:[0-9a-f]{64}$') THEN
     RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'public key of the recipient must be given',
-      HINT = 'aegis.import_key() makes it at the target: 64 hexadecimal digits.';
+      HINT = 'aegis.import_key() makes it at the target: its region, a colon and 64 hexadecimal digits.';
   ELSIF action = 'move' AND (argument IS NULL OR argument !~ '^[A-Z0-9_]{1,16}$' OR argument = known.region) THEN
     RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'region to move to must be given, and be another one';
   ELSIF action = 'erase' AND argument IS NOT NULL THEN

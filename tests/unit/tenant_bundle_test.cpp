@@ -50,6 +50,7 @@ std::vector<Bytes> bundle() {
     record.slug = "orchid";
     record.region = "UK";
     record.frozen = true;
+    record.target = "SG";
     record.recipient = view(recipient);
     put(record);
     const Digest header = sha256(view(all[0]));

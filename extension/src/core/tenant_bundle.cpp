@@ -75,11 +75,12 @@ void read_header(CborReader *reader, const CborItem &type, TenantRecord *record)
     record->slug = read_text(reader);
     record->region = read_text(reader);
     record->frozen = read_boolean(reader);
+    record->target = read_text(reader);
     record->recipient = read_fixed(reader, kHpkeKeyBytes);
 }
 
 uint64_t items_of(TenantKind kind) noexcept {
-    static constexpr uint64_t kItems[] = {8, 5, 3, 2, 3, 2, 6};
+    static constexpr uint64_t kItems[] = {9, 5, 3, 2, 3, 2, 6};
     return kItems[static_cast<size_t>(kind)];
 }
 
@@ -111,6 +112,7 @@ size_t encode_tenant_record(const TenantRecord &record, ByteSpan out) noexcept {
             w.text(record.slug);
             w.text(record.region);
             w.boolean(record.frozen);
+            w.text(record.target);
             w.bytes(record.recipient);
             break;
         case TenantKind::key:

@@ -2,11 +2,14 @@
 // An exported tenant as a file, version 1: lines of base64, each one record in deterministic CBOR.
 // docs/format/tenant-v1.md.
 //
-//   header     ["aegis/tenant/1", database, exported at (micros), tenant, slug, region, frozen,
-//   recipient] key        [1, kind, epoch, encapsulated key, sealed root] table      [2, name,
-//   [column, type, column, type, ...]] row        [3, [text or null, ...]] table end  [4, rows,
-//   chain over the table's row records] ledger     [5, a record of bundle-v1] end        [6, keys,
-//   tables, rows, ledger records, chain over all records before]
+//   header     ["aegis/tenant/1", database, exported at (micros), tenant,
+//               slug, region, frozen, target region, recipient]
+//   key        [1, kind, epoch, encapsulated key, sealed root]
+//   table      [2, name, [column, type, column, type, ...]]
+//   row        [3, [text or null, ...]]
+//   table end  [4, rows, chain over the table's row records]
+//   ledger     [5, a record of bundle-v1]
+//   end        [6, keys, tables, rows, ledger records, chain over all before]
 #pragma once
 
 #include "core/cbor.hpp"
@@ -23,11 +26,11 @@ enum class TenantKind : uint8_t { header, key, table, row, table_end, ledger, en
 
 struct TenantRecord {  // views only; what does not belong to the kind stays empty
     TenantKind kind = TenantKind::header;
-    std::string_view database, slug, region;
+    std::string_view database, slug, region, target;
     int64_t exported_at = 0;  // microseconds since the Unix epoch
     ByteView tenant;
-    bool frozen = false;  // suspended when it was exported, so that nothing came after
-    ByteView recipient;
+    bool frozen = false;    // suspended when it was exported, so that nothing came after
+    ByteView recipient;     // its public key
     bool is_index = false;  // the key: the index root, or a root of an epoch
     uint64_t epoch = 0;
     ByteView encapsulated, sealed;
