@@ -6,6 +6,7 @@ CREATE TABLE aegis.tenant_request (
   tenant_id    uuid        NOT NULL,
   reason       text        NOT NULL,
   argument     text,
+  result       text,
   requested_by text        NOT NULL,
   requested_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
   expires_at   timestamptz NOT NULL,
@@ -19,6 +20,7 @@ CREATE TABLE aegis.tenant_request (
 SELECT pg_catalog.pg_extension_config_dump('aegis.tenant_request', '');
 SELECT pg_catalog.pg_extension_config_dump('aegis.tenant_request_id_seq', '');
 COMMENT ON TABLE aegis.tenant_request IS 'what operators ask for that takes a second one: erasure, export, move of a tenant';
+COMMENT ON COLUMN aegis.tenant_request.result IS 'export: the chain of the file, until the tenant is reactivated';
 COMMENT ON COLUMN aegis.tenant_request.argument IS 'export: region and public key of who may open it; move: the region';
 
 CREATE VIEW aegis.tenant_requests AS

@@ -12,6 +12,7 @@
 #include "pg/invalidation.hpp"
 #include "reseal.hpp"
 #include "tenant_erase.hpp"
+#include "tenant_import.hpp"
 #include "audit_value.hpp"
 
 namespace aegis::audit {
@@ -335,7 +336,8 @@ AEGIS_FUNCTION(aegis_audit_row) {
     if (!TRIGGER_FIRED_AFTER(data->tg_event) || !TRIGGER_FIRED_FOR_ROW(data->tg_event))
         ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
                         errmsg("aegis.audit_row must be fired after a row")));
-    if (aegis::tenant_erase::is_under_way()) return PointerGetDatum(nullptr);
+    if (aegis::tenant_erase::is_under_way() || aegis::tenant_import::is_under_way())
+        return PointerGetDatum(nullptr);
     const auto &plan = plan_of(data->tg_relation, data->tg_trigger);
     Row first = row_of(data->tg_trigslot);
     if (TRIGGER_FIRED_BY_INSERT(data->tg_event)) {

@@ -5,6 +5,7 @@
 #include "context.hpp"
 #include "pg/function.hpp"
 #include "pg/invalidation.hpp"
+#include "tenant_import.hpp"
 
 namespace aegis::protect {
 
@@ -252,6 +253,7 @@ void stamp_insert(Relation table, HeapTuple row, TupleDesc shape, const Place &p
                   Stamp *stamp) {
     const context::Context *context = context::current();
     if (context != nullptr) stamp->set(place.tenant, UUIDPGetDatum(&context->tenant));
+    if (tenant_import::is_under_way()) return;  // rows come with their creators and teams
     int64 old_team = last_update.team;
     bool moved = table->rd_rel->relispartition && takes_moved_row(table);
     if (moved && place.team > 0) {

@@ -30,6 +30,14 @@ pg::Statement update_status = {
     {UUIDOID, TEXTOID},
     nullptr};
 
+// What was exported before is not the whole tenant any more.
+pg::Statement forget_exports = {
+    "UPDATE aegis.tenant_request SET result = NULL"
+    " WHERE tenant_id OPERATOR(pg_catalog.=) $1 AND result IS NOT NULL",
+    1,
+    {UUIDOID},
+    nullptr};
+
 enum Column : int { kId = 1, kSlug, kName, kRegion, kStatus, kCreatedAt, kMovedTo };
 
 void copy_text(char *out, size_t capacity, Datum value) {
@@ -129,6 +137,7 @@ void set_active(FunctionCallInfo fcinfo, bool active) {
                                      strcmp(status, "erasing") == 0 ? "being erased" : status)));
     Datum values[] = {UUIDPGetDatum(&id), CStringGetTextDatum(active ? "active" : "suspended")};
     pg::execute(update_status, values);
+    if (active) pg::execute(forget_exports, key);
     // At reactivation once more: a sign-in that was under way at the suspension must not live on.
     int64 ended = static_cast<int64>(session::end_of_tenant(id, "suspended"));
 

@@ -26,6 +26,7 @@ struct Export {
     pg_uuid_t tenant;
     const char *tenant_text;
     uint8_t recipient[core::kHpkeKeyBytes];
+    bool frozen;
     core::Digest header_hash, chain, table_chain;
     uint64_t keys, tables, rows, records;
     TimestampTz told_at;
@@ -224,7 +225,7 @@ void put_header(Export *state, const tenant::Tenant &tenant, const char *target)
     header.tenant = pg::view_of(tenant.id);
     header.slug = tenant.slug;
     header.region = tenant.region;
-    header.frozen = strcmp(tenant.status, "suspended") == 0;
+    state->frozen = header.frozen = strcmp(tenant.status, "suspended") == 0;
     header.target = target;
     header.recipient = state->recipient;
     put(state, header);
@@ -269,10 +270,6 @@ Request open_request(Export *state, int64 number, const char *slug) {
     Request request = {SPI_getvalue(row, SPI_tuptable->tupdesc, 2),
                        SPI_getvalue(row, SPI_tuptable->tupdesc, 3),
                        SPI_getvalue(row, SPI_tuptable->tupdesc, 4)};
-    SPI_execute_with_args(
-        "UPDATE aegis.tenant_request SET closed_at = pg_catalog.now(), "
-        "closed_as = 'done' WHERE id OPERATOR(pg_catalog.=) $1",
-        1, types, values, nullptr, false, 0);
     return request;
 }
 
@@ -292,6 +289,15 @@ void record_export(const Export &state, int64 number, const Request &request) {
     event.target_id = state.tenant_text;
     event.detail = ledger::encode_detail(pairs, lengthof(pairs), core::ByteSpan(buffer));
     ledger::append(event);
+    // What was exported from a suspended tenant is what a move may end with.
+    Oid types[] = {INT8OID, TEXTOID, BOOLOID};
+    Datum values[] = {Int64GetDatum(number), CStringGetTextDatum(chain),
+                      BoolGetDatum(state.frozen)};
+    SPI_execute_with_args(
+        "UPDATE aegis.tenant_request SET closed_at = pg_catalog.now(), "
+        "closed_as = 'done', result = CASE WHEN $3 THEN $2 END "
+        "WHERE id OPERATOR(pg_catalog.=) $1",
+        3, types, values, nullptr, false, 0);
 }
 
 }  // namespace
