@@ -81,11 +81,11 @@ def context(w):
 
 @attack("P2", "Leave a setting", "member", "the guard of statements: session settings only of harmless parameters that poolers restore", falls=True)
 def settings(w):
-    for sql in ("SET search_path = pg_temp, public", "SET work_mem = '64kB'", "SET statement_timeout = 1", "SET row_security = off",
+    for sql in ("SET search_path = pg_temp, public", "SET work_mem = '64kB'", "SET statement_timeout = 99999", "SET row_security = off",
                 "SET app.tenant = 'x'",
                 "SET enable_seqscan = off", "SET default_transaction_read_only = on",
                 "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL SERIALIZABLE",
-                "SET extra_float_digits = -15", "SET bytea_output = escape", "SET IntervalStyle = sql_standard", "SET lock_timeout = 1",
+                "SET extra_float_digits = -15", "SET bytea_output = escape", "SET IntervalStyle = sql_standard", "SET lock_timeout = 99999",
                 "SET plan_cache_mode = force_generic_plan", "SET check_function_bodies = off", "SET xmloption = document",
                 "SET synchronous_commit = off"):
         crosses(w, sql)
