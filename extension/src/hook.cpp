@@ -55,7 +55,7 @@ void on_utility(PlannedStmt *statement, const char *text, bool read_only_tree,
     bool needs_check = stored_constant::needs_check(statement);
     protect::TreeChange change = protect::expect_tree_change(statement);
     next(statement, text, read_only_tree, context, parameters, environment, receiver, completion);
-    if (OidIsValid(change.parent)) protect::follow_tree_change(change);
+    if (change.parent != nullptr) protect::follow_tree_change(change);
     if (needs_check) stored_constant::check_statement_done(statement);
     // A statement may have set what holds the client that waits after it.
     if (nodeTag(statement->utilityStmt) == T_VariableSetStmt) context::hold_to_time();

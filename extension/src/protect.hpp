@@ -65,11 +65,11 @@ void add_columns(Oid relation, const Protection &wanted, const Fill &fill, Undo 
 // ProcessUtility: ERROR AG010 for a statement that ends the row security of a protected table.
 void check_statement(const PlannedStmt *statement);
 
-// ProcessUtility: what a statement does to trees of protected tables, found before it runs and
-// answered when it is done.
+// ProcessUtility: what a statement may do to trees of protected tables, by the names it has, and
+// the answer when it is done.
 struct TreeChange {
-    Oid parent;  // below which something changes; InvalidOid for none
-    Oid child;   // that leaves; InvalidOid for one that comes
+    RangeVar *parent;  // below which something changes; nullptr for none
+    RangeVar *child;   // that leaves; nullptr for one that comes
 };
 TreeChange expect_tree_change(const PlannedStmt *statement);
 void follow_tree_change(const TreeChange &change);

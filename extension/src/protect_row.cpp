@@ -36,10 +36,13 @@ void read_foreign_key(ParentLink *link, AttrNumber *parent_columns) {
     SPI_execute_with_args(
         "SELECT k.mine, k.theirs FROM pg_catalog.pg_constraint c, "
         "unnest(c.conkey, c.confkey) AS k(mine, theirs) "
-        // By name, which a partition's constraint has from its root's.
+        // The oldest; that of a partition is as old as the one of its table that it is a clone of.
         "WHERE c.oid OPERATOR(pg_catalog.=) (SELECT f.oid FROM pg_catalog.pg_constraint f "
         "WHERE f.contype OPERATOR(pg_catalog.=) 'f' AND f.conrelid OPERATOR(pg_catalog.=) $1 "
-        "AND f.confrelid OPERATOR(pg_catalog.=) $2 ORDER BY f.conname LIMIT 1)",
+        "AND f.confrelid OPERATOR(pg_catalog.=) $2 ORDER BY (WITH RECURSIVE up (oid, above) AS ("
+        "SELECT f.oid, f.conparentid UNION ALL SELECT p.oid, p.conparentid FROM up "
+        "JOIN pg_catalog.pg_constraint p ON p.oid OPERATOR(pg_catalog.=) up.above) "
+        "SELECT pg_catalog.min(up.oid) FROM up WHERE up.above OPERATOR(pg_catalog.=) 0) LIMIT 1)",
         2, types, values, nullptr, true, kMostKeys);
     if (SPI_processed == 0)
         ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_PROTECTED),

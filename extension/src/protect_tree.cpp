@@ -25,11 +25,6 @@ Oid relation_of(const RangeVar *name) {
     return name == nullptr ? InvalidOid : RangeVarGetRelid(name, NoLock, true);
 }
 
-Oid protected_parent(const RangeVar *name) {
-    Oid parent = relation_of(name);
-    return OidIsValid(parent) && OidIsValid(root_of(parent)) ? parent : InvalidOid;
-}
-
 void refuse_part(Oid part, const char *why) {
     ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_PROTECTED),
                     errmsg("table \"%s\" cannot be part of a protected table", get_rel_name(part)),
@@ -121,11 +116,14 @@ void on_behalf(Body &&body) {
     AtEOXact_GUC(true, level);
 }
 
+RangeVar *copy_of(const RangeVar *name) {
+    return static_cast<RangeVar *>(copyObjectImpl(name));
+}
+
 TreeChange expect_create(const CreateStmt *create) {
     TreeChange change{};
     if (create->partbound != nullptr && create->inhRelations != NIL)
-        change.parent =
-            protected_parent(static_cast<const RangeVar *>(linitial(create->inhRelations)));
+        change.parent = copy_of(static_cast<const RangeVar *>(linitial(create->inhRelations)));
     return change;
 }
 
@@ -134,24 +132,23 @@ TreeChange expect_alter(const AlterTableStmt *alter) {
     ListCell *cell;
     foreach (cell, alter->cmds) {
         const AlterTableCmd *command = static_cast<const AlterTableCmd *>(lfirst(cell));
+        const PartitionCmd *part = reinterpret_cast<const PartitionCmd *>(command->def);
         switch (command->subtype) {
             case AT_AttachPartition: {
-                change.parent = protected_parent(alter->relation);
-                const PartitionCmd *part = reinterpret_cast<const PartitionCmd *>(command->def);
-                if (OidIsValid(change.parent))
-                    on_behalf([&] { make_room(change.parent, part->name); });
+                change.parent = copy_of(alter->relation);
+                Oid parent = relation_of(alter->relation);
+                if (OidIsValid(parent) && OidIsValid(root_of(parent)))
+                    on_behalf([&] { make_room(parent, part->name); });
                 break;
             }
             case AT_DetachPartition:
-            case AT_DetachPartitionFinalize: {
-                change.parent = protected_parent(alter->relation);
-                const PartitionCmd *part = reinterpret_cast<const PartitionCmd *>(command->def);
-                if (OidIsValid(change.parent)) change.child = relation_of(part->name);
+            case AT_DetachPartitionFinalize:
+                change.parent = copy_of(alter->relation);
+                change.child = copy_of(part->name);
                 break;
-            }
             case AT_DropInherit:
-                change.parent = protected_parent(reinterpret_cast<const RangeVar *>(command->def));
-                if (OidIsValid(change.parent)) change.child = relation_of(alter->relation);
+                change.parent = copy_of(reinterpret_cast<const RangeVar *>(command->def));
+                change.child = copy_of(alter->relation);
                 break;
             default:
                 break;
@@ -180,16 +177,21 @@ TreeChange expect_tree_change(const PlannedStmt *statement) {
     return {};
 }
 
+// Looks the names up only now: whoever protected the table meanwhile has committed, and the locks
+// of the statement keep the names.
 void follow_tree_change(const TreeChange &change) {
+    if (!IsTransactionState() || !is_installed()) return;
     CommandCounterIncrement();
-    Oid root = root_of(change.parent);
+    Oid parent = relation_of(change.parent);
+    Oid root = OidIsValid(parent) ? root_of(parent) : InvalidOid;
     Protection protection;
     if (!OidIsValid(root) || !find(root, &protection)) return;
+    Oid child = relation_of(change.child);
     on_behalf([&] {
-        if (!OidIsValid(change.child))
+        if (change.child == nullptr)
             cover_parts(root, protection, false);
-        else if (!has_superclass(change.child) && root_of(change.child) == root)
-            separate(change.child, root, protection);
+        else if (OidIsValid(child) && !has_superclass(child) && root_of(child) == root)
+            separate(child, root, protection);
     });
 }
 

@@ -67,6 +67,11 @@ MUTANTS = [
             "key-across-tenants"),
     noticed("foreign key without the tenant", "ALTER TABLE %s ADD COLUMN code text UNIQUE; ALTER TABLE shop.page ADD COLUMN code text"
             " REFERENCES %s (code)" % (T, T), "foreign-key-across-tenants"),
+    noticed("policy on one partition missing", "DROP POLICY aegis_select ON shop.event_1", "policy-missing"),
+    noticed("partition not protected", "DELETE FROM aegis.protected_part WHERE relation = 'shop.event_1'::regclass", "partition-unprotected"),
+    noticed("single-column key put back", "UPDATE shop.box SET parcel_id = NULL; UPDATE shop.parcel SET id = id + 1000 WHERE tenant_id ="
+            " (SELECT id FROM aegis.tenant WHERE slug = 'oracle-two'); ALTER TABLE shop.parcel DROP CONSTRAINT parcel_pkey CASCADE, ADD PRIMARY KEY (id)",
+            "key-across-tenants", oracle=True),
     # Functions.
     noticed("upper bound of teams a constant", "CREATE OR REPLACE FUNCTION aegis.team_hi() RETURNS bigint LANGUAGE sql STABLE LEAKPROOF"
             " PARALLEL SAFE AS 'SELECT 9223372036854775807'", "getter-replaced", oracle=True),
@@ -91,7 +96,7 @@ MUTANTS = [
             "materialized-view"),
     noticed("rule", "CREATE RULE aside AS ON INSERT TO shop.board DO ALSO DELETE FROM shop.diary", "rule-on-protected", oracle=True),
     noticed("table that inherits, granted", "CREATE TABLE shop.old_document () INHERITS (shop.document); GRANT SELECT ON shop.old_document"
-            " TO aegis_member", "child-unprotected", "grant-on-partition"),
+            " TO aegis_member", "child-unprotected", "grant-on-partition", "key-across-tenants"),
     noticed("unprotected table, granted", "CREATE TABLE shop.loose (tenant_id uuid, id int, PRIMARY KEY (tenant_id, id)); GRANT SELECT ON shop.loose"
             " TO aegis_member", "grant-on-unprotected", "table-unprotected"),
     noticed("TRUNCATE granted", "GRANT TRUNCATE ON %s TO aegis_member" % T, "grant-beyond-rows"),

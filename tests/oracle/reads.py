@@ -35,6 +35,8 @@ QUERIES = {
     "PL/pgSQL function": "SELECT ways.plpgsql_{s}()",
     "PL/pgSQL function of the owner": "SELECT ways.dynamic_{s}()",
 }
+# COPY of a table with row security reads the table alone.
+ONLY = ("SELECT FROM ONLY", "COPY of the table")
 LOCKING = {"FOR UPDATE": "SELECT {k} FROM {t} t FOR UPDATE", "FOR SHARE": "SELECT {k} FROM {t} t FOR SHARE"}
 FEW = ("SELECT", "view of the owner", "PL/pgSQL function of the owner")
 PARALLEL = ("SELECT", "aggregate", "join with itself", "subquery in WHERE")

@@ -35,6 +35,8 @@ class Table:
     team: bool = True
     mark: str = None     # a column that members may write, NULL for as long as nobody has
     own: bool = True     # of this test, so that every command is granted
+    hollow: bool = False  # all its rows are in partitions or children, so ONLY finds none
+    inherited: bool = False  # its unique keys do not reach its children
 
     @property
     def key(self):

@@ -8,7 +8,12 @@ OWN = [Table("shop.document", ("tenant_id", "id"), mark="note"),
        Table("shop.page", ("tenant_id", "document_id", "id"), mark="note"),
        Table("shop.board", ("tenant_id", "id"), created_by=False, mark="note"),
        Table("shop.diary", ("tenant_id", "id"), team=False, mark="note"),
-       Table("shop.setting", ("tenant_id", "id"), created_by=False, team=False, mark="note")]
+       Table("shop.setting", ("tenant_id", "id"), created_by=False, team=False, mark="note"),
+       Table("shop.event", ("tenant_id", "id"), mark="note", hollow=True),                      # partitioned, two levels
+       Table("shop.memo", ("tenant_id", "id"), mark="note", hollow=True, inherited=True),       # with a child, which has all rows
+       Table("shop.urgent_memo", ("tenant_id", "id"), mark="note"),
+       Table("shop.parcel", ("tenant_id", "id"), mark="note"),                                  # serial once, keys converted
+       Table("shop.box", ("tenant_id", "id"), mark="note")]                                     # its foreign key converted
 APPLICATION = [Table("aegis_app.customer", ("tenant_id", "id"), mark="notes", own=False),
                Table("aegis_app.invoice", ("tenant_id", "id"), mark="memo", own=False),
                Table("aegis_app.invoice_line", ("tenant_id", "invoice_id", "position"), own=False),
@@ -47,6 +52,24 @@ CREATE TABLE shop.page (tenant_id uuid, document_id int, id int, note text, PRIM
 CREATE TABLE shop.board (tenant_id uuid, id int, note text, PRIMARY KEY (tenant_id, id));
 CREATE TABLE shop.diary (tenant_id uuid, id int, note text, PRIMARY KEY (tenant_id, id));
 CREATE TABLE shop.setting (tenant_id uuid, id int, note text, PRIMARY KEY (tenant_id, id));
+CREATE TABLE shop.event (tenant_id uuid, id int, note text, PRIMARY KEY (tenant_id, id)) PARTITION BY HASH (id);
+CREATE TABLE shop.event_0 PARTITION OF shop.event FOR VALUES WITH (MODULUS 2, REMAINDER 0) PARTITION BY RANGE (id);
+CREATE TABLE shop.event_0_low (note text, id int NOT NULL, tenant_id uuid NOT NULL);
+ALTER TABLE shop.event_0 ATTACH PARTITION shop.event_0_low FOR VALUES FROM (0) TO (50);
+CREATE TABLE shop.memo (tenant_id uuid, id int, note text, PRIMARY KEY (tenant_id, id));
+CREATE TABLE shop.urgent_memo (PRIMARY KEY (tenant_id, id)) INHERITS (shop.memo);
+CREATE TABLE shop.parcel (tenant_id uuid, id serial PRIMARY KEY, note text);
+CREATE TABLE shop.box (id int PRIMARY KEY, parcel_id int REFERENCES shop.parcel ON DELETE CASCADE, note text);
+SELECT aegis.convert_keys('shop.parcel', true);
+DO $$ BEGIN EXECUTE (SELECT fix FROM aegis.counter_findings('shop.parcel') WHERE counted = 'serial'); END $$;
+SELECT aegis.protect_table('shop.event');
+-- those that come later
+CREATE TABLE shop.event_0_high PARTITION OF shop.event_0 FOR VALUES FROM (50) TO (maxvalue);
+CREATE TABLE shop.event_1 (tenant_id uuid NOT NULL, id int NOT NULL, note text, created_by uuid NOT NULL, team_ord bigint NOT NULL);
+ALTER TABLE shop.event ATTACH PARTITION shop.event_1 FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+SELECT aegis.protect_table('shop.memo');
+SELECT aegis.protect_table('shop.parcel');
+SELECT aegis.protect_table('shop.box');
 SELECT aegis.protect_table('shop.document');
 SELECT aegis.protect_table('shop.page', parent => 'shop.document');
 SELECT aegis.protect_table('shop.board', created_by => false);
@@ -110,8 +133,9 @@ def fill(socket, database="postgres"):
                 member.run("BEGIN; SELECT aegis.authenticate('%s')" % token)
                 # The same numbers in both tenants, so that a key without its tenant would be ambiguous.
                 for number in (10 * i, 10 * i + 1):
-                    for table in ("document", "board", "diary", "setting"):
+                    for table in ("document", "board", "diary", "setting", "event", "urgent_memo", "parcel"):
                         member.run("INSERT INTO shop.%s (id) VALUES (%d)" % (table, number))
+                    member.run("INSERT INTO shop.box (id, parcel_id) VALUES (%d, %d)" % (number, number))
                     member.run("INSERT INTO shop.page (document_id, id) VALUES (%d, 1), (%d, 2)" % (number, number))
                     customer = member.value("INSERT INTO aegis_app.customer (name) VALUES ('%s %d') RETURNING id" % (name, number))
                     invoice = member.value("INSERT INTO aegis_app.invoice (customer_id, currency) VALUES ('%s', 'EUR') RETURNING id" % customer)

@@ -69,7 +69,8 @@ class Writes:
         updates = {"UPDATE": MARKING["UPDATE"]} if few else {**MARKING, **(OWN_MARKING if table.own else {})}
         if table.mark:
             for name, text in updates.items():
-                self.check(name, lambda text=text: marks(session, table, text.format(**self.names)), self.mine)
+                self.check(name, lambda text=text: marks(session, table, text.format(**self.names)),
+                           set() if table.hollow and name == "UPDATE ONLY" else self.mine)
             for name, text in {} if few else RETURNING.items() if not few else ():
                 self.check(name, lambda text=text: {row[0] for row in session.run(text.format(**self.names))}, self.mine)
         if not table.own:
@@ -82,7 +83,8 @@ class Writes:
             self.page()
         else:
             self.insert(few)
-            self.upsert(few)
+            if not table.inherited:
+                self.upsert(few)
         self.change_hands()
         if not few and table.team and table.short != "page":
             self.move()

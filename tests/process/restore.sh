@@ -18,6 +18,8 @@ state() {
     SELECT 'event', name, writer, fields, by_extension FROM aegis.event_type ORDER BY name;
     SELECT 'route', method, path, minimum_rank, public, by_extension FROM aegis.route ORDER BY method, path;
     SELECT 'protected', relation, by_extension FROM aegis.protected_table ORDER BY relation::text;
+    SELECT 'part', relation, root, by_extension FROM aegis.protected_part ORDER BY relation::text;
+    SELECT 'policy of', polrelid::regclass, polname FROM pg_policy ORDER BY polrelid::regclass::text, polname;
     SELECT 'audited', relation, clear, by_extension FROM aegis.audited_table ORDER BY relation::text;
     SELECT 'guarded', * FROM aegis.guarded_schema ORDER BY schema::text;
     SELECT 'keys', count(*), md5(string_agg(wrapped, NULL ORDER BY wrapped)) FROM aegis.tenant_key;
@@ -41,7 +43,11 @@ query "SELECT aegis.set_reveal_policy('customer.email', 2::smallint, 'masked')" 
 as_role operator -c "SELECT aegis.register_route('GET', '/api/openapi.json', 'aegis.get_openapi(aegis.request)')" > /dev/null
 # In a guarded schema a restore makes tables first and protects them last.
 query "CREATE SCHEMA shop; CREATE TABLE shop.item (tenant_id uuid, id int, PRIMARY KEY (tenant_id, id));
-  SELECT aegis.protect_table('shop.item'); SELECT aegis.guard_schema('shop', 'repair'); SELECT aegis.guard_schema('aegis_app')" > /dev/null
+  SELECT aegis.protect_table('shop.item');
+  CREATE TABLE shop.event (tenant_id uuid, id int, PRIMARY KEY (tenant_id, id)) PARTITION BY RANGE (id);
+  CREATE TABLE shop.event_1 PARTITION OF shop.event FOR VALUES FROM (0) TO (10) PARTITION BY HASH (tenant_id);
+  CREATE TABLE shop.event_1_0 PARTITION OF shop.event_1 FOR VALUES WITH (MODULUS 1, REMAINDER 0);
+  SELECT aegis.protect_table('shop.event'); CREATE TABLE shop.event_2 PARTITION OF shop.event FOR VALUES FROM (10) TO (20); SELECT aegis.guard_schema('shop', 'repair'); SELECT aegis.guard_schema('aegis_app')" > /dev/null
 query "SELECT aegis.wait_sealed('60 s')" > /dev/null
 read -r last_entry last_seal < <(query "SELECT (SELECT max(seq) FROM aegis.entry), (SELECT max(number) FROM aegis.seal)" -F ' ')
 before=$(state "$last_entry" "$last_seal") || { echo "$before"; exit 1; }
