@@ -62,8 +62,10 @@ void on_utility(PlannedStmt *statement, const char *text, bool read_only_tree,
 }
 
 void on_run(QueryDesc *query, ScanDirection direction, uint64 count, bool execute_once) {
-    // Rows of a portal that was opened in time are asked for by statements of their own.
+    // Rows of a portal that was opened in time are asked for by statements of their own; and the
+    // protocol stops the clock between opening a portal and running it.
     context::require_timely();
+    context::hold_to_time();
     ExecutorRun_hook_type next = previous_run ? previous_run : standard_ExecutorRun;
     limit::run(next, query, direction, count, execute_once);
 }

@@ -6,6 +6,7 @@
 #include "pg/function.hpp"
 #include "pg/invalidation.hpp"
 #include "tenant_import.hpp"
+#include "team.hpp"
 
 namespace aegis::protect {
 
@@ -259,6 +260,7 @@ void stamp_insert(Relation table, HeapTuple row, TupleDesc shape, const Place &p
     if (tenant_import::is_under_way()) return;  // rows come with their creators and teams
     int64 old_team = last_update.team;
     bool moved = table->rd_rel->relispartition && takes_moved_row(table);
+    if (moved && team::is_rewriting(RelationGetRelid(table))) return;
     if (moved && place.team > 0) {
         bool null;
         Datum team = heap_getattr(row, place.team, shape, &null);
@@ -293,6 +295,7 @@ void stamp_update(Relation table, HeapTuple before, HeapTuple after, TupleDesc s
                   const Place &place, Stamp *stamp) {
     if (table->rd_rel->relispartition) remember_update(table, before, place);
     if (differs(before, after, shape, place.tenant)) refuse_change("tenant_id");
+    if (team::is_rewriting(RelationGetRelid(table))) return;
     const ParentLink *link = link_of(RelationGetRelid(table));
     bool moved = differs(before, after, shape, place.team);
     bool other_creator = differs(before, after, shape, place.creator);
@@ -408,6 +411,8 @@ AEGIS_FUNCTION(aegis_follow_parent) {
         ereport(ERROR,
                 (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
                  errmsg("follow_parent fires after UPDATE, and after INSERT of partitions")));
+    // Then the children get their numbers like their parents.
+    if (team::is_rewriting(RelationGetRelid(trigger->tg_relation))) return PointerGetDatum(nullptr);
     TupleDesc shape = RelationGetDescr(trigger->tg_relation);
     protect::Place place = protect::place_of(shape);
     if (update ? !protect::differs(trigger->tg_trigtuple, trigger->tg_newtuple, shape, place.team)

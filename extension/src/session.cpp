@@ -89,7 +89,7 @@ enum Team { tenant_id = 1, id, ord = 5, last_ord };
 
 // What is known of a token, however old or ended the session is.
 struct Known {
-    Snapshot snapshot;  // one for all four rows
+    Snapshot snapshot;  // one for all rows but the team's
     Session session;
     TimestampTz last_seen;
     bool ended, superseded, active, moved;
@@ -168,7 +168,8 @@ bool find_team(Known *known) {
     Session &session = known->session;
     team::hold_numbers(session.tenant);
     ScanKeyData keys[] = {uuid_key(at::tenant_id, session.tenant), uuid_key(at::id, session.team)};
-    own_table::Scan scan = own_table::begin("team", keys, 2, nullptr, known->snapshot);
+    // Younger than the lock: the others' snapshot may not show the move that was waited for.
+    own_table::Scan scan = own_table::begin("team", keys, 2);
     HeapTuple row = own_table::next(scan);
     if (row != nullptr) {
         bool is_null;

@@ -29,6 +29,18 @@ void take_numbers(const pg_uuid_t &tenant);
 // new numbers at old rows.
 void require_seen(HeapTuple team);
 
+struct Range {
+    int64 lo, hi;
+};
+// Gives every row of the tenant whose number is in one of the ranges another: from starts[i] on it
+// is targets[i]. Returns how many. Inside an SPI connection as aegis_owner.
+uint64 rewrite_rows(const pg_uuid_t &tenant, ArrayType *starts, ArrayType *targets, Range one,
+                    Range other);
+// True while rows of this table get new numbers because their teams did.
+bool is_rewriting(Oid relation);
+// True for the table in the statement that does it.
+bool is_rewrite(const RangeTblEntry *entry, List *permissions);
+
 // Numbers all teams below one anew, which frees the numbers of deleted ones. Recorded.
 void number_below(const pg_uuid_t &tenant, const pg_uuid_t &team);
 

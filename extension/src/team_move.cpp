@@ -5,7 +5,6 @@
 #include "ledger.hpp"
 #include "pg/function.hpp"
 #include "pg/statement.hpp"
-#include "protect.hpp"
 #include "team.hpp"
 #include "user.hpp"
 
@@ -50,15 +49,6 @@ pg::Statement set_given = {
     " WHERE tenant_id OPERATOR(pg_catalog.=) $1 AND id OPERATOR(pg_catalog.=) $2",
     3,
     {UUIDOID, UUIDOID, INT8OID},
-    nullptr};
-
-// Rows of a table with a parent follow the parent's.
-pg::Statement find_tables = {
-    "SELECT p.relation::pg_catalog.oid, c.relowner FROM aegis.protected_table p"
-    "  JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) p.relation"
-    " WHERE p.team AND p.parent IS NULL ORDER BY c.oid",
-    0,
-    {},
     nullptr};
 
 struct Node {
@@ -207,56 +197,20 @@ Steps steps_of(const Tree &tree) {
     return steps;
 }
 
-struct Range {
-    int64 lo, hi;
-};
-
-// As the owner of each table and past its row security, as a referential action: a policy of its
-// own must not hide a row here. The tenant is named.
-int64 rewrite_rows(const Tree &tree, const pg_uuid_t &tenant, Range one, Range other) {
+// Numbers in the ranges, as the tree says.
+int64 move_rows(const Tree &tree, const pg_uuid_t &tenant, Range one, Range other) {
     Steps steps = steps_of(tree);
-    Datum starts = PointerGetDatum(array_of(steps.starts, steps.count, INT8OID));
-    Datum targets = PointerGetDatum(array_of(steps.targets, steps.count, INT8OID));
-    int count = static_cast<int>(pg::execute(find_tables, nullptr));
-    Oid *tables = static_cast<Oid *>(palloc(sizeof(Oid) * 2 * (count + 1)));
-    bool is_null;
-    for (int i = 0; i < count; i++) {
-        tables[2 * i] = DatumGetObjectId(pg::column(static_cast<uint64>(i), 1, &is_null));
-        tables[2 * i + 1] = DatumGetObjectId(pg::column(static_cast<uint64>(i), 2, &is_null));
-    }
-    int64 rows = 0;
-    Oid types[] = {UUIDOID, INT8ARRAYOID, INT8ARRAYOID, INT8OID, INT8OID, INT8OID, INT8OID};
-    Datum values[] = {UUIDPGetDatum(&tenant),
-                      starts,
-                      targets,
-                      Int64GetDatum(one.lo),
-                      Int64GetDatum(one.hi),
-                      Int64GetDatum(other.lo),
-                      Int64GetDatum(other.hi)};
-    for (int i = 0; i < count; i++) {
-        pg::Identity before;
-        GetUserIdAndSecContext(&before.user, &before.security);
-        SetUserIdAndSecContext(tables[2 * i + 1], before.security | SECURITY_LOCAL_USERID_CHANGE |
-                                                      SECURITY_NOFORCE_RLS);
-        int result = SPI_execute_with_args(
-            psprintf("UPDATE %s SET team_ord = ($3)[pg_catalog.width_bucket(team_ord, $2)]"
-                     " WHERE tenant_id OPERATOR(pg_catalog.=) $1"
-                     " AND (team_ord OPERATOR(pg_catalog.>=) $4"
-                     "      AND team_ord OPERATOR(pg_catalog.<=) $5"
-                     "   OR team_ord OPERATOR(pg_catalog.>=) $6"
-                     "      AND team_ord OPERATOR(pg_catalog.<=) $7)"
-                     " AND team_ord OPERATOR(pg_catalog.<>)"
-                     "  ($3)[pg_catalog.width_bucket(team_ord, $2)]",
-                     protect::qualified_name(tables[2 * i])),
-            lengthof(types), types, values, nullptr, false, 0);
-        pg::resume(before);
-        if (result != SPI_OK_UPDATE)
-            ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
-                            errmsg("could not move the rows of table %s",
-                                   protect::qualified_name(tables[2 * i]))));
-        rows += static_cast<int64>(SPI_processed);
-    }
-    return rows;
+    return static_cast<int64>(rewrite_rows(tenant, array_of(steps.starts, steps.count, INT8OID),
+                                           array_of(steps.targets, steps.count, INT8OID), one,
+                                           other));
+}
+
+// A snapshot from before the wait would not show what those wrote who were waited for.
+void require_fresh_snapshots() {
+    if (IsolationUsesXactSnapshot())
+        ereport(ERROR, (errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+                        errmsg("teams cannot be numbered at this isolation level"),
+                        errhint("Begin the transaction with READ COMMITTED.")));
 }
 
 void record(const char *type, const pg_uuid_t &team, const ledger::DetailPair *pairs, int count) {
@@ -290,6 +244,7 @@ void require_movable(const Tree &tree, int team, int parent) {
 }  // namespace
 
 void number_below(const pg_uuid_t &tenant, const pg_uuid_t &team) {
+    require_fresh_snapshots();
     take_numbers(tenant);
     pg::Identity before = pg::enter();
     Tree tree = read(tenant);
@@ -297,7 +252,7 @@ void number_below(const pg_uuid_t &tenant, const pg_uuid_t &team) {
     place_below(tree, at);
     Range range = {tree.nodes[at].ord, tree.nodes[at].last_ord};
     int teams = write_numbers(tree, tenant);
-    int64 rows = rewrite_rows(tree, tenant, range, range);
+    int64 rows = move_rows(tree, tenant, range, range);
     const ledger::DetailPair pairs[] = {{"rows", nullptr, rows}, {"teams", nullptr, teams}};
     record("team.renumbered", team, pairs, lengthof(pairs));
     pg::leave(before);
@@ -310,6 +265,7 @@ using namespace aegis;
 AEGIS_FUNCTION(aegis_move_team) {
     const context::Context &context = team::require_admin();
     pg_uuid_t tenant = context.tenant, id = *PG_GETARG_UUID_P(0), to = *PG_GETARG_UUID_P(1);
+    team::require_fresh_snapshots();
     team::take_numbers(tenant);
     pg::Identity before = pg::enter();
     team::Tree tree = team::read(tenant);
@@ -339,7 +295,7 @@ AEGIS_FUNCTION(aegis_move_team) {
         pg::execute(team::set_given, given);
     }
     int teams = team::write_numbers(tree, tenant);
-    int64 rows = team::rewrite_rows(tree, tenant, old_range, other);
+    int64 rows = team::move_rows(tree, tenant, old_range, other);
 
     char from_id[37], to_id[37];
     user::format(tree.nodes[from].id, from_id);

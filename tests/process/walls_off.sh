@@ -69,6 +69,16 @@ done
 is "nor does it change anything" "$(query "SELECT count(*) FROM aegis.user")" 1
 query "UPDATE aegis.session SET expires_at = now() + interval '1 hour'" > /dev/null
 
+# The same for what drivers do: the extended protocol, portals that are read bit by bit.
+query "ALTER SYSTEM SET aegis.transaction_timeout = '2s'" > /dev/null
+query "SELECT pg_reload_conf(), aegis.set_tenant_limits((SELECT id FROM aegis.tenant WHERE slug = 'one'), statement_timeout => '700 ms')" > /dev/null
+reloaded() { [ "$(query 'SHOW aegis.transaction_timeout')" = 2s ]; }
+within 10 reloaded || true
+python3 tests/process/context_clock.py "$place" "$token" | tee "$place/clock"
+if grep -q '^not ok' "$place/clock" || [ "$(grep -c '^ok' "$place/clock")" != 4 ]; then failed=1; fi
+query "ALTER SYSTEM RESET aegis.transaction_timeout" > /dev/null
+query "SELECT pg_reload_conf()" > /dev/null
+
 # A client that waits in its transaction is let go of, whatever it sets.
 query "SELECT aegis.set_tenant_limits((SELECT id FROM aegis.tenant WHERE slug = 'one'), idle_timeout => '300 ms')" > /dev/null
 says "an idle transaction ends with its limit" "$(as_member << SQL || true

@@ -60,6 +60,16 @@ inline Oid checked_as(const RangeTblEntry *entry, [[maybe_unused]] List *permiss
 #endif
 }
 
+// Lets the rights of a role count for the table that a statement changes.
+inline void check_as(Query *query, Oid role) {
+#if PG_VERSION_NUM >= 160000
+    RangeTblEntry *target = rt_fetch(query->resultRelation, query->rtable);
+    getRTEPermissionInfo(query->rteperminfos, target)->checkAsUser = role;
+#else
+    rt_fetch(query->resultRelation, query->rtable)->checkAsUser = role;
+#endif
+}
+
 // The columns that a statement reads, as in RangeTblEntry.selectedCols.
 inline const Bitmapset *selected_columns(const RangeTblEntry *entry,
                                          [[maybe_unused]] List *permissions) {
