@@ -2,9 +2,10 @@
 # ./aegis bench [AREA ...] [--rounds N] [--quick] [--json FILE]
 #
 # Installs what is missing, builds a copy, and measures Aegis beside its peers, in turns and on the same
-# machine: medians, ratios, and every goal of the project with its figure. All areas, or only those named:
-#   tenancy      row security by hand, by the usual policies, by aegis.protect_table
-#   encryption   sealing, revealing, masks, search; pgcrypto; OpenSSL without a database
+# machine: medians, ratios, and every goal of the project with its figure. What missed its goal runs once more
+# under perf, and its profile stands beside it. All areas, or only those named:
+#   tenancy      row security by hand, by the usual policies, by aegis.protect_table; 10 and 100,000 tenants; ranks
+#   encryption   sealing, revealing, masks, search, a key's rotation; pgcrypto; OpenSSL without a database
 #   ledger       audited tables; audit triggers, hash chains, pgaudit; sealing, verification
 #   gateway      HTTPS; pgbench with the same statement; fastify with pg
 #   password     sign-ins, and what a flood of them does to others
@@ -12,6 +13,8 @@
 #   --rounds N     how often each variant is measured (3)
 #   --quick        one short round over little data: shows that it works, measures nothing
 #   --json FILE    write the result there too; tests/bench/report.py makes pages of it
+#
+# Profiles need root, or kernel.perf_event_paranoid = -1; without them the run says so and goes on.
 #
 # Each area starts clusters of its own and stops them, also after Ctrl-C; a running ./aegis up is not
 # disturbed, but measures along: stop it, and everything else, for figures that mean something.

@@ -2,10 +2,14 @@
 """Says whether a result of the benchmark is complete: complete.py FILE AREA ...
 
 Every variant of every series has as many figures as there were rounds, every ratio its base, every goal a
-figure or the reason why there is none."""
+figure or the reason why there is none, and a text for when it is missed."""
 import json
 import math
+import os
 import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from lab.obstacle import OBSTACLES  # noqa: E402
 
 
 def faults(whole, area):
@@ -26,6 +30,10 @@ def faults(whole, area):
     for goal in found[0]["goals"]:
         if goal["met"] is None and not goal["reason"]:
             yield f"goal {goal['name']}: neither judged nor a reason"
+        if goal["name"] not in OBSTACLES:
+            yield f"goal {goal['name']}: lab/obstacle.py does not say what may stand in its way"
+    if not any(load.get("parts") or load.get("missing") for goal in found[0]["goals"] if goal["profile"] for load in goal["profile"]["loads"]):
+        yield "no goal has a profile, or says why there is none"
 
 
 def main():

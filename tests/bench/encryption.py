@@ -9,6 +9,7 @@ from fixture.process import ROOT, as_user, environment, run as run_program
 
 from lab import Cluster, tenant
 from lab.cluster import place
+from lab.load import TICKS, tree
 
 TITLE = "Encrypted fields"
 KEY = "\\x" + bytes(range(32)).hex()
@@ -61,6 +62,18 @@ CREATE INDEX ON ours.lookup (tenant_id, plain);
 CREATE INDEX ON ours.lookup (tenant_id, sealed);
 GRANT SELECT ON ours.lookup TO aegis_member;
 """
+# The same rows, sealed once by Aegis, and as bytes of their length without it.
+RESEAL = """
+CREATE TABLE ours.old (tenant_id uuid NOT NULL, id bigint NOT NULL, v aegis.sealed_text, PRIMARY KEY (tenant_id, id)) WITH (fillfactor = 50);
+SELECT aegis.protect_table('ours.old', created_by => false, team => false);
+SELECT aegis.unaudit_table('ours.old');
+SELECT aegis.encrypt_column('ours.old', 'v', 'bench.old', 'aegis.sealed_text', 'full');
+INSERT INTO ours.old SELECT '{other}', g, {value} FROM generate_series(1, {rows}) g;
+"""
+UPDATED = """
+CREATE TABLE old (tenant_id uuid NOT NULL, id bigint NOT NULL, v bytea, PRIMARY KEY (tenant_id, id)) WITH (fillfactor = 50);
+INSERT INTO old SELECT '{other}', g, decode(repeat(md5(g::text), 4), 'hex') || '\\x00112233445566778899aabbccddeeff00112233445566778899aabb' FROM generate_series(1, {rows}) g;
+"""
 FLOOR = {
     "nonce": "a random nonce of 12 bytes alone", "gcm_seal": "AES-256-GCM, a random nonce each",
     "gcm_seal_pooled": "AES-256-GCM, nonces drawn in batches", "gcm_open": "AES-256-GCM, open",
@@ -103,6 +116,10 @@ class Encryption:
             text = OURS if name == "text32" else OURS.replace("CREATE SCHEMA ours;", "")
             self.ours.sql(text.format(name=name, type=type_, value=value, rows=self.rows, tenant=self.tenant))
         self.ours.sql(LOOKUPS.format(tenant=self.tenant, value=ADDRESS, rows=self.rows // 4))
+        self.other = self.ours.sql("SELECT aegis.create_tenant('other', 'Other')", user="operator")
+        size = {"other": self.other, "value": VALUES[32], "rows": self.rows}
+        self.ours.sql(RESEAL.format(**size))
+        self.peers.sql(UPDATED.format(**size))
         self.ours.sql("VACUUM ANALYZE")
         self.reference = {name: self.ours.sql(f"SELECT reference FROM aegis.field WHERE name = 'bench.{name}'")
                           for name in ("text32", "text256", "mail", "mailtext")}
@@ -114,10 +131,17 @@ class Encryption:
         source = f"(SELECT * FROM {table} LIMIT {rows}) s"
         repeat = 1 if slow else 3
 
+        def timed(what):
+            return cluster.measured(f"SELECT count(pg_column_size({what})) FROM {source}", user, before, after, repeat)
+
+        def alone(what):  # of one value, for the profile
+            figures = timed(what)
+            return {"figure": figures["figure"], "server_us": figures["server_us"] / rows}
+
         def trial():
-            scan = cluster.timed(f"SELECT count(pg_column_size({column})) FROM {source}", user, before, after, repeat)
-            whole = cluster.timed(f"SELECT count(pg_column_size({expression})) FROM {source}", user, before, after, repeat)
+            scan, whole = timed(column)["figure"], timed(expression)["figure"]
             return (whole - scan) * 1000 / rows
+        trial.loads = (("the scan alone", lambda: alone(column)), ("the scan with the call", lambda: alone(expression)))
         return trial
 
     def of_floor(self, series, names, size):
@@ -187,27 +211,56 @@ class Encryption:
             series.variant(f"aegis{bytes_}", f"aegis.sealed_text, {bytes_} bytes", size(self.ours, f"ours.text{bytes_}", "v"))
         return series
 
+    def reseal(self):
+        """The processor's time of a whole cluster, its workers included, for a key's rotation and what follows, until all rows are
+        sealed under the new one; and of the same rows written once more without sealing."""
+        series = self.lab.series("reseal", "A tenant's rows sealed anew under the next key", "s", "update",
+                                 "seconds of the processor for a million rows; the difference is the cost beside heap and WAL")
+
+        def of(cluster, work):
+            def trial():
+                cluster.sql("VACUUM ours.old" if cluster is self.ours else "VACUUM old")
+                cluster.sql("CHECKPOINT")
+                before = tree(cluster.process.pid)
+                work()
+                return max(1, tree(cluster.process.pid) - before) / TICKS * 1e6 / self.rows  # a tick is the least that can be seen
+            return trial
+
+        def rotate():
+            epoch, job = self.ours.sql(f"SELECT epoch, job FROM aegis.rotate_tenant_key('{self.other}', 'benchmark')", user="operator").split("|")
+            state = self.ours.sql(f"SELECT aegis.wait_job('{job}', '10 min')", user="operator")
+            left = self.ours.sql(f"SELECT count(*) FROM ours.old WHERE aegis.key_epoch(v) <> {epoch}")
+            if state != "done" or left != "0":
+                raise RuntimeError(f"the job is {state}, {left} rows have another epoch than {epoch}")
+        series.variant("update", "UPDATE of as many bytes, not sealed", of(self.peers, lambda: self.peers.sql("UPDATE old SET v = substr(v, 1, 79) || '\\x77'")))
+        series.variant("aegis", "rotation and reseal job", of(self.ours, rotate))
+        return series
+
     def goals(self, made):
         lab, seal, open_ = self.lab, made["seal32"], made["open32"]
-        lab.goal("seal", "Seal a value of 32 bytes", "<=", 0.6, seal.median("aegis"), "µs")
-        lab.goal("reveal", "Reveal a value of 32 bytes", "<=", 0.5, open_.median("reveal"), "µs")
-        lab.goal("pgp", "Times faster than pgp_sym_encrypt as it comes", ">=", 150, 1 / seal.ratio("aegis", "pgp"))
+        lab.goal("seal", "Seal a value of 32 bytes", "<=", 0.6, seal.median("aegis"), "µs", loads=(seal, "aegis"))
+        lab.goal("reveal", "Reveal a value of 32 bytes", "<=", 0.5, open_.median("reveal"), "µs", loads=(open_, "reveal"))
+        lab.goal("pgp", "Times faster than pgp_sym_encrypt as it comes", ">=", 150, 1 / seal.ratio("aegis", "pgp"), loads=(seal, "aegis"))
         pairs = zip(made["searchable"].values("seal_email"), made["searchable"].values("seal_text"))
-        lab.goal("blind_index", "Blind index on top of sealing", "<=", 0.4, sorted(a - b for a, b in pairs)[lab.rounds // 2], "µs")
-        lab.goal("reseal", "A million rows sealed anew, beside heap and WAL", "<=", 5, None, "s", reason="this build has no rotation of tenant keys")
-        lab.goal("lookup", "Look-up by equality, times the cost of plain text", "<=", 1.3, 1 / made["lookup"].ratio("sealed"))
+        lab.goal("blind_index", "Blind index on top of sealing", "<=", 0.4, sorted(a - b for a, b in pairs)[lab.rounds // 2], "µs",
+                 loads=(made["searchable"], "seal_email"))
+        lab.goal("reseal", "A million rows sealed anew, beside heap and WAL", "<=", 5,
+                 made["reseal"].median("aegis") - made["reseal"].median("update"), "s", loads=(made["reseal"], "update", "aegis"))
+        lab.goal("lookup", "Look-up by equality, times the cost of plain text", "<=", 1.3, 1 / made["lookup"].ratio("sealed"),
+                 loads=(made["lookup"], "plain", "sealed"))
 
 
 def run(lab):
     floor = Floor(lab)
     try:
         serial = "max_parallel_workers_per_gather = 0\n"
-        with Cluster(preload="", extensions=(), extra=serial) as peers, Cluster(extra=serial) as ours:
+        with Cluster(preload="", extensions=(), extra=serial) as peers, Cluster(extra=serial + "aegis.reseal_rate = 0\n") as ours:
             lab.say("loading")
             area = Encryption(lab, peers, ours, floor)
             area.prepare()
-            made = [area.seal(32), area.open(32), area.seal(256), area.open(256), area.searchable(), area.lookup(), area.stored()]
+            made = [area.seal(32), area.open(32), area.seal(256), area.open(256), area.searchable(), area.lookup(), area.reseal(), area.stored()]
             lab.measure(made, floor.measure)
             area.goals({series.name: series for series in made})
+            lab.explain()
     finally:
         floor.close()

@@ -3,6 +3,7 @@
 One write is one transaction. "Hot" is one tenant whom all clients write for; otherwise each write picks one of
 64. The trail and the chains keep old and new row as JSON, in PL/pgSQL; the chains hash every entry together
 with the one before. pgaudit writes statements and parameters to the server's log."""
+import json
 import statistics
 
 from lab import Cluster, tenant
@@ -108,16 +109,16 @@ class Ledger:
     def of(self, name):
         return {"pgaudit": self.audited}.get(name, self.ours if name.startswith("aegis") else self.peers)
 
-    def script(self, name, operation, hot):
+    def script(self, name, operation, hot, tenants=TENANTS):
         lines = ["\\set count :count + 1", "\\set next :start + :client_id * 1000000 + :count", f"\\set id random(1, {self.rows})"]
         text = STATEMENTS[operation].format(table=VARIANTS[name][0])
         if not hot:  # a look-up that every variant makes
-            lines += ["\\set n random(0, 63)"]
+            lines += [f"\\set n random(0, {tenants - 1})"]
             text = text.replace(":tenant", "(SELECT id FROM tenants WHERE n = :n)")
         return "\n".join([*lines, text + ";"]) + "\n"
 
-    def write(self, name, operation, hot, clients):
-        text = self.script(name, operation, hot)
+    def write(self, name, operation, hot, clients, tenants=TENANTS):
+        text = self.script(name, operation, hot, tenants)
 
         def trial():
             self.run += 1
@@ -127,7 +128,9 @@ class Ledger:
 
     def writes(self):
         made = []
-        for hot, names, counts in ((True, tuple(VARIANTS), (1, 8, 32)), (False, ("none", "chains", "aegis"), (8, 32))):
+        # One tenant has one head row, so both chains are one where all write for one tenant.
+        names_hot = tuple(name for name in VARIANTS if name != "chains")
+        for hot, names, counts in ((True, names_hot, (1, 8, 32)), (False, ("none", "chains", "aegis"), (8, 32))):
             for operation in STATEMENTS:
                 for clients in counts:
                     kind = "hot" if hot else "many"
@@ -140,6 +143,8 @@ class Ledger:
                         if name == "aegis_clear" and operation == "update":
                             continue  # its entry is the same: the column that changes is a number
                         series.variant(name, VARIANTS[name][1], self.write(name, operation, hot, clients))
+                    if not hot and operation == "insert":
+                        series.variant("aegis_one", "aegis, text sealed, all for one tenant", self.write("aegis", operation, hot, clients, tenants=1))
                     made.append(series)
         return made
 
@@ -148,19 +153,23 @@ class Ledger:
         logs = {"trail": "trail_log", "chain": "chain_log", "chains": "chains_log"}
         cluster, text, count = self.of(name), self.script(name, "insert", True), 20 if self.lab.quick else 2000
         ours = name.startswith("aegis")
-        size = ("SELECT (SELECT sum(pg_total_relation_size(c.oid)) FROM pg_class c WHERE c.relnamespace = 'aegis'::regnamespace AND c.relkind = 'r'"
-                " AND c.relname ~ '^(entry|seal|tenant_log)')" if ours else f"SELECT pg_total_relation_size('{logs[name]}')" if name in logs else "SELECT 0")
+        # Tables and indexes of what an entry leaves behind, by name.
+        kept = "c.relnamespace = 'aegis'::regnamespace AND c.relname ~ '^(entry|seal|tenant_log)'" if ours else f"c.relname ~ '^{logs.get(name, '-')}'"
+        size = f"SELECT coalesce(json_object_agg(c.relname, pg_relation_size(c.oid)), '{{}}') FROM pg_class c WHERE c.relkind IN ('r', 'i', 't') AND {kept}"
 
         def trial():
             for _ in range(2):
                 self.run += 1
-                before = cluster.sql(f"SELECT pg_current_wal_insert_lsn(); {size}").split("\n")
+                begun, before = cluster.sql(f"SELECT pg_current_wal_insert_lsn(); {size}").split("\n")
                 cluster.pgbench(text, "app", clients=8, transactions=count, variables={
                     "count": 0, "start": 1000000000 + self.run * 100000000, "tenant": self.tenants[0]})
                 if ours:
                     cluster.sql("SELECT aegis.wait_sealed()", user="operator")
-                after = cluster.sql(f"SELECT pg_current_wal_insert_lsn() - '{before[0]}'::pg_lsn; {size}").split("\n")
-            return {"figure": int(after[0]) / (8 * count), "heap": (int(after[1]) - int(before[1])) / (8 * count)}
+                wal, after = cluster.sql(f"SELECT pg_current_wal_insert_lsn() - '{begun}'::pg_lsn; {size}").split("\n")
+            before, after = json.loads(before), json.loads(after)
+            grown = {relation: (after[relation] - before.get(relation, 0)) / (8 * count) for relation in after}
+            return {"figure": int(wal) / (8 * count), "heap": sum(grown.values()),
+                    **{relation: bytes_ for relation, bytes_ in grown.items() if ours and not self.lab.quick}}
         return trial
 
     def sizes(self):
@@ -185,7 +194,7 @@ class Ledger:
                     return seconds
                 return {"figure": seconds, "sealed": cluster.timed("SELECT aegis.wait_sealed('5 min')", "operator", repeat=1, warm=False) / 1000}
             return measured
-        for name in ("none", "trail", "aegis", "aegis_clear"):
+        for name in ("none", "trail", "aegis"):
             series.variant(name, VARIANTS[name][1], trial(name))
         return series
 
@@ -238,7 +247,7 @@ class Ledger:
         series = self.lab.series("verify", "Verification", "entries/s", "scan", "the scans and hashes check nothing else; aegis.verify_ledger rebuilds every tree and chain too")
 
         def speed(statement, user="postgres", before=""):
-            return lambda: count / self.ours.timed(statement, user, before, repeat=1) * 1000
+            return lambda: count / self.ours.timed(statement, user, before, repeat=1, warm=False) * 1000
         serial, parallel = "SET max_parallel_workers_per_gather = 0;", "SET max_parallel_workers_per_gather = 2; SET parallel_setup_cost = 0;"
         series.variant("scan", "reading every body", speed("SELECT sum(length(body)) FROM aegis.entry", before=serial))
         series.variant("sha256", "sha256() of every body in SQL", speed("SELECT count(sha256(body)) FROM aegis.entry", before=serial))
@@ -263,19 +272,21 @@ class Ledger:
         lab = self.lab
         for clients, wanted in ((1, 0.85), (8, 0.9), (32, 0.9)):
             lab.goal(f"insert_{clients}", f"Audited inserts, {clients} client{'s' if clients > 1 else ''}, to unaudited", ">=", wanted,
-                     made[f"insert_hot_{clients}"].ratio("aegis"))
+                     made[f"insert_hot_{clients}"].ratio("aegis"), loads=(made[f"insert_hot_{clients}"], "none", "aegis"))
             lab.goal(f"update_{clients}", f"Audited updates, {clients} client{'s' if clients > 1 else ''}, to unaudited", ">=", wanted,
-                     made[f"update_hot_{clients}"].ratio("aegis"))
+                     made[f"update_hot_{clients}"].ratio("aegis"), loads=(made[f"update_hot_{clients}"], "none", "aegis"))
         for clients in (8, 32):
-            hot, many = made[f"insert_hot_{clients}"], made[f"insert_many_{clients}"]
-            lab.goal(f"hot_{clients}", f"One hot tenant to {TENANTS} tenants, {clients} clients", ">=", 0.9, hot.ratio("aegis") / many.ratio("aegis"))
+            many = made[f"insert_many_{clients}"]
+            lab.goal(f"hot_{clients}", f"One hot tenant to {TENANTS} tenants, {clients} clients", ">=", 0.9, many.ratio("aegis_one", "aegis"),
+                     loads=(many, "aegis", "aegis_one"))
         sizes = made["bytes"]
         lab.goal("wal", "WAL of an entry", "<=", 600, sizes.median("aegis") - sizes.median("none"), "bytes")
         lab.goal("heap", "An entry at rest", "<=", 350, sizes.median("aegis", "heap"), "bytes")
-        lab.goal("lag", "Longest wait for a seal at full load", "<=", 1000, max(made["lag"].values("aegis")), "ms")
-        lab.goal("bulk", f"{self.bulk} entries of one statement sealed after", "<=", 10, made["bulk"].median("aegis", "sealed"), "s")
-        lab.goal("open_writer", "Seal time beside an open transaction, to without", "<=", 1.5, made["open_writer"].ratio("with"))
-        lab.goal("verify", "Verification", ">=", 1500000, made["verify"].median("aegis"), "entries/s")
+        lab.goal("lag", "Longest wait for a seal at full load", "<=", 1000, max(made["lag"].values("aegis")), "ms", loads=(made["lag"], "aegis"))
+        lab.goal("bulk", f"{self.bulk} entries of one statement sealed after", "<=", 10, made["bulk"].median("aegis", "sealed"), "s", loads=(made["bulk"], "aegis"))
+        lab.goal("open_writer", "Seal time beside an open transaction, to without", "<=", 1.5, made["open_writer"].ratio("with"),
+                 loads=(made["open_writer"], "without", "with"))
+        lab.goal("verify", "Verification", ">=", 1500000, made["verify"].median("aegis"), "entries/s", loads=(made["verify"], "aegis"))
         proof = made.get("proof")
         lab.goal("proof", proof.title if proof else "Proofs", "<=", 5, max(proof.median("inclusion"), proof.median("consistency")) if proof else None, "ms",
                  reason="this build has no proofs in SQL")
@@ -292,3 +303,4 @@ def run(lab):
         after = [series for series in (verify, area.proofs(count)) if series is not None]
         lab.measure(after)
         area.goals({series.name: series for series in made + after})
+        lab.explain()

@@ -1,6 +1,6 @@
 """What a sign-in costs beyond its password hash, and what a flood of sign-ins does to everybody else.
 
-Aegis hashes with Argon2id (19 MiB, 2 passes), at most two at once in the cluster. The peer checks bcrypt hashes of
+Aegis hashes with Argon2id (19 MiB, 2 passes) at the lowest priority, on half of the processors at most. The peer checks bcrypt hashes of
 pgcrypto, cost 10, in the pool that serves its other requests too."""
 import os
 import shutil
@@ -9,7 +9,7 @@ from fixture import Gateway, free_port
 from fixture.process import ROOT, run as run_program
 
 import gateway
-from lab import Cluster, server, tenant
+from lab import Cluster, profile, scheduling, server, tenant
 from lab.cluster import place
 
 TITLE = "Passwords"
@@ -78,19 +78,22 @@ class Password(gateway.Area):
         return series
 
     def goals(self, hashes, flood):
-        self.lab.goal("sign_in", "A sign-in, to Argon2id alone", "<=", 1.1, hashes.ratio("aegis"))
-        self.lab.goal("flood", "p99 of others beside a flood of sign-ins, to without", "<=", 2, flood.ratio("aegis_flood"))
+        self.lab.goal("sign_in", "A sign-in, to Argon2id alone", "<=", 1.1, hashes.ratio("aegis"), loads=(hashes, "aegis"))
+        self.lab.goal("flood", "p99 of others beside a flood of sign-ins, to without", "<=", 2, flood.ratio("aegis_flood"),
+                      loads=(flood, "aegis", "aegis_flood"))
 
 
 def run(lab):
-    with Cluster(preload="", extensions=()) as peers, Cluster() as cluster:
+    with scheduling.as_services() as lab.facts["scheduling"], Cluster(preload="", extensions=()) as peers, Cluster() as cluster:
         lab.say("loading")
         area = Password(lab, peers, cluster)
         area.prepare()
         try:
-            with Gateway(cluster, settings={"log": {"level": "warn"}}) as ours, server.Node(free_port(), ours.key, ours.certificate, peers) as node:
+            with Gateway(cluster, settings={"log": {"level": "warn"}}) as ours, server.Node(free_port(), ours.key, ours.certificate, peers) as node, \
+                    profile.watched(ours.process.pid), profile.watched(node.process.pid):
                 hashes, flood = area.hashes(), area.floods(ours, node)
                 lab.measure([hashes, flood])
                 area.goals(hashes, flood)
+                lab.explain()
         finally:
             area.close()

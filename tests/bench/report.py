@@ -12,8 +12,8 @@ import re
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import obstacles  # noqa: E402
 import plot  # noqa: E402
-from lab.obstacle import OBSTACLES  # noqa: E402
 from lab.record import short  # noqa: E402
 from lab.table import more, notes, verdict  # noqa: E402
 
@@ -46,6 +46,10 @@ METHOD = """
   and checkpointed before every round, on a disk and reached by Unix socket. Where the walls of Aegis would stand in a peer's
   way, the peer has a cluster without Aegis.
 - **The same work.** Peers hold the same rows and indexes and verify the same session, unless the row says otherwise.
+- **A missed goal** has its reason and the profile that supports it: what the servers do and wait for under the same load, run once
+  more afterwards.
+- **Percentiles** are of answers that came. wrk adds those that a client which never waits would have got; they are taken away again,
+  as pgbench adds none.
 - **Noise** is shown, not hidden: `~` the highest figure of a variant is more than 1.3 times the lowest; `!` other programs used
   more than 8 % of the machine during one of its runs.
 
@@ -65,13 +69,13 @@ def cell(text):
     return text.replace("|", "\\|")
 
 
-def goal_row(goal):
+def goal_row(area, goal):
     unit = f" {goal['unit']}" if goal["unit"] else ""
     relation = {">=": "≥", "<=": "≤"}[goal["relation"]]
     figure = "–" if goal["figure"] is None else short(goal["figure"]) + unit
     state = f"**{verdict(goal)}**" if goal["met"] is not None else verdict(goal)
-    if goal["met"] is False and goal["name"] in OBSTACLES:
-        state += f": {OBSTACLES[goal['name']]}"
+    if goal["met"] is False:
+        state += f": {obstacles.link(area, goal)}"
     return f"| {cell(goal['text'])} | {relation} {short(goal['wanted'])}{unit} | {figure} | {cell(state)} |"
 
 
@@ -103,6 +107,19 @@ def group_lines(title, members):
     yield ""
 
 
+def plan_lines(plans):
+    """By hand and protected, in a block each; a plan that was there before is named, not repeated."""
+    if plans:
+        yield from ("## Plans", "")
+    known = {}
+    for plan in plans:
+        title = f"{plan['title']}, {'by hand' if plan['way'] == 'hand' else 'protected'}"
+        yield from (f"{title}: as {known[plan['text']]}." if plan["text"] in known else f"{title}:", "")
+        if plan["text"] not in known:
+            yield from ("```text", plan["text"], "```", "")
+        known.setdefault(plan["text"], title[0].lower() + title[1:])
+
+
 def area_page(result, title):
     lines = [f"# {title}: figures", "", f"Median (lowest–highest) of the rounds; bold is the ratio. Read [benchmarks.md](../benchmarks.md) first.", ""]
     for name, fact in result["facts"].items():
@@ -112,6 +129,8 @@ def area_page(result, title):
         groups.setdefault(series["group"], []).append(series)
     for group, members in groups.items():
         lines += group_lines(group, members)
+    lines += obstacles.section(result)
+    lines += plan_lines(result.get("plans", []))
     lines += ["## See also", "", "[benchmarks.md](../benchmarks.md)"]
     return "\n".join(lines) + "\n"
 
@@ -139,10 +158,10 @@ def main():
         whole = json.load(file)
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     folder = sys.argv[2] if len(sys.argv) > 2 else os.path.join(root, "docs")
-    goals = [goal for result in whole["areas"] for goal in result["goals"]]
+    goals = [(result["area"], goal) for result in whole["areas"] for goal in result["goals"]]
     packages = ", ".join(f"{name} {re.sub(r'^[0-9]+:', '', version)}" for name, version in whole["machine"]["packages"].items())
     text = HEAD.format(**{**whole["machine"], "packages": packages}, rounds=whole["rounds"], count=len(goals),
-                       met=sum(goal["met"] is True for goal in goals), goals="\n".join(map(goal_row, goals)))
+                       met=sum(goal["met"] is True for _, goal in goals), goals="\n".join(goal_row(*each) for each in goals))
     for result in whole["areas"]:
         module = importlib.import_module(result["area"])
         text += f"\n## {module.TITLE}\n\n{module.__doc__.strip()}\n\n"

@@ -7,6 +7,6 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "server"))
 
-from . import machine, table, tenant  # noqa: E402,F401
+from . import machine, plan, profile, scheduling, table, tenant  # noqa: E402,F401
 from .cluster import Cluster  # noqa: E402,F401
 from .record import Lab  # noqa: E402,F401

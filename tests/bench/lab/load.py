@@ -16,8 +16,8 @@ def _machine():
     return sum(fields), sum(fields) - sum(fields[i] for i in IDLE_FIELDS), fields[STEAL_FIELD]
 
 
-def tree(root):
-    """Ticks of a process, its descendants, and their children that ended."""
+def _processes():
+    """Parents, and ticks with those of children that ended, by process id."""
     parents, ticks = {}, {}
     for name in os.listdir("/proc"):
         if not name.isdigit():
@@ -29,14 +29,27 @@ def tree(root):
             continue  # ended while we looked
         parents[int(name)] = int(fields[1])
         ticks[int(name)] = sum(int(field) for field in fields[11:15])
-    total = 0
-    for pid, used in ticks.items():
+    return parents, ticks
+
+
+def _below(root, parents):
+    for pid in parents:
         at = pid
         while at in parents and at != root:
             at = parents[at]
         if at == root:
-            total += used
-    return total
+            yield pid
+
+
+def descendants(root):
+    """Process ids of a process and of all that descends from it."""
+    return list(_below(root, _processes()[0]))
+
+
+def tree(root):
+    """Ticks of a process, its descendants, and their children that ended."""
+    parents, ticks = _processes()
+    return sum(ticks[pid] for pid in _below(root, parents))
 
 
 class Load:

@@ -7,6 +7,7 @@ import statistics
 import sys
 import time
 
+from . import profile
 from .load import Load
 
 BUSY = 0.08      # others used more of the machine than this: noted
@@ -73,6 +74,8 @@ class Lab:
         self.area, self.rounds, self.quick, self.seconds = area, rounds, quick, seconds
         self.list = []
         self.goals = []
+        self.loads = {}
+        self.plans = []
         self.facts = {}
         self.started = time.monotonic()
 
@@ -105,8 +108,9 @@ class Lab:
                     shown.append(f"{name} {short(series.values(name)[-1])}")
                 self.say(f"round {number + 1}/{self.rounds}  {series.name}: {', '.join(shown)}")
 
-    def goal(self, name, text, relation, wanted, figure, unit="", reason=None):
-        """Holds a figure against a goal. A figure of None is one that this run did not measure: say why."""
+    def goal(self, name, text, relation, wanted, figure, unit="", reason=None, loads=None):
+        """Holds a figure against a goal. A figure of None is one that this run did not measure: say why. The loads, a series and
+        its variants, are those that explain() runs once more when the goal is missed."""
         if self.quick:
             met, reason = None, "this was a quick run"
         elif figure is None:
@@ -114,11 +118,40 @@ class Lab:
         else:
             met = figure >= wanted if relation == ">=" else figure <= wanted
         self.goals.append({"name": name, "text": text, "relation": relation, "wanted": wanted, "figure": figure,
-                           "unit": unit, "met": met, "reason": reason})
+                           "unit": unit, "met": met, "reason": reason, "profile": None})
+        if loads is not None:
+            self.loads[name] = loads
+
+    def plan(self, title, way, text):
+        """How the server goes about a statement, for the report."""
+        self.plans.append({"title": title, "way": way, "text": text})
+
+    def explain(self):
+        """Profiles what missed its goal; a quick run does it for one, to show that it works. While the servers still run. A trial
+        that is a difference names the loads that it is the difference of."""
+        missed = [goal for goal in self.goals if goal["name"] in self.loads and (self.quick or goal["met"] is False)]
+        missed = missed[:1] if self.quick else missed
+        reason = profile.missing() if missed else None
+        if reason:
+            self.say(f"no profiles: {reason}")
+        known = {}
+        for goal in missed:
+            series, *names = self.loads[goal["name"]]
+            loads = []
+            for name in names:
+                key = series.name, name
+                if key not in known:
+                    self.say(f"profile  {series.name}: {name}")
+                    variant = series.variants[name]
+                    parts = getattr(variant["trial"], "loads", None) or ((variant["title"], variant["trial"]),)
+                    known[key] = [{"title": title, **({"missing": reason} if reason else profile.record(load, max(1, self.seconds)))}
+                                  for title, load in parts]
+                loads += known[key]
+            goal["profile"] = {"of": series.title, "loads": loads}
 
     def result(self):
         return {"area": self.area, "seconds": round(time.monotonic() - self.started, 1), "facts": self.facts,
-                "series": [series.result() for series in self.list], "goals": self.goals}
+                "series": [series.result() for series in self.list], "goals": self.goals, "plans": self.plans}
 
 
 def short(value):

@@ -20,7 +20,7 @@ COMMIT;""", user="operator")
     return tenant, made.splitlines()
 
 
-def sign_in(cluster, slug="bench", user=0):
+def sign_in(cluster, slug="bench", user="user0"):
     """A session token."""
-    return cluster.sql(f"SELECT token FROM aegis.sign_in('{slug}', 'user{user}@{slug}.example', '{PASSWORD}', '192.0.2.1', 'bench', 'bench')",
+    return cluster.sql(f"SELECT token FROM aegis.sign_in('{slug}', '{user}@{slug}.example', '{PASSWORD}', '192.0.2.1', 'bench', 'bench')",
                        user="member")
