@@ -5,6 +5,10 @@
 SELECT aegis.tenant_id() IS NULL AND aegis.user_id() IS NULL AND aegis.rank() IS NULL AND aegis.team_lo() IS NULL
    AND aegis.user_lo() IS NULL AND aegis.auth_method() IS NULL AS unset;
 
+-- allows: the planner to take what policies compare with rows for cheap; otherwise it begins workers for little
+SELECT proname FROM pg_proc WHERE pronamespace = 'aegis'::regnamespace AND procost >= 1
+   AND proname IN ('tenant_id', 'user_lo', 'user_hi', 'team_lo', 'team_hi');
+
 -- refuses: every SQL way to set the parameter, for a superuser too
 SET aegis.context = 'x';
 SET LOCAL aegis.context = 'x';
