@@ -32,21 +32,8 @@ bool cbor_key_ascends(ByteView previous, ByteView next) noexcept {
     return order < 0 || (order == 0 && previous.size < next.size);
 }
 
-void CborWriter::put(ByteView v) noexcept {
-    if (v.size && needed < out.size) {
-        const size_t room = out.size - needed;
-        memcpy(out.data + needed, v.data, v.size < room ? v.size : room);
-    }
-    needed += v.size;
-}
-
-void CborWriter::head(uint8_t major, uint64_t v) noexcept {
+void CborWriter::long_head(uint8_t major, uint64_t v) noexcept {
     const uint8_t top = static_cast<uint8_t>(major << 5);
-    if (v < 24) {  // most heads: keys of maps, and lengths of names
-        if (needed < out.size) out.data[needed] = static_cast<uint8_t>(top | v);
-        ++needed;
-        return;
-    }
     uint8_t bytes[9];
     size_t size;
     if (v <= UINT8_MAX) {
@@ -67,10 +54,6 @@ void CborWriter::head(uint8_t major, uint64_t v) noexcept {
         size = 9;
     }
     put({bytes, size});
-}
-
-void CborWriter::unsigned_int(uint64_t v) noexcept {
-    head(kUnsigned, v);
 }
 
 void CborWriter::signed_int(int64_t v) noexcept {

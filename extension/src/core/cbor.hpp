@@ -5,6 +5,7 @@
 #pragma once
 
 #include "core/bytes.hpp"
+#include "core/encoding.hpp"
 
 namespace aegis::core {
 
@@ -15,7 +16,7 @@ struct CborWriter {
     explicit CborWriter(ByteSpan buffer) : out(buffer) {}
     bool overflowed() const noexcept { return needed > out.size; }
 
-    void unsigned_int(uint64_t v) noexcept;
+    void unsigned_int(uint64_t v) noexcept { head(0, v); }
     void signed_int(int64_t v) noexcept;
     void bytes(ByteView v) noexcept;
     void text(std::string_view v) noexcept;
@@ -28,8 +29,20 @@ struct CborWriter {
     void raw(ByteView encoded) noexcept;  // an item that is already encoded
 
  private:
-    void head(uint8_t major, uint64_t v) noexcept;
-    void put(ByteView v) noexcept;
+    void head(uint8_t major, uint64_t v) noexcept {
+        if (v >= 24) return long_head(major, v);
+        // Most heads: keys of maps, and lengths of names.
+        if (needed < out.size) out.data[needed] = static_cast<uint8_t>(major << 5 | v);
+        ++needed;
+    }
+    void long_head(uint8_t major, uint64_t v) noexcept;
+    void put(ByteView v) noexcept {
+        if (v.size && needed < out.size) {
+            const size_t room = out.size - needed;
+            memcpy(out.data + needed, v.data, v.size < room ? v.size : room);
+        }
+        needed += v.size;
+    }
 };
 static_assert(std::is_trivially_destructible_v<CborWriter>);
 
@@ -66,9 +79,23 @@ class CborReader {
     bool done() const noexcept { return at_ == in_.size; }
     size_t position() const noexcept { return at_; }
     CborItem next() {
-        // Most items are small numbers: the keys of maps.
-        if (at_ != in_.size && in_.data[at_] < 24)
-            return {CborType::unsigned_int, in_.data[at_++], {}};
+        // Most items are small numbers, the keys of maps, and short names and ids.
+        if (at_ != in_.size) {
+            const uint8_t first = in_.data[at_], short_value = first & 31;
+            if (first < 24) return {CborType::unsigned_int, in_.data[at_++], {}};
+            if ((first >> 6) == 1 && short_value < 24 && short_value < in_.size - at_) {
+                const ByteView body{in_.data + at_ + 1, short_value};
+                const bool text = (first & 32) != 0;
+                if (!text || is_text(body)) {
+                    at_ += 1 + body.size;
+                    return {text ? CborType::text : CborType::bytes, body.size, body};
+                }
+            }
+            if (first >> 5 == 5 && short_value < 24 && 2u * short_value < in_.size - at_) {
+                ++at_;
+                return {CborType::map, short_value, {}};
+            }
+        }
         return next_item();
     }
     void skip();  // one whole item with everything inside it

@@ -15,10 +15,27 @@ constexpr char kBase64Url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvw
 constexpr uint8_t kNoDigit = 0xff;
 
 // True for eight ASCII characters none of which is U+0000. (It may be false for some that are.)
+bool is_plain(uint64_t eight) {
+    return ((eight | (eight - 0x0101010101010101)) & 0x8080808080808080) == 0;
+}
+template <typename Word>
+uint64_t load(const uint8_t *from) {
+    Word word;
+    memcpy(&word, from, sizeof word);
+    return word;
+}
 bool is_plain(const uint8_t *eight) {
-    uint64_t word;
-    memcpy(&word, eight, sizeof word);
-    return ((word | (word - 0x0101010101010101)) & 0x8080808080808080) == 0;
+    return is_plain(load<uint64_t>(eight));
+}
+
+// The same for names of any length from four on, in words that may overlap.
+bool is_plain(ByteView text) {
+    const uint8_t *at = text.data, *end = text.data + text.size;
+    if (text.size < 4) return false;
+    if (text.size < 8) return is_plain(load<uint32_t>(at) | load<uint32_t>(end - 4) << 32);
+    for (; end - at > 8; at += 8)
+        if (!is_plain(at)) return false;
+    return is_plain(end - 8);
 }
 
 struct DigitTable {
@@ -161,6 +178,7 @@ void from_base64(std::string_view text, ByteSpan out) {
 }
 
 bool is_text(ByteView text) noexcept {
+    if (is_plain(text)) return true;
     const uint8_t *at = text.data, *end = text.data + text.size;
     for (;;) {
         while (end - at >= 8 && is_plain(at)) at += 8;
