@@ -19,6 +19,7 @@
 #include "role.hpp"
 #include "tenant.hpp"
 #include "tenant_import_key.hpp"
+#include "tenant_import_table.hpp"
 #include "verify_cursor.hpp"
 
 namespace aegis::tenant_import {
@@ -26,16 +27,6 @@ namespace aegis::tenant_import {
 namespace {
 
 bool under_way = false;
-
-struct Target {  // the table whose rows come
-    Oid owner;
-    SPIPlanPtr plan;
-    int count, tenant_column;
-    bool is_tenant;  // aegis.tenant, whose row is not written as it is
-    Oid *types, *params;
-    FmgrInfo *inputs;
-    const char *name;
-};
 
 struct Import {
     Oid lines;
@@ -61,17 +52,6 @@ void forget(void *pointer) {
     core::wipe(state->private_key);
     delete state->ledger;  // does not throw
     state->ledger = nullptr;
-}
-
-[[noreturn]] void refuse(const char *why) {
-    ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-                    errmsg("the exported tenant cannot be taken in"), errdetail("%s.", why)));
-    pg_unreachable();
-}
-
-char *text_of(std::string_view text) {
-    char *utf8 = pnstrdup(text.data(), text.size());
-    return pg_any_to_server(utf8, static_cast<int>(text.size()), PG_UTF8);
 }
 
 void copy_text(char *out, size_t bytes, std::string_view text) {
@@ -167,42 +147,6 @@ void compare_table(Import *state, const core::TenantRecord &record, const core::
         appendStringInfo(&state->problems, "%s%s", state->problems.len > 0 ? "; " : "", found);
 }
 
-// How the rows of the table are written: the statement, and the input function of each column.
-void prepare_target(Target *target, const char *name, const core::ByteView *texts, int count) {
-    Oid types[] = {TEXTOID};
-    Datum values[] = {CStringGetTextDatum(name)};
-    bool is_null;
-    SPI_execute_with_args(
-        "SELECT t.relation, t.owner FROM aegis.tenant_tables() t WHERE t.name "
-        "OPERATOR(pg_catalog.=) $1",
-        1, types, values, nullptr, true, 1);
-    Oid relation = DatumGetObjectId(pg::column(0, 1, &is_null));
-    target->owner = DatumGetObjectId(pg::column(0, 2, &is_null));
-    target->types = static_cast<Oid *>(palloc(sizeof(Oid) * count));
-    target->params = static_cast<Oid *>(palloc(sizeof(Oid) * count));
-    target->inputs = static_cast<FmgrInfo *>(palloc0(sizeof(FmgrInfo) * count));
-    StringInfoData query, marks;
-    initStringInfo(&query);
-    initStringInfo(&marks);
-    appendStringInfo(&query, "INSERT INTO %s (", name);
-    for (int i = 0; i < count; i++) {
-        const core::ByteView &text = texts[2 * i];
-        const char *column = text_of({reinterpret_cast<const char *>(text.data), text.size});
-        Oid input;
-        target->types[i] = get_atttype(relation, get_attnum(relation, column));
-        getTypeInputInfo(target->types[i], &input, &target->params[i]);
-        fmgr_info(input, &target->inputs[i]);
-        appendStringInfo(&query, "%s%s", i > 0 ? ", " : "", quote_identifier(column));
-        appendStringInfo(&marks, "%s$%d", i > 0 ? ", " : "", i + 1);
-    }
-    appendStringInfo(&query, ") OVERRIDING SYSTEM VALUE VALUES (%s)", marks.data);
-    pg::Identity before = pg::become(target->owner);
-    target->plan = SPI_prepare(query.data, count, target->types);
-    if (target->plan == nullptr || SPI_keepplan(target->plan) != 0)
-        refuse("a table cannot be written to");
-    pg::resume(before);
-}
-
 void take_table(Import *state, const core::TenantRecord &record) {
     if (state->target.plan != nullptr) SPI_freeplan(state->target.plan);
     MemoryContextReset(state->table_memory);
@@ -240,11 +184,6 @@ void take_table(Import *state, const core::TenantRecord &record) {
     MemoryContextSwitchTo(caller);
 }
 
-bool is(const core::ByteView &value, const char *text) {
-    return value.data != nullptr && value.size == strlen(text) &&
-           memcmp(value.data, text, value.size) == 0;
-}
-
 void write_tenant(Import *state) {
     Oid types[] = {UUIDOID, TEXTOID, TEXTOID, TEXTOID, TEXTOID};
     Datum values[] = {UUIDPGetDatum(&state->tenant), CStringGetTextDatum(state->slug),
@@ -275,28 +214,6 @@ void take_tenant_row(Import *state, const core::ByteView *values) {
     if (state->writing) write_tenant(state);
 }
 
-void write_row(Import *state, const core::ByteView *values) {
-    const Target &target = state->target;
-    Datum *datums = static_cast<Datum *>(palloc0(sizeof(Datum) * target.count));
-    char *nulls = static_cast<char *>(palloc0(target.count + 1));
-    pg::Identity before;
-    GetUserIdAndSecContext(&before.user, &before.security);
-    SetUserIdAndSecContext(target.owner, before.security | SECURITY_LOCAL_USERID_CHANGE |
-                                             SECURITY_RESTRICTED_OPERATION);
-    for (int i = 0; i < target.count; i++) {
-        bool null = values[i].data == nullptr;
-        nulls[i] = null ? 'n' : ' ';
-        char *text =
-            null ? nullptr
-                 : text_of({reinterpret_cast<const char *>(values[i].data), values[i].size});
-        datums[i] = InputFunctionCall(&target.inputs[i], text, target.params[i], -1);
-    }
-    if (SPI_execute_plan(target.plan, datums, nulls, false, 0) != SPI_OK_INSERT ||
-        SPI_processed != 1)
-        refuse(psprintf("a row of %s was not taken", target.name));
-    pg::resume(before);
-}
-
 void take_row(Import *state, const core::TenantRecord &record) {
     core::ByteView *values =
         static_cast<core::ByteView *>(palloc0(sizeof(core::ByteView) * (record.count + 1)));
@@ -306,7 +223,7 @@ void take_row(Import *state, const core::TenantRecord &record) {
     if (state->target.is_tenant)
         take_tenant_row(state, values);
     else if (state->writing)
-        write_row(state, values);
+        write_row(state->target, values);
 }
 
 void take_ledger(Import *state, const core::TenantRecord &record) {
@@ -411,25 +328,6 @@ void check_whole(Import *state, const char *chain) {
                         errhint("Bring both databases to the same version of the schema.")));
 }
 
-void check_references(Import *state) {
-    SPI_execute("SELECT q.name, q.query FROM aegis.reference_queries() q", true, 0);
-    SPITupleTable *queries = SPI_tuptable;
-    uint64 count = SPI_processed;
-    Oid types[] = {UUIDOID};
-    Datum values[] = {UUIDPGetDatum(&state->tenant)};
-    for (uint64 i = 0; i < count; i++) {
-        pg::Identity before = pg::become(BOOTSTRAP_SUPERUSERID);
-        SPI_execute_with_args(SPI_getvalue(queries->vals[i], queries->tupdesc, 2), 1, types, values,
-                              nullptr, false, 1);
-        pg::resume(before);
-        if (SPI_processed > 0)
-            ereport(ERROR, (errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
-                            errmsg("a row of the exported tenant has no parent"),
-                            errdetail("Foreign key %s.",
-                                      SPI_getvalue(queries->vals[i], queries->tupdesc, 1))));
-    }
-}
-
 void establish(const Import &state) {
     context::Context context{};
     context.tenant = state.tenant;
@@ -531,7 +429,7 @@ AEGIS_FUNCTION(aegis_import_tenant) {
     establish(*state);
     write_all(state);
     check_chain(*state, chain);
-    check_references(state);
+    check_references(state->tenant);
     record_import(*state, chain);
     destroy_key(state->recipient, state->tenant);
     pg_uuid_t *tenant = static_cast<pg_uuid_t *>(SPI_palloc(sizeof(pg_uuid_t)));

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compares the independent implementation with the frozen vectors, in both directions. The unit tests
 compare the C++ library with the same files, so that the two implementations agree byte for byte."""
+import base64
 import json
 import os
 import re
@@ -11,7 +12,9 @@ import aegis_cipher
 import aegis_format as f
 import aegis_note as n
 import aegis_proof as p
+import aegis_hpke as hpke
 import aegis_receipt as r
+import aegis_tenant as t
 import generate
 
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "vectors")
@@ -218,6 +221,26 @@ def receipts():
         refuses(case["name"], r.check_receipt, case["receipt"].encode(), key, origin)
 
 
+def tenants():
+    v = load("tenant_v1")
+    k = v["hpke"]
+    same("hpke", hpke.open_sealed(h(k["private"]), h(k["encapsulated"]), h(k["info"]), h(k["aad"]), h(k["sealed"])).hex(), k["plaintext"])
+    text = b"".join(line.encode() + b"\n" for line in v["lines"])
+    bundle = t.read(text)
+    same("chain", bundle["chain"].hex(), v["chain"])
+    same("keys", {kind: root.hex() for (kind, _), root in t.open_keys(bundle, h(k["private"])).items()}, v["roots"])
+    refuses("keys for somebody else", t.open_keys, bundle, h(k["ephemeral"]))
+    agrees("log within", p.check_bundle, t.ledger_text(bundle))
+    lines = text.splitlines(keepends=True)
+    for i, line in enumerate(lines):
+        refuses("without line %d" % i, t.read, b"".join(lines[:i] + lines[i + 1:]))
+        refuses("line %d twice" % i, t.read, b"".join(lines[:i + 1] + lines[i:]))
+        for bit in range(0, len(h(v["records"][i])) * 8, 7):
+            changed = bytearray(h(v["records"][i]))
+            changed[bit // 8] ^= 1 << bit % 8
+            refuses("line %d, bit %d" % (i, bit), t.read, b"".join(lines[:i] + [base64.b64encode(changed) + b"\n"] + lines[i + 1:]))
+
+
 def documents():
     """What docs/format/ prints as a vector stands in the vector files."""
     known = ""
@@ -235,7 +258,7 @@ def documents():
 
 
 def main():
-    for part in (xaes, keys, envelopes, entries, seals, tokens, bundles, proofs, checkpoints, receipts, documents):
+    for part in (xaes, keys, envelopes, entries, seals, tokens, bundles, proofs, checkpoints, receipts, tenants, documents):
         part()
     print("%d checks agree" % checked)
     return 0

@@ -8,9 +8,11 @@ import os
 import sys
 
 import aegis_format as f
+import aegis_hpke as hpke
 import aegis_note as n
 import aegis_proof as p
 import aegis_receipt as r
+import aegis_tenant as t
 import generate_refusals as refusals
 from aegis_cipher import ed25519_sign
 
@@ -399,9 +401,44 @@ def receipt_v1():
             "checkpoint_size": 6, "checkpoint_root": root, "refused": [{"name": what, "receipt": t} for what, t in refused]}
 
 
+def tenant_v1():
+    """An exported tenant, for the recipient of RFC 9180 A.1.1 and under that appendix's ephemeral key."""
+    private = bytes.fromhex("4612c550263fc8ad58375df3f557aac531d26850903e55a9f23f21d8534e8ac8")
+    ephemeral = bytes.fromhex("52c4a758a802cd8b936eceea314432798d5baf2d7e9235dc084ab1b9cfa2f736")
+    recipient = hpke.public_key(private)
+    info = bytes.fromhex("4f6465206f6e2061204772656369616e2055726e")
+    plaintext = bytes.fromhex("4265617574792069732074727574682c20747275746820626561757479")
+    enc, sealed = hpke.seal(ephemeral, recipient, info, b"Count-0", plaintext)
+    header = [t.HEADER, "shop", 1764000003000000, TENANT, "orchid", "UK", True, "SG", recipient]
+    header_hash = f.sha256(f.cbor(header))
+    records = [header]
+    for kind, root in (("root", ROOT), ("index", bytes(range(0x60, 0x80)))):
+        binding = header_hash + bytes([kind == "index"]) + (1).to_bytes(4, "big")
+        records.append([t.KEY, kind, 1, *hpke.seal(ephemeral, recipient, b"aegis/tenant-key/1", binding, root)])
+    rows = [["018f2b6c-7d8e-7f00-91a2-b3c4d5e6f708", "1", "12.50"], ["018f2b6c-7d8e-7f00-91a2-b3c4d5e6f708", "2", None]]
+    records.append([t.TABLE, "t.house", ["tenant_id", "uuid", "id", "integer", "rent", "numeric(10,2)"]])
+    own = bytes(32)
+    for row in rows:
+        records.append([t.ROW, row])
+        own = p.chain(own, f.cbor(records[-1]))
+    records.append([t.TABLE_END, len(rows), own])
+    ledger = [base64.b64decode(line) for line in bundle_v1()["bundle"][1]["lines"]]
+    records += [[t.LEDGER, record] for record in ledger]
+    chain = bytes(32)
+    for record in records:
+        chain = p.chain(chain, f.cbor(record))
+    records.append([t.END, 2, 1, len(rows), len(ledger), chain])
+    return {"hpke": {"private": private, "ephemeral": ephemeral, "recipient": recipient, "info": info, "aad": b"Count-0",
+                     "plaintext": plaintext, "encapsulated": enc, "sealed": sealed},
+            "roots": {"root": ROOT, "index": bytes(range(0x60, 0x80))}, "header_hash": header_hash, "chain": chain,
+            "records": [f.cbor(record) for record in records],
+            "lines": [p.bundle_line(record) for record in records]}
+
+
 ALL = {"keys_v1": keys_v1, "envelope_v1": envelope_v1, "entry_v1": entry_v1, "seal_v1": seal_v1,
        "session_token_v1": session_token_v1, "bundle_v1": bundle_v1, "proof_v1": proof_v1,
-       "checkpoint_v1": checkpoint_v1, "receipt_v1": receipt_v1}
+       "checkpoint_v1": checkpoint_v1, "receipt_v1": receipt_v1,
+       "tenant_v1": tenant_v1}
 
 
 def text(name):

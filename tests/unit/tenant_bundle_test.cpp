@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/tenant_bundle.hpp"
 
+#include <rapidjson/document.h>
+
+#include <fstream>
+#include <sstream>
+
 #include "bytes_of.hpp"
 #include "core/bundle.hpp"
 
@@ -172,4 +177,32 @@ TEST(TenantBundle, RefusesEveryChangedBit) {
             expect_error(Code::malformed, [&] { read(changed); });
         }
     }
+}
+
+// What the independent implementation wrote.
+TEST(TenantBundle, ReadsTheFrozenVector) {
+    std::ifstream file(AEGIS_VECTORS "/tenant_v1.json");
+    std::stringstream text;
+    text << file.rdbuf();
+    rapidjson::Document v;
+    v.Parse(text.str().c_str());
+    ASSERT_FALSE(v.HasParseError());
+    const Key32 target(view(from_hex(v["hpke"]["private"].GetString())));
+    TenantReading reading;
+    size_t keys = 0;
+    for (const auto &each : v["records"].GetArray()) {
+        const Bytes bytes = from_hex(each.GetString());
+        const TenantRecord record = decode_tenant_record(view(bytes));
+        reading.take(record, view(bytes));
+        EXPECT_EQ(encoded(record), bytes);
+        if (record.kind != TenantKind::key) continue;
+        uint8_t root[32];
+        open_tenant_root(target, reading.header_hash, record, root);
+        EXPECT_EQ(to_hex(root), v["roots"][record.is_index ? "index" : "root"].GetString());
+        keys++;
+    }
+    EXPECT_TRUE(reading.ended());
+    EXPECT_EQ(keys, 2u);
+    EXPECT_EQ(to_hex(reading.header_hash.view()), v["header_hash"].GetString());
+    EXPECT_EQ(to_hex(reading.chain.view()), v["chain"].GetString());
 }
