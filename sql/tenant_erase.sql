@@ -18,6 +18,14 @@ SELECT aegis.encrypt_column('t_erase.house', 'street', 'erase.street', 'aegis.se
 SELECT aegis.set_reveal_policy('erase.street', 0::smallint, 'full');
 SELECT aegis.protect_table('t_erase.house');
 SELECT aegis.protect_table('t_erase.room', parent => 't_erase.house');
+-- Children are erased as tables of their own, partitions with theirs; a deep one that refers to a house is protected, too.
+CREATE TABLE t_erase.book (tenant_id uuid NOT NULL, id int, PRIMARY KEY (tenant_id, id));
+CREATE TABLE t_erase.novel (PRIMARY KEY (tenant_id, id)) INHERITS (t_erase.book);
+CREATE TABLE t_erase.visit (tenant_id uuid NOT NULL, id int, house int, PRIMARY KEY (tenant_id, id),
+  FOREIGN KEY (tenant_id, house) REFERENCES t_erase.house) PARTITION BY HASH (id);
+CREATE TABLE t_erase.visit_0 PARTITION OF t_erase.visit FOR VALUES WITH (MODULUS 1, REMAINDER 0) PARTITION BY HASH (id);
+CREATE TABLE t_erase.visit_0_0 PARTITION OF t_erase.visit_0 FOR VALUES WITH (MODULUS 1, REMAINDER 0);
+SELECT aegis.protect_table('t_erase.book'), aegis.protect_table('t_erase.visit');
 -- A rule of the application that keeps what must be kept, except from erasure.
 CREATE FUNCTION t_erase.keep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'houses are kept'; END $$;
 CREATE TRIGGER keep BEFORE DELETE ON t_erase.house FOR EACH ROW EXECUTE FUNCTION t_erase.keep();
@@ -42,6 +50,8 @@ BEGIN
 END $$;
 CALL t_erase.fill(:'me', 10, 5100, :'password');
 CALL t_erase.fill(:'other', 3, 3, :'password');
+INSERT INTO t_erase.novel (tenant_id, id, created_by, team_ord) VALUES (:'me', 1, :'me', 1), (:'other', 1, :'other', 1);
+INSERT INTO t_erase.visit (tenant_id, id, house, created_by, team_ord) VALUES (:'me', 1, 1, :'me', 1), (:'other', 1, 1, :'other', 1);
 SELECT outcome FROM aegis.sign_in('erase-me', 'ada@example.test', :'password', NULL, NULL, NULL);
 
 -- refuses: a tenant that is not suspended; a job for it that nobody erases
@@ -102,6 +112,7 @@ SELECT aegis.create_tenant('erase-me', 'Somebody else');
 \c - :superuser
 SELECT outcome FROM aegis.sign_in('erase-me', 'ada@example.test', :'password', NULL, NULL, NULL);
 -- survives: nothing of it is left but its log; nothing of the other tenant is gone
+SELECT tenant_id = :'other' AS other, tableoid::regclass FROM t_erase.book UNION ALL SELECT tenant_id = :'other', tableoid::regclass FROM t_erase.visit;
 SELECT (SELECT count(*) FROM t_erase.house WHERE tenant_id = t.id) AS houses, (SELECT count(*) FROM t_erase.room WHERE tenant_id = t.id) AS rooms,
        (SELECT count(*) FROM aegis.user WHERE tenant_id = t.id) AS users,
        (SELECT count(*) FROM aegis.team WHERE tenant_id = t.id) AS teams, (SELECT count(*) FROM aegis.session WHERE tenant_id = t.id) AS sessions,

@@ -14,8 +14,8 @@ BEGIN
   END IF;
   SELECT true, p.created_by, p.team INTO protected, by_creator, by_team
     FROM aegis.protected_table p
-    JOIN pg_class c ON c.oid = p.relation AND c.relrowsecurity AND c.relforcerowsecurity
-   WHERE p.relation = target;
+    JOIN pg_class c ON c.oid = target AND c.relrowsecurity AND c.relforcerowsecurity
+   WHERE p.relation = coalesce((SELECT o.root FROM aegis.protected_part o WHERE o.relation = target), target);
   protected := coalesce(protected, false);
   SELECT t.status = 'active' INTO tenant_active FROM aegis.tenant t WHERE t.id = tenant;
   SELECT true, u.status = 'active', u.rank, m.name, m.ord, m.last_ord

@@ -25,7 +25,7 @@ BEGIN
   SELECT string_agg(DISTINCT c.conrelid::regclass::text, ', ' ORDER BY c.conrelid::regclass::text) INTO foreigner
     FROM pg_constraint c JOIN aegis.protected_table p ON p.relation = c.confrelid
    WHERE c.contype = 'f' AND NOT EXISTS (SELECT FROM aegis.protected_table o WHERE o.relation = c.conrelid)
-     AND NOT EXISTS (SELECT FROM pg_inherits i JOIN aegis.protected_table o ON o.relation = i.inhparent WHERE i.inhrelid = c.conrelid);
+     AND NOT EXISTS (SELECT FROM aegis.protected_part o WHERE o.relation = c.conrelid);
   IF foreigner IS NOT NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
       MESSAGE = 'tables that are not protected refer to rows of the tenant',

@@ -17,7 +17,7 @@ AS $$
             FROM (VALUES (1, 'tenant'), (2, 'team'), (3, 'user')) n(place, name)
           UNION ALL
           SELECT 1, 0, format('%I.%I', s.nspname, r.relname), r.oid
-            FROM aegis.protected_table p JOIN pg_class r ON r.oid = p.relation JOIN pg_namespace s ON s.oid = r.relnamespace
+            FROM (SELECT relation FROM aegis.protected_table UNION ALL SELECT relation FROM aegis.protected_part) p JOIN pg_class r ON r.oid = p.relation JOIN pg_namespace s ON s.oid = r.relnamespace
            WHERE NOT r.relispartition) AS t(step, place, name, relation)
     JOIN pg_class c ON c.oid = t.relation
     CROSS JOIN LATERAL (

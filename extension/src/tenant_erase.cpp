@@ -38,12 +38,14 @@ void expect(int got, int wanted) {
                  errmsg("could not erase rows of a tenant: %s", SPI_result_code_string(got))));
 }
 
-// Protected tables of the database, but for partitions, which their parent stands for.
+// Protected tables of the database and their children, but for partitions, which their parent
+// stands for.
 int find_targets(Target **targets) {
     expect(
         SPI_execute("SELECT c.oid, c.relowner, c.relkind OPERATOR(pg_catalog.=) 'p', "
                     "pg_catalog.format('%I.%I', n.nspname, c.relname) "
-                    "FROM aegis.protected_table p "
+                    "FROM (SELECT relation FROM aegis.protected_table UNION ALL "
+                    "SELECT relation FROM aegis.protected_part) p "
                     "JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) p.relation "
                     "JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace "
                     "WHERE NOT c.relispartition ORDER BY c.oid",
@@ -91,9 +93,9 @@ uint64 delete_some(const Target &target, const pg_uuid_t &tenant, uint64 most) {
 // A policy of the owner's own may have hidden rows from the owner; nothing may be left unsaid.
 void require_empty(const Target &target, const pg_uuid_t &tenant) {
     pg::Identity before = pg::become(BOOTSTRAP_SUPERUSERID);
-    uint64 left = run(
-        psprintf("SELECT FROM %s WHERE tenant_id OPERATOR(pg_catalog.=) $1 LIMIT 1", target.name),
-        tenant, SPI_OK_SELECT);
+    uint64 left = run(psprintf("SELECT FROM %s%s WHERE tenant_id OPERATOR(pg_catalog.=) $1 LIMIT 1",
+                               target.partitioned ? "" : "ONLY ", target.name),
+                      tenant, SPI_OK_SELECT);
     pg::resume(before);
     if (left > 0)
         ereport(ERROR,

@@ -138,12 +138,14 @@ void put_row(Export *state, HeapTuple tuple, TupleDesc shape) {
 
 // As a superuser, whom no policy binds: a plain SELECT of columns runs no code of the table's
 // owner.
-void put_rows(Export *state, const char *name, const char *columns) {
+void put_rows(Export *state, Oid relation, const char *name, const char *columns) {
+    // Children are tables of their own; partitions are not.
+    const char *only = get_rel_relkind(relation) == RELKIND_PARTITIONED_TABLE ? "" : "ONLY ";
     const char *key = strcmp(name, "aegis.tenant") == 0 ? "id" : "tenant_id";
     pg::Identity before = pg::become(BOOTSTRAP_SUPERUSERID);
     verify::Cursor cursor = verify::open_cursor(
-        psprintf("SELECT %s FROM %s WHERE %s OPERATOR(pg_catalog.=) '%s'::pg_catalog.uuid", columns,
-                 name, key, state->tenant_text));
+        psprintf("SELECT %s FROM %s%s WHERE %s OPERATOR(pg_catalog.=) '%s'::pg_catalog.uuid",
+                 columns, only, name, key, state->tenant_text));
     uint64_t first = state->rows;
     state->table_chain = {};
     while (HeapTuple tuple = verify::peek(&cursor)) {
@@ -175,7 +177,7 @@ void put_table(Export *state, HeapTuple tuple, TupleDesc shape) {
     record.name = utf8(name);
     record.texts = encode_texts(texts, count);
     put(state, record);
-    put_rows(state, name, columns);
+    put_rows(state, DatumGetObjectId(SPI_getbinval(tuple, shape, 1, &is_null)), name, columns);
     state->tables++;
 }
 
