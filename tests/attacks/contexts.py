@@ -122,7 +122,7 @@ def second_transaction(w):
 def without_context(w):
     tables = [row[0] for row in w.connect("postgres").run(
         "SELECT oid::regclass::text FROM pg_class WHERE relnamespace IN ('shop'::regnamespace, 'aegis_app'::regnamespace) AND relkind = 'r' AND"
-        " relrowsecurity")]
+        " relrowsecurity AND NOT relispartition")]
     holds(len(tables) > 7, "fewer tables than there are")
     for login in ("member", "keeper", "operator", "plain"):
         session = w.connect(login)

@@ -47,6 +47,10 @@ SELECT aegis.protect_table('shop.sentinel', created_by => false, team => false);
 CREATE FUNCTION shop.look() RETURNS trigger LANGUAGE plpgsql AS
   'BEGIN UPDATE shop.sentinel SET seen = aegis.tenant_id() WHERE id = NEW.id; RETURN NULL; END';
 CREATE CONSTRAINT TRIGGER look AFTER INSERT ON shop.sentinel DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION shop.look();
+CREATE TABLE shop.event (tenant_id uuid, id int, note text, PRIMARY KEY (tenant_id, id)) PARTITION BY RANGE (id);
+CREATE TABLE shop.event_low PARTITION OF shop.event FOR VALUES FROM (0) TO (5);
+CREATE TABLE shop.event_rest PARTITION OF shop.event DEFAULT;
+SELECT aegis.protect_table('shop.event');
 CREATE VIEW shop.own_view AS SELECT * FROM shop.customer;
 CREATE FUNCTION shop.own_count() RETURNS bigint LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
   AS 'SELECT count(*) FROM shop.customer';
@@ -162,6 +166,7 @@ class World:
             session.run("INSERT INTO shop.customer (id, email, note) SELECT %d + n, CASE n WHEN 0 THEN '%s' END, '%s' FROM generate_series(0, 9) n" % (first, mail, note))
             session.run("INSERT INTO shop.sale (id, customer_id, note) SELECT id, id, note FROM shop.customer")
             session.run("INSERT INTO shop.line (customer_id, id, note) SELECT id, 1, note FROM shop.customer")
+            session.run("INSERT INTO shop.event (id, note) SELECT id, note FROM shop.customer")
             session.run("INSERT INTO aegis_app.customer (name, email) VALUES ('%s', '%s')" % (note, mail))
             session.run("INSERT INTO shop.booking (id, room, during) VALUES (%d, %d, '[1,10)')" % (first, first))
             session.run("COMMIT")
