@@ -9,6 +9,7 @@
 #   ledger       audited tables; audit triggers, hash chains, pgaudit; sealing, verification
 #   gateway      HTTPS; pgbench with the same statement; fastify with pg
 #   password     sign-ins, and what a flood of them does to others
+#   bystander    instructions of databases that do not use Aegis, with and without the library
 #
 #   --rounds N     how often each variant is measured (3)
 #   --quick        one short round over little data: shows that it works, measures nothing
@@ -29,7 +30,7 @@ caller=$PWD
 arguments=()
 while [ $# -gt 0 ]; do
   case $1 in
-    tenancy | encryption | ledger | gateway | password | --quick) arguments+=("$1") ;;
+    tenancy | encryption | ledger | gateway | password | bystander | --quick) arguments+=("$1") ;;
     --rounds)
       case ${2:-} in "" | *[!0-9]* | 0) fail "--rounds is \"${2:-}\"" "Give a number from 1 up." ;; esac
       arguments+=("$1" "$2")

@@ -14,7 +14,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from lab import Lab, machine, table  # noqa: E402
 
-AREAS = ("tenancy", "encryption", "ledger", "gateway", "password")
+AREAS = ("tenancy", "encryption", "ledger", "gateway", "password", "bystander")
 
 
 def arguments():

@@ -109,10 +109,13 @@ class Cluster:
         with open(os.path.join(self.data, "postgresql.conf"), "a", encoding="utf-8") as file:
             file.write(text + self.extra)
 
+    def command(self):
+        return [f"{BIN}/postgres", "-D", self.data]
+
     def start(self):
         """The postmaster is our own child: its CPU counts as ours, and Ctrl-C does not reach it before us."""
         with open(self.log, "a", encoding="utf-8") as out:
-            self.process = subprocess.Popen(as_user([f"{BIN}/postgres", "-D", self.data]), stdin=subprocess.DEVNULL,
+            self.process = subprocess.Popen(as_user(self.command()), stdin=subprocess.DEVNULL,
                                             stdout=out, stderr=out, cwd="/", env=environment(), start_new_session=True)
         deadline = time.monotonic() + 60
         ready = [f"{BIN}/pg_isready", "-q", "-h", self.folder]
