@@ -30,6 +30,7 @@ bool check_relations(List *range_table, List *permissions, bool report);
 // ProcessUtility: ERROR AG010 for a statement that a tenant session may not run, or that would
 // open a role of Aegis.
 void check_statement(PlannedStmt *statement);
+void check_roles(const PlannedStmt *statement);  // only the latter
 // Object access: ERROR AG010 for a function that a tenant session may not execute.
 void check_function(Oid function);
 

@@ -122,8 +122,12 @@ void define_statement() {
     reinterpret_cast<struct config_enum *>(setting)->check_hook = check_messages;
 }
 
-void check_statement(PlannedStmt *statement) {
+void check_roles(const PlannedStmt *statement) {
     // In a failed transaction only its end can run, and catalogs cannot be read.
+    if (guc::statement_guard && IsTransactionState()) check_role_statement(statement->utilityStmt);
+}
+
+void check_statement(PlannedStmt *statement) {
     if (!guc::statement_guard || !IsTransactionState()) return;
     Node *node = statement->utilityStmt;
     check_role_statement(node);

@@ -91,7 +91,39 @@ is "bystander/settings that differ" "$differing" \
   "debug_print_parse debug_print_plan debug_print_rewritten log_parameter_max_length shared_preload_libraries"
 is "bystander/processes that are new" "$(diff "$place/plain.processes" "$place/loaded.processes" | sed -n '/^[<>]/p')" "> aegis launcher"
 
+# A session that is there already notices when the extension comes, when it is bound, and when the extension goes.
+as_server cp -a "$place/template" "$cluster"
+settings "shared_preload_libraries = 'aegis'" "${aegis[@]}"
+start || { as_server tail -n 20 "$log"; exit 1; }
+other="\\! '$bin/psql' -XAtq -h '$place' -U postgres -d postgres -c"
+query "CREATE ROLE someone LOGIN" > /dev/null
+query "CREATE TABLE own (tenant_id uuid, body text); ALTER TABLE own ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON own USING (true);
+  INSERT INTO own VALUES (NULL, 'seen'); CREATE TABLE plain AS SELECT 'open' AS body; GRANT SELECT ON own, plain TO someone" > /dev/null
+said=$(as_server "$bin/psql" -XAtq -v VERBOSITY=verbose -h "$place" -U someone -d postgres 2>&1 << SQL
+SELECT 'before ' || body FROM own;
+$other "CREATE EXTENSION aegis"
+SELECT 'installed ' || body FROM own;
+SELECT 'not bound ' || body FROM plain;
+$other "GRANT aegis_member TO someone"
+SELECT 'bound ' || body FROM plain;
+$other "REVOKE aegis_member FROM someone"
+SELECT 'free ' || body FROM plain;
+$other "DROP EXTENSION aegis"
+SELECT 'gone ' || body FROM own;
+SQL
+)
+is "bystander/a session that is there already" "$(grep -E '^(before|installed|not bound|bound|free|gone|ERROR)' <<< "$said" | paste -sd '|')" \
+  'before seen|ERROR:  AG001: tenant is not set|not bound open|ERROR:  AG009: relation "plain" is not protected|free open|gone seen'
+stop
+as_server rm -rf "$cluster"
+
 if [ "${AEGIS_LONG:-no}" = yes ]; then
+  if command -v valgrind > /dev/null; then
+    python3 tests/bench/run.py bystander --quick --json "$place/bench.json" > /dev/null 2> "$place/progress" || tail -n 5 "$place/progress"
+    python3 tests/bench/complete.py "$place/bench.json" bystander || failed=1
+  else
+    echo "skip bystander/instructions (valgrind is not installed: ./aegis bench does that)"
+  fi
   # Among other libraries, before and after them, whose hooks are in the same chains.
   others="pg_stat_statements.track = 'all'"
   on others "shared_preload_libraries = 'pg_stat_statements,auto_explain'" "$others" "auto_explain.log_min_duration = -1"
