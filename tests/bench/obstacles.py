@@ -1,6 +1,4 @@
 """What stands in the way of a goal: the reason from lab/obstacle.py, and the profile of the loads that it compares."""
-import re
-
 from lab.obstacle import OBSTACLES
 from lab.record import short
 
@@ -8,19 +6,18 @@ SHOWN = 0.01    # parts with less than this share are left out
 LEAST = 0.5     # and differences of fewer microseconds
 
 
-def slug(text):
-    """The anchor of a heading, as GitHub makes it."""
-    return re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-")
-
-
 def reason(goal):
     """As a part of a sentence."""
     return OBSTACLES[goal["name"]]
 
 
-def link(area, goal):
+def page(goal):
+    return f"missed/{goal['name']}.md"
+
+
+def link(goal):
     """What a missed goal's row says; figures of before there were profiles have none."""
-    return reason(goal) + (f" ([profile](benchmarks/{area}.md#{slug(goal['text'])}))" if goal.get("profile") else "")
+    return reason(goal) + (f" ([profile](benchmarks/{page(goal)}))" if goal.get("profile") else "")
 
 
 def scale(loads):
@@ -69,25 +66,38 @@ def waits(loads):
             yield f"- {load['title']}: {shares}"
 
 
+def missed(result):
+    return [goal for goal in result["goals"] if goal["met"] is False and goal.get("profile")]
+
+
 def section(result):
     """Lines for the page of an area."""
-    missed = [goal for goal in result["goals"] if goal["met"] is False and goal.get("profile")]
-    if not missed:
-        return
-    yield from ("## What stands in the way", "", "The load of each missed goal, run once more under perf after the measured rounds: self time of the servers' "
-                "processes by program or library, and the twelve functions with most of it. A dash is less than those. "
-                "\"(not exported)\" are functions of stripped libraries. Waits are those of busy sessions, looked at 20 times a second.", "")
-    for goal in missed:
-        yield from (f"### {goal['text']}", "", f"{reason(goal)[0].upper()}{reason(goal)[1:]}.", "")
-        loads = [load for load in goal["profile"]["loads"] if "missing" not in load]
-        for load in goal["profile"]["loads"]:
-            if "missing" in load:
-                yield from (f"No profile of \"{load['title']}\": {load['missing']}.", "")
-        if loads:
-            yield from (f"{goal['profile']['of']}.", "", *table(loads), "")
-            told = difference(loads)
-            if told:
-                yield from (told, "")
-            said = list(waits(loads))
-            if said:
-                yield from ("Sessions, running or waiting:", "", *said, "")
+    if missed(result):
+        yield from ("## What stands in the way", "", "The load of each missed goal, run once more under perf:", "")
+        yield from (f"- [{goal['text']}]({page(goal)})" for goal in missed(result))
+        yield ""
+
+
+def pages(result):
+    """A page for each missed goal: its name below the area's page, and its text."""
+    for goal in missed(result):
+        yield page(goal), "\n".join(lines(goal, result["area"])) + "\n"
+
+
+def lines(goal, area):
+    yield from (f"# Missed: {goal['text']}", "", f"{reason(goal)[0].upper()}{reason(goal)[1:]}.", "")
+    loads = [load for load in goal["profile"]["loads"] if "missing" not in load]
+    for load in goal["profile"]["loads"]:
+        if "missing" in load:
+            yield from (f"No profile of \"{load['title']}\": {load['missing']}.", "")
+    if loads:
+        yield from (f"{goal['profile']['of']}.", "", *table(loads), "")
+        told = difference(loads)
+        if told:
+            yield from (told, "")
+        said = list(waits(loads))
+        if said:
+            yield from ("Sessions, running or waiting, looked at 20 times a second:", "", *said, "")
+        yield from ("The same load, run once more under perf after the measured rounds: self time of the servers' processes by program or library, and the "
+                    "twelve functions with most of it. A dash is less than those; \"(not exported)\" are functions of stripped libraries.", "")
+    yield from ("## See also", "", f"[benchmarks.md](../../benchmarks.md), [{area}.md](../{area}.md)")

@@ -5,10 +5,12 @@
 
 Every figure on these pages is one of the file's; to change a page, change what stands here or measure anew. The
 file goes beside the pages, and tests/process/bench.sh makes them again from it and compares."""
+import glob
 import importlib
 import json
 import os
 import re
+import shutil
 import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
@@ -69,13 +71,13 @@ def cell(text):
     return text.replace("|", "\\|")
 
 
-def goal_row(area, goal):
+def goal_row(goal):
     unit = f" {goal['unit']}" if goal["unit"] else ""
     relation = {">=": "≥", "<=": "≤"}[goal["relation"]]
     figure = "–" if goal["figure"] is None else short(goal["figure"]) + unit
     state = f"**{verdict(goal)}**" if goal["met"] is not None else verdict(goal)
     if goal["met"] is False:
-        state += f": {obstacles.link(area, goal)}"
+        state += f": {obstacles.link(goal)}"
     return f"| {cell(goal['text'])} | {relation} {short(goal['wanted'])}{unit} | {figure} | {cell(state)} |"
 
 
@@ -107,17 +109,21 @@ def group_lines(title, members):
     yield ""
 
 
-def plan_lines(plans):
-    """By hand and protected, in a block each; a plan that was there before is named, not repeated."""
-    if plans:
-        yield from ("## Plans", "")
-    known = {}
+def plan_page(page):
+    return f"plans-{page}.md"
+
+
+def plan_text(plans, area):
+    """A plan by hand and protected in a block each; one that was there before is named, not repeated."""
+    lines, known = [f"# Plans: {plans[0]['page']}", "", "As the server goes about what was measured, by hand and protected; three dots are the tenant.", ""], {}
     for plan in plans:
         title = f"{plan['title']}, {'by hand' if plan['way'] == 'hand' else 'protected'}"
-        yield from (f"{title}: as {known[plan['text']]}." if plan["text"] in known else f"{title}:", "")
-        if plan["text"] not in known:
-            yield from ("```text", plan["text"], "```", "")
+        if plan["text"] in known:
+            lines += [f"{title}: as {known[plan['text']]}.", ""]
+        else:
+            lines += [f"{title}:", "", "```text", plan["text"], "```", ""]
         known.setdefault(plan["text"], title[0].lower() + title[1:])
+    return "\n".join([*lines, "## See also", "", f"[{area}.md]({area}.md)"]) + "\n"
 
 
 def area_page(result, title):
@@ -130,7 +136,9 @@ def area_page(result, title):
     for group, members in groups.items():
         lines += group_lines(group, members)
     lines += obstacles.section(result)
-    lines += plan_lines(result.get("plans", []))
+    if result.get("plans"):
+        pages = dict.fromkeys(plan["page"] for plan in result["plans"])
+        lines += ["## Plans", "", "By hand and protected: " + ", ".join(f"[{page}]({plan_page(page)})" for page in pages) + ".", ""]
     lines += ["## See also", "", "[benchmarks.md](../benchmarks.md)"]
     return "\n".join(lines) + "\n"
 
@@ -158,10 +166,13 @@ def main():
         whole = json.load(file)
     root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
     folder = sys.argv[2] if len(sys.argv) > 2 else os.path.join(root, "docs")
-    goals = [(result["area"], goal) for result in whole["areas"] for goal in result["goals"]]
+    goals = [goal for result in whole["areas"] for goal in result["goals"]]
     packages = ", ".join(f"{name} {re.sub(r'^[0-9]+:', '', version)}" for name, version in whole["machine"]["packages"].items())
     text = HEAD.format(**{**whole["machine"], "packages": packages}, rounds=whole["rounds"], count=len(goals),
-                       met=sum(goal["met"] is True for _, goal in goals), goals="\n".join(goal_row(*each) for each in goals))
+                       met=sum(goal["met"] is True for goal in goals), goals="\n".join(map(goal_row, goals)))
+    shutil.rmtree(os.path.join(folder, "benchmarks", "missed"), ignore_errors=True)  # a goal that is met now has none
+    for stale in glob.glob(os.path.join(folder, "benchmarks", "plans-*.md")):
+        os.unlink(stale)
     for result in whole["areas"]:
         module = importlib.import_module(result["area"])
         text += f"\n## {module.TITLE}\n\n{module.__doc__.strip()}\n\n"
@@ -170,6 +181,11 @@ def main():
             text += f"![{title}](images/{name})\n\n"
         text += f"All figures: [benchmarks/{result['area']}.md](benchmarks/{result['area']}.md).\n"
         write(os.path.join(folder, "benchmarks", f"{result['area']}.md"), area_page(result, module.TITLE))
+        for name, page in obstacles.pages(result):
+            write(os.path.join(folder, "benchmarks", name), page)
+        plans = result.get("plans", [])
+        for page in dict.fromkeys(plan["page"] for plan in plans):
+            write(os.path.join(folder, "benchmarks", plan_page(page)), plan_text([plan for plan in plans if plan["page"] == page], result["area"]))
     write(os.path.join(folder, "benchmarks.md"), text + METHOD)
     write(os.path.join(folder, "benchmarks", "figures.json"), json.dumps(whole, indent=1) + "\n")
 

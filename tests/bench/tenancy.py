@@ -245,7 +245,7 @@ class Tenancy:
             said = plan.of(self.ours, f"member{role}", before, text)
         else:
             said = self.peers.sql(f"BEGIN;\nEXPLAIN (ANALYZE, TIMING OFF, SUMMARY OFF, COSTS OFF) {text};\nROLLBACK;", f"app{role}")
-        self.lab.plan(title + self.among, way, said.replace(self.tenant, "..."))
+        self.lab.plan("statements", title + self.among, way, said.replace(self.tenant, "..."))
 
     def goals(self, made):
         lab = self.lab

@@ -84,8 +84,8 @@ class Ranks:
         for rank in RANKS:
             by_hand = self.peers.sql(explain + COUNT.format(table="peer.doc", where=self.ranges[rank]), "app")
             protected = plan.of(self.ours, "member", self.context(rank), COUNT.format(table="ours.doc", where=""))
-            self.lab.plan(f"{GROUP}: {rank}", "hand", by_hand.replace(self.area.tenant, "..."))
-            self.lab.plan(f"{GROUP}: {rank}", "aegis", protected.replace(self.area.tenant, "..."))
+            self.lab.plan("ranks", f"{GROUP}: {rank}", "hand", by_hand.replace(self.area.tenant, "..."))
+            self.lab.plan("ranks", f"{GROUP}: {rank}", "aegis", protected.replace(self.area.tenant, "..."))
 
     def goals(self, made):
         for rank in RANKS:

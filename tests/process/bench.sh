@@ -24,7 +24,7 @@ echo "ok bench/runs"
 python3 tests/bench/complete.py "$place/bench.json" tenancy encryption
 
 tests/bench/report.py "$place/bench.json" "$place/docs"
-if grep -q "^| Seal a value of 32 bytes " "$place/docs"/benchmarks.md && [ -s "$place/docs/images/bench-seal.svg" ]; then
+if grep -q "protected:$" "$place/docs"/benchmarks/plans-ranks.md && grep -q "^| Seal a value of 32 bytes " "$place/docs"/benchmarks.md && [ -s "$place/docs/images/bench-seal.svg" ]; then
   echo "ok bench/report"
 else
   echo "not ok bench/report"
@@ -36,7 +36,7 @@ if [ -e docs/benchmarks/figures.json ]; then
   tests/bench/report.py docs/benchmarks/figures.json "$place/published"
   if (cd "$place/published" && find . -type f -print0) | while IFS= read -r -d '' page; do
     cmp "$place/published/$page" "docs/$page" || exit 1
-  done; then
+  done && diff -rq "$place/published/benchmarks" docs/benchmarks; then
     echo "ok bench/pages"
   else
     echo "not ok bench/pages: make them anew with tests/bench/report.py docs/benchmarks/figures.json"

@@ -1,8 +1,8 @@
 """What stands in the way of each goal when it is missed: what the code does there. Below it the page shows the profile of the same
 run, and what it adds up to; a sentence here must be one that the profile can bear out."""
 
-READ = ("aegis.authenticate reads the session, its user and its tenant by their keys and checks them, and the walls look at the statement; "
-        "by hand it is one join and nobody looks")
+READ = ("session, user and tenant are read by their keys and checked by aegis.authenticate, and the walls look at every statement; by hand it is "
+        "one join and nobody looks")
 WRITE = ("every row is stamped by a trigger in C and checked by the policy, after aegis.authenticate has looked the context up, where by hand one "
          "join does it; both mostly wait for the flush (WALWrite, WALSync)")
 SCAN = ("the tenant that the query names and the policy's are compared once, before the scan, but that check is a node of the plan of its own "

@@ -122,9 +122,9 @@ class Lab:
         if loads is not None:
             self.loads[name] = loads
 
-    def plan(self, title, way, text):
-        """How the server goes about a statement, for the report."""
-        self.plans.append({"title": title, "way": way, "text": text})
+    def plan(self, page, title, way, text):
+        """How the server goes about a statement, for a page of the report."""
+        self.plans.append({"page": page, "title": title, "way": way, "text": text})
 
     def explain(self):
         """Profiles what missed its goal; a quick run does it for one, to show that it works. While the servers still run. A trial
