@@ -32,6 +32,8 @@ SELECT t.name, t.description, 'c', true FROM (VALUES
   ('job.paused',               'a job was stopped by an operator'),
   ('job.resumed',              'a paused or failed job was let go on'),
   ('key.epoch_retired',        'no row uses an older key of a tenant any more'),
+  ('key.index_rewritten',      'the search tokens of a tenant were rewritten under a new key'),
+  ('key.index_rotated',        'an operator ordered a new search key for a tenant'),
   ('key.master_registered',    'a master key was seen for the first time'),
   ('key.master_rotated',       'an operator had all root keys wrapped under a newer master key'),
   ('key.roots_rewrapped',      'all root keys are wrapped under one master key'),

@@ -129,9 +129,9 @@ GRANT EXECUTE ON FUNCTION aegis.wait_job(bigint, interval) TO aegis_auditor, aeg
 GRANT SELECT ON aegis.jobs TO aegis_auditor, aegis_operator;
 -- reseal: the job calls aegis.reseal() as the owner of a table; it refuses everybody else.
 GRANT EXECUTE ON FUNCTION aegis.key_epoch(aegis.sealed_email), aegis.key_epoch(aegis.sealed_text),
-  aegis.reseal(aegis.sealed_email), aegis.reseal(aegis.sealed_text) TO PUBLIC;
+  aegis.reseal(aegis.sealed_email), aegis.reseal(aegis.sealed_text), aegis.retoken(aegis.sealed_email) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION aegis.verify_fields(regclass), aegis.verify_keys() TO aegis_auditor, aegis_operator;
-GRANT EXECUTE ON FUNCTION aegis.rotate_tenant_key(uuid, text) TO aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.rotate_index_key(uuid, text), aegis.rotate_tenant_key(uuid, text) TO aegis_operator;
 GRANT SELECT ON aegis.rotation_progress TO aegis_auditor, aegis_operator;
 -- protect: who owns a table may protect it; the functions check.
 GRANT EXECUTE ON FUNCTION aegis.convert_keys(regclass, boolean), aegis.counter_findings(regclass), aegis.follow_parent(),

@@ -18,10 +18,12 @@ CREATE TABLE aegis.tenant_key (
   wrapped        bytea CHECK (pg_catalog.octet_length(wrapped) = 72),
   state          text NOT NULL CHECK (state IN ('active', 'retired', 'destroyed')),
   created_at     timestamptz NOT NULL DEFAULT pg_catalog.now(),
+  frozen         boolean NOT NULL DEFAULT false,
   PRIMARY KEY (tenant_id, kind, epoch),
   CHECK (state = 'destroyed' OR (salt IS NOT NULL AND wrapped IS NOT NULL))
 );
 SELECT pg_catalog.pg_extension_config_dump('aegis.tenant_key', '');
+COMMENT ON COLUMN aegis.tenant_key.frozen IS 'of an index root: what the tenant''s searchable fields hold must not be written now';
 COMMENT ON TABLE aegis.tenant_key IS 'root keys of tenants, wrapped under a master key; the nil tenant is the system';
 
 CREATE FUNCTION aegis.provided_keys(OUT version bigint, OUT check_value bytea) RETURNS SETOF record

@@ -60,3 +60,18 @@ CREATE VIEW aegis.rotation_progress AS
       ON e.state = 'current';
 COMMENT ON VIEW aegis.rotation_progress IS
   'rows of every tenant under every epoch of its key, and when the job that seals them anew may be done';
+
+CREATE FUNCTION aegis.rotate_index_key(tenant uuid, reason text) RETURNS bigint
+  AS 'MODULE_PATHNAME', 'aegis_rotate_index_key' LANGUAGE C VOLATILE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL UNSAFE
+  SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION aegis.rotate_index_key(uuid, text) IS
+  'queues the job that gives a tenant a new search key; its searchable fields cannot be written until it is done; recorded';
+
+CREATE FUNCTION aegis.retoken(aegis.sealed_email) RETURNS aegis.sealed_email
+  AS 'MODULE_PATHNAME', 'aegis_retoken' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 20;
+COMMENT ON FUNCTION aegis.retoken(aegis.sealed_email) IS
+  'the same value with the token of the current search key; refused outside the job that rotates it';
+
+CREATE FUNCTION aegis.login_again(aegis.sealed_email) RETURNS bytea
+  AS 'MODULE_PATHNAME', 'aegis_login_again' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 20;
+COMMENT ON FUNCTION aegis.login_again(aegis.sealed_email) IS 'the look-up value of a user''s e-mail under the current search key';

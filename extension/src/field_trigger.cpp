@@ -7,6 +7,7 @@
 #include "context.hpp"
 #include "guc.hpp"
 #include "key.hpp"
+#include "key_cache.hpp"
 #include "pg/function.hpp"
 #include "pg/invalidation.hpp"
 
@@ -162,6 +163,13 @@ Datum sealed_value(const pg_uuid_t &tenant, const Field &field, Datum value, boo
     bool is_envelope = sealed::is_envelope(view);
     // Keys may be restored after what they open.
     if (is_envelope && guc::restore_mode) return value;
+    if (field.type_reference != 0 && key_cache::search_is_frozen(tenant))
+        ereport(ERROR,
+                (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+                 errmsg("field \"%s\" cannot be written while the search key of its tenant is "
+                        "rotated",
+                        field.name),
+                 errhint("Try again when the job is done.")));
     // An envelope from outside is opened once, so that nothing rests here that cannot be read.
     core::ByteSpan plaintext =
         is_envelope ? open(tenant, field, view) : sealed::open_unsealed(view);

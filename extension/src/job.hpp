@@ -28,6 +28,8 @@ struct Kind {
     Scope scope;    // whether a job of this kind names a tenant
     Oid (*role)();  // whose rights a step has
     Progress (*step)(const Job &job);
+    // In the transaction that notes a failure, as aegis_owner; nullptr: nothing to undo.
+    void (*failed)(const Job &job);
 };
 
 // The kinds there are; nullptr for an unknown name.

@@ -2,6 +2,7 @@
 // What jobs do: one function per kind, called for one step in the step's transaction, under the
 // kind's role and the job's context.
 #include "job.hpp"
+#include "key_index.hpp"
 #include "key_rewrap.hpp"
 #include "reseal.hpp"
 #include "role.hpp"
@@ -49,11 +50,13 @@ Progress end_sessions(const Job &job) {
 }
 
 const Kind kinds[] = {
-    {"end_sessions", Scope::system, role::owner, end_sessions},
-    {"erase_tenant", Scope::tenant, role::owner, tenant_erase::step},
-    {"reseal", Scope::tenant, role::owner, reseal::step},
-    {"rewrap_keys", Scope::system, role::owner, key::rewrap_step},
-    {"verify_ledger", Scope::either, role::auditor, verify_ledger},
+    {"end_sessions", Scope::system, role::owner, end_sessions, nullptr},
+    {"erase_tenant", Scope::tenant, role::owner, tenant_erase::step, nullptr},
+    {"reseal", Scope::tenant, role::owner, reseal::step, nullptr},
+    {"rewrap_keys", Scope::system, role::owner, key::rewrap_step, nullptr},
+    {"rotate_index", Scope::tenant, role::owner, key::rewrite_index_step,
+     key::rewrite_index_failed},
+    {"verify_ledger", Scope::either, role::auditor, verify_ledger, nullptr},
 };
 
 }  // namespace

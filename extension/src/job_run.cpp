@@ -148,6 +148,8 @@ void save_failure(const Claimed &claimed, const char *error) {
                                  "finished_at = pg_catalog.clock_timestamp() WHERE id = $1",
                                  2, types, values, nullptr, false, 0),
            SPI_OK_UPDATE);
+    if (claimed.kind != nullptr && claimed.kind->failed != nullptr)
+        claimed.kind->failed(claimed.job);
     append_finished(claimed, error);
 }
 

@@ -5,6 +5,7 @@
 #include "core/xaes.hpp"
 #include "key_cache.hpp"
 
+#include "key.hpp"
 #include "key_master.hpp"
 #include "key_root.hpp"
 #include "own_table.hpp"
@@ -28,6 +29,7 @@ bool stale = false;
 // Roots made by this transaction go when it aborts, and what was derived from them with them.
 bool made_in_transaction = false;
 bool changed_in_transaction = false;  // and others must know
+bool committing = false;              // counted in key_changing
 Oid root_table = InvalidOid;
 
 void drop(Entry *entry) {
@@ -69,15 +71,23 @@ void table_changed(Datum, Oid relid) {
 }
 
 // The counter that tells other sessions lies beside the key page, which backends cannot write. A
-// commit is visible to them before this runs.
+// commit is visible to them before this runs; while it is under way nobody trusts a cache.
 void transaction_ended(XactEvent event, void *) {
     if (event == XACT_EVENT_PRE_PREPARE && changed_in_transaction)
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("cannot prepare a transaction that changed keys"),
                         errdetail("Other sessions would not learn of it at once.")));
     if (event == XACT_EVENT_ABORT && made_in_transaction) stale = true;
+    if (event == XACT_EVENT_PRE_COMMIT && changed_in_transaction && !committing) {
+        region::state()->key_changing.fetch_add(1, std::memory_order_acq_rel);
+        committing = true;
+    }
     if (event == XACT_EVENT_COMMIT && changed_in_transaction)
         region::state()->key_changes.fetch_add(1, std::memory_order_acq_rel);
+    if (committing && (event == XACT_EVENT_COMMIT || event == XACT_EVENT_ABORT)) {
+        region::state()->key_changing.fetch_sub(1, std::memory_order_acq_rel);
+        committing = false;
+    }
     if (event == XACT_EVENT_ABORT || event == XACT_EVENT_COMMIT || event == XACT_EVENT_PREPARE)
         made_in_transaction = changed_in_transaction = false;
 }
@@ -88,8 +98,10 @@ void subtransaction_ended(SubXactEvent event, SubTransactionId, SubTransactionId
 
 void refresh() {
     uint64_t generation = key::page().generation.load(std::memory_order_acquire);
+    // In this order: a change that ends in between has been counted by then.
+    bool changing = region::state()->key_changing.load(std::memory_order_acquire) != 0;
     uint64_t changes = region::state()->key_changes.load(std::memory_order_acquire);
-    if (generation != seen_generation || changes != seen_changes || stale) {
+    if (generation != seen_generation || changes != seen_changes || changing || stale) {
         empty();
         seen_generation = generation;
         seen_changes = changes;
@@ -147,6 +159,7 @@ const Entry *root(const pg_uuid_t &tenant, key::RootKind kind, uint32_t epoch) {
     entry = take(tenant, core::Purpose::tenant_kek, epoch, reference);
     memcpy(entry->key, loaded.key, sizeof entry->key);
     fill(entry, tenant, core::Purpose::tenant_kek, epoch, reference, loaded.epoch);
+    entry->frozen = loaded.frozen;
     core::wipe(loaded.key);
     return entry;
 }
@@ -186,6 +199,12 @@ const Entry *derive(const pg_uuid_t &tenant, core::Purpose purpose, uint32_t epo
     core::wipe(bytes);
     fill(entry, tenant, purpose, epoch, reference, root_epoch);
     return entry;
+}
+
+bool search_is_frozen(const pg_uuid_t &tenant) {
+    refresh();
+    if (entries == nullptr) map();
+    return root(tenant, key::RootKind::index, key::kCurrentEpoch)->frozen;
 }
 
 void expect_abort() {

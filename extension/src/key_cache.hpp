@@ -21,6 +21,7 @@ struct Entry {
     uint32_t asked_epoch;
     uint32_t reference;
     uint32_t epoch;
+    bool frozen;                   // of an index root: what is searched by must not be written
     core::Xaes *cipher;            // of Form::cipher
     core::HmacKey *search;         // of Form::search
     uint8_t key[core::kKeyBytes];  // of Form::bytes
@@ -34,13 +35,16 @@ enum class Form { cipher, search, bytes };
 const Entry *derive(const pg_uuid_t &tenant, core::Purpose purpose, uint32_t epoch,
                     uint32_t reference, Form form);
 
+// Whether the tenant's searchable fields must not be written now. Errors as key::load_root().
+bool search_is_frozen(const pg_uuid_t &tenant);
+
 // The current transaction made root keys: should it abort, what was derived from them is dropped.
 void expect_abort();
 // Drops everything at the next use.
 void forget();
 // The same for a change that others must know: once it is committed, every session drops what it
-// derived before it uses the next key, in the midst of a statement too. Such a transaction cannot
-// be prepared.
+// derived before it uses the next key, in the midst of a statement too, and keeps nothing while the
+// commit is under way. Such a transaction cannot be prepared.
 void announce_change();
 // Changes whenever the cache was emptied, so that what was computed from a key can be dropped too.
 uint64_t version();

@@ -21,7 +21,8 @@ enum Column {
     kMasterVersion = 4,
     kSalt = 5,
     kWrapped = 6,
-    kState = 7
+    kState = 7,
+    kFrozen = 9
 };
 
 constexpr uint32_t kFirstEpoch = 1;
@@ -34,6 +35,7 @@ struct Row {
     uint32_t master_version;
     bool active;     // new seals use the newest such
     bool destroyed;  // there is nothing to unwrap any more
+    bool frozen;
     uint8_t salt[kSaltBytes];
     uint8_t wrapped[core::kWrappedRootBytes];
 };
@@ -52,10 +54,11 @@ void copy_exactly(Datum value, uint8_t *out, size_t size) {
 }
 
 // The row of an epoch, or the newest active one. False when there is none.
-bool find_row(const pg_uuid_t &tenant, RootKind kind, uint32_t epoch, Row *row) {
+bool find_row(const pg_uuid_t &tenant, RootKind kind, uint32_t epoch, Row *row,
+              Snapshot snapshot = nullptr) {
     ScanKeyData key;
     ScanKeyInit(&key, kTenant, BTEqualStrategyNumber, F_UUID_EQ, UUIDPGetDatum(&tenant));
-    own_table::Scan scan = own_table::begin("tenant_key", &key);
+    own_table::Scan scan = own_table::begin("tenant_key", &key, 1, nullptr, snapshot);
     bool found = false;
     HeapTuple tuple;
     while (HeapTupleIsValid(tuple = own_table::next(scan))) {
@@ -72,6 +75,7 @@ bool find_row(const pg_uuid_t &tenant, RootKind kind, uint32_t epoch, Row *row) 
         found = true;
         row->epoch = row_epoch;
         row->active = active;
+        row->frozen = DatumGetBool(own_table::column(scan, tuple, kFrozen, &is_null));
         row->destroyed = text_is(own_table::column(scan, tuple, kState, &is_null), "destroyed");
         row->master_version = static_cast<uint32_t>(
             DatumGetInt64(own_table::column(scan, tuple, kMasterVersion, &is_null)));
@@ -137,6 +141,12 @@ void load_root(const pg_uuid_t &tenant, RootKind kind, uint32_t epoch, Root *out
                  is_nil(tenant)
                      ? errhint("Create the first tenant.")
                      : errhint("Restore aegis.tenant_key together with the data that it opens.")));
+    Row seen{};
+    if (kind == RootKind::index && epoch == kCurrentEpoch && ActiveSnapshotSet() &&
+        find_row(tenant, kind, epoch, &seen, GetActiveSnapshot()) && seen.epoch < row.epoch)
+        ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+                        errmsg("the search key of the tenant was rotated by another transaction"),
+                        errhint("Try again.")));
     if (row.destroyed)
         ereport(ERROR, (errcode(AEGIS_ERRCODE_KEY_SHREDDED), errmsg("the key was destroyed"),
                         errdetail("What was sealed under it cannot be opened by anyone.")));
@@ -153,6 +163,7 @@ void load_root(const pg_uuid_t &tenant, RootKind kind, uint32_t epoch, Root *out
                      "The row of aegis.tenant_key does not belong to this tenant and master key."),
                  errhint("Restore the row from a backup.")));
     out->epoch = row.epoch;
+    out->frozen = row.frozen;
 }
 
 uint32_t newest_epoch(const pg_uuid_t &tenant, RootKind kind) {

@@ -13,6 +13,7 @@ enum class RootKind : uint8_t { root = 0, index = 1 };
 struct Root {  // secret; whoever holds one wipes it
     uint8_t key[core::kKeyBytes];
     uint32_t epoch;
+    bool frozen;  // see key_cache::search_is_frozen()
 };
 
 // "The system" is the nil tenant, which derivations name by an empty string.
@@ -20,7 +21,8 @@ core::ByteView tenant_name(const pg_uuid_t &tenant);
 
 // Reads and unwraps a root; kCurrentEpoch takes the newest active one. ERROR AG004 when the tenant
 // has no such key or the master key is missing, AG005 when it was destroyed, AG014 wrong master
-// key.
+// key. Of the index root also 40001 when the active snapshot knows an older one: its rows carry
+// tokens of that, and a search would miss them.
 void load_root(const pg_uuid_t &tenant, RootKind kind, uint32_t epoch, Root *out);
 
 // The epoch that new seals use; 0 when the tenant has no key, or no longer.

@@ -27,6 +27,7 @@ void after_restart() {
     charge::survive_restart();
     worker::survive_restart();
     verify_progress::survive_restart();
+    state_map->key_changing.store(0);
 }
 
 }  // namespace

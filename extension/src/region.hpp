@@ -21,7 +21,9 @@ struct State {
     worker::Slots workers;
     password::Slots passwords;
     verify_progress::Slots verifications;
-    std::atomic<uint64_t> key_changes;  // see key_cache::announce_change()
+    // See key_cache::announce_change(): how many there were, and how many are being committed now.
+    std::atomic<uint64_t> key_changes;
+    std::atomic<int32_t> key_changing;
     limit::Meters limits;
 };
 

@@ -89,10 +89,6 @@ struct varlena *seal_anew(const pg_uuid_t &tenant, core::ByteView value) {
     return result;
 }
 
-bool same_bytes(core::ByteView a, core::ByteView b) {
-    return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
-}
-
 }  // namespace
 
 const Tally &tally() {
@@ -116,8 +112,7 @@ bool is_same_value(const pg_uuid_t &tenant, core::ByteView before, core::ByteVie
         return false;
     const core::EnvelopeHeader &was = old_parts.header, &is = new_parts.header;
     if (was.type != is.type || was.flags != is.flags || was.field != is.field ||
-        !same_bytes(old_parts.token, new_parts.token) || !belongs_to(tenant, old_parts) ||
-        !belongs_to(tenant, new_parts))
+        !belongs_to(tenant, old_parts) || !belongs_to(tenant, new_parts))
         return false;
     Plaintext old_plaintext, new_plaintext;
     if (!open(tenant, old_parts, &old_plaintext)) return false;
@@ -128,6 +123,23 @@ bool is_same_value(const pg_uuid_t &tenant, core::ByteView before, core::ByteVie
     }
     old_plaintext.discard();
     return same;
+}
+
+bool open_value(const pg_uuid_t &tenant, core::ByteView value, const field::Field **field,
+                core::ByteSpan *plaintext) {
+    core::EnvelopeParts parts{};
+    Plaintext opened;
+    bool well_formed = !pg::run([&] { parts = core::parse_envelope(value); }).failed;
+    if (!well_formed || parts.token.size != core::kTokenBytes || !belongs_to(tenant, parts) ||
+        !open(tenant, parts, &opened)) {
+        counted.failed++;
+        return false;
+    }
+    *field = field::find(parts.header.field);
+    *plaintext = {static_cast<uint8_t *>(palloc(opened.bytes.size + 1)), opened.bytes.size};
+    memcpy(plaintext->data, opened.bytes.data, opened.bytes.size);
+    opened.discard();
+    return true;
 }
 
 }  // namespace aegis::reseal

@@ -4,6 +4,7 @@
 // docs/reseal.md.
 #pragma once
 
+#include "field.hpp"
 #include "job.hpp"
 #include "pg/postgres.hpp"
 
@@ -17,12 +18,17 @@ struct Tally {
 };
 const Tally &tally();
 
-// True when `after` is `before` sealed anew by the statement of the job that runs now: another
-// epoch, the same plaintext. Opens both to be sure.
+// True when `after` is `before` in another envelope: under another epoch or with another search
+// token, of the same plaintext. Opens both to be sure.
 bool is_same_value(const pg_uuid_t &tenant, core::ByteView before, core::ByteView after);
-// Whether the current transaction is one of the job's.
+// Whether the current transaction is one of a job that makes new envelopes of what is there.
 bool is_running();
 void begin_running();
+
+// For other jobs: the field of a tenant's value with a token, and its plaintext in new memory,
+// which the caller wipes with sealed::discard(). False, and counted, when it does not open.
+bool open_value(const pg_uuid_t &tenant, core::ByteView value, const field::Field **field,
+                core::ByteSpan *plaintext);
 
 // One step of the job: docs/job.md.
 job::Progress step(const job::Job &job);

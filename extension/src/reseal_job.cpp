@@ -6,6 +6,7 @@
 
 #include "field.hpp"
 #include "guc.hpp"
+#include "job_table.hpp"
 #include "key.hpp"
 #include "key_root.hpp"
 #include "ledger.hpp"
@@ -52,43 +53,12 @@ struct Work {
     bool looked;
     Tally pass;        // of the rows of one look
     uint64 passed_by;  // rows that others held
-    // Transactions that wrote to the tables when the job began: they may have sealed under an older
-    // epoch what nobody sees yet.
-    VirtualTransactionId *writers;
-    int writer_count;
+    // Of when the job began: they may have sealed under an older epoch what nobody sees yet.
+    job::Writers writers;
 } work;
 
 void fail(const char *what) {
     ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not %s", what)));
-}
-
-// As the owner of a table, whom row security binds, and without triggers but those that always
-// fire: nobody else's code runs with rights that it does not have anyway, and nothing takes the new
-// envelope for a change of the row.
-struct AsOwner {
-    pg::Identity before;
-    int settings;
-};
-
-AsOwner enter_table(Oid relation, bool writes) {
-    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
-    if (!HeapTupleIsValid(tuple))
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("table was dropped")));
-    Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
-    ReleaseSysCache(tuple);
-    AsOwner entered;
-    GetUserIdAndSecContext(&entered.before.user, &entered.before.security);
-    entered.settings = NewGUCNestLevel();
-    if (writes)
-        (void)set_config_option("session_replication_role", "replica", PGC_SUSET, PGC_S_SESSION,
-                                GUC_ACTION_SAVE, true, 0, false);
-    SetUserIdAndSecContext(owner, entered.before.security | SECURITY_RESTRICTED_OPERATION);
-    return entered;
-}
-
-void leave_table(const AsOwner &entered) {
-    AtEOXact_GUC(false, entered.settings);
-    SetUserIdAndSecContext(entered.before.user, entered.before.security);
 }
 
 // Statements for a table; false when it has no encrypted column.
@@ -140,31 +110,6 @@ void list_tables() {
         if (describe(lfirst_oid(cell), &work.tables[work.count])) work.count++;
 }
 
-void note_writers() {
-    for (int i = 0; i < work.count; i++) {
-        LOCKTAG tag;
-        SET_LOCKTAG_RELATION(tag, MyDatabaseId, work.tables[i].relation);
-        int count = 0;
-        VirtualTransactionId *writers = GetLockConflicts(&tag, ShareLock, &count);
-        if (count == 0) continue;
-        MemoryContext caller = MemoryContextSwitchTo(work.memory);
-        int total = work.writer_count + count;
-        size_t bytes = sizeof(VirtualTransactionId) * total;
-        work.writers = static_cast<VirtualTransactionId *>(
-            work.writers == nullptr ? palloc(bytes) : repalloc(work.writers, bytes));
-        memcpy(work.writers + work.writer_count, writers, sizeof(VirtualTransactionId) * count);
-        work.writer_count = total;
-        MemoryContextSwitchTo(caller);
-    }
-}
-
-void forget_gone_writers() {
-    int kept = 0;
-    for (int i = 0; i < work.writer_count; i++)
-        if (!VirtualXactLock(work.writers[i], false)) work.writers[kept++] = work.writers[i];
-    work.writer_count = kept;
-}
-
 void start(const job::Job &job, uint32_t epoch) {
     if (work.memory == nullptr)
         work.memory =
@@ -177,7 +122,8 @@ void start(const job::Job &job, uint32_t epoch) {
     work.epoch = epoch;
     list_tables();
     // Every later seal stands under the current epoch: sessions look it up again once it is there.
-    note_writers();
+    for (int i = 0; i < work.count; i++)
+        job::note_writers(work.tables[i].relation, work.memory, &work.writers);
 }
 
 int by_epoch_and_place(const void *a, const void *b) {
@@ -209,7 +155,7 @@ void look(const Table &table) {
     count::Epochs epochs;
     count::begin(&epochs);
 
-    AsOwner entered = enter_table(table.relation, false);
+    job::AsOwner entered = job::enter_table(table.relation, false);
     Oid types[] = {UUIDOID};
     Datum values[] = {UUIDPGetDatum(&work.tenant)};
     Portal portal =
@@ -235,7 +181,7 @@ void look(const Table &table) {
         if (fetched == 0) break;
     }
     SPI_cursor_close(portal);
-    leave_table(entered);
+    job::leave_table(entered);
     if (mixed) qsort(work.rows, work.row_count, sizeof(Row), by_epoch_and_place);
     count::store(epochs, work.tenant, table.relation);
     work.looked = true;
@@ -257,12 +203,12 @@ int64 seal_batch(const Table &table) {
     Datum arguments[] = {UUIDPGetDatum(&work.tenant), PointerGetDatum(array),
                          Int32GetDatum(static_cast<int32>(work.epoch))};
     Tally before = tally();
-    AsOwner entered = enter_table(table.relation, true);
+    job::AsOwner entered = job::enter_table(table.relation, true);
     begin_running();
     if (SPI_execute_with_args(table.seal, 3, types, arguments, nullptr, false, 0) != SPI_OK_UPDATE)
         fail("seal rows anew");
     int64 taken = static_cast<int64>(SPI_processed);
-    leave_table(entered);
+    job::leave_table(entered);
     uint64 values_sealed = tally().sealed - before.sealed;
     work.pass.sealed += values_sealed;
     work.pass.failed += tally().failed - before.failed;
@@ -280,7 +226,7 @@ job::Progress end_pass(const job::Job &job) {
     progress.done = job.done;
     work.looked = false;
     if (work.row_count == 0) {
-        table.clean = work.writer_count == 0;
+        table.clean = work.writers.count == 0;
         work.at++;
     } else if (work.pass.sealed == 0 && work.passed_by == 0) {
         table.failed = work.pass.failed;  // once more, for the count
@@ -313,7 +259,7 @@ job::Progress advance(const job::Job &job) {
         bool clean = true;
         for (int i = 0; i < work.count; i++) clean &= work.tables[i].clean;
         if (clean) return finish(job);
-        if (work.writer_count > 0) return {false, job.done, nullptr, kBusyRestMillis};
+        if (work.writers.count > 0) return {false, job.done, nullptr, kBusyRestMillis};
         work.at = 0;
     }
     const Table &table = work.tables[work.at];
@@ -354,7 +300,7 @@ job::Progress step(const job::Job &job) {
     work.job = 0;
     if (!fits) start(job, epoch);
     job::Progress progress = advance(job);
-    forget_gone_writers();  // now, so that the next snapshot sees what they left
+    job::forget_gone(&work.writers);  // now, so that the next snapshot sees what they left
     work.job = progress.finished ? 0 : job.id;
     return progress;
 }

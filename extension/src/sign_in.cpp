@@ -8,6 +8,7 @@
 #include "context.hpp"
 #include "guc.hpp"
 #include "key.hpp"
+#include "key_cache.hpp"
 #include "ledger.hpp"
 #include "password.hpp"
 #include "pg/function.hpp"
@@ -82,10 +83,16 @@ void look_up(const Request &request, core::ByteView normalised, TimestampTz now,
     if (!account->tenant_found) return;
 
     struct varlena *login = pg::alloc_varlena(32);
-    key::login_token(account->tenant, normalised, pg::payload(login).data);
     Datum by_login[] = {UUIDPGetDatum(&account->tenant), PointerGetDatum(login),
                         TimestampTzGetDatum(now)};
-    if (pg::execute(find_user, by_login) != 1) return;
+    // A search key that changes between the two would make a user a stranger.
+    uint64 version, found;
+    do {
+        version = key_cache::version();
+        key::login_token(account->tenant, normalised, pg::payload(login).data);
+        found = pg::execute(find_user, by_login);
+    } while (found != 1 && version != key_cache::version());
+    if (found != 1) return;
     account->user_found = true;
     account->user = *DatumGetUUIDP(pg::column(0, 1, &is_null));
     account->rank = DatumGetInt16(pg::column(0, 2, &is_null));
