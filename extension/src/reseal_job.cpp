@@ -21,7 +21,7 @@ namespace aegis::reseal {
 namespace {
 
 // Rows of one transaction: they are locked until it ends.
-constexpr int64 kBatchRows = 2000;
+constexpr int64 kBatchRows = 5000;
 // Rows that one look remembers, twelve bytes each; those beyond are found by the next.
 constexpr int64 kMostRows = 4 * 1000 * 1000;
 constexpr int64 kFetchRows = 10000;
