@@ -14,8 +14,8 @@ struct Limits {  // in force: the tenant's own, or the settings; 0 none
     int32 requests, rows;  // in a minute
 };
 
-// What holds for a tenant now.
-Limits of_tenant(const pg_uuid_t &tenant);
+// What holds for a tenant now, or in a snapshot.
+Limits of_tenant(const pg_uuid_t &tenant, Snapshot snapshot = nullptr);
 
 // How much of its quotas a tenant has used and not yet regained; 0 where it has none.
 struct Use {

@@ -212,6 +212,7 @@ Verdict verify(core::ByteView token, Session *session) {
     known.snapshot = own_table::latest();
     bool found =
         find_session(hash, &known) && find_user(&known) && find_tenant(&known) && find_team(&known);
+    if (found) known.session.limits = limit::of_tenant(known.session.tenant, known.snapshot);
     UnregisterSnapshot(known.snapshot);
     if (!found) return Verdict::invalid;
     if (known.moved) {
@@ -221,7 +222,6 @@ Verdict verify(core::ByteView token, Session *session) {
     TimestampTz now = GetCurrentTimestamp();
     bool timely = known.session.expires_at > now && known.last_seen > idle_limit(now);
     known.session.touch_due = now - known.last_seen > kTouchGrainMicros;
-    known.session.limits = limit::of_tenant(known.session.tenant);
     *session = known.session;
     if (known.superseded && known.session.expires_at > now) return Verdict::superseded;
     if (known.ended || !timely || !known.active) return Verdict::invalid;
