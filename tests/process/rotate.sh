@@ -94,7 +94,7 @@ job=$(rotate first)
 reaches_midst "progress shows both epochs and an estimate"
 rate 0
 is "the job ends beside readers and writers" "$(as_role operator -c "SELECT aegis.wait_job($job, '10 minutes')")" "done"
-as_server kill -INT "$(cat "$place/bench.pid")"
+as_server kill -INT "$(cat "$place/bench.pid")" || true # it may have ended by an error, which the next line shows
 wait "$bench" || true
 is "readers and writers met no error and no wrong answer" "$(grep -E 'ERROR|error|aborted|failed' "$place/bench" || true)" ""
 is "and were there" "$(query "SELECT sum(plain) > 0 AND bool_or(id > 10000000) FROM t")" t
@@ -112,7 +112,7 @@ rate $((rows / 5))
 job=$(rotate second)
 reaches_midst "a second rotation is in its midst"
 kill -9 "$(query "SELECT pid FROM pg_stat_activity WHERE backend_type = 'aegis jobs'")"
-within 30 query "SELECT 1"
+within 300 query "SELECT 1" # recovery of a large table takes its time
 rate 0
 ended() { [ "$(query "SELECT state FROM aegis.jobs WHERE id = $job")" = "done" ]; }
 if within 300 ended; then echo "ok after kill -9 it goes on by itself"; else is "after kill -9" "$(query "SELECT state, error FROM aegis.jobs WHERE id = $job")" "done"; fi
