@@ -204,6 +204,10 @@ int64 seal_batch(const Table &table) {
                          Int32GetDatum(static_cast<int32>(work.epoch))};
     Tally before = tally();
     job::AsOwner entered = job::enter_table(table.relation, true);
+    // The rows lie next to each other, so places cost little; the planner believes that each is a
+    // read of its own, and would rather read the whole table for every batch.
+    (void)set_config_option("random_page_cost", "0.01", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
+                            true, 0, false);
     begin_running();
     if (SPI_execute_with_args(table.seal, 3, types, arguments, nullptr, false, 0) != SPI_OK_UPDATE)
         fail("seal rows anew");

@@ -20,7 +20,6 @@ namespace aegis::seal {
 namespace {
 
 constexpr int kFetch = 5000;
-constexpr uint16 kLockSpace = 0xAE;
 
 // Published when the pass has committed.
 int64 sealed_micros_pending = 0;
@@ -431,9 +430,7 @@ int pass() {
         return 0;  // the tables are being filled by a restore, or by the primary
     const ledger_tables::Oids *oids = ledger_tables::find();
     if (oids == nullptr || !OidIsValid(oids->seal)) return 0;
-    LOCKTAG tag;
-    SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, 1, kLockSpace);
-    LockAcquire(&tag, ExclusiveLock, false, false);
+    worker::lock_for_transaction(worker::Part::seal);
 
     Pass pass = {};
     pass.now = GetCurrentTimestamp();

@@ -74,6 +74,12 @@ namespace {
 // Fourth field of the advisory lock: users' locks have 1 and 2 there, so none can collide.
 constexpr uint16 kLockSpace = 0xAE;
 
+LOCKTAG tag_of(Part part) {
+    LOCKTAG tag;
+    SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, static_cast<uint32>(part), kLockSpace);
+    return tag;
+}
+
 // DROP, ALTER and CREATE DATABASE ... TEMPLATE hold a lock on the database and wait a few seconds
 // for its sessions to go. A worker goes at once; the launcher's next one waits for the lock.
 bool database_is_wanted() {
@@ -127,9 +133,13 @@ bool hold_extension() {
 
 // The advisory lock goes with its holder, whatever the end.
 bool lock_alone(Part part) {
-    LOCKTAG tag;
-    SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0, static_cast<uint32>(part), kLockSpace);
+    const LOCKTAG tag = tag_of(part);
     return LockAcquire(&tag, ExclusiveLock, true, true) != LOCKACQUIRE_NOT_AVAIL;
+}
+
+void lock_for_transaction(Part part) {
+    const LOCKTAG tag = tag_of(part);
+    LockAcquire(&tag, ExclusiveLock, false, false);
 }
 
 void rest(int millis) {

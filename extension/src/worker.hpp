@@ -46,8 +46,10 @@ void beat();
 // For the postmaster, while no other process lives: no slot has a worker any more.
 void survive_restart();
 
+// What one process at a time does in a database: two parts under one number would wait for each
+// other, as seals once did for the end of every job.
+enum class Part : uint16_t { worker = 0, jobs = 1, seal = 2 };
 // For background processes of one database.
-enum class Part : uint16_t { worker = 0, jobs = 1 };
 // Signals, connection as the bootstrap superuser, and settings that nobody bends.
 void connect(Oid database);
 bool extension_is_here();
@@ -56,6 +58,8 @@ bool extension_is_here();
 bool hold_extension();
 // False when another process has this part in this database already. Held until the process ends.
 bool lock_alone(Part part);
+// Waits until no other process has this part, and has it until the transaction ends.
+void lock_for_transaction(Part part);
 // Ends the process when it or its database is to go; otherwise takes care of interrupts and
 // settings, and sleeps until the latch is set, at most `millis`. Never called in a transaction.
 void rest(int millis);

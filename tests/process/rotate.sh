@@ -87,11 +87,14 @@ midst() { query "SELECT min(rows) > 0 AND count(*) = 2 AND bool_or(estimated_end
 reaches_midst() { if within 60 midst; then echo "ok $1"; else is "$1" "$(progress)" "rows under both epochs, and an estimate"; fi; }
 ledger_verifies() { as_role auditor -c "SELECT checked, detail FROM aegis.verify_ledger() WHERE outcome <> 'ok'"; }
 
-rate $((rows / 5)) # slow enough to be seen in its midst
+rate $((rows / 60)) # slow enough to be seen in its midst
 bench &
 bench=$!
 job=$(rotate first)
 reaches_midst "progress shows both epochs and an estimate"
+query "SELECT aegis.declare_event('rotate.beside', 'for this test'); SELECT aegis.record('rotate.beside')" > /dev/null
+is "entries are sealed beside the job" "$(query "SELECT aegis.wait_sealed('10 s') > 0; SELECT state FROM aegis.jobs WHERE id = $job" 2>&1)" "t
+running"
 rate 0
 is "the job ends beside readers and writers" "$(as_role operator -c "SELECT aegis.wait_job($job, '10 minutes')")" "done"
 as_server kill -INT "$(cat "$place/bench.pid")" || true # it may have ended by an error, which the next line shows
@@ -108,7 +111,7 @@ is "and one of each table" "$(query "SELECT count(*) FROM aegis.audit_log WHERE 
 is "the ledger verifies" "$(ledger_verifies)" ""
 
 # Killed in its midst.
-rate $((rows / 5))
+rate $((rows / 60))
 job=$(rotate second)
 reaches_midst "a second rotation is in its midst"
 kill -9 "$(query "SELECT pid FROM pg_stat_activity WHERE backend_type = 'aegis jobs'")"
@@ -122,7 +125,7 @@ is "after kill -9 everything opens" "$(as_role auditor -c "SELECT count(*) FROM 
 is "after kill -9 the ledger verifies" "$(ledger_verifies)" ""
 
 # Dumped in its midst, and restored elsewhere.
-rate $((rows / 5))
+rate $((rows / 60))
 job=$(rotate third)
 reaches_midst "a third rotation is in its midst"
 as_role operator -c "SELECT aegis.pause_job($job)" > /dev/null
