@@ -28,6 +28,7 @@ const Row kCodes[] = {
     {AEGIS_ERRCODE_NOT_REVEALED, kForbidden, true},
     {AEGIS_ERRCODE_KEY_CHECK, kUnavailable, false},
     {AEGIS_ERRCODE_SIGN_IN_FAILED, kSessionInvalid, false},
+    {AEGIS_ERRCODE_SEALING_LAGS, kUnavailable, false},
     {AEGIS_ERRCODE_TENANT_MOVED, kMoved, true},
     {AEGIS_ERRCODE_QUOTA_EXCEEDED, kQuotaExceeded, false},
     {ERRCODE_NO_DATA_FOUND, kNotFound, true},

@@ -1,8 +1,16 @@
 #!/usr/bin/env bash
 # Messages follow PostgreSQL's style: every error has a code, starts in lower case, ends without a full
-# stop; details and hints are sentences. elog is for what cannot happen, as in PostgreSQL itself.
+# stop; details and hints are sentences. elog is for what cannot happen, as in PostgreSQL itself. docs/errors.md lists
+# the SQLSTATEs of pg/report.hpp, all of them and no others.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+defined=$(sed -nE "s/^#define AEGIS_ERRCODE_.*\('(A)', '(G)', '(.)', '(.)', '(.)'\)$/\1\2\3\4\5/p" extension/src/pg/report.hpp | sort)
+listed=$(grep -oE '^\| AG[0-9]{3} \| [^|]+ \|$' docs/errors.md | cut -d' ' -f2 | sort)
+if [ "$defined" != "$listed" ]; then
+  echo "docs/errors.md (<) and extension/src/pg/report.hpp (>) differ:"
+  diff <(echo "$listed") <(echo "$defined") | grep '^[<>]' || true
+  exit 1
+fi
 # shellcheck disable=SC2046 # names without spaces
 python3 - $(find extension/src -name '*.cpp' -o -name '*.hpp') << 'PYTHON'
 import re, sys
