@@ -3,6 +3,7 @@
 CREATE FUNCTION aegis.coverage()
   RETURNS TABLE (severity text, object_kind text, object text, finding text, problem text, fix text)
   LANGUAGE sql STABLE SECURITY DEFINER PARALLEL RESTRICTED ROWS 50 SET search_path = pg_catalog, pg_temp
+  SET jit = off  -- to compile takes longer than to look
 AS $$
   SELECT f.severity, f.object_kind, f.object, f.finding, f.problem, f.fix
     FROM (SELECT * FROM aegis.coverage_table() UNION ALL

@@ -31,12 +31,16 @@ CREATE FUNCTION aegis.coverage_grant()
   LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
   WITH tenant_role AS MATERIALIZED (SELECT t.oid FROM aegis.coverage_tenant_roles() AS t(oid)),
+  below AS MATERIALIZED (  -- partitions and children of protected tables
+    SELECT i.inhrelid AS oid
+      FROM pg_inherits i
+      JOIN (SELECT p.relation::oid FROM aegis.protected_table p UNION SELECT p.relation::oid FROM aegis.protected_part p) a
+        ON a.relation = i.inhparent
+  ),
   held AS (
     SELECT r.oid, r.name, r.namespace, r.kind, r.protected, a.privilege_type AS privilege, array_agg(DISTINCT a.grantee) AS grantees,
            -- A child that is protected has policies of its own.
-           (r.is_partition OR NOT r.protected) AND EXISTS (
-             SELECT FROM pg_inherits i WHERE i.inhrelid = r.oid AND (i.inhparent IN (SELECT p.relation FROM aegis.protected_table p)
-                                                                  OR i.inhparent IN (SELECT p.relation FROM aegis.protected_part p))) AS is_child
+           (r.is_partition OR NOT r.protected) AND r.oid IN (SELECT b.oid FROM below b) AS is_child
       FROM aegis.coverage_relation r
       JOIN pg_class c ON c.oid = r.oid
       CROSS JOIN LATERAL (

@@ -54,10 +54,11 @@ AS $$
      WHERE NOT (r.is_partition AND w.level = 'STATEMENT')
   ),
   key AS (
-    SELECT r.namespace, r.name, string_agg(k.problem, '; ') AS problems, string_agg(k.fix, ' ') AS fixes,
+    SELECT r.namespace, r.name, string_agg(k.problem, '; ' ORDER BY k.place) AS problems, string_agg(k.fix, ' ' ORDER BY k.place) AS fixes,
            bool_or(k.problem LIKE 'foreign key%') AS is_foreign
-      FROM relation r CROSS JOIN LATERAL aegis.key_findings(r.oid::regclass) k
-     WHERE r.protected AND NOT r.is_part GROUP BY r.namespace, r.name
+      FROM aegis.keys_across_tenants(ARRAY(SELECT p.oid FROM relation p WHERE p.protected AND NOT p.is_part)) k
+      JOIN relation r ON r.oid = k.target
+     GROUP BY r.namespace, r.name
   )
   SELECT r.namespace, CASE WHEN r.has_tenant THEN 'high' ELSE 'medium' END, 'table', r.name, 'table-unprotected',
          'the table is not protected' || CASE WHEN r.has_tenant THEN ', though its rows have a tenant' ELSE '' END,
@@ -110,8 +111,8 @@ AS $$
   UNION ALL
   SELECT r.namespace, CASE c.counted WHEN 'serial' THEN 'medium' ELSE 'low' END, 'table', r.name,
          CASE c.counted WHEN 'serial' THEN 'serial-column' ELSE 'identity-column' END, c.problem, c.fix
-    FROM relation r CROSS JOIN LATERAL aegis.counter_findings(r.oid::regclass) c
-   WHERE r.protected AND NOT (r.is_part AND r.is_partition)
+    FROM aegis.shared_counters(ARRAY(SELECT p.oid FROM relation p WHERE p.protected AND NOT (p.is_part AND p.is_partition))) c
+    JOIN relation r ON r.oid = c.target
   UNION ALL
   SELECT k.namespace, 'high', 'table', k.name,
          CASE WHEN k.is_foreign THEN 'foreign-key-across-tenants' ELSE 'key-across-tenants' END,

@@ -48,9 +48,10 @@ COMMENT ON FUNCTION aegis.schema_holes() IS 'holes in guarded schemas, in the or
 -- Views are repaired by a setting and tables by protection and what belongs to it. Nothing that somebody made is
 -- taken away again: that is for a person, so it is refused.
 CREATE FUNCTION aegis.check_ddl() RETURNS trigger
-  LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+  LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off
 AS $$
 DECLARE
+  holes jsonb;  -- of one look: it takes its time
   hole record;
   failure text;
   hint text;
@@ -58,7 +59,9 @@ DECLARE
 BEGIN
   -- The row stays until the end, so that repairs do not call for another look.
   LOOP
-    SELECT * INTO hole FROM aegis.schema_holes() h
+    SELECT jsonb_agg(h) INTO holes FROM aegis.schema_holes() h;
+    SELECT * INTO hole
+      FROM jsonb_to_recordset(holes) AS h(schema text, mode text, object_kind text, object text, finding text, problem text, fix text)
      WHERE h.object || h.problem <> ALL (tried) AND h.mode = 'repair' AND h.object_kind IN ('table', 'view') AND h.fix !~ '^(REVOKE|ALTER TABLE .* (NO INHERIT|DETACH PARTITION)) ' LIMIT 1;
     EXIT WHEN NOT FOUND;
     tried := tried || (hole.object || hole.problem);
@@ -67,14 +70,15 @@ BEGIN
       PERFORM aegis.record_guard('ddl.repaired', hole.object_kind, hole.object, 'finding', hole.finding);
     EXCEPTION WHEN OTHERS THEN
       GET STACKED DIAGNOSTICS failure = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
-      PERFORM aegis.refuse_ddl(hole.schema::text, hole.object, hole.finding,
+      PERFORM aegis.refuse_ddl(hole.schema, hole.object, hole.finding,
         format('%s: %s; the repair failed: %s', hole.object, hole.problem, failure), coalesce(nullif(hint, ''), hole.fix));
     END;
   END LOOP;
-  SELECT (array_agg(h.schema::text))[1] AS schema, (array_agg(h.object))[1] AS object, (array_agg(h.finding))[1] AS finding,
+  SELECT (array_agg(h.schema))[1] AS schema, (array_agg(h.object))[1] AS object, (array_agg(h.finding))[1] AS finding,
          string_agg(format('%s: %s', h.object, h.problem), E'\n') AS problems,
          string_agg(h.fix || ';', E'\n') AS fixes
-    INTO hole FROM aegis.schema_holes() h;
+    INTO hole
+    FROM jsonb_to_recordset(holes) AS h(schema text, object text, finding text, problem text, fix text);
   IF hole.object IS NOT NULL THEN
     PERFORM aegis.refuse_ddl(hole.schema, hole.object, hole.finding, hole.problems, coalesce(hole.fixes, ''));
   END IF;

@@ -40,14 +40,19 @@ $$;
 COMMENT ON FUNCTION aegis.foreign_key_terms(oid) IS 'actions and deferrability of a foreign key, as they stand once it leads with tenant_id';
 
 -- Keys and foreign keys that would let one tenant see, probe or delete another's rows, each with the
--- statement that fixes it. Row-level security does not reach unique checks and referential triggers.
-CREATE FUNCTION aegis.key_findings(target regclass, OUT problem text, OUT fix text) RETURNS SETOF record
-  LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+-- statement that fixes it. Row-level security does not reach unique checks and referential triggers. For many tables at
+-- once: a call for each of them would be planned for each of them.
+CREATE FUNCTION aegis.keys_across_tenants(tables oid[], OUT target oid, OUT place bigint, OUT problem text, OUT fix text) RETURNS SETOF record
+  LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
-  WITH member AS MATERIALIZED (
-    SELECT c.oid, c.oid::regclass AS name, c.relispartition FROM aegis.table_tree(target) t(oid) JOIN pg_class c ON c.oid = t.oid
+  WITH RECURSIVE tree (target, oid) AS (
+    SELECT t.oid, t.oid FROM unnest(tables) t(oid)
+    UNION
+    SELECT t.target, i.inhrelid FROM tree t JOIN pg_inherits i ON i.inhparent = t.oid
+  ), member AS MATERIALIZED (
+    SELECT t.target, c.oid, c.oid::regclass AS name, c.relispartition FROM tree t JOIN pg_class c ON c.oid = t.oid
   ), index_key AS (
-    SELECT m.name AS keyed, i.indexrelid, i.indisprimary, x.relname, c.conname, c.contype,
+    SELECT m.target, m.oid AS keyed_oid, m.name AS keyed, i.indexrelid, i.indisprimary, x.relname, c.conname, c.contype,
            pg_get_indexdef(i.indexrelid, 1, false) AS first_key,
            (SELECT string_agg(pg_get_indexdef(i.indexrelid, n, false), ', ' ORDER BY n)
               FROM generate_series(1, i.indnkeyatts) n
@@ -61,30 +66,33 @@ AS $$
      WHERE (i.indisunique OR i.indisexclusion)
        -- Those of partitions follow those of their table.
        AND NOT EXISTS (SELECT FROM pg_inherits p WHERE p.inhrelid = i.indexrelid)
+  ), link AS (
+    SELECT m.target, c.oid FROM member m JOIN pg_constraint c ON c.conrelid = m.oid WHERE c.contype = 'f' AND c.conparentid = 0
+    UNION
+    SELECT m.target, c.oid FROM member m JOIN pg_constraint c ON c.confrelid = m.oid WHERE c.contype = 'f' AND c.conparentid = 0
   ), foreign_key AS (
-    SELECT c.conname, c.conrelid::regclass AS child, c.confrelid::regclass AS referenced, aegis.foreign_key_terms(c.oid) AS terms,
+    SELECT l.target, c.conname, c.conrelid::regclass AS child, c.confrelid::regclass AS referenced, aegis.foreign_key_terms(c.oid) AS terms,
            (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY k.n) FROM unnest(c.conkey) WITH ORDINALITY k(attnum, n)
               JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.attnum WHERE a.attname <> 'tenant_id') AS child_columns,
            (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY k.n) FROM unnest(c.confkey) WITH ORDINALITY k(attnum, n)
               JOIN pg_attribute a ON a.attrelid = c.confrelid AND a.attnum = k.attnum WHERE a.attname <> 'tenant_id') AS parent_columns
-      FROM pg_constraint c
-     WHERE c.contype = 'f' AND c.conparentid = 0
-       AND (c.conrelid IN (SELECT oid FROM member) OR c.confrelid IN (SELECT oid FROM member))
-       -- A table without tenants, such as a list of currencies, may be referenced by its own key.
-       AND (c.confrelid IN (SELECT oid FROM member) OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.confrelid
-                                               AND a.attname = 'tenant_id' AND NOT a.attisdropped))
+      FROM link l
+      JOIN pg_constraint c ON c.oid = l.oid
+     -- A table without tenants, such as a list of currencies, may be referenced by its own key.
+     WHERE ((l.target, c.confrelid) IN (SELECT m.target, m.oid FROM member m)
+            OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.confrelid AND a.attname = 'tenant_id' AND NOT a.attisdropped))
        AND NOT aegis.leads_with_tenant(c.oid)
   )
-  SELECT found.problem, found.fix FROM (
-    SELECT 1, CASE WHEN m.oid = target THEN 'table has no primary key' ELSE format('%s has no primary key', m.name) END,
+  SELECT f.target, row_number() OVER (PARTITION BY f.target ORDER BY f.step, f.problem, f.fix), f.problem, f.fix FROM (
+    SELECT m.target, 1, CASE WHEN m.oid = m.target THEN 'table has no primary key' ELSE format('%s has no primary key', m.name) END,
            format('ALTER TABLE %s ADD PRIMARY KEY (tenant_id, ...);', m.name)
       FROM member m
      WHERE NOT m.relispartition AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = m.oid AND i.indisprimary)
     UNION ALL
-    SELECT 2, format('%s %I%s does not begin with tenant_id',
+    SELECT target, 2, format('%s %I%s does not begin with tenant_id',
                      CASE WHEN indisprimary THEN 'primary key' WHEN contype = 'x' THEN 'exclusion constraint'
                           WHEN contype = 'u' THEN 'unique constraint' ELSE 'unique index' END, coalesce(conname, relname),
-                     CASE WHEN keyed <> target THEN ' of ' || keyed ELSE '' END),
+                     CASE WHEN keyed_oid <> target THEN ' of ' || keyed ELSE '' END),
            CASE WHEN indisprimary THEN
                   format('ALTER TABLE %s DROP CONSTRAINT %I, ADD PRIMARY KEY (tenant_id, %s);', keyed, conname, other_keys)
                 WHEN contype = 'u' THEN
@@ -101,16 +109,22 @@ AS $$
       FROM index_key WHERE first_key <> 'tenant_id'
     UNION ALL
     -- Foreign keys go first and come back last: the keys that they need change in between.
-    SELECT 0, format('foreign key %I of %s does not include tenant_id', conname, child),
+    SELECT target, 0, format('foreign key %I of %s does not include tenant_id', conname, child),
            format('ALTER TABLE %s DROP CONSTRAINT %I;', child, conname)
       FROM foreign_key
     UNION ALL
-    SELECT 3, NULL,
+    SELECT target, 3, NULL,
            format('ALTER TABLE %s ADD CONSTRAINT %I FOREIGN KEY (tenant_id, %s) REFERENCES %s (tenant_id, %s)%s;',
                   child, conname, child_columns, referenced, parent_columns, terms)
       FROM foreign_key
-  ) AS found (step, problem, fix)
-  ORDER BY found.step, found.problem, found.fix
+  ) AS f (target, step, problem, fix)
+$$;
+COMMENT ON FUNCTION aegis.keys_across_tenants(oid[]) IS 'aegis.key_findings of many tables; place is the order of the statements of one';
+
+CREATE FUNCTION aegis.key_findings(target regclass, OUT problem text, OUT fix text) RETURNS SETOF record
+  LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT k.problem, k.fix FROM aegis.keys_across_tenants(ARRAY[target::oid]) k ORDER BY k.place
 $$;
 COMMENT ON FUNCTION aegis.key_findings(regclass) IS 'keys of a table that reach across tenants, and the statements that fix them, in order';
 
@@ -190,25 +204,32 @@ COMMENT ON FUNCTION aegis.foreign_keys_to_convert(oid[]) IS 'part of aegis.key_c
 
 -- Numbers that all tenants share. A default that calls nextval() needs rights on the sequence, which shows how far it
 -- is; an identity column needs none, but its gaps still tell how much others add.
-CREATE FUNCTION aegis.counter_findings(target regclass, OUT counted text, OUT problem text, OUT fix text) RETURNS SETOF record
-  LANGUAGE sql STABLE PARALLEL SAFE
+CREATE FUNCTION aegis.shared_counters(tables oid[], OUT target oid, OUT counted text, OUT problem text, OUT fix text) RETURNS SETOF record
+  LANGUAGE sql STABLE STRICT PARALLEL SAFE
 BEGIN ATOMIC
-  SELECT 'serial', format('column %I of %s takes its numbers from sequence %s, on which tenants would need rights', a.attname, target, s.oid::pg_catalog.regclass),
+  SELECT e.adrelid, 'serial', format('column %I of %s takes its numbers from sequence %s, on which tenants would need rights', a.attname, e.adrelid::pg_catalog.regclass, s.oid::pg_catalog.regclass),
          format('DO $do$ DECLARE next bigint; BEGIN LOCK TABLE %1$s; next := nextval(%2$L); '
                 'ALTER TABLE %1$s ALTER COLUMN %3$I DROP DEFAULT, ALTER COLUMN %3$I SET NOT NULL; %4$s'
                 'EXECUTE format(''ALTER TABLE %1$s ALTER COLUMN %3$I ADD GENERATED BY DEFAULT AS IDENTITY (START WITH %%s)'', next); END $do$;',
-                target, s.oid::pg_catalog.regclass, a.attname,
+                e.adrelid::pg_catalog.regclass, s.oid::pg_catalog.regclass, a.attname,
                 CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_depend o WHERE o.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND o.objid = s.oid AND o.deptype = 'a'
-                                     AND o.refobjid = target AND o.refobjsubid = a.attnum)
+                                     AND o.refobjid = e.adrelid AND o.refobjsubid = a.attnum)
                      THEN format('DROP SEQUENCE %s; ', s.oid::pg_catalog.regclass) ELSE '' END)
     FROM pg_catalog.pg_attrdef e
     JOIN pg_catalog.pg_attribute a ON a.attrelid = e.adrelid AND a.attnum = e.adnum
     JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND d.objid = e.oid AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
     JOIN pg_catalog.pg_class s ON s.oid = d.refobjid AND s.relkind = 'S'
-   WHERE e.adrelid = target
+   WHERE e.adrelid = ANY (tables)
   UNION ALL
-  SELECT 'identity', format('numbers of column %I of %s count the rows of all tenants: gaps tell how much the others add', a.attname, target), NULL
-    FROM pg_catalog.pg_attribute a WHERE a.attrelid = target AND a.attidentity <> '' AND NOT a.attisdropped;
+  SELECT a.attrelid, 'identity', format('numbers of column %I of %s count the rows of all tenants: gaps tell how much the others add', a.attname, a.attrelid::pg_catalog.regclass), NULL
+    FROM pg_catalog.pg_attribute a WHERE a.attrelid = ANY (tables) AND a.attidentity <> '' AND NOT a.attisdropped;
+END;
+COMMENT ON FUNCTION aegis.shared_counters(oid[]) IS 'aegis.counter_findings of many tables';
+
+CREATE FUNCTION aegis.counter_findings(target regclass, OUT counted text, OUT problem text, OUT fix text) RETURNS SETOF record
+  LANGUAGE sql STABLE PARALLEL SAFE
+BEGIN ATOMIC
+  SELECT c.counted, c.problem, c.fix FROM aegis.shared_counters(ARRAY[target::pg_catalog.oid]) c;
 END;
 COMMENT ON FUNCTION aegis.counter_findings(regclass) IS 'columns of a table whose numbers tell a tenant how many rows others add';
 
