@@ -66,7 +66,7 @@ AS $$
      WHERE (i.indisunique OR i.indisexclusion)
        -- Those of partitions follow those of their table.
        AND NOT EXISTS (SELECT FROM pg_inherits p WHERE p.inhrelid = i.indexrelid)
-  ), link AS (
+  ), link AS MATERIALIZED (  -- else every constraint of the database would be asked for its columns
     SELECT m.target, c.oid FROM member m JOIN pg_constraint c ON c.conrelid = m.oid WHERE c.contype = 'f' AND c.conparentid = 0
     UNION
     SELECT m.target, c.oid FROM member m JOIN pg_constraint c ON c.confrelid = m.oid WHERE c.contype = 'f' AND c.conparentid = 0
@@ -81,7 +81,7 @@ AS $$
      -- A table without tenants, such as a list of currencies, may be referenced by its own key.
      WHERE ((l.target, c.confrelid) IN (SELECT m.target, m.oid FROM member m)
             OR EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.confrelid AND a.attname = 'tenant_id' AND NOT a.attisdropped))
-       AND NOT aegis.leads_with_tenant(c.oid)
+       AND NOT aegis.leads_with_tenant(l.oid)
   )
   SELECT f.target, row_number() OVER (PARTITION BY f.target ORDER BY f.step, f.problem, f.fix), f.problem, f.fix FROM (
     SELECT m.target, 1, CASE WHEN m.oid = m.target THEN 'table has no primary key' ELSE format('%s has no primary key', m.name) END,
