@@ -180,7 +180,7 @@ SELECT mend('getter-replaced', 'aegis');
 CREATE OR REPLACE FUNCTION aegis.team_lo() RETURNS bigint LANGUAGE sql STABLE LEAKPROOF PARALLEL SAFE AS 'SELECT 0::bigint';
 UPDATE aegis.own_function SET definition = pg_get_functiondef('aegis.team_lo'::regproc) WHERE name = 'aegis.team_lo()';
 SELECT severity, object, problem FROM aegis.coverage() WHERE finding = 'getter-replaced';
-CREATE OR REPLACE FUNCTION aegis.team_lo() RETURNS bigint AS '$libdir/aegis', 'aegis_team_lo' LANGUAGE C STABLE LEAKPROOF PARALLEL SAFE;
+CREATE OR REPLACE FUNCTION aegis.team_lo() RETURNS bigint AS '$libdir/aegis', 'aegis_team_lo' LANGUAGE C STABLE LEAKPROOF PARALLEL SAFE COST 0.1;
 UPDATE aegis.own_function SET definition = (SELECT definition FROM aegis.own_functions() WHERE name = 'aegis.team_lo()') WHERE name = 'aegis.team_lo()';
 SELECT count(*) FROM aegis.coverage() WHERE object_kind = 'function' AND object ~ 'aegis';
 ALTER FUNCTION aegis.stamp_row() COST 100000;

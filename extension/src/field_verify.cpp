@@ -335,8 +335,9 @@ AEGIS_FUNCTION(aegis_verify_samples) {
     field::Verification v = field::begin_verification(fcinfo, true);
     MemoryContext caller = CurrentMemoryContext;
     pg::Identity before = pg::enter();
+    List *found = field::tables();  // in the memory of SPI, to which every statement returns
     MemoryContext spi = MemoryContextSwitchTo(caller);
-    List *tables = list_copy(field::tables());
+    List *tables = list_copy(found);
     MemoryContextSwitchTo(spi);
     pg::leave(before);
     field::verify_tables(&v, tables);
