@@ -38,6 +38,18 @@ SELECT aegis.import_tenant('lines', 'x');
 UPDATE lines SET line = 'hAUAAAA=';
 SELECT aegis.import_tenant('lines', 'x');
 SELECT aegis.import_findings('aegis.tenant', '{}');
+-- refuses: values that are no texts, code of the caller's that would run while rows are written
+CREATE TEMP TABLE numbers (n bigint, line bigint);
+INSERT INTO numbers VALUES (1, 4096);
+SELECT aegis.import_tenant('numbers', 'x');
+CREATE TEMP TABLE ordered (n text, line text);
+SELECT aegis.import_tenant('ordered', 'x');
+CREATE TEMP TABLE watched (n bigint, line text);
+ALTER TABLE watched ENABLE ROW LEVEL SECURITY;
+SELECT aegis.import_tenant('watched', 'x');
+CREATE TEMP TABLE parent (n bigint, line text);
+CREATE TEMP TABLE child () INHERITS (parent);
+SELECT aegis.import_tenant('parent', 'x');
 \c - regress_import_member
 SELECT aegis.import_key();
 SELECT aegis.import_tenant('pg_class', 'x');

@@ -58,6 +58,24 @@ AS $$
 $$;
 COMMENT ON FUNCTION aegis.reference_queries() IS 'for each foreign key of the tables of tenants the query that finds a row without its parent; for Aegis alone';
 
+-- Sequences that number the rows of these tables, each with a query that puts it behind the numbers of the tenant.
+CREATE FUNCTION aegis.sequence_queries(OUT sequence oid, OUT query text) RETURNS SETOF record
+  LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT s.seqrelid,
+         format('SELECT pg_catalog.setval(%s::pg_catalog.oid::pg_catalog.regclass, t.most) FROM (SELECT pg_catalog.max(%I) AS most FROM %s WHERE tenant_id OPERATOR(pg_catalog.=) $1) t, %I.%I s WHERE t.most OPERATOR(pg_catalog.>=) s.last_value AND t.most OPERATOR(pg_catalog.<=) %s::pg_catalog.int8',
+                s.seqrelid, a.attname, t.name, n.nspname, c.relname, s.seqmax)
+    FROM aegis.tenant_tables() t
+    JOIN pg_attribute a ON a.attrelid = t.relation AND a.attnum > 0 AND a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)
+    JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = t.relation AND d.refobjsubid = a.attnum
+                    AND d.classid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
+    JOIN pg_sequence s ON s.seqrelid = d.objid AND s.seqincrement > 0
+    JOIN pg_class c ON c.oid = s.seqrelid
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+   ORDER BY s.seqrelid
+$$;
+COMMENT ON FUNCTION aegis.sequence_queries() IS 'for each sequence of the tables of tenants the query that puts it behind the numbers of one; for Aegis alone';
+
 CREATE FUNCTION aegis.import_tenant(lines regclass, chain text) RETURNS uuid
   AS 'MODULE_PATHNAME', 'aegis_import_tenant' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
   SET search_path = pg_catalog, pg_temp

@@ -143,6 +143,11 @@ void establish(const Context &context) {
     set_guc(context, text);
 }
 
+void end() {
+    set_config_option("aegis.context", "", PGC_SUSET, PGC_S_SESSION, GUC_ACTION_LOCAL, true, 0,
+                      false);
+}
+
 void set_ranges(Context &context, int16 rank, const pg_uuid_t &user, int64 team_ord,
                 int64 subtree_hi) {
     context.rank = rank;

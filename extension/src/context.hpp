@@ -48,6 +48,8 @@ const Context &require();
 // top-level transaction is refused, also after ROLLBACK TO. Refused for session users that bypass
 // row security unless the way is break_glass or job. May ereport.
 void establish(const Context &context);
+// Ends it before the transaction does; no other can be set in it any more.
+void end();
 
 // ERROR AG002 once the context's time is over, unless code of the extension runs.
 void require_timely();

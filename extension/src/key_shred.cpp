@@ -7,10 +7,12 @@
 #include "key_cache.hpp"
 #include "ledger.hpp"
 #include "ledger_tables.hpp"
+#include "own_table.hpp"
 #include "pg/function.hpp"
 #include "pg/statement.hpp"
 #include "region.hpp"
 #include "role.hpp"
+#include "team.hpp"
 
 namespace aegis::key {
 
@@ -58,6 +60,8 @@ void transaction_ended(XactEvent event, void *) {
 }  // namespace
 
 int shred_tenant(const pg_uuid_t &tenant, const char *reason) {
+    // Whoever still writes rows of the tenant ends first, so that none comes after their deletion.
+    team::take_numbers(tenant);
     shredded_in_transaction = true;
     Datum values[] = {UUIDPGetDatum(&tenant), 0, CStringGetTextDatum(reason)};
     int roots = static_cast<int>(pg::execute(destroy_roots, values));
@@ -74,6 +78,20 @@ int shred_tenant(const pg_uuid_t &tenant, const char *reason) {
     event.detail = ledger::encode_detail(pairs, lengthof(pairs), core::ByteSpan(buffer));
     ledger::append(event);
     return roots;
+}
+
+bool dead_keys_are_needed(const pg_uuid_t &tenant) {
+    ScanKeyData key;
+    ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_UUID_EQ, UUIDPGetDatum(&tenant));
+    own_table::Scan scan = own_table::begin("tenant_key", &key);
+    TransactionId oldest = GetOldestNonRemovableTransactionId(scan.relation);
+    bool needed = false;
+    while (HeapTuple tuple = own_table::next(scan)) {
+        TransactionId writer = HeapTupleHeaderGetXmin(tuple->t_data);
+        needed |= TransactionIdIsNormal(writer) && !TransactionIdPrecedes(writer, oldest);
+    }
+    own_table::end(scan);
+    return needed;
 }
 
 void rewrite_key_file(const pg_uuid_t &tenant) {

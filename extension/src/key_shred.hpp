@@ -12,6 +12,10 @@ namespace aegis::key {
 // aegis_owner.
 int shred_tenant(const pg_uuid_t &tenant, const char *reason);
 
+// True while a transaction is open that may still see the rows as they were: a new file would hold
+// them too. In a later transaction than the destruction.
+bool dead_keys_are_needed(const pg_uuid_t &tenant);
+
 // Writes aegis.tenant_key into a new file, without the rows that are dead: the old file is removed
 // at the commit. Inside an SPI connection as aegis_owner, in a later transaction.
 void rewrite_key_file(const pg_uuid_t &tenant);

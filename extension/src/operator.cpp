@@ -108,6 +108,8 @@ AEGIS_FUNCTION(aegis_assume_tenant) {
                         errmsg("context is already set in this transaction"),
                         errhint("Start a new transaction.")));
 
+    // Before the look at its state: who exports or erases it waits for whoever found it active.
+    team::hold_numbers(*PG_GETARG_UUID_P(0));
     tenant::Tenant tenant;
     if (!tenant::find_by_id(*PG_GETARG_UUID_P(0), &tenant))
         ereport(ERROR, (errcode(AEGIS_ERRCODE_TENANT_UNKNOWN), errmsg("tenant does not exist")));
@@ -119,7 +121,6 @@ AEGIS_FUNCTION(aegis_assume_tenant) {
     if (!tenant.active && !read_only)
         ereport(ERROR, (errcode(AEGIS_ERRCODE_TENANT_UNKNOWN), errmsg("tenant is suspended"),
                         errhint("Assume it read-only, or call aegis.reactivate_tenant() first.")));
-    team::hold_numbers(tenant.id);
     pg_uuid_t team;
     int64 ord, last_ord;
     if (!tenant::root_team(tenant.id, &team, &ord, &last_ord))

@@ -89,7 +89,7 @@ enum Team { tenant_id = 1, id, ord = 5, last_ord };
 
 // What is known of a token, however old or ended the session is.
 struct Known {
-    Snapshot snapshot;  // one for all rows but the team's
+    Snapshot snapshot;  // of the session and its user
     Session session;
     TimestampTz last_seen;
     bool ended, superseded, active, moved;
@@ -145,10 +145,10 @@ bool find_user(Known *known) {
     return row != nullptr;
 }
 
-bool find_tenant(Known *known) {
+bool find_tenant(Known *known, Snapshot snapshot) {
     namespace at = column::tenant;
     ScanKeyData key = uuid_key(at::id, known->session.tenant);
-    own_table::Scan scan = own_table::begin("tenant", &key, 1, nullptr, known->snapshot);
+    own_table::Scan scan = own_table::begin("tenant", &key, 1, nullptr, snapshot);
     HeapTuple row = own_table::next(scan);
     if (row != nullptr) {
         bool is_null;
@@ -163,13 +163,11 @@ bool find_tenant(Known *known) {
     return row != nullptr;
 }
 
-bool find_team(Known *known) {
+bool find_team(Known *known, Snapshot snapshot) {
     namespace at = column::team;
     Session &session = known->session;
-    team::hold_numbers(session.tenant);
     ScanKeyData keys[] = {uuid_key(at::tenant_id, session.tenant), uuid_key(at::id, session.team)};
-    // Younger than the lock: the others' snapshot may not show the move that was waited for.
-    own_table::Scan scan = own_table::begin("team", keys, 2);
+    own_table::Scan scan = own_table::begin("team", keys, 2, nullptr, snapshot);
     HeapTuple row = own_table::next(scan);
     if (row != nullptr) {
         bool is_null;
@@ -179,6 +177,16 @@ bool find_team(Known *known) {
     }
     own_table::end(scan);
     return row != nullptr;
+}
+
+// Younger than the lock: the others' snapshot may not show the move, or the suspension before an
+// export or an erasure, that was waited for.
+bool find_place(Known *known) {
+    team::hold_numbers(known->session.tenant);
+    Snapshot snapshot = own_table::latest();
+    bool found = find_tenant(known, snapshot) && find_team(known, snapshot);
+    UnregisterSnapshot(snapshot);
+    return found;
 }
 
 TimestampTz idle_limit(TimestampTz now) {
@@ -210,8 +218,7 @@ Verdict verify(core::ByteView token, Session *session) {
     Known known{};
     Datum hash = hash_datum(token);
     known.snapshot = own_table::latest();
-    bool found =
-        find_session(hash, &known) && find_user(&known) && find_tenant(&known) && find_team(&known);
+    bool found = find_session(hash, &known) && find_user(&known) && find_place(&known);
     if (found) known.session.limits = limit::of_tenant(known.session.tenant, known.snapshot);
     UnregisterSnapshot(known.snapshot);
     if (!found) return Verdict::invalid;

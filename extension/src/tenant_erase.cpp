@@ -16,6 +16,7 @@ namespace aegis::tenant_erase {
 namespace {
 
 constexpr int kRowsPerStep = 5000;
+constexpr int kWaitMillis = 500;  // between two looks for transactions that still see the keys
 
 bool under_way = false;
 
@@ -133,6 +134,23 @@ void require_erasing(const pg_uuid_t &id) {
                  errmsg("the tenant is not being erased"), errhint("Call aegis.erase_tenant().")));
 }
 
+// Jobs of others wait behind this one: for a minute, and then somebody must look.
+void require_patience(const pg_uuid_t &tenant) {
+    uint64 late =
+        run("SELECT FROM aegis.shred s WHERE s.tenant_id OPERATOR(pg_catalog.=) $1 AND "
+            "coalesce(s.reapplied_at, s.shredded_at) OPERATOR(pg_catalog.<) "
+            "(pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) "
+            "'1 min'::pg_catalog.interval)",
+            tenant, SPI_OK_SELECT);
+    if (late > 0)
+        ereport(ERROR,
+                (errcode(ERRCODE_OBJECT_IN_USE),
+                 errmsg("a transaction is open that began before the keys were destroyed, so "
+                        "the file of keys would keep them"),
+                 errhint("See backend_xmin in pg_stat_activity, pg_prepared_xacts and "
+                         "pg_replication_slots; end it and resume the job.")));
+}
+
 void conclude(const pg_uuid_t &tenant, int64 rows, int64 own_rows) {
     key::rewrite_key_file(tenant);
     run("UPDATE aegis.tenant SET status = 'erased', name = 'erased' WHERE id "
@@ -167,12 +185,17 @@ job::Progress step(const job::Job &job) {
     { under_way = false; }
     PG_END_TRY();
     int64 done = job.done + static_cast<int64>(gone);
-    if (gone > 0) return {false, done, nullptr};
+    if (gone > 0) return {false, done, nullptr, 0};
+    if (key::dead_keys_are_needed(job.tenant)) {
+        require_patience(job.tenant);
+        return {false, done, nullptr, kWaitMillis};
+    }
     int64 own_rows = static_cast<int64>(delete_own(job.tenant));
     conclude(job.tenant, done, own_rows);
     return {
         true, done + own_rows,
-        psprintf("{\"rows\": " INT64_FORMAT ", \"own_rows\": " INT64_FORMAT "}", done, own_rows)};
+        psprintf("{\"rows\": " INT64_FORMAT ", \"own_rows\": " INT64_FORMAT "}", done, own_rows),
+        0};
 }
 
 }  // namespace aegis::tenant_erase

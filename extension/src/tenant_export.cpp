@@ -13,6 +13,7 @@
 #include "ledger.hpp"
 #include "pg/function.hpp"
 #include "pg/statement.hpp"
+#include "team.hpp"
 #include "tenant.hpp"
 #include "verify_cursor.hpp"
 
@@ -275,6 +276,25 @@ Request open_request(Export *state, int64 number, const char *slug) {
     return request;
 }
 
+// What a suspended tenant's file says is that nothing came after. So its state stays until the
+// export is recorded, and whoever had a context before the suspension has ended.
+void hold_still(const Export &state) {
+    if (IsolationUsesXactSnapshot())
+        ereport(ERROR, (errcode(ERRCODE_ACTIVE_SQL_TRANSACTION),
+                        errmsg("a tenant cannot be exported at this isolation level"),
+                        errdetail("The snapshot may be older than the suspension."),
+                        errhint("Begin the transaction with READ COMMITTED.")));
+    Oid types[] = {UUIDOID};
+    Datum values[] = {UUIDPGetDatum(&state.tenant)};
+    SPI_execute_with_args(
+        "SELECT t.status OPERATOR(pg_catalog.=) 'suspended' FROM aegis.tenant t "
+        "WHERE t.id OPERATOR(pg_catalog.=) $1 FOR SHARE",
+        1, types, values, nullptr, false, 1);
+    bool is_null;
+    if (SPI_processed == 1 && DatumGetBool(pg::column(0, 1, &is_null)))
+        team::take_numbers(state.tenant);
+}
+
 void record_export(const Export &state, int64 number, const Request &request) {
     char chain[2 * core::kDigestBytes + 1] = {};
     core::to_hex(state.chain.view(), chain);
@@ -321,6 +341,7 @@ AEGIS_FUNCTION(aegis_export_tenant) {
         &state, number, PG_ARGISNULL(1) ? nullptr : text_to_cstring(PG_GETARG_TEXT_PP(1)));
     state.tenant_text =
         DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&state.tenant)));
+    hold_still(state);
     tenant::Tenant tenant;
     if (!tenant::find_by_id(state.tenant, &tenant))
         ereport(ERROR, (errcode(AEGIS_ERRCODE_TENANT_UNKNOWN), errmsg("tenant does not exist")));

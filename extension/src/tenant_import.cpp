@@ -271,7 +271,7 @@ void take_line(Import *state, core::ByteView line) {
     }
 }
 
-// The lines, in their order, read as the caller: their table may be a view by now.
+// The lines, in their order, read as the caller.
 void read_all(Import *state, bool writing) {
     state->writing = writing;
     state->reading = {};
@@ -380,6 +380,26 @@ void write_all(Import *state) {
                       GUC_ACTION_LOCAL, true, 0, false);
 }
 
+// Nothing of the caller's but these two columns is read: no policy, view or operator of theirs runs
+// while rows are written, and no value is taken for a text that is none.
+void require_lines(Oid lines) {
+    LockRelationOid(lines, AccessShareLock);
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(lines));
+    bool plain = HeapTupleIsValid(tuple);
+    if (plain) {
+        Form_pg_class relation = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple));
+        plain = relation->relkind == RELKIND_RELATION && !relation->relrowsecurity &&
+                !relation->relhassubclass;
+        ReleaseSysCache(tuple);
+    }
+    Oid n = plain ? get_atttype(lines, get_attnum(lines, "n")) : InvalidOid;
+    if ((n != INT4OID && n != INT8OID) || get_atttype(lines, get_attnum(lines, "line")) != TEXTOID)
+        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+                        errmsg("the lines must be in a table, with columns n and line"),
+                        errdetail("n is an integer or bigint, line a text; the table has neither "
+                                  "row security nor children.")));
+}
+
 Import *begin(Oid lines) {
     Import *state = static_cast<Import *>(palloc0(sizeof(Import)));
     state->lines = lines;
@@ -417,9 +437,7 @@ AEGIS_FUNCTION(aegis_import_tenant) {
         ereport(ERROR,
                 (errcode(AEGIS_ERRCODE_CONTEXT_REFUSED), errmsg("a tenant context is set already"),
                  errhint("Import in a transaction of its own.")));
-    if (get_rel_relkind(lines) != RELKIND_RELATION)
-        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-                        errmsg("the lines must be in a table, with columns n and line")));
+    require_lines(lines);
     if (SPI_connect() != SPI_OK_CONNECT)
         ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not connect to SPI")));
     Import *state = begin(lines);
@@ -430,10 +448,12 @@ AEGIS_FUNCTION(aegis_import_tenant) {
     write_all(state);
     check_chain(*state, chain);
     check_references(state->tenant);
+    advance_sequences(state->tenant);
     record_import(*state, chain);
     destroy_key(state->recipient, state->tenant);
     pg_uuid_t *tenant = static_cast<pg_uuid_t *>(SPI_palloc(sizeof(pg_uuid_t)));
     *tenant = state->tenant;
+    context::end();
     pg::resume(state->caller);
     PopActiveSnapshot();
     SPI_finish();

@@ -33,6 +33,7 @@ void prepare_target(Target *target, const char *name, const core::ByteView *text
         "SELECT t.relation, t.owner FROM aegis.tenant_tables() t WHERE t.name "
         "OPERATOR(pg_catalog.=) $1",
         1, types, values, nullptr, true, 1);
+    if (SPI_processed != 1) refuse("a table is not here any more");
     Oid relation = DatumGetObjectId(pg::column(0, 1, &is_null));
     target->owner = DatumGetObjectId(pg::column(0, 2, &is_null));
     target->types = static_cast<Oid *>(palloc(sizeof(Oid) * count));
@@ -97,6 +98,25 @@ void check_references(const pg_uuid_t &tenant) {
                             errmsg("a row of the exported tenant has no parent"),
                             errdetail("Foreign key %s.",
                                       SPI_getvalue(queries->vals[i], queries->tupdesc, 1))));
+    }
+}
+
+void advance_sequences(const pg_uuid_t &tenant) {
+    SPI_execute("SELECT q.sequence, q.query FROM aegis.sequence_queries() q", true, 0);
+    SPITupleTable *queries = SPI_tuptable;
+    uint64 count = SPI_processed;
+    Oid types[] = {UUIDOID};
+    Datum values[] = {UUIDPGetDatum(&tenant)};
+    for (uint64 i = 0; i < count; i++) {
+        bool is_null;
+        // Nobody takes a number between the look and the change.
+        LockRelationOid(
+            DatumGetObjectId(SPI_getbinval(queries->vals[i], queries->tupdesc, 1, &is_null)),
+            ShareRowExclusiveLock);
+        pg::Identity before = pg::become(BOOTSTRAP_SUPERUSERID);
+        SPI_execute_with_args(SPI_getvalue(queries->vals[i], queries->tupdesc, 2), 1, types, values,
+                              nullptr, false, 0);
+        pg::resume(before);
     }
 }
 

@@ -29,5 +29,7 @@ void prepare_target(Target *target, const char *name, const core::ByteView *text
 void write_row(const Target &target, const core::ByteView *values);
 // Foreign keys do not look while an import writes: ERROR 23503 for a row without its parent.
 void check_references(const pg_uuid_t &tenant);
+// What the tables number themselves goes on behind the highest number that came.
+void advance_sequences(const pg_uuid_t &tenant);
 
 }  // namespace aegis::tenant_import

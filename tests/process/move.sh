@@ -29,8 +29,8 @@ asked() {
   query "SELECT aegis.approve_tenant_action($number, 'orchid')" -U otto > /dev/null
   echo "$number"
 }
-# take FILE CHAIN: imports it.
-take() { printf 'CREATE TEMP TABLE lines (n bigint GENERATED ALWAYS AS IDENTITY, line text);\n\\copy lines (line) FROM %s\nSELECT aegis.import_tenant(%s, %s);\n' "'$1'" "'lines'" "'$2'" | script olga; }
+# take FILE CHAIN: imports it, and says what context is left.
+take() { printf 'CREATE TEMP TABLE lines (n bigint GENERATED ALWAYS AS IDENTITY, line text);\n\\copy lines (line) FROM %s\nBEGIN;\nSELECT aegis.import_tenant(%s, %s);\nSELECT aegis.tenant_id();\nCOMMIT;\n' "'$1'" "'lines'" "'$2'" | script olga; }
 rows() { query "SELECT md5(string_agg(t::text, E'\n' ORDER BY t::text)) FROM (SELECT to_jsonb(h) FROM t.house h WHERE tenant_id = '$1' UNION ALL SELECT to_jsonb(r) FROM t.room r WHERE tenant_id = '$1' UNION ALL SELECT to_jsonb(u) FROM aegis.user u WHERE tenant_id = '$1' UNION ALL SELECT to_jsonb(m) FROM aegis.team m WHERE tenant_id = '$1') t"; }
 # sign: the newest head of the ledger, by the published test key of the region.
 sign() {
@@ -246,7 +246,9 @@ wait
 within 60 query "SELECT 1"
 is "an import that was killed leaves nothing" "$(untouched)" "0|0|0|0|0"
 within 60 query "SELECT 1 / alive::int FROM aegis.worker_status()"
-is "imports" "$(take "$files/orchid" "$chain")" "$tenant"
+is "imports, and leaves no context behind" "$(take "$files/orchid" "$chain"; echo .)" "$tenant
+
+."
 is "what arrived is what was sent" "$(rows "$tenant")" "$before"
 refuses_again() { says "refuses $1" "$(take "$files/$2" "$3" || true)" "$4"; }
 refuses_again "the same file again" orchid "$chain" 'another recipient'
@@ -258,6 +260,8 @@ is "no row was captured again" "$(query "SELECT count(*) FROM aegis.audit_log WH
 query "SELECT aegis.reactivate_tenant('$tenant', 'has arrived')" -U olga > /dev/null
 is "signs in with the password of before" "$(query "SELECT outcome FROM aegis.sign_in('orchid', 'ADA@example.test', 'plum quartz lantern 47 river', NULL, NULL, NULL)")" success
 is "opens what was sealed at the source" "$(query "BEGIN; SELECT aegis.assume_tenant('$tenant', 'look', 'T-2'); SELECT aegis.reveal(street) FROM t.house WHERE mail = 'm7@example.test'; COMMIT" -U olga | grep .)" "Lilac Lane 7"
+# Numbers that a table gives itself go on behind those that came.
+says "and new rows get new numbers" "$(query "BEGIN; SELECT aegis.assume_tenant('$tenant', 'work', 'T-3', false); SET LOCAL ROLE maker; INSERT INTO t.room (house) VALUES (1) RETURNING 'room ' || id; ROLLBACK")" "^room $((${ROWS:-1500} + 1))\$"
 sign 64
 receipt() { query "SELECT aegis.receipt('$tenant', $1)" -U auditor | sed '$d'; }
 receipt 0 > "$files/arrived"
@@ -286,15 +290,28 @@ query "SELECT kind, epoch, master_version, encode(salt, 'hex'), encode(wrapped, 
 query "SELECT aegis.armor(street) FROM t.house WHERE tenant_id = '$tenant' AND id = 7" > "$files/armor"
 mkfifo "$files/pipe"
 as_server "$bin/psql" -XAtq -h "$place" -U postgres -d postgres < "$files/pipe" > "$files/holder" 2>&1 &
+holder=$!
 exec 3> "$files/pipe"
 printf "SELECT aegis.seal_text('x', (SELECT reference FROM aegis.field WHERE name = 't.street'), '%s') IS NOT NULL;\n" "$tenant" >&3
 within 30 grep -q t "$files/holder"
+# A transaction that sees the keys as they were would keep them in the new file.
+mkfifo "$files/old_pipe"
+as_server "$bin/psql" -XAtq -h "$place" -U postgres -d postgres < "$files/old_pipe" > "$files/old" 2>&1 &
+exec 4> "$files/old_pipe"
+printf "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 'sees';\n" >&4
+within 30 grep -q sees "$files/old"
 number=$(asked erase NULL)
 job=$(query "SELECT aegis.erase_tenant($number, 'orchid')" -U olga)
 printf "SELECT aegis.seal_text('x', (SELECT reference FROM aegis.field WHERE name = 't.street'), '%s') IS NOT NULL;\n\\q\n" "$tenant" >&3
 exec 3>&-
-wait
+wait "$holder"
 says "a session that had the key has it no more" "$(tail -n 2 "$files/holder")" 'the key was destroyed'
+gone() { [ "$(query "SELECT count(*) FROM t.house WHERE tenant_id = '$tenant'")" = 0 ]; }
+within 60 gone
+sleep 2
+is "while an old transaction sees the keys, nobody says that they are gone" "$(query "SELECT j.state, s.state FROM aegis.jobs j, aegis.shred_status() s WHERE j.id = $job")" "running|in files"
+printf "COMMIT;\n\\q\n" >&4
+exec 4>&-
 is "the job is done" "$(query "SELECT aegis.wait_job($job, '120 s')" -U olga)" "done"
 is "nothing is left" "$(query "SELECT (SELECT count(*) FROM t.house WHERE tenant_id = '$tenant'), (SELECT count(*) FROM t.room WHERE tenant_id = '$tenant'), (SELECT count(*) FROM aegis.user WHERE tenant_id = '$tenant'), (SELECT count(*) FROM aegis.session WHERE tenant_id = '$tenant'), (SELECT count(*) FROM aegis.tenant_key WHERE tenant_id = '$tenant' AND wrapped IS NOT NULL)")" "0|0|0|0|0"
 is "the other tenant is as it was" "$(rows "$other")" "$before_other"
