@@ -24,6 +24,7 @@ SET SESSION AUTHORIZATION regress_verify;
 SELECT relation, column_name, tenant_id = :'one' AS one, epoch > 1 AS new, outcome, items, detail FROM aegis.verify_fields('verify_t') ORDER BY 1, 2, 3 DESC, 4;
 SELECT relation, column_name, outcome, items FROM aegis.verify_fields('verify_p') WHERE items > 0 ORDER BY 1;
 SELECT count(*) FROM aegis.verify_fields('aegis.tenant');
+SELECT count(*) FROM aegis.verify_fields(0);
 SELECT kind, epoch, state, outcome, samples > 0 AS sampled, detail FROM aegis.verify_keys() WHERE tenant_id = :'one' ORDER BY kind DESC, epoch;
 SELECT count(*) FILTER (WHERE outcome <> 'ok') AS findings FROM aegis.verify_keys() WHERE tenant_id IN (:'one', :'other');
 RESET SESSION AUTHORIZATION;

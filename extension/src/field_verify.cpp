@@ -313,6 +313,10 @@ using namespace aegis;
 
 AEGIS_FUNCTION(aegis_verify_fields) {
     Oid relation = PG_GETARG_OID(0);
+    // A regclass is any number; find_all_inheritors would say that the cache has no such entry.
+    if (!SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relation)))
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+                        errmsg("relation with OID %u does not exist", relation)));
     field::Verification v = field::begin_verification(fcinfo, false);
     field::verify_tables(&v, find_all_inheritors(relation, NoLock, nullptr));
     if (v.findings > field::kMostListed) {
