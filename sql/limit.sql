@@ -175,6 +175,15 @@ SELECT aegis.authenticate(:'other_token');
 SELECT count(*) FROM regress_limit.note;
 ROLLBACK;
 \c - regress_limit_operator
+SELECT aegis.set_tenant_limits(:'other', rows_per_minute => 50);
+-- an error after rows were given takes none of them back
+\c - regress_limit_member
+BEGIN;
+SELECT aegis.authenticate(:'other_token');
+COPY (SELECT 1 / (i - 30) FROM generate_series(1, 100) i) TO STDOUT \g /dev/null
+ROLLBACK;
+\c - regress_limit_operator
+SELECT rows_used > 20 AS used FROM aegis.tenant_limits() WHERE slug = 'regress-limit-2';
 SELECT aegis.set_tenant_limits(:'other', rows_per_minute => 10);
 \c - regress_limit_member
 BEGIN;

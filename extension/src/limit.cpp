@@ -202,16 +202,20 @@ void run(ExecutorRun_hook_type next, QueryDesc *query, ScanDirection direction, 
     uint64 left = static_cast<uint64>(per_minute - units_used(used_until, per_minute));
     bool inside = counting;
     counting = true;
+    uint64 rows = 0;
+    int retry_after = 1;
     PG_TRY();
     { next(query, direction, count == 0 ? left + 1 : Min(count, left + 1), execute_once); }
     PG_FINALLY();
-    { counting = inside; }
+    {
+        counting = inside;
+        // What was given before an error is given. Never more than the quota and a row: one
+        // statement does not lock a tenant out for hours.
+        rows = query->estate->es_processed;
+        take(used_until, price(per_minute, static_cast<int64_t>(Min(rows, left + 1))), true,
+             &retry_after);
+    }
     PG_END_TRY();
-    uint64 rows = query->estate->es_processed;
-    int retry_after = 1;
-    // Never more than the quota and a row: one statement does not lock a tenant out for hours.
-    take(used_until, price(per_minute, static_cast<int64_t>(Min(rows, left + 1))), true,
-         &retry_after);
     if (rows <= left) return;
     record_refusal(meter, Quota::rows, tenant, user, true);
     refuse(Quota::rows,

@@ -70,7 +70,7 @@ class Cluster:
 
     def __init__(self, preload="aegis", extensions=("aegis",), extra="", buffers="512MB"):
         self.preload, self.extensions, self.extra, self.buffers = preload, extensions, extra, buffers
-        self.folder = self.process = None
+        self.folder = self.process = self.watched = None
         self.scripts = 0
 
     def __enter__(self):
@@ -80,7 +80,8 @@ class Cluster:
             self.log = os.path.join(self.folder, "log")
             self.make()
             self.start()
-            profile.servers.append(self.process.pid)
+            self.watched = self.process.pid  # a restarted server is not looked into
+            profile.servers.append(self.watched)
             profile.clusters.append(self)
             self.sql(f"CREATE DATABASE {self.database}", database="postgres")
             for name in self.extensions:
@@ -93,7 +94,7 @@ class Cluster:
     def __exit__(self, *_):
         if self in profile.clusters:
             profile.clusters.remove(self)
-            profile.servers.remove(self.process.pid)
+            profile.servers.remove(self.watched)
         try:
             self.stop()
         finally:
