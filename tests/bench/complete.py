@@ -23,7 +23,7 @@ def faults(whole, area):
             yield f"{series['name']}: its base {series['base']} is no variant"
         for variant in series["variants"]:
             numbers = [*variant["values"], *(value for more in variant["more"].values() for value in more["values"])]
-            if len(variant["values"]) != whole["rounds"] or not all(math.isfinite(number) for number in numbers):
+            if len(variant["values"]) != found[0].get("rounds", whole["rounds"]) or not all(math.isfinite(number) for number in numbers):
                 yield f"{series['name']}, {variant['name']}: {variant['values']}"
             if series["base"] is not None and variant["ratio"] is None:
                 yield f"{series['name']}, {variant['name']}: no ratio"

@@ -150,7 +150,7 @@ class Lab:
             goal["profile"] = {"of": series.title, "loads": loads}
 
     def result(self):
-        return {"area": self.area, "seconds": round(time.monotonic() - self.started, 1), "facts": self.facts,
+        return {"area": self.area, "rounds": self.rounds, "seconds": round(time.monotonic() - self.started, 1), "facts": self.facts,
                 "series": [series.result() for series in self.list], "goals": self.goals, "plans": self.plans}
 
 
