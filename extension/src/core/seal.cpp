@@ -1,45 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/seal.hpp"
 
-#include "core/error.hpp"
+#include "core/record_reader.hpp"
 
 namespace aegis::core {
 
 namespace {
 
 constexpr uint64_t kSealItems = 10;
-
-[[noreturn]] void malformed() {
-    throw Error{Code::malformed, "not a seal of version 1"};
-}
-
-CborItem expect(CborReader *reader, CborType type) {
-    const CborItem item = reader->next();
-    if (item.type != type) malformed();
-    return item;
-}
-
-std::string_view read_text(CborReader *reader) {
-    const ByteView body = expect(reader, CborType::text).body;
-    return {reinterpret_cast<const char *>(body.data), body.size};
-}
-
-Digest read_digest(CborReader *reader) {
-    const ByteView body = expect(reader, CborType::bytes).body;
-    if (body.size != kDigestBytes) malformed();
-    Digest digest;
-    memcpy(digest.bytes, body.data, kDigestBytes);
-    return digest;
-}
-
-int64_t read_signed(CborReader *reader) {
-    const CborItem item = reader->next();
-    if ((item.type != CborType::unsigned_int && item.type != CborType::negative_int) ||
-        item.value > INT64_MAX)
-        malformed();
-    const int64_t v = static_cast<int64_t>(item.value);
-    return item.type == CborType::unsigned_int ? v : -1 - v;
-}
 
 }  // namespace
 
@@ -74,20 +42,19 @@ size_t encode_seal(const SealFields &fields, ByteSpan out) noexcept {
 }
 
 SealFields decode_seal(ByteView bytes) {
-    CborReader reader(bytes);
-    if (expect(&reader, CborType::array).value != kSealItems || read_text(&reader) != kSealType)
-        malformed();
+    RecordReader reader(bytes, "not a seal of version 1");
+    if (reader.array() != kSealItems || reader.text() != kSealType) reader.malformed();
     SealFields fields{};
-    fields.epoch = expect(&reader, CborType::unsigned_int).value;
-    fields.number = expect(&reader, CborType::unsigned_int).value;
-    fields.unix_micros = read_signed(&reader);
-    fields.entries = expect(&reader, CborType::unsigned_int).value;
-    fields.root_size = expect(&reader, CborType::unsigned_int).value;
-    fields.root = read_digest(&reader);
-    fields.previous = read_digest(&reader);
-    fields.snapshot = read_text(&reader);
-    fields.wal_position = expect(&reader, CborType::unsigned_int).value;
-    if (!reader.done()) malformed();
+    fields.epoch = reader.unsigned_int();
+    fields.number = reader.unsigned_int();
+    fields.unix_micros = reader.signed_int();
+    fields.entries = reader.unsigned_int();
+    fields.root_size = reader.unsigned_int();
+    fields.root = reader.digest();
+    fields.previous = reader.digest();
+    fields.snapshot = reader.text();
+    fields.wal_position = reader.unsigned_int();
+    if (!reader.done()) reader.malformed();
     return fields;
 }
 

@@ -3,7 +3,7 @@
 
 #include "core/bundle.hpp"
 #include "core/encoding.hpp"
-#include "core/error.hpp"
+#include "core/record_reader.hpp"
 
 namespace aegis::core {
 
@@ -13,70 +13,21 @@ constexpr size_t kTenantBytes = 16;
 constexpr std::string_view kKeyInfo = "aegis/tenant-key/1";
 enum Stage { kNothing, kKeys, kTables, kRows, kLedger, kEnd };
 
-[[noreturn]] void malformed(const char *message = "not a record of an exported tenant") {
+constexpr const char *kMalformed = "not a record of an exported tenant";
+
+[[noreturn]] void malformed(const char *message = kMalformed) {
     throw Error{Code::malformed, message};
 }
 
-CborItem expect(CborReader *reader, CborType type) {
-    const CborItem item = reader->next();
-    if (item.type != type) malformed();
-    return item;
-}
-
-uint64_t read_unsigned(CborReader *reader) {
-    return expect(reader, CborType::unsigned_int).value;
-}
-
-std::string_view read_text(CborReader *reader) {
-    const ByteView body = expect(reader, CborType::text).body;
-    if (!is_text(body)) malformed();
-    return {reinterpret_cast<const char *>(body.data), body.size};
-}
-
-ByteView read_fixed(CborReader *reader, size_t size) {
-    const ByteView body = expect(reader, CborType::bytes).body;
-    if (body.size != size) malformed();
-    return body;
-}
-
-int64_t read_signed(CborReader *reader) {
-    const CborItem item = reader->next();
-    if ((item.type != CborType::unsigned_int && item.type != CborType::negative_int) ||
-        item.value > INT64_MAX)
-        malformed();
-    const int64_t v = static_cast<int64_t>(item.value);
-    return item.type == CborType::unsigned_int ? v : -1 - v;
-}
-
-bool read_boolean(CborReader *reader) {
-    return expect(reader, CborType::boolean).value != 0;
-}
-
 // The array as it is encoded; its items are texts, or nulls where those are allowed.
-void read_texts(CborReader *reader, ByteView bytes, bool nulls, TenantRecord *record) {
+void read_texts(RecordReader *reader, bool nulls, TenantRecord *record) {
     const size_t from = reader->position();
-    record->count = expect(reader, CborType::array).value;
+    record->count = reader->array();
     for (uint64_t i = 0; i < record->count; ++i) {
-        const CborItem item = reader->next();
-        if (item.type == CborType::null && nulls) continue;
-        if (item.type != CborType::text || !is_text(item.body)) malformed();
+        const CborItem item = reader->any();
+        if (item.type != CborType::text && !(item.type == CborType::null && nulls)) malformed();
     }
-    record->texts = bytes.slice(from, reader->position() - from);
-}
-
-void read_header(CborReader *reader, const CborItem &type, TenantRecord *record) {
-    if (type.type != CborType::text ||
-        std::string_view(reinterpret_cast<const char *>(type.body.data), type.body.size) !=
-            kTenantBundleType)
-        malformed();
-    record->database = read_text(reader);
-    record->exported_at = read_signed(reader);
-    record->tenant = read_fixed(reader, kTenantBytes);
-    record->slug = read_text(reader);
-    record->region = read_text(reader);
-    record->frozen = read_boolean(reader);
-    record->target = read_text(reader);
-    record->recipient = read_fixed(reader, kHpkeKeyBytes);
+    record->texts = reader->since(from);
 }
 
 uint64_t items_of(TenantKind kind) noexcept {
@@ -100,10 +51,7 @@ struct RootBinding {
 size_t encode_tenant_record(const TenantRecord &record, ByteSpan out) noexcept {
     CborWriter w(out);
     w.array(items_of(record.kind));
-    if (record.kind == TenantKind::header)
-        w.text(kTenantBundleType);
-    else
-        w.unsigned_int(static_cast<uint64_t>(record.kind));
+    write_kind(&w, kTenantBundleType, static_cast<uint64_t>(record.kind));
     switch (record.kind) {
         case TenantKind::header:
             w.text(record.database);
@@ -147,51 +95,55 @@ size_t encode_tenant_record(const TenantRecord &record, ByteSpan out) noexcept {
 }
 
 TenantRecord decode_tenant_record(ByteView bytes) {
-    CborReader reader(bytes);
-    const uint64_t items = expect(&reader, CborType::array).value;
-    const CborItem first = reader.next();
+    RecordReader reader(bytes, kMalformed);
+    const uint64_t items = reader.array();
     TenantRecord record;
-    if (first.type == CborType::unsigned_int) {
-        if (first.value == 0 || first.value > static_cast<uint64_t>(TenantKind::end)) malformed();
-        record.kind = static_cast<TenantKind>(first.value);
-    }
+    record.kind = static_cast<TenantKind>(
+        reader.kind(kTenantBundleType, static_cast<uint64_t>(TenantKind::end)));
     if (items != items_of(record.kind)) malformed();
     switch (record.kind) {
         case TenantKind::header:
-            read_header(&reader, first, &record);
+            record.database = reader.text();
+            record.exported_at = reader.signed_int();
+            record.tenant = reader.fixed(kTenantBytes);
+            record.slug = reader.text();
+            record.region = reader.text();
+            record.frozen = reader.boolean();
+            record.target = reader.text();
+            record.recipient = reader.fixed(kHpkeKeyBytes);
             break;
         case TenantKind::key: {
-            const std::string_view kind = read_text(&reader);
+            const std::string_view kind = reader.text();
             record.is_index = kind == "index";
             if (!record.is_index && kind != "root") malformed();
-            record.epoch = read_unsigned(&reader);
+            record.epoch = reader.unsigned_int();
             if (record.epoch == 0 || record.epoch > INT32_MAX) malformed();
-            record.encapsulated = read_fixed(&reader, kHpkeKeyBytes);
-            record.sealed = read_fixed(&reader, kSealedRootBytes);
+            record.encapsulated = reader.fixed(kHpkeKeyBytes);
+            record.sealed = reader.fixed(kSealedRootBytes);
             break;
         }
         case TenantKind::table:
-            record.name = read_text(&reader);
-            read_texts(&reader, bytes, false, &record);
+            record.name = reader.text();
+            read_texts(&reader, false, &record);
             if (record.count == 0 || record.count % 2 != 0 || record.count > 2 * kMaxTenantColumns)
                 malformed();
             break;
         case TenantKind::row:
-            read_texts(&reader, bytes, true, &record);
+            read_texts(&reader, true, &record);
             break;
         case TenantKind::table_end:
-            record.rows = read_unsigned(&reader);
-            record.chain = read_fixed(&reader, kDigestBytes);
+            record.rows = reader.unsigned_int();
+            record.chain = reader.fixed(kDigestBytes);
             break;
         case TenantKind::ledger:
-            record.ledger = expect(&reader, CborType::bytes).body;
+            record.ledger = reader.bytes();
             break;
         case TenantKind::end:
-            record.keys = read_unsigned(&reader);
-            record.tables = read_unsigned(&reader);
-            record.rows = read_unsigned(&reader);
-            record.records = read_unsigned(&reader);
-            record.chain = read_fixed(&reader, kDigestBytes);
+            record.keys = reader.unsigned_int();
+            record.tables = reader.unsigned_int();
+            record.rows = reader.unsigned_int();
+            record.records = reader.unsigned_int();
+            record.chain = reader.fixed(kDigestBytes);
             break;
     }
     if (!reader.done()) malformed();
