@@ -5,6 +5,7 @@
 #include "core/bundle.hpp"
 #include "core/encoding.hpp"
 
+#include "export.hpp"
 #include "ledger.hpp"
 #include "pg/function.hpp"
 #include "verify_cursor.hpp"
@@ -46,14 +47,7 @@ void put(Export *state, const core::BundleRecord &record) {
     core::encode_bundle_record(record, bytes);
     if (record.kind != core::BundleKind::end)
         pg::raise(pg::run([&] { state->chain = core::bundle_chain(state->chain, bytes); }));
-    MemoryContext caller = MemoryContextSwitchTo(state->scratch);
-    struct varlena *line = pg::alloc_varlena(core::base64_size(size));
-    core::to_base64(bytes, VARDATA(line));
-    Datum value = PointerGetDatum(line);
-    bool is_null = false;
-    tuplestore_putvalues(state->result->setResult, state->result->setDesc, &value, &is_null);
-    MemoryContextSwitchTo(caller);
-    MemoryContextReset(state->scratch);
+    put_line(state->result, state->scratch, bytes);
 }
 
 // Columns: seal, log, first_leaf, place, seq, leaf, body. OFFSET 0 keeps the leaves together:
@@ -203,6 +197,17 @@ void record_export(const pg_uuid_t *tenant, const char *name, int64 newest, int6
 }
 
 }  // namespace
+
+void put_line(ReturnSetInfo *result, MemoryContext scratch, core::ByteView record) {
+    MemoryContext caller = MemoryContextSwitchTo(scratch);
+    struct varlena *line = pg::alloc_varlena(core::base64_size(record.size));
+    core::to_base64(record, VARDATA(line));
+    Datum value = PointerGetDatum(line);
+    bool is_null = false;
+    tuplestore_putvalues(result->setResult, result->setDesc, &value, &is_null);
+    MemoryContextSwitchTo(caller);
+    MemoryContextReset(scratch);
+}
 
 }  // namespace aegis::verify
 

@@ -41,12 +41,6 @@ pg::Statement destroy_older = {
     {UUIDOID, INT4OID},
     nullptr};
 
-pg::Statement lock_tenant = {
-    "SELECT FROM aegis.tenant t WHERE t.id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
-    1,
-    {UUIDOID},
-    nullptr};
-
 pg::Statement find_job = {
     "SELECT j.id FROM aegis.job j WHERE j.kind OPERATOR(pg_catalog.=) 'rotate_index' AND "
     "j.tenant_id OPERATOR(pg_catalog.=) $1 AND j.state OPERATOR(pg_catalog.=) ANY "
@@ -188,25 +182,18 @@ void rewrite_index_failed(const job::Job &job) {
 using namespace aegis;
 
 AEGIS_FUNCTION(aegis_rotate_index_key) {
-    if (PG_ARGISNULL(0))
-        ereport(ERROR,
-                (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("tenant must not be null")));
-    pg_uuid_t id = *PG_GETARG_UUID_P(0);
+    pg_uuid_t id = tenant::id_argument(fcinfo);
     const char *reason =
         operator_way::required_text(fcinfo, 1, "reason", operator_way::kReasonBytes);
-    tenant::Tenant tenant;
-    if (!tenant::find_by_id(id, &tenant))
-        ereport(ERROR, (errcode(AEGIS_ERRCODE_TENANT_UNKNOWN), errmsg("tenant does not exist")));
-    tenant::require_region(tenant);
+    tenant::require(id);
 
     pg::Identity before = pg::enter();
-    Datum key[] = {UUIDPGetDatum(&id)};
-    if (pg::execute(key::lock_tenant, key) != 1)
-        ereport(ERROR, (errcode(AEGIS_ERRCODE_TENANT_UNKNOWN), errmsg("tenant does not exist")));
+    tenant::lock(id);
     key::Root root;  // it must open: the job would find out too late
     key::load_root(id, key::RootKind::index, key::kCurrentEpoch, &root);
     core::wipe(root.key);
     bool null;
+    Datum key[] = {UUIDPGetDatum(&id)};
     if (pg::execute(key::find_job, key) > 0)
         ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                         errmsg("the search key of the tenant is being rotated already"),

@@ -13,13 +13,6 @@ namespace aegis::key {
 
 namespace {
 
-// Of two operators the second waits, and rotates once more.
-pg::Statement lock_tenant = {
-    "SELECT FROM aegis.tenant t WHERE t.id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
-    1,
-    {UUIDOID},
-    nullptr};
-
 // A job that is not at its end yet turns to the new epoch by itself. One that is being finished
 // right now holds its row: this waits, and then makes another.
 pg::Statement find_job = {
@@ -45,24 +38,16 @@ int64 reseal_job(const pg_uuid_t &tenant) {
 using namespace aegis;
 
 AEGIS_FUNCTION(aegis_rotate_tenant_key) {
-    if (PG_ARGISNULL(0))
-        ereport(ERROR,
-                (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("tenant must not be null")));
-    pg_uuid_t id = *PG_GETARG_UUID_P(0);
+    pg_uuid_t id = tenant::id_argument(fcinfo);
     const char *reason =
         operator_way::required_text(fcinfo, 1, "reason", operator_way::kReasonBytes);
-    tenant::Tenant tenant;
-    if (!tenant::find_by_id(id, &tenant))
-        ereport(ERROR, (errcode(AEGIS_ERRCODE_TENANT_UNKNOWN), errmsg("tenant does not exist")));
-    tenant::require_region(tenant);
+    tenant::require(id);
     TupleDesc shape;
     if (get_call_result_type(fcinfo, nullptr, &shape) != TYPEFUNC_COMPOSITE)
         ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("function returns a row")));
 
     pg::Identity before = pg::enter();
-    Datum key[] = {UUIDPGetDatum(&id)};
-    if (pg::execute(key::lock_tenant, key) != 1)
-        ereport(ERROR, (errcode(AEGIS_ERRCODE_TENANT_UNKNOWN), errmsg("tenant does not exist")));
+    tenant::lock(id);  // of two operators the second waits, and rotates once more
     uint32_t epoch = key::open_epoch(id, key::RootKind::root);
     int64 job = key::reseal_job(id);
 

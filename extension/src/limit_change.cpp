@@ -51,14 +51,8 @@ using namespace aegis;
 AEGIS_FUNCTION(aegis_set_tenant_limits) {
     static const char *const names[] = {"statement_timeout", "lock_timeout", "idle_timeout",
                                         "requests_per_minute", "rows_per_minute"};
-    if (PG_ARGISNULL(0))
-        ereport(ERROR,
-                (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("tenant must not be null")));
-    pg_uuid_t id = *PG_GETARG_UUID_P(0);
-    tenant::Tenant tenant;
-    if (!tenant::find_by_id(id, &tenant))
-        ereport(ERROR, (errcode(AEGIS_ERRCODE_TENANT_UNKNOWN), errmsg("tenant does not exist")));
-    tenant::require_region(tenant);
+    pg_uuid_t id = tenant::id_argument(fcinfo);
+    tenant::require(id);
 
     Datum values[1 + limit::kLimits] = {UUIDPGetDatum(&id)};
     char nulls[] = "      ";

@@ -110,10 +110,7 @@ AEGIS_FUNCTION(aegis_assume_tenant) {
 
     // Before the look at its state: who exports or erases it waits for whoever found it active.
     team::hold_numbers(*PG_GETARG_UUID_P(0));
-    tenant::Tenant tenant;
-    if (!tenant::find_by_id(*PG_GETARG_UUID_P(0), &tenant))
-        ereport(ERROR, (errcode(AEGIS_ERRCODE_TENANT_UNKNOWN), errmsg("tenant does not exist")));
-    tenant::require_region(tenant);
+    tenant::Tenant tenant = tenant::require(*PG_GETARG_UUID_P(0));
     // Why a tenant was suspended, and whether it may work again, is found out by looking.
     if (strncmp(tenant.status, "eras", 4) == 0)
         ereport(ERROR, (errcode(AEGIS_ERRCODE_TENANT_UNKNOWN), errmsg("tenant was erased"),

@@ -16,7 +16,6 @@ namespace aegis::tenant {
 
 namespace {
 
-// Locks the row: of two operators the second sees what the first decided.
 pg::Statement lock_tenant = {
     "SELECT t.status FROM aegis.tenant t"
     " WHERE t.id OPERATOR(pg_catalog.=) $1 FOR NO KEY UPDATE",
@@ -111,23 +110,13 @@ pg_uuid_t insert(const char *slug, const char *name, const char *region) {
 
 // Suspends a tenant or lets it work again.
 void set_active(FunctionCallInfo fcinfo, bool active) {
-    if (PG_ARGISNULL(0))
-        ereport(ERROR,
-                (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("tenant must not be null")));
-    pg_uuid_t id = *PG_GETARG_UUID_P(0);
+    pg_uuid_t id = id_argument(fcinfo);
     const char *reason =
         operator_way::required_text(fcinfo, 1, "reason", operator_way::kReasonBytes);
-    Tenant tenant;
-    if (!find_by_id(id, &tenant))
-        ereport(ERROR, (errcode(AEGIS_ERRCODE_TENANT_UNKNOWN), errmsg("tenant does not exist")));
-    require_region(tenant);
+    require(id);
 
     pg::Identity before = pg::enter();
-    bool is_null;
-    Datum key[] = {UUIDPGetDatum(&id)};
-    if (pg::execute(lock_tenant, key) != 1)
-        ereport(ERROR, (errcode(AEGIS_ERRCODE_TENANT_UNKNOWN), errmsg("tenant does not exist")));
-    const char *status = TextDatumGetCString(pg::column(0, 1, &is_null));
+    const char *status = lock(id);
     if (strcmp(status, active ? "suspended" : "active") != 0)
         ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                         strcmp(status, "suspended") == 0 ? errmsg("tenant is suspended already")
@@ -137,7 +126,7 @@ void set_active(FunctionCallInfo fcinfo, bool active) {
                                      strcmp(status, "erasing") == 0 ? "being erased" : status)));
     Datum values[] = {UUIDPGetDatum(&id), CStringGetTextDatum(active ? "active" : "suspended")};
     pg::execute(update_status, values);
-    if (active) pg::execute(forget_exports, key);
+    if (active) pg::execute(forget_exports, values);
     // At reactivation once more: a sign-in that was under way at the suspension must not live on.
     int64 ended = static_cast<int64>(session::end_of_tenant(id, "suspended"));
 
@@ -181,6 +170,29 @@ void refuse_moved(const char *region) {
 void require_region(const Tenant &tenant) {
     if (tenant.moved_to[0] != '\0') refuse_moved(tenant.moved_to);
     if (strcmp(tenant.region, guc::region) != 0) refuse_region("tenant", tenant.region);
+}
+
+Tenant require(const pg_uuid_t &id) {
+    Tenant tenant;
+    if (!find_by_id(id, &tenant))
+        ereport(ERROR, (errcode(AEGIS_ERRCODE_TENANT_UNKNOWN), errmsg("tenant does not exist")));
+    require_region(tenant);
+    return tenant;
+}
+
+const char *lock(const pg_uuid_t &id) {
+    Datum key[] = {UUIDPGetDatum(&id)};
+    if (pg::execute(lock_tenant, key) != 1)
+        ereport(ERROR, (errcode(AEGIS_ERRCODE_TENANT_UNKNOWN), errmsg("tenant does not exist")));
+    bool is_null;
+    return TextDatumGetCString(pg::column(0, 1, &is_null));
+}
+
+pg_uuid_t id_argument(FunctionCallInfo fcinfo) {
+    if (PG_ARGISNULL(0))
+        ereport(ERROR,
+                (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("tenant must not be null")));
+    return *PG_GETARG_UUID_P(0);
 }
 
 }  // namespace aegis::tenant

@@ -23,6 +23,13 @@ bool find_by_id(const pg_uuid_t &id, Tenant *tenant);
 // ERROR AG018 for a tenant that moved away, AG012 for one that never lived here; both name the
 // right region.
 void require_region(const Tenant &tenant);
+// The tenant, which must live here: ERROR AG008 when there is none, otherwise as above.
+Tenant require(const pg_uuid_t &id);
+// Locks its row and returns its status: of two operators the second sees what the first did.
+// Inside pg::enter(). ERROR AG008 when there is none.
+const char *lock(const pg_uuid_t &id);
+// The first argument of a function; ERROR 22004 when it is null.
+pg_uuid_t id_argument(FunctionCallInfo fcinfo);
 [[noreturn]] void refuse_region(const char *what, const char *region);
 [[noreturn]] void refuse_moved(const char *region);
 

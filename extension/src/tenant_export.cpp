@@ -7,6 +7,7 @@
 #include "core/tenant_bundle.hpp"
 
 #include "charge.hpp"
+#include "export.hpp"
 #include "guc.hpp"
 #include "key.hpp"
 #include "key_root.hpp"
@@ -46,14 +47,7 @@ void put(Export *state, const core::TenantRecord &record) {
         if (record.kind != core::TenantKind::end)
             state->chain = core::bundle_chain(state->chain, bytes);
     }));
-    MemoryContext caller = MemoryContextSwitchTo(state->scratch);
-    struct varlena *line = pg::alloc_varlena(core::base64_size(size));
-    core::to_base64(bytes, VARDATA(line));
-    Datum value = PointerGetDatum(line);
-    bool is_null = false;
-    tuplestore_putvalues(state->result->setResult, state->result->setDesc, &value, &is_null);
-    MemoryContextSwitchTo(caller);
-    MemoryContextReset(state->scratch);
+    verify::put_line(state->result, state->scratch, bytes);
 }
 
 // Whoever waits for a large tenant sees that it goes on.
@@ -342,10 +336,7 @@ AEGIS_FUNCTION(aegis_export_tenant) {
     state.tenant_text =
         DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(&state.tenant)));
     hold_still(state);
-    tenant::Tenant tenant;
-    if (!tenant::find_by_id(state.tenant, &tenant))
-        ereport(ERROR, (errcode(AEGIS_ERRCODE_TENANT_UNKNOWN), errmsg("tenant does not exist")));
-    tenant::require_region(tenant);
+    tenant::Tenant tenant = tenant::require(state.tenant);
     if (!tenant.active && strcmp(tenant.status, "suspended") != 0)
         ereport(ERROR, (errcode(AEGIS_ERRCODE_TENANT_UNKNOWN), errmsg("tenant was erased")));
     const char *target = read_argument(&state, request.argument);
