@@ -44,6 +44,8 @@ preload() { settings "shared_preload_libraries = 'aegis'" "aegis.environment = '
 
 # start [VARIABLE=VALUE ...]: false when the server does not come up; its log is $log.
 start() { as_server env "$@" "$bin/pg_ctl" start -s -w -t 60 -D "$cluster" -l "$log" > /dev/null 2>&1; }
+# must_start [VARIABLE=VALUE ...]: ends the test when the server does not come up.
+must_start() { start "$@" || { as_server tail -n 20 "$log"; exit 1; }; }
 stop() { as_server "$bin/pg_ctl" stop -s -w -m "${1:-fast}" -D "$cluster"; }
 
 # query SQL [PSQL ARGUMENT ...]: as the superuser in database test; unaligned, errors with details.
@@ -51,6 +53,21 @@ query() {
   local text=$1
   shift
   as_server "$bin/psql" -XAtq -v ON_ERROR_STOP=1 -h "$place" -U postgres -d "${query_database:-postgres}" "$@" -c "$text" 2>&1
+}
+
+# as_role ROLE [PSQL ARGUMENT ...]: what stands on standard input, or after -c, as that role; as query otherwise.
+as_role() { as_server "$bin/psql" -XAtq -v ON_ERROR_STOP=1 -h "$place" -d "${query_database:-postgres}" -U "$@" 2>&1; }
+
+# must_have_worker [WHEN]: ends the test when the worker does not start.
+alive() { [ "$(query 'SELECT alive FROM aegis.worker_status()')" = t ]; }
+must_have_worker() { within 20 alive || { echo "not ok the worker starts${1:+ $1}"; exit 1; }; }
+
+# built NAME: builds a program, and prints where it is.
+built() {
+  local build=$PWD/.aegis/verify
+  cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Release -DAEGIS_TESTS=OFF > /dev/null \
+    && cmake --build "$build" --target "$1" > /dev/null \
+    && find "$build" -name "$1" -type f -perm -u+x
 }
 
 # says NAME COMMAND-OUTPUT PATTERN ...: ok when every extended regular expression is in the text.

@@ -1,22 +1,11 @@
 # shellcheck shell=bash
 # A throw-away cluster whose checkpoints a signer signs: sourced after tests/cluster.sh, before it is started.
 
-# programs NAME ...: builds them; each one's path is in the array "program".
-declare -A program
-programs() {
-  local build=$PWD/.aegis/verify name
-  cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Release -DAEGIS_TESTS=OFF > /dev/null
-  for name in "$@"; do
-    cmake --build "$build" --target "$name" > /dev/null
-    program[$name]=$(find "$build" -name "$name" -type f -perm -u+x)
-  done
-}
-
 # begin_signer ORIGIN: serves below $place; the vkey of the log of database postgres is in $vkey.
 signer_pid=
 begin_signer() {
   as_server mkdir -m 0700 "$place/signer"
-  install -m 0755 "${program[aegis-signer]}" "$place/aegis-signer"  # where the server's user can run it
+  install -m 0755 "$(built aegis-signer)" "$place/aegis-signer"  # where the server's user can run it
   vkey=$(as_server "$place/aegis-signer" init --state "$place/signer/state" --origin "$1/postgres")
   if [ "$(id -u)" = 0 ]; then
     # setpriv becomes the program: the number is the signer's.

@@ -4,19 +4,12 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/cluster.sh
+. tests/attacks/both.sh
 
 make_cluster
 preload
 settings "fsync = off" "autovacuum = off" "aegis.seal_interval = '100ms'"
-start || { as_server tail -n 20 "$log"; exit 1; }
+must_start
 query "CREATE EXTENSION aegis_app CASCADE" > /dev/null
-alive() { [ "$(query 'SELECT alive FROM aegis.worker_status()')" = t ]; }
-within 20 alive || { echo "not ok the worker starts"; exit 1; }
-python3 tests/attacks/attacks.py run "$place" "$@" || failed=1
-stop
-
-settings "aegis.restrictive_wall = off" "aegis.default_deny = off" "aegis.statement_guard = off" "aegis.function_guard = off"
-start || { as_server tail -n 20 "$log"; exit 1; }
-within 20 alive || { echo "not ok the worker starts again"; exit 1; }
-python3 tests/attacks/attacks.py control "$place" "$@" || failed=1
+both_ways "$@"
 finish

@@ -59,7 +59,7 @@ on() {
   mkdir -p "$out"
   as_server cp -a "$place/template" "$cluster"
   settings "$@"
-  start || { as_server tail -n 20 "$log"; exit 1; }
+  must_start
   local script
   for script in "${scripts[@]}"; do run_script "$script"; done
   programs "$@"
@@ -94,7 +94,7 @@ is "bystander/processes that are new" "$(diff "$place/plain.processes" "$place/l
 # A session that is there already notices when the extension comes, when it is bound, and when the extension goes.
 as_server cp -a "$place/template" "$cluster"
 settings "shared_preload_libraries = 'aegis'" "${aegis[@]}"
-start || { as_server tail -n 20 "$log"; exit 1; }
+must_start
 other="\\! '$bin/psql' -XAtq -h '$place' -U postgres -d postgres -c"
 query "CREATE ROLE someone LOGIN" > /dev/null
 query "CREATE TABLE own (tenant_id uuid, body text); ALTER TABLE own ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON own USING (true);

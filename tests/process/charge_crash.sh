@@ -8,7 +8,7 @@ make_cluster
 preload
 # Commits are asynchronous here, so that a lost one shows: a charge must not trust them.
 settings 'fsync = off' 'synchronous_commit = off' 'wal_writer_delay = 10s'
-start || { as_server tail -n 20 "$log"; exit 1; }
+must_start
 query "CREATE EXTENSION aegis" > /dev/null
 query "CREATE FUNCTION probe(kind int, event text, tenant uuid, usr uuid, target text) RETURNS int
          AS 'aegis', 'aegis_test_charge_open' LANGUAGE C VOLATILE STRICT;
@@ -21,7 +21,6 @@ query "CREATE FUNCTION probe(kind int, event text, tenant uuid, usr uuid, target
 
 nil=00000000-0000-0000-0000-000000000000
 charge() { echo "SELECT probe(1, 'auth.sign_in_abandoned', '$nil', '$nil', '$1')"; }
-alive() { [ "$(query 'SELECT alive FROM aegis.worker_status()')" = t ]; }
 collected() { [ "$(query 'SELECT alive AND charges_open = 0 AND charges_waiting = 0 FROM aegis.worker_status()')" = t ]; }
 entries() { query "SELECT entries($(printf "'%s'," "$@" | sed 's/,$//'))"; }
 open_charges() { query "SELECT charges_open FROM aegis.worker_status()"; }
@@ -53,7 +52,7 @@ must() {
   fi
 }
 
-within 20 alive || { echo "not ok the worker starts"; exit 1; }
+must_have_worker
 echo "ok the worker starts"
 
 query "BEGIN; $(charge rolled-back); ROLLBACK" > /dev/null

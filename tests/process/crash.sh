@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.."
 make_cluster
 preload
 settings "fsync = on" "aegis.seal_interval = '20ms'"
-start || { as_server tail -n 20 "$log"; exit 1; }
+must_start
 query "CREATE EXTENSION aegis" > /dev/null
 query "CREATE TABLE written (id bigint PRIMARY KEY); SELECT aegis.audit_table('written')" > /dev/null
 
@@ -42,7 +42,7 @@ crash() {
   if [ "$2" = postmaster ]; then
     within 20 sh -c "! kill -0 $victim" || true
     sleep 1
-    start || { as_server tail -n 20 "$log"; exit 1; }
+    must_start
   fi
   within 30 query "SELECT 1"
   sleep 1

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.."
 
 make_cluster
 preload
-start || { as_server tail -n 20 "$log"; exit 1; }
+must_start
 query "CREATE EXTENSION aegis" > /dev/null
 query "SELECT aegis.declare_event('disk.note', 'for the test of a full disk', '{\"n\": \"clear\", \"text\": \"clear\"}')" > /dev/null
 stop
@@ -24,7 +24,7 @@ is "some were written before" "$([ "$acknowledged" -gt 5000 ] && echo yes)" yes
 says "no room for entries" "$message" 'ERROR:  could not extend file .*: File too large' 'HINT:  Check free disk space\.'
 is "what was acknowledged is there, what failed is not" "$(query "SELECT count(*) FROM aegis.audit_log WHERE event = 'disk.note'")" "$acknowledged"
 stop
-start || { as_server tail -n 20 "$log"; exit 1; }
+must_start
 is "with room the ledger goes on" "$(note 1)" 1
 is "and is sealed" "$(query "SELECT aegis.wait_sealed('60 s') > 0")" t
 is "and verifies" "$(query "SELECT bool_and(outcome = 'ok') FROM aegis.verify_ledger()")" t

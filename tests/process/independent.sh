@@ -6,7 +6,6 @@ cd "$(dirname "$0")/../.."
 . tests/cluster.sh
 . tests/signed.sh
 
-programs aegis-verify aegis-signer
 make_cluster
 # keyring LINE ...: the published test keys, 00..1f and 20..3f.
 keyring() {
@@ -19,7 +18,7 @@ keyring "# published, for tests only" "$first"
 preload
 settings "aegis.seal_interval = '10ms'"
 begin_signer independent.example
-start || { as_server tail -n 20 "$log"; exit 1; }
+must_start
 query "CREATE EXTENSION aegis_app CASCADE" > /dev/null
 # One tenant's keys are wrapped under the first master key, the others' under the second.
 query "SELECT aegis.create_tenant('independent-one', 'One')" > /dev/null
@@ -29,5 +28,5 @@ both() { [ "$(query "SELECT count(*) FROM aegis.provided_keys()")" = 2 ]; }
 within 20 both || { echo "not ok the second master key was not read"; exit 1; }
 
 python3 tests/independent/live.py --psql "$bin/psql" --socket "$place" --keyring "$place/keyring" --vkey "$vkey" \
-  --verify "${program[aegis-verify]}" || failed=1
+  --verify "$(built aegis-verify)" || failed=1
 finish

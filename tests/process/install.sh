@@ -19,7 +19,7 @@ if start AEGIS_TEST_SERVER_VERSION=150019; then echo "the server started" >> "$l
 says "PostgreSQL too old" "$(as_server cat "$log")" 'FATAL:  aegis needs PostgreSQL 15\.20 or newer' \
   'HINT:  Update PostgreSQL to its newest minor release\.'
 
-start || { as_server tail -n 20 "$log"; exit 1; }
+must_start
 says "role made beforehand with an attribute" "$(query "CREATE EXTENSION aegis" || true)" \
   'ERROR:  role "aegis_gateway" exists with attributes that aegis does not allow' 'HINT:  Run ALTER ROLE aegis_gateway .*NOBYPASSRLS'
 query "ALTER ROLE aegis_gateway NOBYPASSRLS" > /dev/null

@@ -15,7 +15,7 @@ with_provider() {
   stop
   as_server rm -f "$log"
   settings "aegis.key_provider = '$1'"
-  start || { as_server tail -n 20 "$log"; exit 1; }
+  must_start
 }
 # reports NAME PATTERN HINT: the reason in the log, and at a statement that needs the key.
 reports() {
@@ -23,7 +23,7 @@ reports() {
   says "$1: statement" "$(query "$seal" || true)" 'ERROR:  master key is not available' "DETAIL:  $2" "HINT:  $3"
 }
 
-start || { as_server tail -n 20 "$log"; exit 1; }
+must_start
 query_database=postgres query "CREATE DATABASE test" > /dev/null
 query "CREATE EXTENSION aegis" > /dev/null
 query "SELECT aegis.create_tenant('key-test', 'Key test')" > /dev/null

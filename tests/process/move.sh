@@ -5,10 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/cluster.sh
 
-build=$PWD/.aegis/verify
-cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Release -DAEGIS_TESTS=OFF > /dev/null
-cmake --build "$build" --target aegis-verify > /dev/null
-verify=$(find "$build" -name aegis-verify -type f -perm -u+x)
+verify=$(built aegis-verify)
 files=$(mktemp -d)
 chmod 755 "$files"
 base=$place
@@ -20,8 +17,6 @@ end_both() {
   rm -rf "$base" "$files"
 }
 trap end_both EXIT
-# script ROLE: what stands on standard input, by psql.
-script() { as_server "$bin/psql" -XAtq -v ON_ERROR_STOP=1 -h "$place" -U "$1" -d postgres 2>&1; }
 # asked ACTION ARGUMENT: the number of a request of olga that otto approved.
 asked() {
   local number
@@ -30,7 +25,7 @@ asked() {
   echo "$number"
 }
 # take FILE CHAIN: imports it, and says what context is left.
-take() { printf 'CREATE TEMP TABLE lines (n bigint GENERATED ALWAYS AS IDENTITY, line text);\n\\copy lines (line) FROM %s\nBEGIN;\nSELECT aegis.import_tenant(%s, %s);\nSELECT aegis.tenant_id();\nCOMMIT;\n' "'$1'" "'lines'" "'$2'" | script olga; }
+take() { printf 'CREATE TEMP TABLE lines (n bigint GENERATED ALWAYS AS IDENTITY, line text);\n\\copy lines (line) FROM %s\nBEGIN;\nSELECT aegis.import_tenant(%s, %s);\nSELECT aegis.tenant_id();\nCOMMIT;\n' "'$1'" "'lines'" "'$2'" | as_role olga; }
 rows() { query "SELECT md5(string_agg(t::text, E'\n' ORDER BY t::text)) FROM (SELECT to_jsonb(h) FROM t.house h WHERE tenant_id = '$1' UNION ALL SELECT to_jsonb(r) FROM t.room r WHERE tenant_id = '$1' UNION ALL SELECT to_jsonb(u) FROM aegis.user u WHERE tenant_id = '$1' UNION ALL SELECT to_jsonb(m) FROM aegis.team m WHERE tenant_id = '$1') t"; }
 # sign: the newest head of the ledger, by the published test key of the region.
 sign() {
@@ -62,7 +57,7 @@ for each in UK SG; do
     as_server rm -f "$place/keyring"
     as_server sh -c 'umask 0277; printf "1:%064d\n" 8 > "$0"' "$place/keyring"
   fi
-  start || { as_server tail -n 20 "$log"; exit 1; }
+  must_start
   query "CREATE EXTENSION aegis; CREATE ROLE olga LOGIN IN ROLE aegis_operator; CREATE ROLE otto LOGIN IN ROLE aegis_operator;
     CREATE ROLE auditor LOGIN IN ROLE aegis_auditor; CREATE ROLE gateway LOGIN IN ROLE aegis_gateway; GRANT TEMP ON DATABASE postgres TO olga;
     CREATE ROLE maker; CREATE SCHEMA t AUTHORIZATION maker; GRANT USAGE ON SCHEMA aegis TO maker; GRANT USAGE ON SCHEMA t TO aegis_operator;
@@ -112,7 +107,7 @@ number=$(asked export "'$wrong_key'")
 query "COPY (SELECT aegis.export_tenant($number, 'orchid')) TO STDOUT" -U olga > "$files/elsewhere"
 # An export whose process dies leaves its request open.
 number=$(asked export "'$key'")
-printf "SELECT 'pid', pg_backend_pid();\nCOPY (SELECT aegis.export_tenant(%s, 'orchid'), pg_sleep(0.01)) TO STDOUT;\n" "$number" | script olga > "$files/killed" 2>&1 &
+printf "SELECT 'pid', pg_backend_pid();\nCOPY (SELECT aegis.export_tenant(%s, 'orchid'), pg_sleep(0.01)) TO STDOUT;\n" "$number" | as_role olga > "$files/killed" 2>&1 &
 killed() { grep -q '^pid|' "$files/killed" && [ "$(query "SELECT state FROM pg_stat_activity WHERE pid = $(sed -n 's/^pid|//p' "$files/killed")")" = active ]; }
 within 30 killed
 kill -9 "$(sed -n 's/^pid|//p' "$files/killed")"
@@ -238,7 +233,7 @@ except f.Refused:
 PY
 
 # An import whose process dies leaves nothing, and is done again.
-printf 'SELECT %s, pg_backend_pid();\nCREATE TEMP TABLE lines (n bigint GENERATED ALWAYS AS IDENTITY, line text);\n\\copy lines (line) FROM %s\nSELECT aegis.import_tenant(%s, %s), pg_sleep(60);\n' "'pid'" "'$files/orchid'" "'lines'" "'$chain'" | script olga > "$files/killed" 2>&1 &
+printf 'SELECT %s, pg_backend_pid();\nCREATE TEMP TABLE lines (n bigint GENERATED ALWAYS AS IDENTITY, line text);\n\\copy lines (line) FROM %s\nSELECT aegis.import_tenant(%s, %s), pg_sleep(60);\n' "'pid'" "'$files/orchid'" "'lines'" "'$chain'" | as_role olga > "$files/killed" 2>&1 &
 killed() { grep -q '^pid|' "$files/killed" && query "SELECT wait_event FROM pg_stat_activity WHERE pid = $(sed -n 's/^pid|//p' "$files/killed")" | grep -q PgSleep; }
 within 120 killed
 kill -9 "$(sed -n 's/^pid|//p' "$files/killed")"

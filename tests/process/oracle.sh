@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.."
 make_cluster
 preload
 settings "fsync = off" "autovacuum = off" "aegis.seal_interval = '1s'"
-start || { as_server tail -n 20 "$log"; exit 1; }
+must_start
 query "CREATE EXTENSION aegis_app CASCADE" > /dev/null
 python3 tests/oracle/oracle.py "$place" || failed=1
 finish

@@ -9,7 +9,7 @@ make_cluster
 preload
 # The longest hash there is, so that it can be looked at; the server sees one processor.
 settings 'fsync = off' 'aegis.password_memory = 64MB' 'aegis.password_iterations = 64'
-start || { as_server tail -n 20 "$log"; exit 1; }
+must_start
 query "CREATE EXTENSION aegis" > /dev/null
 query "CREATE ROLE member LOGIN IN ROLE aegis_member" > /dev/null
 postmaster=$(as_server head -n 1 "$cluster/postmaster.pid")

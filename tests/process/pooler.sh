@@ -4,6 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/cluster.sh
+. tests/attacks/both.sh
 
 pooler=$(command -v pgbouncer || echo /usr/sbin/pgbouncer)
 if [ ! -x "$pooler" ]; then
@@ -34,18 +35,10 @@ pool() {
 make_cluster
 preload
 settings "fsync = off" "autovacuum = off" "aegis.seal_interval = '100ms'"
-start || { as_server tail -n 20 "$log"; exit 1; }
+must_start
 printf '"%s" ""\n' member plain | as_server tee "$place/logins" > /dev/null
 pool 6432
 pool 6433 'server_reset_query = DISCARD ALL' 'server_reset_query_always = 1'
 query "CREATE EXTENSION aegis_app CASCADE" > /dev/null
-alive() { [ "$(query 'SELECT alive FROM aegis.worker_status()')" = t ]; }
-within 20 alive || { echo "not ok the worker starts"; exit 1; }
-python3 tests/attacks/attacks.py run "$place" "${@:-P}" || failed=1
-stop
-
-settings "aegis.restrictive_wall = off" "aegis.default_deny = off" "aegis.statement_guard = off" "aegis.function_guard = off"
-start || { as_server tail -n 20 "$log"; exit 1; }
-within 20 alive || { echo "not ok the worker starts again"; exit 1; }
-python3 tests/attacks/attacks.py control "$place" "${@:-P}" || failed=1
+both_ways "${@:-P}"
 finish

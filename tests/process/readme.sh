@@ -6,7 +6,7 @@ cd "$(dirname "$0")/../.."
 
 make_cluster
 preload
-start || { as_server tail -n 20 "$log"; exit 1; }
+must_start
 query "CREATE EXTENSION aegis" > /dev/null
 query "CREATE ROLE operator LOGIN IN ROLE aegis_operator" > /dev/null
 query "CREATE ROLE auditor LOGIN IN ROLE aegis_auditor" > /dev/null

@@ -5,17 +5,14 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/cluster.sh
 
-build=$PWD/.aegis/verify
-cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Release -DAEGIS_TESTS=OFF > /dev/null
-cmake --build "$build" --target aegis-verify > /dev/null
-verify=$(find "$build" -name aegis-verify -type f -perm -u+x)
+verify=$(built aegis-verify)
 files=$(mktemp -d)
 trap 'end; rm -rf "$files"' EXIT
 
 make_cluster
 preload
 settings "max_prepared_transactions = 2" "autovacuum = off"
-start || { as_server tail -n 20 "$log"; exit 1; }
+must_start
 query "CREATE EXTENSION aegis; CREATE ROLE auditor LOGIN IN ROLE aegis_auditor;
   CREATE FUNCTION tamper(statement text) RETURNS bigint AS '\$libdir/aegis', 'aegis_test_tamper' LANGUAGE C STRICT" > /dev/null
 tenant=$(query "SELECT aegis.create_tenant('acme', 'Acme')")

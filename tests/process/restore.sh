@@ -5,7 +5,6 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/cluster.sh
 
-as_role() { as_server "$bin/psql" -XAtq -v ON_ERROR_STOP=1 -h "$place" -d test -U "$@" 2>&1; }
 email=$(scripts/sample.py logins | awk -F '\t' '$1 == "northgate-dental" && $3 == "admin" { print $2 }')
 password=$(scripts/sample.py logins | awk -F '\t' '$1 == "northgate-dental" && $3 == "admin" { print $4 }')
 
@@ -31,7 +30,7 @@ state() {
 
 make_cluster
 preload
-start || { as_server tail -n 20 "$log"; exit 1; }
+must_start
 query "CREATE DATABASE test" > /dev/null
 query_database='test'
 query "CREATE EXTENSION aegis; CREATE EXTENSION aegis_app; CREATE ROLE operator LOGIN IN ROLE aegis_operator;
@@ -61,7 +60,7 @@ as_server rm -f "$place/keyring"  # made again with the same content
 make_cluster
 preload
 settings "aegis.restore_mode = on"
-start || { as_server tail -n 20 "$log"; exit 1; }
+must_start
 as_server "$bin/psql" -XAtq -h "$place" -U postgres -d postgres -f "$place/roles.sql" > "$place/roles.out" 2>&1 || true
 is "roles come back" "$(grep ERROR "$place/roles.out" || true)" 'psql:'"$place"'/roles.sql:'"$(grep -n 'CREATE ROLE postgres' "$place/roles.sql" | cut -d: -f1)"': ERROR:  role "postgres" already exists'
 query "CREATE DATABASE test" > /dev/null
@@ -70,7 +69,7 @@ is "pg_restore has no complaint" "$(as_server "$bin/pg_restore" -h "$place" -U p
 is "restore mode refuses to work" "$(as_role operator -c "BEGIN; SELECT aegis.assume_tenant((SELECT id FROM aegis.tenants() LIMIT 1), 'r', 't')" | grep -c 'operation cannot be charged')" 1
 settings "aegis.restore_mode = off"
 stop
-start || { as_server tail -n 20 "$log"; exit 1; }
+must_start
 
 # Not sealed before an operator has looked: transaction numbers mean nothing here.
 says "sealing waits for a new epoch" "$(query "SELECT aegis.wait_sealed('1 s')" || true)" 'ERROR'

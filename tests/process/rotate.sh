@@ -9,7 +9,6 @@ cd "$(dirname "$0")/../.."
 rows=10000
 if [ "${AEGIS_LONG:-no}" = yes ]; then rows=1000000; else echo "skip rotate with a million rows (takes more than a minute)"; fi
 password='plum quartz lantern 47 river'
-as_role() { as_server "$bin/psql" -XAtq -v ON_ERROR_STOP=1 -h "$place" -d test -U "$@" 2>&1; }
 progress() { query "SELECT string_agg(state || ' ' || coalesce(rows::text, '-'), ', ' ORDER BY epoch) FROM aegis.rotation_progress WHERE tenant_id = '$tenant'"; }
 rotate() { as_role operator -c "SELECT job FROM aegis.rotate_tenant_key('$tenant', '$1')"; }
 # Rows of which one value does not open, or is not what it was.
@@ -25,7 +24,7 @@ SQL
 make_cluster
 preload
 settings "max_wal_size = 4GB" "aegis.seal_interval = '50ms'" "aegis.session_idle_timeout = '1h'"
-start || { as_server tail -n 20 "$log"; exit 1; }
+must_start
 query "CREATE DATABASE test" > /dev/null
 query_database='test'
 query "CREATE EXTENSION aegis; CREATE ROLE operator LOGIN IN ROLE aegis_operator; CREATE ROLE member LOGIN IN ROLE aegis_member;
@@ -139,14 +138,14 @@ as_server rm -f "$place/keyring" # made again with the same content
 make_cluster
 preload
 settings "max_wal_size = 4GB" "aegis.seal_interval = '50ms'" "aegis.restore_mode = on"
-start || { as_server tail -n 20 "$log"; exit 1; }
+must_start
 as_server "$bin/psql" -XAtq -h "$place" -U postgres -d postgres -f "$place/roles.sql" > /dev/null 2>&1 || true
 query "CREATE DATABASE test" > /dev/null
 query_database='test'
 is "it is restored" "$(as_server "$bin/pg_restore" -h "$place" -U postgres -d test --exit-on-error "$place/test.dump" 2>&1)" ""
 settings "aegis.restore_mode = off"
 stop
-start || { as_server tail -n 20 "$log"; exit 1; }
+must_start
 as_role operator -c "SELECT aegis.begin_epoch('restored from a dump')" > /dev/null
 is "after the restore rows are under both epochs" "$(query "SELECT count(DISTINCT least(aegis.key_epoch(email), aegis.key_epoch(note))) FROM t WHERE tenant_id = '$tenant'")" 2
 as_role operator -c "SELECT aegis.resume_job($job)" > /dev/null

@@ -8,10 +8,9 @@ cd "$(dirname "$0")/../.."
 make_cluster
 preload
 settings 'log_statement = all' 'log_min_duration_statement = 0'
-start || { as_server tail -n 20 "$log"; exit 1; }
+must_start
 query "CREATE EXTENSION aegis; CREATE ROLE gate LOGIN IN ROLE aegis_gateway; CREATE ROLE member LOGIN IN ROLE aegis_member" > /dev/null
-alive() { [ "$(query 'SELECT alive FROM aegis.worker_status()')" = t ]; }
-within 20 alive || { echo "not ok the worker starts"; exit 1; }
+must_have_worker
 
 secret=plum-quartz-lantern-47
 as_server tee "$place/attempt.sql" > /dev/null << 'SQL'
@@ -33,8 +32,8 @@ is "and nothing warns" "$(as_server grep -c 'WARNING.*log_parameter' "$log" || t
 
 stop
 settings 'log_parameter_max_length = -1' 'log_parameter_max_length_on_error = -1'
-start || { as_server tail -n 20 "$log"; exit 1; }
-within 20 alive || { echo "not ok the worker starts again"; exit 1; }
+must_start
+must_have_worker again
 says "asked for, they are logged with a warning" "$(as_server cat "$log")" \
   'WARNING:  "log_parameter_max_length" is not 0' 'WARNING:  "log_parameter_max_length_on_error" is not 0' \
   'HINT:  Set it to 0 in the configuration file, or remove it.'

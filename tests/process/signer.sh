@@ -5,11 +5,8 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/cluster.sh
 
-build=$PWD/.aegis/verify
-cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Release -DAEGIS_TESTS=OFF > /dev/null
-cmake --build "$build" --target aegis-signer aegis-verify > /dev/null
-verify=$(find "$build" -name aegis-verify -type f -perm -u+x)
-program=$(find "$build" -name aegis-signer -type f -perm -u+x)
+verify=$(built aegis-verify)
+program=$(built aegis-signer)
 
 # The signer is somebody else than the server when there are users to choose from.
 as_signer() { if [ "$(id -u)" = 0 ]; then setpriv --reuid nobody --regid nogroup --clear-groups "$@"; else "$@"; fi; }
@@ -59,7 +56,7 @@ set_signer() {
 }
 settings "include 'signer.conf'"
 set_signer "$socket" "$key"
-start || { as_server tail -n 20 "$log"; exit 1; }
+must_start
 query "CREATE EXTENSION aegis" > /dev/null
 query "SELECT aegis.declare_event('signer.done', 'for the test of checkpoints')" > /dev/null
 fill() { query "SELECT count(aegis.record('signer.done')) FROM generate_series(1, 10)" > /dev/null && query "SELECT aegis.wait_sealed('20 s')" > /dev/null; }

@@ -9,7 +9,6 @@ fi
 . tests/cluster.sh
 . tests/signed.sh
 
-programs aegis-signer
 python3 tests/stock/cases.py vectors > "$place/vectors"
 node tests/stock/verify.mjs < "$place/vectors" | tee "$place/said"
 if grep -q '^not ok' "$place/said"; then failed=1; fi
@@ -18,7 +17,7 @@ make_cluster
 preload
 settings "aegis.seal_interval = '10ms'"
 begin_signer stock.example
-start || { as_server tail -n 20 "$log"; exit 1; }
+must_start
 query "CREATE EXTENSION aegis" > /dev/null
 query "SELECT aegis.declare_event('stock.done', 'for the test of stock verifiers', '{\"n\": \"clear\"}')" > /dev/null
 query "SELECT aegis.create_tenant('acme', 'Acme')" > /dev/null

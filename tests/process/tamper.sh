@@ -6,12 +6,9 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/cluster.sh
 
-build=$PWD/.aegis/verify
-cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Release -DAEGIS_TESTS=OFF > /dev/null
-cmake --build "$build" --target aegis-verify aegis-signer > /dev/null
 # The server's user must be able to run them, wherever the repository lies.
 for program in aegis-verify aegis-signer; do
-  install -m 0755 "$(find "$build" -name $program -type f -perm -u+x)" "$place/$program"
+  install -m 0755 "$(built $program)" "$place/$program"
 done
 install -d -m 0755 "$place/tests" "$place/tests/process" "$place/tests/independent"
 install -m 0644 -t "$place/tests/process" tests/process/tamper*.py
@@ -37,7 +34,7 @@ preload
 settings "fsync = off" "full_page_writes = off" "wal_level = minimal" "max_wal_senders = 0" "autovacuum = off" "max_wal_size = '4GB'" \
   "aegis.ledger_key = '$key'" "aegis.seal_interval = '20ms'" "aegis.checkpoint_interval = '100ms'" \
   "aegis.signer = '$place/signer'" "aegis.ledger_origin = 'tamper.example'"
-start || { as_server tail -n 20 "$log"; exit 1; }
+must_start
 query "CREATE DATABASE ledger" > /dev/null
 query_database=ledger
 query "CREATE EXTENSION aegis" > /dev/null
@@ -66,12 +63,12 @@ query "SELECT size FROM aegis.checkpoint ORDER BY number DESC LIMIT 1" | as_serv
 stop
 
 settings "shared_preload_libraries = ''"
-start || { as_server tail -n 20 "$log"; exit 1; }
+must_start
 driver edit "$place" "$bin/psql" || { echo "not ok the edits"; exit 1; }
 stop
 
 # Without processes of its own the library only reads: no copy is sealed further.
 settings "shared_preload_libraries = 'aegis'" "aegis.signer = ''" "aegis.ledger_origin = ''" "max_worker_processes = 0"
-start || { as_server tail -n 20 "$log"; exit 1; }
+must_start
 driver check "$place" "$bin/psql" "$place/aegis-verify" || failed=1
 finish

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.."
 
 make_cluster
 preload
-start || { as_server tail -n 20 "$log"; exit 1; }
+must_start
 query "CREATE EXTENSION aegis" > /dev/null
 query "CREATE SCHEMA shop" > /dev/null
 query "CREATE TABLE shop.note (tenant_id uuid, id int, PRIMARY KEY (tenant_id, id)); SELECT aegis.protect_table('shop.note')" > /dev/null
@@ -15,7 +15,7 @@ query "SELECT aegis.guard_schema('shop')" > /dev/null
 stop
 as_server sed -i '/^aegis\./d' "$cluster/postgresql.conf"
 settings "shared_preload_libraries = ''"
-start || { as_server tail -n 20 "$log"; exit 1; }
+must_start
 for sql in "CREATE TABLE shop.other (id int)" "CREATE TABLE public.other (id int)" "DROP TABLE shop.note" "ALTER TABLE shop.note DISABLE ROW LEVEL SECURITY" \
   "CREATE FUNCTION public.f() RETURNS int LANGUAGE sql AS 'SELECT 1'" "GRANT SELECT ON shop.note TO PUBLIC"; do
   says "unloaded/${sql:0:40} is refused, and says why" "$(query "$sql" || true)" \
@@ -29,7 +29,7 @@ query "ALTER EVENT TRIGGER aegis_ddl_end DISABLE; ALTER EVENT TRIGGER aegis_ddl_
 is "unloaded/with the guard of DDL disabled a schema can be changed" "$(query "CREATE TABLE shop.other (tenant_id uuid, id int); SELECT 'made'")" made
 stop
 settings "shared_preload_libraries = 'aegis'" "aegis.key_provider = 'file:$place/keyring'"
-start || { as_server tail -n 20 "$log"; exit 1; }
+must_start
 is "unloaded/afterwards the report names both" "$(query "SELECT string_agg(DISTINCT finding, ' ' ORDER BY finding) FROM aegis.coverage() WHERE finding IN ('guard-off', 'table-unprotected')")" \
   "guard-off table-unprotected"
 query "SELECT fix FROM aegis.coverage() WHERE finding = 'guard-off'" | sed 's/$/;/' | as_server tee "$place/fix.sql" > /dev/null

@@ -5,14 +5,11 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/cluster.sh
 
-build=$PWD/.aegis/verify
-cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Release -DAEGIS_TESTS=OFF > /dev/null
-cmake --build "$build" --target aegis-verify > /dev/null
-verify=$(find "$build" -name aegis-verify -type f -perm -u+x)
+verify=$(built aegis-verify)
 
 make_cluster
 preload
-start || { as_server tail -n 20 "$log"; exit 1; }
+must_start
 query "CREATE EXTENSION aegis" > /dev/null
 query "CREATE ROLE auditor LOGIN IN ROLE aegis_auditor" > /dev/null
 tenant=$(query "SELECT aegis.create_tenant('acme', 'Acme')")
@@ -68,7 +65,7 @@ change() {
   cluster=$place/copy
   as_server cp -a "$honest" "$cluster"
   settings "shared_preload_libraries = ''"
-  start || { as_server tail -n 20 "$log"; exit 1; }
+  must_start
   # The guard of DDL needs the library, but no guard is asked about ALTER EVENT TRIGGER.
   query "DO \$\$ DECLARE guard name; BEGIN
            FOR guard IN SELECT evtname FROM pg_event_trigger LOOP EXECUTE format('ALTER EVENT TRIGGER %I DISABLE', guard); END LOOP;
@@ -78,7 +75,7 @@ change() {
          $statement" > /dev/null
   stop
   settings "shared_preload_libraries = 'aegis'"
-  start || { as_server tail -n 20 "$log"; exit 1; }
+  must_start
   export_to "$files/changed"
   stop
   rm -rf "$cluster"
@@ -105,7 +102,7 @@ change "the end cut off with its seals" "DELETE FROM aegis.entry WHERE seq IN (S
 
 # An older state, whole and honest in itself.
 cluster=$place/older
-start || { as_server tail -n 20 "$log"; exit 1; }
+must_start
 export_to "$files/older"
 check "an older state holds by itself" 0 "$files/older" -- '^result +ok'
 check "an older state restored" 1 "$files/older" --head "$files/kept" -- '^finding +end: the kept seal [0-9]+ is not there, .* an older state was restored'

@@ -7,10 +7,9 @@ cd "$(dirname "$0")/../.."
 
 make_cluster
 preload
-start || { as_server tail -n 20 "$log"; exit 1; }
+must_start
 query "CREATE EXTENSION aegis" > /dev/null
-alive() { [ "$(query 'SELECT alive FROM aegis.worker_status()')" = t ]; }
-within 20 alive || { echo "not ok the worker starts"; exit 1; }
+must_have_worker
 password='plum quartz lantern 47 river'
 as_server tee "$place/set-up.sql" > /dev/null << SQL
 CREATE ROLE member LOGIN IN ROLE aegis_member;
@@ -97,8 +96,8 @@ off() {
   as_server sed -i '/^aegis.*= off$/d' "$cluster/postgresql.conf"
   settings "$1 = off"
   as_server truncate -s 0 "$log"
-  start || { as_server tail -n 20 "$log"; exit 1; }
-  within 20 alive || { echo "not ok the worker starts without $1"; exit 1; }
+  must_start
+  must_have_worker "without $1"
   says "without $1 the start is a warning" "$(as_server cat "$log")" "WARNING:  \"$1\" is off" 'HINT:  Remove the line'
   recorded() { [ "$(query "SELECT count(*) FROM aegis.audit_log WHERE event = 'setting.wall_off' AND target_id = '$1'")" = 1 ]; }
   within 10 recorded "$1" || true
