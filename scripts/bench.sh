@@ -11,7 +11,7 @@
 #   password     sign-ins, and what a flood of them does to others
 #   bystander    instructions of databases that do not use Aegis, with and without the library
 #
-#   --rounds N     how often each variant is measured (3)
+#   --rounds N     how often each variant is measured (2)
 #   --quick        one short round over little data: shows that it works, measures nothing
 #   --json FILE    write the result there too; tests/bench/report.py makes pages of it
 #

@@ -20,7 +20,7 @@ AREAS = ("tenancy", "encryption", "ledger", "gateway", "password", "bystander")
 def arguments():
     parser = argparse.ArgumentParser(prog="aegis bench", description="Measures Aegis beside its peers.")
     parser.add_argument("areas", nargs="*", metavar="AREA", help=f"{', '.join(AREAS)}; all of them when none is named")
-    parser.add_argument("--rounds", type=int, default=3, help="how often each variant runs (3)")
+    parser.add_argument("--rounds", type=int, default=2, help="how often each variant runs (2)")
     parser.add_argument("--quick", action="store_true", help="one short round over little data: shows that it works, measures nothing")
     parser.add_argument("--json", metavar="FILE", help="write the result here too")
     given = parser.parse_args()
