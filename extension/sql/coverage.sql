@@ -14,6 +14,7 @@ AS $$
           SELECT * FROM aegis.coverage_role() UNION ALL
           SELECT * FROM aegis.coverage_personal() UNION ALL
           SELECT * FROM aegis.coverage_sealed() UNION ALL
+          SELECT * FROM aegis.coverage_reveal() UNION ALL
           SELECT * FROM aegis.coverage_guard() UNION ALL
           SELECT * FROM aegis.coverage_server() UNION ALL
           SELECT * FROM aegis.coverage_key()) f

@@ -69,3 +69,15 @@ AS $$
               AND pg_get_constraintdef(c.oid) = format('CHECK (aegis.is_sealed_for(%I, ''%s''::bigint, tenant_id))', s.attname, s.reference))
 $$;
 COMMENT ON FUNCTION aegis.coverage_sealed() IS 'coverage: sealed columns that nothing seals or checks';
+
+CREATE FUNCTION aegis.coverage_reveal()
+  RETURNS TABLE (namespace oid, severity text, object_kind text, object text, finding text, problem text, fix text)
+  LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT NULL::oid, 'low', 'field', f.name, 'reveal-bound-of-nobody',
+         'the role that the field is bounded for was dropped; one that is made again under its name has no bound',
+         format('SELECT aegis.set_reveal_policy(%L, %s::regrole, ''full'')', f.name, b.role::oid)
+    FROM aegis.reveal_bound b JOIN aegis.field f ON f.reference = b.field
+   WHERE NOT EXISTS (SELECT FROM pg_roles r WHERE r.oid = b.role)
+$$;
+COMMENT ON FUNCTION aegis.coverage_reveal() IS 'coverage: bounds of roles that are gone';

@@ -112,9 +112,9 @@ GRANT EXECUTE ON FUNCTION aegis.legible(aegis.sealed_email), aegis.legible(aegis
   aegis.masked(aegis.sealed_email), aegis.masked(aegis.sealed_text),
   aegis.reveal(aegis.sealed_email), aegis.reveal(aegis.sealed_text) TO aegis_member, aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.seal_email(text, bigint, uuid), aegis.seal_text(text, bigint, uuid),
-  aegis.set_reveal_policy(text, smallint, text) TO aegis_operator;
+  aegis.set_reveal_policy(text, regrole, text), aegis.set_reveal_policy(text, smallint, text) TO aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.seal_row() TO PUBLIC;
-GRANT SELECT ON aegis.field, aegis.reveal_policy TO aegis_auditor, aegis_operator;
+GRANT SELECT ON aegis.field, aegis.reveal_bound, aegis.reveal_policy TO aegis_auditor, aegis_operator;
 -- operator
 GRANT EXECUTE ON FUNCTION aegis.assume_tenant(uuid, text, text, boolean, interval) TO aegis_operator;
 

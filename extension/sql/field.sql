@@ -23,6 +23,16 @@ SELECT pg_catalog.pg_extension_config_dump('aegis.reveal_policy', 'WHERE NOT by_
 COMMENT ON TABLE aegis.reveal_policy IS
   'what a rank may see of a field; rank 0 stands for operators; an operator''s row holds over an extension''s';
 
+CREATE TABLE aegis.reveal_bound (
+  field bigint  NOT NULL REFERENCES aegis.field ON DELETE CASCADE,
+  role  regrole NOT NULL,
+  level text    NOT NULL CHECK (level IN ('none', 'masked')),
+  PRIMARY KEY (field, role)
+);
+SELECT pg_catalog.pg_extension_config_dump('aegis.reveal_bound', '');
+COMMENT ON TABLE aegis.reveal_bound IS
+  'the most that sessions of a database role and its members see of a field, whatever their rank';
+
 CREATE FUNCTION aegis.registry_changed() RETURNS trigger
   AS 'MODULE_PATHNAME', 'aegis_registry_changed' LANGUAGE C VOLATILE;
 COMMENT ON FUNCTION aegis.registry_changed() IS 'makes every session read the registry of fields again';
@@ -30,6 +40,8 @@ COMMENT ON FUNCTION aegis.registry_changed() IS 'makes every session read the re
 CREATE TRIGGER registry_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON aegis.field
   FOR EACH STATEMENT EXECUTE FUNCTION aegis.registry_changed();
 CREATE TRIGGER registry_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON aegis.reveal_policy
+  FOR EACH STATEMENT EXECUTE FUNCTION aegis.registry_changed();
+CREATE TRIGGER registry_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON aegis.reveal_bound
   FOR EACH STATEMENT EXECUTE FUNCTION aegis.registry_changed();
 
 CREATE FUNCTION aegis.seal_row() RETURNS trigger
@@ -57,6 +69,12 @@ CREATE FUNCTION aegis.set_reveal_policy(field text, rank smallint, level text) R
   SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION aegis.set_reveal_policy(text, smallint, text) IS
   'sets what a rank (1 to 4, 0 for operators) may see of a field: none, masked or full';
+
+CREATE FUNCTION aegis.set_reveal_policy(field text, role regrole, level text) RETURNS void
+  AS 'MODULE_PATHNAME', 'aegis_set_reveal_bound' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+  SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION aegis.set_reveal_policy(text, regrole, text) IS
+  'sets the most that sessions of a database role and its members see of a field: none, masked, or full to lift the bound';
 
 CREATE FUNCTION aegis.reveal(aegis.sealed_text) RETURNS text
   AS 'MODULE_PATHNAME', 'aegis_reveal' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 20;

@@ -15,28 +15,36 @@ namespace aegis::field {
 
 namespace {
 
-// Columns of aegis.field and aegis.reveal_policy.
+// Columns of aegis.field, aegis.reveal_policy and aegis.reveal_bound.
 enum FieldColumn { kReference = 1, kName = 2, kType = 5, kMask = 6 };
 enum PolicyColumn { kPolicyField = 1, kPolicyRank = 2, kPolicyLevel = 3, kPolicyByExtension = 4 };
+enum BoundColumn { kBoundField = 1, kBoundRole = 2, kBoundLevel = 3 };
 
 struct Known {
     Field field;
     bool live;
     Level levels[kRanks];
     bool overridden[kRanks];
+    Level bound;  // what the roles of the session user leave of them
 };
 
 struct Registry {
     MemoryContext memory;
     bool valid;
-    Oid field_table, policy_table;
+    Oid field_table, policy_table, bound_table;
+    Oid session_user;  // whose bounds are in memory
     int count, room;
     Known **known;  // ascending references
 } registry;
 
 void table_changed(Datum, Oid relid) {
-    if (relid == InvalidOid || relid == registry.field_table || relid == registry.policy_table)
+    if (relid == InvalidOid || relid == registry.field_table || relid == registry.policy_table ||
+        relid == registry.bound_table)
         registry.valid = false;
+}
+
+void roles_changed(Datum, int, uint32) {
+    registry.valid = false;
 }
 
 bool is(Datum value, const char *literal) {
@@ -48,6 +56,10 @@ core::Mask mask_of(Datum value) {
     return is(value, "email")   ? core::Mask::email
            : is(value, "last4") ? core::Mask::last4
                                 : core::Mask::full;
+}
+
+Level level_of(Datum value) {
+    return is(value, "full") ? Level::full : is(value, "masked") ? Level::masked : Level::none;
 }
 
 // Index of the first entry whose reference is not smaller.
@@ -82,6 +94,7 @@ Known *lookup_or_add(uint32_t reference) {
     }
     Known *known = static_cast<Known *>(palloc0(sizeof(Known)));
     known->field.reference = reference;
+    known->bound = Level::full;
     int at = lower_bound(reference);
     memmove(registry.known + at + 1, registry.known + at, sizeof(Known *) * (registry.count - at));
     registry.known[at] = known;
@@ -128,11 +141,25 @@ void load_policies() {
         if (known == nullptr || rank < 0 || rank >= kRanks ||
             (by_extension && known->overridden[rank]))
             continue;
-        Datum level = own_table::column(scan, tuple, kPolicyLevel, &is_null);
-        known->levels[rank] = is(level, "full")     ? Level::full
-                              : is(level, "masked") ? Level::masked
-                                                    : Level::none;
+        known->levels[rank] = level_of(own_table::column(scan, tuple, kPolicyLevel, &is_null));
         known->overridden[rank] = !by_extension;
+    }
+    own_table::end(scan);
+}
+
+// The lowest of all roles that the session user is, or is a member of by whatever way. The session
+// user alone counts: SET ROLE and functions with the rights of others change the current one.
+void load_bounds() {
+    own_table::Scan scan = own_table::begin("reveal_bound", nullptr);
+    HeapTuple tuple;
+    while (HeapTupleIsValid(tuple = own_table::next(scan))) {
+        bool is_null = false;
+        Known *known = lookup(static_cast<uint32_t>(
+            DatumGetInt64(own_table::column(scan, tuple, kBoundField, &is_null))));
+        Oid role = DatumGetObjectId(own_table::column(scan, tuple, kBoundRole, &is_null));
+        if (known == nullptr || !is_member_of_role_nosuper(registry.session_user, role)) continue;
+        Level level = level_of(own_table::column(scan, tuple, kBoundLevel, &is_null));
+        known->bound = Min(known->bound, level);
     }
     own_table::end(scan);
 }
@@ -143,8 +170,11 @@ void load() {
             AllocSetContextCreate(CacheMemoryContext, "aegis fields", ALLOCSET_SMALL_SIZES);
     registry.field_table = own_table::find("field");
     registry.policy_table = own_table::find("reveal_policy");
+    registry.bound_table = own_table::find("reveal_bound");
+    registry.session_user = GetSessionUserId();
     for (int i = 0; i < registry.count; i++) {
         registry.known[i]->live = false;
+        registry.known[i]->bound = Level::full;
         memset(registry.known[i]->levels, 0, sizeof registry.known[i]->levels);
         memset(registry.known[i]->overridden, 0, sizeof registry.known[i]->overridden);
     }
@@ -154,6 +184,7 @@ void load() {
     {
         load_fields();
         load_policies();
+        load_bounds();
     }
     PG_CATCH();
     {
@@ -166,7 +197,7 @@ void load() {
 const Known *find_known(uint32_t reference) {
     // A scan asks for one field over and over; what is known once is never freed.
     static const Known *last = nullptr;
-    if (!registry.valid) load();
+    if (!registry.valid || registry.session_user != GetSessionUserId()) load();
     const Known *known =
         last != nullptr && last->field.reference == reference ? last : lookup(reference);
     if (known == nullptr || !known->live) return nullptr;
@@ -188,7 +219,7 @@ Level level(const Field &field) {
     bool is_user =
         context->way == context::Way::session_token || context->way == context::Way::sign_in;
     if (rank != kOperatorRank && (!is_user || rank < 1 || rank >= kRanks)) return Level::none;
-    return known->levels[rank];
+    return Min(known->levels[rank], known->bound);
 }
 
 void cannot_open() {
@@ -282,6 +313,8 @@ uint32_t reference_of(const char *name) {
 
 void define() {
     pg::on_relation_change(table_changed);
+    CacheRegisterSyscacheCallback(AUTHOID, roles_changed, 0);
+    CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, roles_changed, 0);
     define_trigger();
 }
 

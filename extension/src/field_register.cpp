@@ -1,43 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// aegis.encrypt_column() and aegis.set_reveal_policy(): the registry's rows, and what a table needs
-// to keep the promise. The table is altered with the caller's rights, the registry with ours.
+// aegis.encrypt_column(): the registry's row, and a table that is altered in one statement.
 #include "core/encoding.hpp"
-#include "field.hpp"
+#include "field_register.hpp"
 
-#include "ledger.hpp"
 #include "pg/function.hpp"
 #include "role.hpp"
 
 namespace aegis::field {
 
 namespace {
-
-struct Order {  // what encrypt_column was asked for
-    Oid table;
-    const char *column;
-    const char *field;
-    const sealed::Type *type;
-    Oid type_oid;
-    const char *mask;
-    const char *reveal;
-    uint32_t reference;
-};
-
-void run_as_caller(const char *command) {
-    int result = SPI_execute(command, false, 0);
-    if (result < 0) elog(ERROR, "could not run a statement: %s", SPI_result_code_string(result));
-}
-
-uint64 run_as_owner(const char *command, int count, Oid *types, Datum *values, bool read_only) {
-    Oid user;
-    int security;
-    GetUserIdAndSecContext(&user, &security);
-    SetUserIdAndSecContext(role::owner(), security | SECURITY_LOCAL_USERID_CHANGE);
-    int result = SPI_execute_with_args(command, count, types, values, nullptr, read_only, 0);
-    SetUserIdAndSecContext(user, security);
-    if (result < 0) elog(ERROR, "could not run a statement: %s", SPI_result_code_string(result));
-    return SPI_processed;
-}
 
 bool is_field_name(const char *name) {
     size_t length = strlen(name);
@@ -55,8 +26,7 @@ bool is_one_of(const char *value, const char *const *values, int count) {
 }
 
 void check_words(const Order &order) {
-    static const char *const masks[] = {"full", "email", "last4"}, *const levels[] = {
-                                                                       "none", "masked", "full"};
+    static const char *const masks[] = {"full", "email", "last4"};
     if (!is_field_name(order.field))
         ereport(
             ERROR,
@@ -67,122 +37,11 @@ void check_words(const Order &order) {
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("invalid mask \"%s\"", order.mask),
                         errhint("Valid masks are full, email and last4.")));
-    if (!is_one_of(order.reveal, levels, lengthof(levels)))
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                        errmsg("invalid reveal level \"%s\"", order.reveal),
-                        errhint("Valid levels are none, masked and full.")));
+    check_level(order.reveal);
     if (order.type == nullptr)
         ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
                         errmsg("type %s is not a sealed type", format_type_be(order.type_oid)),
                         errhint("Use aegis.sealed_text or aegis.sealed_email.")));
-}
-
-// The column's type, after checks that need the catalogs.
-Oid check_table(const Order &order) {
-    char kind = get_rel_relkind(order.table);
-    const char *name = get_rel_name(order.table);
-    if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE)
-        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-                        errmsg("\"%s\" is not a table", name ? name : "?")));
-    AttrNumber number = get_attnum(order.table, order.column);
-    if (number == InvalidAttrNumber)
-        ereport(ERROR,
-                (errcode(ERRCODE_UNDEFINED_COLUMN),
-                 errmsg("column \"%s\" of table \"%s\" does not exist", order.column, name)));
-    AttrNumber tenant = get_attnum(order.table, "tenant_id");
-    if (tenant == InvalidAttrNumber || get_atttype(order.table, tenant) != UUIDOID)
-        ereport(
-            ERROR,
-            (errcode(ERRCODE_INVALID_TABLE_DEFINITION),
-             errmsg("table \"%s\" has no column tenant_id of type uuid", name),
-             errhint("A value is sealed for its row's tenant; call aegis.protect_table() first.")));
-    if (get_attgenerated(order.table, number) != '\0')
-        ereport(ERROR,
-                (errcode(ERRCODE_INVALID_TABLE_DEFINITION),
-                 errmsg("column \"%s\" of table \"%s\" is generated", order.column, name),
-                 errdetail("Generated columns are computed after the value would be sealed.")));
-    Oid type = get_atttype(order.table, number);
-    if (type != order.type_oid && type != TEXTOID && type != VARCHAROID && type != BPCHAROID)
-        ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
-                        errmsg("column \"%s\" of table \"%s\" has type %s", order.column, name,
-                               format_type_be(type)),
-                        errhint("Only text, varchar and character columns can be sealed.")));
-    return type;
-}
-
-enum class Registration { fresh, same, orphaned };
-
-// What the registry already says. Orphaned: the table that had the field is gone.
-Registration find_registration(const Order &order) {
-    Oid types[] = {INT8OID};
-    Datum values[] = {Int64GetDatum(order.reference)};
-    uint64 rows = run_as_owner(
-        "SELECT f.name, f.relation::pg_catalog.oid, f.column_name::pg_catalog.text, f.type, "
-        "f.mask FROM aegis.field f WHERE f.reference = $1",
-        1, types, values, true);
-    if (rows == 0) return Registration::fresh;
-    HeapTuple tuple = SPI_tuptable->vals[0];
-    TupleDesc row = SPI_tuptable->tupdesc;
-    bool is_null = false;
-    char *name = SPI_getvalue(tuple, row, 1);
-    Oid table = DatumGetObjectId(SPI_getbinval(tuple, row, 2, &is_null));
-    if (strcmp(name, order.field) != 0)
-        ereport(ERROR,
-                (errcode(ERRCODE_DUPLICATE_OBJECT),
-                 errmsg("field names \"%s\" and \"%s\" have the same reference", order.field, name),
-                 errhint("Choose another name.")));
-    if (get_rel_name(table) == nullptr) return Registration::orphaned;
-    if (table == order.table && strcmp(SPI_getvalue(tuple, row, 3), order.column) == 0 &&
-        strcmp(SPI_getvalue(tuple, row, 4), order.type->name) == 0 &&
-        strcmp(SPI_getvalue(tuple, row, 5), order.mask) == 0)
-        return Registration::same;
-    ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT),
-                    errmsg("field \"%s\" is already registered for column \"%s\" of table \"%s\"",
-                           order.field, SPI_getvalue(tuple, row, 3), get_rel_name(table)),
-                    errhint("Every column is a field of its own.")));
-    pg_unreachable();
-}
-
-void set_policy(uint32_t reference, int rank, const char *level, bool by_extension) {
-    Oid types[] = {INT8OID, INT2OID, TEXTOID, BOOLOID};
-    Datum values[] = {Int64GetDatum(reference), Int16GetDatum(rank), CStringGetTextDatum(level),
-                      BoolGetDatum(by_extension)};
-    run_as_owner(
-        "INSERT INTO aegis.reveal_policy (field, rank, level, by_extension) VALUES ($1, $2, $3, "
-        "$4) "
-        "ON CONFLICT (field, rank, by_extension) DO UPDATE SET level = EXCLUDED.level",
-        4, types, values, false);
-}
-
-void register_field(const Order &order) {
-    // Rows of an extension's own script come back with the extension; a dump must not hold them
-    // twice.
-    bool by_extension = creating_extension;
-    Oid types[] = {INT8OID, TEXTOID, OIDOID, NAMEOID, TEXTOID, TEXTOID, BOOLOID};
-    NameData column;
-    namestrcpy(&column, order.column);
-    Datum values[] = {Int64GetDatum(order.reference),
-                      CStringGetTextDatum(order.field),
-                      ObjectIdGetDatum(order.table),
-                      NameGetDatum(&column),
-                      CStringGetTextDatum(order.type->name),
-                      CStringGetTextDatum(order.mask),
-                      BoolGetDatum(by_extension)};
-    run_as_owner(
-        "INSERT INTO aegis.field (reference, name, relation, column_name, type, mask, "
-        "by_extension) "
-        "VALUES ($1, $2, $3::pg_catalog.regclass, $4, $5, $6, $7) "
-        "ON CONFLICT (reference) DO UPDATE SET relation = EXCLUDED.relation, column_name = "
-        "EXCLUDED.column_name, "
-        "type = EXCLUDED.type, mask = EXCLUDED.mask, by_extension = EXCLUDED.by_extension",
-        7, types, values, false);
-    for (int rank = 1; rank < kRanks; rank++)
-        set_policy(order.reference, rank, order.reveal, by_extension);
-    // Whoever looks after the system sees that a value is there and what it is like, not what it
-    // is.
-    bool hidden = strcmp(order.reveal, "none") == 0;
-    set_policy(order.reference, kOperatorRank, hidden ? "none" : "masked", by_extension);
-    CommandCounterIncrement();
 }
 
 bool has_seal_trigger(Oid table) {
@@ -222,6 +81,131 @@ void alter_table(const Order &order, Oid old_type) {
                      table));
 }
 
+}  // namespace
+
+void run_as_caller(const char *command) {
+    int result = SPI_execute(command, false, 0);
+    if (result < 0) elog(ERROR, "could not run a statement: %s", SPI_result_code_string(result));
+}
+
+uint64 run_as_owner(const char *command, int count, Oid *types, Datum *values, bool read_only) {
+    Oid user;
+    int security;
+    GetUserIdAndSecContext(&user, &security);
+    SetUserIdAndSecContext(role::owner(), security | SECURITY_LOCAL_USERID_CHANGE);
+    int result = SPI_execute_with_args(command, count, types, values, nullptr, read_only, 0);
+    SetUserIdAndSecContext(user, security);
+    if (result < 0) elog(ERROR, "could not run a statement: %s", SPI_result_code_string(result));
+    return SPI_processed;
+}
+
+Order read_order(FunctionCallInfo fcinfo) {
+    Order order{};
+    order.table = PG_GETARG_OID(0);
+    order.column = NameStr(*PG_GETARG_NAME(1));
+    order.field = text_to_cstring(PG_GETARG_TEXT_PP(2));
+    order.type_oid = PG_GETARG_OID(3);
+    order.mask = text_to_cstring(PG_GETARG_TEXT_PP(4));
+    order.reveal = text_to_cstring(PG_GETARG_TEXT_PP(5));
+    order.type = sealed::find_type(order.type_oid);
+    check_words(order);
+    order.reference = reference_of(order.field);
+    return order;
+}
+
+Oid check_table(const Order &order) {
+    char kind = get_rel_relkind(order.table);
+    const char *name = get_rel_name(order.table);
+    if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE)
+        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+                        errmsg("\"%s\" is not a table", name ? name : "?")));
+    AttrNumber number = get_attnum(order.table, order.column);
+    if (number == InvalidAttrNumber)
+        ereport(ERROR,
+                (errcode(ERRCODE_UNDEFINED_COLUMN),
+                 errmsg("column \"%s\" of table \"%s\" does not exist", order.column, name)));
+    AttrNumber tenant = get_attnum(order.table, "tenant_id");
+    if (tenant == InvalidAttrNumber || get_atttype(order.table, tenant) != UUIDOID)
+        ereport(
+            ERROR,
+            (errcode(ERRCODE_INVALID_TABLE_DEFINITION),
+             errmsg("table \"%s\" has no column tenant_id of type uuid", name),
+             errhint("A value is sealed for its row's tenant; call aegis.protect_table() first.")));
+    if (get_attgenerated(order.table, number) != '\0')
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_TABLE_DEFINITION),
+                 errmsg("column \"%s\" of table \"%s\" is generated", order.column, name),
+                 errdetail("Generated columns are computed after the value would be sealed.")));
+    Oid type = get_atttype(order.table, number);
+    if (type != order.type_oid && type != TEXTOID && type != VARCHAROID && type != BPCHAROID)
+        ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+                        errmsg("column \"%s\" of table \"%s\" has type %s", order.column, name,
+                               format_type_be(type)),
+                        errhint("Only text, varchar and character columns can be sealed.")));
+    return type;
+}
+
+Registration find_registration(const Order &order) {
+    Oid types[] = {INT8OID};
+    Datum values[] = {Int64GetDatum(order.reference)};
+    uint64 rows = run_as_owner(
+        "SELECT f.name, f.relation::pg_catalog.oid, f.column_name::pg_catalog.text, f.type, "
+        "f.mask FROM aegis.field f WHERE f.reference = $1",
+        1, types, values, true);
+    if (rows == 0) return Registration::fresh;
+    HeapTuple tuple = SPI_tuptable->vals[0];
+    TupleDesc row = SPI_tuptable->tupdesc;
+    bool is_null = false;
+    char *name = SPI_getvalue(tuple, row, 1);
+    Oid table = DatumGetObjectId(SPI_getbinval(tuple, row, 2, &is_null));
+    if (strcmp(name, order.field) != 0)
+        ereport(ERROR,
+                (errcode(ERRCODE_DUPLICATE_OBJECT),
+                 errmsg("field names \"%s\" and \"%s\" have the same reference", order.field, name),
+                 errhint("Choose another name.")));
+    if (get_rel_name(table) == nullptr) return Registration::orphaned;
+    if (table == order.table && strcmp(SPI_getvalue(tuple, row, 3), order.column) == 0 &&
+        strcmp(SPI_getvalue(tuple, row, 4), order.type->name) == 0 &&
+        strcmp(SPI_getvalue(tuple, row, 5), order.mask) == 0)
+        return Registration::same;
+    ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT),
+                    errmsg("field \"%s\" is already registered for column \"%s\" of table \"%s\"",
+                           order.field, SPI_getvalue(tuple, row, 3), get_rel_name(table)),
+                    errhint("Every column is a field of its own.")));
+    pg_unreachable();
+}
+
+void register_field(const Order &order) {
+    // Rows of an extension's own script come back with the extension; a dump must not hold them
+    // twice.
+    bool by_extension = creating_extension;
+    Oid types[] = {INT8OID, TEXTOID, OIDOID, NAMEOID, TEXTOID, TEXTOID, BOOLOID};
+    NameData column;
+    namestrcpy(&column, order.column);
+    Datum values[] = {Int64GetDatum(order.reference),
+                      CStringGetTextDatum(order.field),
+                      ObjectIdGetDatum(order.table),
+                      NameGetDatum(&column),
+                      CStringGetTextDatum(order.type->name),
+                      CStringGetTextDatum(order.mask),
+                      BoolGetDatum(by_extension)};
+    run_as_owner(
+        "INSERT INTO aegis.field (reference, name, relation, column_name, type, mask, "
+        "by_extension) "
+        "VALUES ($1, $2, $3::pg_catalog.regclass, $4, $5, $6, $7) "
+        "ON CONFLICT (reference) DO UPDATE SET relation = EXCLUDED.relation, column_name = "
+        "EXCLUDED.column_name, "
+        "type = EXCLUDED.type, mask = EXCLUDED.mask, by_extension = EXCLUDED.by_extension",
+        7, types, values, false);
+    for (int rank = 1; rank < kRanks; rank++)
+        set_policy(order.reference, rank, order.reveal, by_extension);
+    // Whoever looks after the system sees that a value is there and what it is like, not what it
+    // is.
+    bool hidden = strcmp(order.reveal, "none") == 0;
+    set_policy(order.reference, kOperatorRank, hidden ? "none" : "masked", by_extension);
+    CommandCounterIncrement();
+}
+
 void record(const char *event_type, const char *field, const ledger::DetailPair *pairs, int count) {
     uint8_t buffer[512];
     ledger::Event event{event_type};
@@ -231,24 +215,13 @@ void record(const char *event_type, const char *field, const ledger::DetailPair 
     ledger::append(event);
 }
 
-}  // namespace
-
 }  // namespace aegis::field
 
 AEGIS_FUNCTION(aegis_encrypt_column) {
     using namespace aegis::field;
-    Order order{};
-    order.table = PG_GETARG_OID(0);
-    order.column = NameStr(*PG_GETARG_NAME(1));
-    order.field = text_to_cstring(PG_GETARG_TEXT_PP(2));
-    order.type_oid = PG_GETARG_OID(3);
-    order.mask = text_to_cstring(PG_GETARG_TEXT_PP(4));
-    order.reveal = text_to_cstring(PG_GETARG_TEXT_PP(5));
-    order.type = aegis::sealed::find_type(order.type_oid);
-    check_words(order);
+    Order order = read_order(fcinfo);
     LockRelationOid(order.table, AccessExclusiveLock);
     Oid old_type = check_table(order);
-    order.reference = reference_of(order.field);
 
     SPI_connect();
     Registration known = find_registration(order);
@@ -277,33 +250,4 @@ AEGIS_FUNCTION(aegis_seal_plaintext) {
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("field is not registered")));
     PG_RETURN_POINTER(
         field::seal(*PG_GETARG_UUID_P(2), *found, pg::varlena_view(PG_GETARG_DATUM(0))));
-}
-
-AEGIS_FUNCTION(aegis_set_reveal_policy) {
-    using namespace aegis::field;
-    char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-    int rank = PG_GETARG_INT16(1);
-    char *level = text_to_cstring(PG_GETARG_TEXT_PP(2));
-    static const char *const levels[] = {"none", "masked", "full"};
-    uint32_t reference = reference_of(name);
-    const Field *found = find(reference);
-    if (found == nullptr || strcmp(found->name, name) != 0)
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
-                        errmsg("field \"%s\" is not registered", name)));
-    if (rank < 0 || rank >= kRanks)
-        ereport(
-            ERROR,
-            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid rank %d", rank),
-             errhint(
-                 "Ranks are 1 user, 2 team lead, 3 manager, 4 admin; 0 stands for operators.")));
-    if (!is_one_of(level, levels, lengthof(levels)))
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                        errmsg("invalid reveal level \"%s\"", level),
-                        errhint("Valid levels are none, masked and full.")));
-    SPI_connect();
-    set_policy(reference, rank, level, creating_extension);
-    SPI_finish();
-    aegis::ledger::DetailPair pairs[] = {{"level", level, 0}, {"rank", nullptr, rank}};
-    record("field.policy_changed", name, pairs, 2);
-    PG_RETURN_VOID();
 }

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// The registry's rows, and what a table needs to keep the promise. The table is altered with the
+// caller's rights, the registry with ours.
+#pragma once
+
+#include "field.hpp"
+#include "ledger.hpp"
+
+namespace aegis::field {
+
+struct Order {  // what encrypt_column was asked for
+    Oid table;
+    const char *column;
+    const char *field;
+    const sealed::Type *type;
+    Oid type_oid;
+    const char *mask;
+    const char *reveal;
+    uint32_t reference;
+};
+
+// The arguments of aegis.encrypt_column(), with the words checked.
+Order read_order(FunctionCallInfo fcinfo);
+// The column's type, after checks that need the catalogs.
+Oid check_table(const Order &order);
+
+// What the registry already says. Orphaned: the table that had the field is gone.
+enum class Registration { fresh, same, orphaned };
+Registration find_registration(const Order &order);
+// Writes the registry's row and the policy of every rank.
+void register_field(const Order &order);
+void set_policy(uint32_t reference, int rank, const char *level, bool by_extension);
+
+// A level by its name, or ERROR 22023.
+void check_level(const char *level);
+
+// One statement each, inside an open SPI connection.
+void run_as_caller(const char *command);
+uint64 run_as_owner(const char *command, int count, Oid *types, Datum *values, bool read_only);
+
+// A ledger entry about a field.
+void record(const char *event_type, const char *field, const ledger::DetailPair *pairs, int count);
+
+}  // namespace aegis::field
