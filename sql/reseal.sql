@@ -139,6 +139,13 @@ SELECT aegis.wait_job(:job, '60 seconds');
 SELECT state, result, error FROM aegis.jobs WHERE id = :job;
 SELECT id, aegis.key_epoch(email) AS email, aegis.key_epoch(note) AS note FROM reseal_t WHERE tenant_id = :'one' AND least(aegis.key_epoch(email), aegis.key_epoch(note)) < :epoch;
 SELECT epoch, state, rows FROM aegis.rotation_progress WHERE tenant_id = :'one' ORDER BY epoch;
+-- allows: an estimate, from 1,000 rows on: the first rows of a job say nothing of its speed
+BEGIN;
+UPDATE aegis.job SET state = 'running', done = 999 WHERE id = :job;
+SELECT bool_or(estimated_end > now()) AS estimated FROM aegis.rotation_progress WHERE tenant_id = :'one';
+UPDATE aegis.job SET done = 1000 WHERE id = :job;
+SELECT bool_or(estimated_end > now()) AS estimated FROM aegis.rotation_progress WHERE tenant_id = :'one';
+ROLLBACK;
 -- allows: once it is gone, the job by itself ends what is left
 DELETE FROM reseal_t WHERE tenant_id = :'one' AND id = 8;
 SELECT aegis.create_job('reseal', :'one') AS job \gset

@@ -51,7 +51,7 @@ CREATE VIEW aegis.rotation_progress AS
   )
   SELECT e.tenant_id, e.epoch, e.state, e.created_at, e.rows, e.counted_at,
          j.id AS job, j.state AS job_state, j.done AS resealed,
-         CASE WHEN e.state = 'current' AND j.state = 'running' AND j.done > 0 THEN
+         CASE WHEN e.state = 'current' AND j.state = 'running' AND j.done >= 1000 THEN
            clock_timestamp() + (clock_timestamp() - j.started_at) *
              (sum(e.rows) FILTER (WHERE e.state <> 'current') OVER (PARTITION BY e.tenant_id) / j.done::float8) END AS estimated_end
     FROM epoch e

@@ -81,12 +81,9 @@ rate() {
   settings "aegis.reseal_rate = $1"
   as_server "$bin/pg_ctl" reload -s -D "$cluster"
 }
-midst() {
-  query "SELECT min(rows) > 0 AND count(*) = 2 AND bool_or(resealed > 1 AND estimated_end > now())
-    FROM aegis.rotation_progress WHERE tenant_id = '$tenant' AND state IN ('old', 'current')" | grep -qx t
-}
-# reaches_midst NAME: waits until some rows of t are under the new epoch and some are not. The first that is sealed anew is a
-# row of another table: the only user's.
+midst() { query "SELECT min(rows) > 0 AND count(*) = 2 AND bool_or(estimated_end > now()) FROM aegis.rotation_progress WHERE tenant_id = '$tenant' AND state IN ('old', 'current')" | grep -qx t; }
+# reaches_midst NAME: waits until some rows of t are under the new epoch and some are not. The first that is sealed anew is one
+# of another table, the user's: that is not enough for an estimate.
 reaches_midst() { if within 60 midst; then echo "ok $1"; else is "$1" "$(progress)" "rows under both epochs, and an estimate"; fi; }
 ledger_verifies() { as_role auditor -c "SELECT checked, detail FROM aegis.verify_ledger() WHERE outcome <> 'ok'"; }
 
