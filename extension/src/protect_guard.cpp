@@ -41,14 +41,31 @@ bool is_installed() {
     return OidIsValid(schema) && OidIsValid(get_relname_relid("protected_table", schema));
 }
 
+// PostgreSQL asks the same, or more.
+void may_lock(const RangeVar *name, Oid relation, Oid, void *) {
+    if (!OidIsValid(relation) || pg_class_ownercheck(relation, GetUserId()) ||
+        pg_class_aclcheck(relation, GetUserId(), ACL_TRIGGER) == ACLCHECK_OK)
+        return;
+    aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(relation)),
+                   name->relname);
+}
+
+// The relation that the statement will find under this name. It is locked as the statement will
+// lock it: while that waited, another could take the name, and would be changed without having been
+// looked at.
+Oid hold(const RangeVar *name, LOCKMODE mode) {
+    return RangeVarGetRelidExtended(name, mode, RVR_MISSING_OK, may_lock, nullptr);
+}
+
 // The sealing trigger is not among them: what it misses, the column's CHECK refuses aloud.
 const char *const own_triggers[] = {"aegis_audit_row", "aegis_audit_truncate", "aegis_follow",
                                     "aegis_truncate", "zzy_aegis_stamp"};
 
 // Refuses when `name` (any of them: nullptr) is a trigger of ours on the table.
-void keep_triggers(const RangeVar *table, const char *name) {
-    Oid relation = RangeVarGetRelid(table, NoLock, true);
-    if (!OidIsValid(relation) || ledger_tables::is_own_change()) return;
+void keep_triggers(const RangeVar *table, const char *name, LOCKMODE mode) {
+    if (ledger_tables::is_own_change()) return;
+    Oid relation = hold(table, mode);
+    if (!OidIsValid(relation)) return;
     for (const char *own : own_triggers) {
         if (name != nullptr && strcmp(name, own) != 0) continue;
         if (!OidIsValid(get_trigger_oid(relation, own, true))) continue;
@@ -69,13 +86,13 @@ void keep_trigger_states(const AlterTableStmt *alter) {
             case AT_DisableTrig:
             case AT_EnableTrig:
             case AT_EnableReplicaTrig:
-                keep_triggers(alter->relation, change->name);
+                keep_triggers(alter->relation, change->name, AlterTableGetLockLevel(alter->cmds));
                 break;
             case AT_DisableTrigAll:
             case AT_DisableTrigUser:
             case AT_EnableTrigAll:
             case AT_EnableTrigUser:
-                keep_triggers(alter->relation, nullptr);
+                keep_triggers(alter->relation, nullptr, AlterTableGetLockLevel(alter->cmds));
                 break;
             default:
                 break;
@@ -89,7 +106,7 @@ void keep_dropped_triggers(const DropStmt *drop) {
         List *names = static_cast<List *>(lfirst(cell));
         int parts = list_length(names);
         RangeVar *table = makeRangeVarFromNameList(list_truncate(list_copy(names), parts - 1));
-        keep_triggers(table, strVal(llast(names)));
+        keep_triggers(table, strVal(llast(names)), AccessExclusiveLock);
     }
 }
 
@@ -99,12 +116,12 @@ void keep_functions(const CreateTrigStmt *create) {
     Oid function = LookupFuncName(create->funcname, 0, nullptr, true);
     if (OidIsValid(function) && get_func_namespace(function) == get_namespace_oid("aegis", true))
         return;
-    keep_triggers(create->relation, create->trigname);
+    keep_triggers(create->relation, create->trigname, ShareRowExclusiveLock);
 }
 
 void keep_row_security(const AlterTableStmt *alter) {
     if (!weakens(alter)) return;
-    Oid relation = RangeVarGetRelid(alter->relation, NoLock, true);
+    Oid relation = hold(alter->relation, AlterTableGetLockLevel(alter->cmds));
     Protection protection;
     if (OidIsValid(relation) && find(relation, &protection))
         ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_ALLOWED),
@@ -113,8 +130,8 @@ void keep_row_security(const AlterTableStmt *alter) {
                         errhint("Call aegis.unprotect_table(), which is recorded.")));
 }
 
-bool is_protected(const RangeVar *table) {
-    Oid relation = RangeVarGetRelid(table, NoLock, true);
+bool is_protected(const RangeVar *table, LOCKMODE mode) {
+    Oid relation = hold(table, mode);
     Protection protection;
     return OidIsValid(relation) && find(relation, &protection);
 }
@@ -132,7 +149,13 @@ void keep_from_parents(const AlterTableStmt *alter) {
             child = reinterpret_cast<const PartitionCmd *>(change->def)->name;
         else
             continue;
-        if (is_protected(child) && !is_protected(parent))
+        bool attaches = change->subtype == AT_AttachPartition;
+        LOCKMODE own = AlterTableGetLockLevel(alter->cmds);
+        // In PostgreSQL's order: the table that is altered first.
+        bool parent_protected = attaches && is_protected(parent, own);
+        bool child_protected = is_protected(child, attaches ? AccessExclusiveLock : own);
+        if (!attaches) parent_protected = is_protected(parent, ShareUpdateExclusiveLock);
+        if (child_protected && !parent_protected)
             ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_ALLOWED),
                             errmsg("protected table \"%s\" cannot be a part of table \"%s\"",
                                    child->relname, parent->relname),
@@ -141,7 +164,7 @@ void keep_from_parents(const AlterTableStmt *alter) {
 }
 
 void keep_tenant_column(const RangeVar *table) {
-    if (is_protected(table))
+    if (is_protected(table, AccessExclusiveLock))
         ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_ALLOWED),
                         errmsg("column \"%s\" of protected table \"%s\" cannot be changed",
                                kTenantColumn, table->relname),
@@ -174,7 +197,7 @@ void check_statement(const PlannedStmt *statement) {
         case T_RenameStmt: {
             const RenameStmt *rename = reinterpret_cast<const RenameStmt *>(node);
             if (rename->renameType == OBJECT_TRIGGER && is_installed())
-                keep_triggers(rename->relation, rename->subname);
+                keep_triggers(rename->relation, rename->subname, AccessExclusiveLock);
             if (rename->renameType == OBJECT_COLUMN &&
                 strcmp(rename->subname, kTenantColumn) == 0 && is_installed())
                 keep_tenant_column(rename->relation);
