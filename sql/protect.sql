@@ -7,6 +7,7 @@ CREATE ROLE regress_protect_member LOGIN;
 GRANT aegis_member TO regress_protect_member;
 GRANT USAGE ON SCHEMA aegis TO regress_protect_owner;
 CREATE SCHEMA shop AUTHORIZATION regress_protect_owner;
+CREATE SCHEMA shop_too AUTHORIZATION regress_protect_owner;
 GRANT USAGE ON SCHEMA shop TO regress_protect_member;
 CREATE FUNCTION probe_context(tenant uuid, usr uuid, rank int, team_ord bigint, last_ord bigint) RETURNS void
   AS '$libdir/aegis', 'aegis_probe_context' LANGUAGE C;
@@ -224,7 +225,46 @@ SELECT count(*) FROM shop.matrix;
 SELECT relation, parent FROM aegis.protected_table WHERE relation::text LIKE 'shop.%' ORDER BY relation::text;
 SELECT count(*) FROM aegis.entry WHERE position('table.unprotected'::bytea IN body) > 0 AND position('shop.matrix'::bytea IN body) > 0;
 
-DROP SCHEMA shop CASCADE;
+-- survives: names that mean something in a statement; what was there before is there again, and nothing else is gone
+\c - regress_protect_owner
+CREATE TABLE shop."{table}" (tenant_id uuid, id int, PRIMARY KEY (tenant_id, id));
+CREATE TABLE shop."a COLUMN created_by b" (tenant_id uuid, id int, PRIMARY KEY (tenant_id, id));
+CREATE TABLE shop."it's 100%" (tenant_id uuid, id int, PRIMARY KEY (tenant_id, id));
+CREATE TABLE shop.moved (tenant_id uuid, id int, PRIMARY KEY (tenant_id, id));
+CREATE VIEW shop.shape AS
+  SELECT c.oid, (SELECT jsonb_agg(a.attname ORDER BY a.attnum) FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns,
+         (SELECT count(*) FROM pg_index i WHERE i.indrelid = c.oid) AS indexes, (SELECT count(*) FROM pg_trigger t WHERE t.tgrelid = c.oid) AS triggers,
+         (SELECT count(*) FROM pg_policy p WHERE p.polrelid = c.oid) AS policies, c.relrowsecurity, c.relforcerowsecurity
+    FROM pg_class c WHERE c.relnamespace = 'shop'::regnamespace AND c.relkind = 'r';
+SELECT aegis.protect_table('shop."{table}"'), aegis.protect_table('shop."a COLUMN created_by b"'), aegis.protect_table('shop."it''s 100%"'), aegis.protect_table('shop.moved');
+ALTER TABLE shop."{table}" RENAME TO "CASCADE; ALTER TABLE shop.item ADD COLUMN taken int --";
+-- another table has taken the name of the index
+ALTER TABLE shop.moved SET SCHEMA shop_too;
+CREATE INDEX moved_tenant_id_created_by_idx ON shop.item (id);
+\c - :superuser
+SELECT aegis.unprotect_table('shop."CASCADE; ALTER TABLE shop.item ADD COLUMN taken int --"', true);
+SELECT aegis.unprotect_table('shop."a COLUMN created_by b"', true), aegis.unprotect_table('shop."it''s 100%"', true), aegis.unprotect_table('shop_too.moved', true);
+ALTER TABLE shop_too.moved SET SCHEMA shop;
+SELECT c.relname, s.columns, s.indexes, s.triggers, s.policies, s.relrowsecurity OR s.relforcerowsecurity AS bound
+  FROM shop.shape s JOIN pg_class c ON c.oid = s.oid WHERE c.relname ~ '[^a-z_]|moved' ORDER BY 1;
+SELECT count(*) AS taken FROM pg_attribute WHERE attrelid = 'shop.item'::regclass AND attname = 'taken';
+SELECT indexdef FROM pg_indexes WHERE indexname = 'moved_tenant_id_created_by_idx';
+
+-- refuses: taking the place of a policy that is somebody else's
+\c - regress_protect_owner
+CREATE TABLE shop.policed (tenant_id uuid, id int, PRIMARY KEY (tenant_id, id));
+CREATE POLICY aegis_select ON shop.policed USING (id > 0);
+\set VERBOSITY default
+SELECT aegis.protect_table('shop.policed');
+\set VERBOSITY terse
+SELECT fix FROM aegis.protection_findings('shop.policed') WHERE blocks \gexec
+SELECT aegis.protect_table('shop.policed');
+SELECT aegis.protect_table('shop.policed');
+SELECT aegis.unprotect_table('shop.policed');
+SELECT polname, pg_get_expr(polqual, polrelid) FROM pg_policy WHERE polrelid = 'shop.policed'::regclass;
+\c - :superuser
+
+DROP SCHEMA shop, shop_too CASCADE;
 DROP PROCEDURE look_all;
 DROP FUNCTION probe_context;
 DROP OWNED BY regress_protect_owner, regress_protect_member;

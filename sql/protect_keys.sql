@@ -161,6 +161,23 @@ SELECT * FROM firm_keys WHERE relation IN ('firm.visit'::regclass, 'firm.visitor
 SELECT aegis.protect_table('firm.visit'), aegis.protect_table('firm.visitor');
 SELECT blocks, problem FROM aegis.protection_findings('firm.visit');
 
+-- survives: names that mean something in a statement, that are as long as they may be, or alike for fifty characters
+CREATE TABLE firm."it's %s" (tenant_id uuid NOT NULL, id serial, "no $do$" serial, code int, other int, alike int, PRIMARY KEY (id));
+CREATE UNIQUE INDEX "a USING btree (id);ALTER TABLE firm.visit ADD taken int;--" ON firm."it's %s" (code);
+CREATE UNIQUE INDEX "ключ клиента по его коду и мест" ON firm."it's %s" (other);
+CREATE UNIQUE INDEX "delivery_of_an_order_to_the_place_of_a_customer_by_post" ON firm."it's %s" (alike);
+CREATE UNIQUE INDEX "delivery_of_an_order_to_the_place_of_a_customer_by_posi" ON firm."it's %s" (alike, other);
+SELECT count(*) > 0 AS ran FROM aegis.convert_keys('firm."it''s %s"', true);
+SELECT count(*) AS taken FROM pg_attribute WHERE attrelid = 'firm.visit'::regclass AND attname = 'taken';
+SELECT indexdef FROM pg_indexes WHERE schemaname = 'firm' AND tablename = 'it''s %s' ORDER BY 1;
+SELECT fix FROM aegis.counter_findings('firm."it''s %s"') WHERE counted = 'serial' \gexec
+SELECT counted FROM aegis.counter_findings('firm."it''s %s"');
+CREATE TABLE firm."two %I" (LIKE firm.visit);
+CREATE TABLE firm.two (LIKE firm.visit);
+CREATE TABLE firm.below () INHERITS (firm.two, firm."two %I");
+SELECT problem, fix FROM aegis.protection_findings('firm.two') WHERE problem ~ 'inherits';
+DROP TABLE firm."two %I", firm.two, firm.below;
+
 -- survives: taken away, with the columns, what protect_table added is gone and what was there is there
 CREATE TABLE firm.plain (tenant_id uuid NOT NULL DEFAULT '00000000-0000-4000-8000-000000000001', id int, team_ord bigint, PRIMARY KEY (tenant_id, id));
 CREATE TEMP TABLE plain_before AS SELECT attname, attnotnull, pg_get_expr(adbin, adrelid) AS value FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum

@@ -136,7 +136,7 @@ GRANT SELECT ON aegis.rotation_progress TO aegis_auditor, aegis_operator;
 -- protect: who owns a table may protect it; the functions check.
 GRANT EXECUTE ON FUNCTION aegis.convert_keys(regclass, boolean), aegis.counter_findings(regclass), aegis.follow_parent(),
   aegis.foreign_key_terms(oid), aegis.foreign_keys_to_convert(oid[]), aegis.key_conversion(regclass), aegis.key_findings(regclass),
-  aegis.keys_across_tenants(oid[]), aegis.keys_to_convert(oid[]), aegis.leads_with_tenant(oid),
+  aegis.key_in_the_making(name), aegis.keys_across_tenants(oid[]), aegis.keys_to_convert(oid[]), aegis.leads_with_tenant(oid),
   aegis.protect_table(regclass, boolean, boolean, regclass, text, text, text),
   aegis.protection_findings(regclass, boolean, boolean, regclass, text, text, text), aegis.refuse_truncate(),
   aegis.row_findings(regclass, boolean, boolean, text, text, text), aegis.shared_counters(oid[]), aegis.stamp_row(), aegis.table_tree(regclass),

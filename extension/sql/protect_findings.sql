@@ -23,8 +23,8 @@ BEGIN
   FOR problem, fix IN
     SELECT format(CASE WHEN c.relkind = 'f' THEN '%s is a foreign table, which has no row security'
                        WHEN c.relpersistence = 't' THEN '%s is a temporary table'
-                       WHEN o.inhparent IS NOT NULL THEN '%s inherits from ' || o.inhparent::regclass || ' as well, where its rows would be seen'
-                       ELSE '%s belongs to another owner' END, c.oid::regclass),
+                       WHEN o.inhparent IS NOT NULL THEN '%s inherits from %s as well, where its rows would be seen'
+                       ELSE '%s belongs to another owner' END, c.oid::regclass, o.inhparent::regclass),
            CASE WHEN c.relkind NOT IN ('r', 'p') OR c.relpersistence = 't' OR o.inhparent IS NOT NULL THEN
                   CASE WHEN c.relispartition THEN format('ALTER TABLE %s DETACH PARTITION %s;', i.inhparent::regclass, c.oid::regclass)
                        ELSE format('ALTER TABLE %s NO INHERIT %s;', c.oid::regclass, coalesce(o.inhparent, i.inhparent)::regclass) END
@@ -58,6 +58,20 @@ BEGIN
       FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
      WHERE t.tgrelid = ANY (members) AND t.tgparentid = 0 AND p.pronamespace <> 'aegis'::regnamespace
        AND t.tgname IN ('zzy_aegis_stamp', 'zzz_aegis_seal', 'aegis_truncate', 'aegis_audit_row', 'aegis_audit_truncate', 'aegis_follow')
+     ORDER BY 1
+  LOOP
+    blocks := true; RETURN NEXT;
+  END LOOP;
+  -- So would policies. Those of a protected table are ours, whatever they say now, and are made again.
+  FOR problem, fix IN
+    SELECT format('policy %s of %s has a name that Aegis needs', p.polname, p.polrelid::regclass),
+           format('ALTER POLICY %I ON %s RENAME TO %I;', p.polname, p.polrelid::regclass, 'own_' || p.polname)
+      FROM pg_policy p
+     WHERE p.polrelid = ANY (members) AND p.polname IN ('aegis_select', 'aegis_insert', 'aegis_update', 'aegis_delete')
+       AND NOT EXISTS (SELECT FROM pg_trigger t JOIN pg_proc f ON f.oid = t.tgfoid
+                        WHERE t.tgrelid = target AND t.tgname = 'zzy_aegis_stamp' AND f.pronamespace = 'aegis'::regnamespace)
+       AND NOT EXISTS (SELECT FROM pg_policy o JOIN pg_depend d ON d.classid = 'pg_policy'::regclass AND d.objid = o.oid
+                        WHERE o.polrelid = target AND d.refclassid = 'pg_proc'::regclass AND d.refobjid = 'aegis.tenant_id()'::regprocedure)
      ORDER BY 1
   LOOP
     blocks := true; RETURN NEXT;

@@ -128,6 +128,14 @@ AS $$
 $$;
 COMMENT ON FUNCTION aegis.key_findings(regclass) IS 'keys of a table that reach across tenants, and the statements that fix them, in order';
 
+-- Whatever the name is, it leaves room and meets no other.
+CREATE FUNCTION aegis.key_in_the_making(name name) RETURNS text
+  LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+  RETURN CASE WHEN pg_catalog.octet_length(name::pg_catalog.text) OPERATOR(pg_catalog.<=) 53 THEN name::pg_catalog.text
+              ELSE pg_catalog.left(pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(name::pg_catalog.text, 'UTF8')), 'hex'), 40) END
+         OPERATOR(pg_catalog.||) '_by_tenant';
+COMMENT ON FUNCTION aegis.key_in_the_making(name) IS 'what a key or foreign key is called while the one that it replaces stands';
+
 -- Unique and exclusion keys of tables that do not begin with the tenant, and the statements that make them. PostgreSQL
 -- takes no index as a key of a partitioned table, so there the key is made anew.
 CREATE FUNCTION aegis.keys_to_convert(tables oid[], OUT relid oid, OUT is_primary boolean, OUT new_index text, OUT swap text) RETURNS SETOF record
@@ -135,8 +143,14 @@ CREATE FUNCTION aegis.keys_to_convert(tables oid[], OUT relid oid, OUT is_primar
 AS $$
   WITH key AS (
     SELECT i.indrelid, i.indexrelid, i.indisprimary, t.relkind = 'p' AS partitioned, x.relname, n.nspname, c.conname, c.contype, m.amname,
-           t.oid::regclass::text AS name, pg_get_constraintdef(c.oid) AS definition, pg_get_indexdef(i.indexrelid) AS indexdef,
-           left(x.relname, 50) || '_by_tenant' AS fresh, concat(CASE WHEN c.condeferrable THEN ' DEFERRABLE' END,
+           t.oid::regclass::text AS name, pg_get_constraintdef(c.oid) AS definition,
+           -- Names may contain anything, so what follows the beginning is cut off by its length. Should it begin otherwise,
+           -- there is no statement.
+           (SELECT substr(d.def, length(d.head) + 1)
+              FROM (SELECT pg_get_indexdef(i.indexrelid), format('CREATE UNIQUE INDEX %I ON %s%s USING %I (', x.relname,
+                           CASE WHEN x.relkind = 'I' THEN 'ONLY ' END, t.oid::regclass, m.amname)) AS d(def, head)
+             WHERE starts_with(d.def, d.head)) AS rest,
+           aegis.key_in_the_making(x.relname) AS fresh, concat(CASE WHEN c.condeferrable THEN ' DEFERRABLE' END,
                                                                  CASE WHEN c.condeferred THEN ' INITIALLY DEFERRED' END) AS deferral,
            i.indkey::int2[] AS numbers, array_position(tables, t.oid) AS place
       FROM pg_index i
@@ -153,8 +167,7 @@ AS $$
   SELECT k.indrelid, k.indisprimary,
          CASE WHEN k.contype IS DISTINCT FROM 'x' AND NOT (k.partitioned AND k.contype IS NOT NULL)
                    AND to_regclass(format('%I.%I', k.nspname, k.fresh)) IS NULL THEN
-           format('CREATE UNIQUE INDEX %I ON %s USING %I (tenant_id, %s;', k.fresh, k.name, k.amname,
-                  substr(k.indexdef, strpos(k.indexdef, ' USING ' || k.amname || ' (') + length(' USING ' || k.amname || ' ('))) END,
+           format('CREATE UNIQUE INDEX %I ON %s USING %I (tenant_id, ', k.fresh, k.name, k.amname) || k.rest || ';' END,
          CASE WHEN k.contype = 'x' THEN
                 format('ALTER TABLE %s DROP CONSTRAINT %I, ADD CONSTRAINT %I %s;', k.name, k.conname, k.conname,
                        regexp_replace(k.definition, '\(', '(tenant_id WITH =, '))
@@ -177,7 +190,7 @@ CREATE FUNCTION aegis.foreign_keys_to_convert(tables oid[], OUT relid oid, OUT e
 AS $$
   WITH key AS (
     SELECT f.*, c.relkind = 'p' AS child_partitioned, p.relkind = 'p' AS parent_partitioned, f.conrelid::regclass::text AS child,
-           f.confrelid::regclass::text AS referenced, left(f.conname, 50) || '_by_tenant' AS fresh,
+           f.confrelid::regclass::text AS referenced, aegis.key_in_the_making(f.conname) AS fresh,
            (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY k.n) FROM unnest(f.conkey) WITH ORDINALITY k(attnum, n)
               JOIN pg_attribute a ON a.attrelid = f.conrelid AND a.attnum = k.attnum WHERE a.attname <> 'tenant_id') AS child_columns,
            (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY k.n) FROM unnest(f.confkey) WITH ORDINALITY k(attnum, n)
@@ -208,13 +221,14 @@ CREATE FUNCTION aegis.shared_counters(tables oid[], OUT target oid, OUT counted 
   LANGUAGE sql STABLE STRICT PARALLEL SAFE
 BEGIN ATOMIC
   SELECT e.adrelid, 'serial', format('column %I of %s takes its numbers from sequence %s, on which tenants would need rights', a.attname, e.adrelid::pg_catalog.regclass, s.oid::pg_catalog.regclass),
-         format('DO $do$ DECLARE next bigint; BEGIN LOCK TABLE %1$s; next := nextval(%2$L); '
+         format('DO %L;', format('DECLARE next bigint; BEGIN LOCK TABLE %1$s; next := nextval(%2$L); '
                 'ALTER TABLE %1$s ALTER COLUMN %3$I DROP DEFAULT, ALTER COLUMN %3$I SET NOT NULL; %4$s'
-                'EXECUTE format(''ALTER TABLE %1$s ALTER COLUMN %3$I ADD GENERATED BY DEFAULT AS IDENTITY (START WITH %%s)'', next); END $do$;',
-                e.adrelid::pg_catalog.regclass, s.oid::pg_catalog.regclass, a.attname,
+                'EXECUTE format(%5$L, next); END', e.adrelid::pg_catalog.regclass, s.oid::pg_catalog.regclass, a.attname,
                 CASE WHEN EXISTS (SELECT FROM pg_catalog.pg_depend o WHERE o.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND o.objid = s.oid AND o.deptype = 'a'
                                      AND o.refobjid = e.adrelid AND o.refobjsubid = a.attnum)
-                     THEN format('DROP SEQUENCE %s; ', s.oid::pg_catalog.regclass) ELSE '' END)
+                     THEN format('DROP SEQUENCE %s; ', s.oid::pg_catalog.regclass) ELSE '' END,
+                pg_catalog.replace(format('ALTER TABLE %s ALTER COLUMN %I ', e.adrelid::pg_catalog.regclass, a.attname), '%', '%%')
+                  || 'ADD GENERATED BY DEFAULT AS IDENTITY (START WITH %s)'))
     FROM pg_catalog.pg_attrdef e
     JOIN pg_catalog.pg_attribute a ON a.attrelid = e.adrelid AND a.attnum = e.adnum
     JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND d.objid = e.oid AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass

@@ -22,11 +22,8 @@ const char *optional_text(FunctionCallInfo fcinfo, int number) {
 
 // What no statement makes right: the table is not one that can be protected by itself.
 void check_table(const Order &order) {
+    require_owned(order.relation);
     const char *name = get_rel_name(order.relation);
-    if (name == nullptr)
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("table does not exist")));
-    if (!pg_class_ownercheck(order.relation, GetUserId()))
-        aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, name);
     Oid schema = get_rel_namespace(order.relation);
     if (IsCatalogNamespace(schema) || schema == get_namespace_oid("aegis", false))
         ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
@@ -91,42 +88,57 @@ void follow(Oid parent) {
                  qualified_name(parent)));
 }
 
-// Whether a statement of an undo still can and may run: a column stays that a key needs, and all
-// stay unless they may go.
-const char undo_applies[] =
-    "SELECT CASE WHEN c.name IS NULL THEN true WHEN a.attnum IS NULL THEN false "
-    "WHEN $2 ~ ' DROP COLUMN ' THEN $3 AND NOT EXISTS (SELECT FROM pg_catalog.pg_index i WHERE "
-    "i.indrelid = $1 AND i.indisunique AND a.attnum = ANY (i.indkey)) AND NOT EXISTS (SELECT FROM "
-    "pg_catalog.pg_constraint k WHERE k.conrelid = $1 AND a.attnum = ANY (k.conkey)) "
+// Whether a change of a column still can and may be undone: a column stays that a key needs, and
+// all stay unless they may go.
+const char column_undo_applies[] =
+    "SELECT CASE WHEN a.attnum IS NULL THEN false "
+    "WHEN c.part[1] OPERATOR(pg_catalog.=) 'DROP' THEN $3 AND NOT EXISTS (SELECT FROM "
+    "pg_catalog.pg_index i WHERE i.indrelid = $1 AND i.indisunique AND a.attnum = ANY (i.indkey)) "
+    "AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k WHERE k.conrelid = $1 "
+    "AND a.attnum = ANY (k.conkey)) "
     "WHEN $2 ~ ' DROP NOT NULL$' THEN NOT EXISTS (SELECT FROM pg_catalog.pg_index i WHERE "
     "i.indrelid = $1 AND i.indisprimary AND a.attnum = ANY (i.indkey)) ELSE true END "
-    "FROM (SELECT (pg_catalog.regexp_match($2, ' COLUMN (\\w+)'))[1] AS name) c "
-    "LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = $1 AND a.attname = c.name "
+    "FROM (SELECT pg_catalog.regexp_match($2, '^ALTER TABLE {table} (DROP|ALTER) COLUMN (\\w+)')) "
+    "AS c(part) LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = $1 AND a.attname = c.part[2] "
     "AND NOT a.attisdropped";
 
-void undo_all(Oid relation, const Undo &undo, bool drop_columns) {
-    const char *name = qualified_name(relation);
-    for (int i = list_length(undo.statements) - 1; i >= 0; i--) {
-        const char *statement = static_cast<const char *>(list_nth(undo.statements, i));
-        if (strcmp(statement, "capture") == 0) {
-            if (answers(psprintf("SELECT 1 FROM pg_catalog.pg_trigger WHERE tgrelid = %u AND "
-                                 "tgname = 'aegis_audit_row' AND tgparentid = 0",
-                                 relation)))
-                run(psprintf("SELECT aegis.unaudit_table(%u)", relation));
-            continue;
-        }
-        Oid types[] = {OIDOID, TEXTOID, BOOLOID};
-        Datum values[] = {ObjectIdGetDatum(relation), CStringGetTextDatum(statement),
-                          BoolGetDatum(drop_columns)};
-        SPI_execute_with_args(undo_applies, 3, types, values, nullptr, false, 0);
-        bool null;
-        if (!DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &null)))
-            continue;
-        const char *place = strstr(statement, "{table}");
-        run(place == nullptr ? statement
-                             : psprintf("%.*s%s%s", static_cast<int>(place - statement), statement,
-                                        name, place + strlen("{table}")));
+bool applies_to_column(Oid relation, const char *step, bool drop_columns) {
+    Oid types[] = {OIDOID, TEXTOID, BOOLOID};
+    Datum values[] = {ObjectIdGetDatum(relation), CStringGetTextDatum(step),
+                      BoolGetDatum(drop_columns)};
+    SPI_execute_with_args(column_undo_applies, 3, types, values, nullptr, false, 0);
+    bool null;
+    return DatumGetBool(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &null));
+}
+
+// The index of the table that has this name, in whichever schema it is now. Another table's is not
+// ours to drop.
+void drop_index(Oid relation, const char *name) {
+    ListCell *cell;
+    Relation table = table_open(relation, NoLock);
+    List *indexes = RelationGetIndexList(table);
+    table_close(table, NoLock);
+    foreach (cell, indexes)
+        if (strcmp(get_rel_name(lfirst_oid(cell)), name) == 0)
+            run(psprintf("DROP INDEX %s", qualified_name(lfirst_oid(cell))));
+}
+
+void undo_step(Oid relation, const char *step, bool drop_columns) {
+    if (strcmp(step, "capture") == 0) {
+        if (answers(psprintf("SELECT 1 FROM pg_catalog.pg_trigger WHERE tgrelid = %u AND "
+                             "tgname = 'aegis_audit_row' AND tgparentid = 0",
+                             relation)))
+            run(psprintf("SELECT aegis.unaudit_table(%u)", relation));
+    } else if (begins_with(step, kUndoIndex)) {
+        drop_index(relation, step + strlen(kUndoIndex));
+    } else if (!is_about_columns(step) || applies_to_column(relation, step, drop_columns)) {
+        run(psprintf("ALTER TABLE %s %s", qualified_name(relation), step + strlen(kUndoTable)));
     }
+}
+
+void undo_all(Oid relation, const Undo &undo, bool drop_columns) {
+    for (int i = list_length(undo.statements) - 1; i >= 0; i--)
+        undo_step(relation, static_cast<const char *>(list_nth(undo.statements, i)), drop_columns);
 }
 
 // The last child that leaves takes the trigger with it that moved it along.
@@ -180,6 +192,7 @@ AEGIS_FUNCTION(aegis_protect_table) {
     // Before anything is looked at: a partition that is being attached is there afterwards, or
     // comes when the table is registered.
     LockRelationOid(order.relation, AccessExclusiveLock);
+    protect::check_table(order);
     protect::Protection before{};
     bool known = protect::find(order.relation, &before);
 
@@ -203,12 +216,10 @@ AEGIS_FUNCTION(aegis_protect_table) {
 AEGIS_FUNCTION(aegis_unprotect_table) {
     Oid relation = PG_GETARG_OID(0);
     bool drop_columns = PG_GETARG_BOOL(1);
-    const char *name = get_rel_name(relation);
-    if (name == nullptr)
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("table does not exist")));
-    if (!pg_class_ownercheck(relation, GetUserId()))
-        aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, name);
+    protect::require_owned(relation);
     LockRelationOid(relation, AccessExclusiveLock);
+    protect::require_owned(relation);
+    const char *name = get_rel_name(relation);
     Oid root = protect::root_of(relation);
     if (!OidIsValid(root))
         ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_PROTECTED),

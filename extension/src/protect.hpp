@@ -20,11 +20,16 @@ Oid root_of(Oid relation);
 // False when the relation is not protected.
 bool find(Oid relation, Protection *protection);
 
-// Statements that undo what was done, in order; "{table}" stands for the relation's name.
+// What undoes what was done, in order: "ALTER TABLE {table} …", where "{table}" stands for the
+// relation's name; "index …", the bare name of one of its indexes; "capture".
 struct Undo {
     List *statements = NIL;
     void add(const char *statement) { statements = lappend(statements, pstrdup(statement)); }
 };
+// What a step of an undo is about. Only how it begins says so: names may contain anything.
+constexpr const char *kUndoTable = "ALTER TABLE {table} ", *kUndoIndex = "index ";
+bool begins_with(const char *step, const char *prefix);
+bool is_about_columns(const char *step);
 
 // Registry. SPI must be connected.
 void write_table(Oid relation, const Protection &protection, const Undo &undo);
@@ -38,6 +43,9 @@ Undo columns_of(Oid relation);
 // it fails. Returns SPI's result code. SPI must be connected.
 int execute_as_owner(const char *text, int count, Oid *types, Datum *values, const char *nulls,
                      bool read_only);
+// ERROR when the table does not exist or is not the caller's. Asked before its lock, so that nobody
+// locks the tables of others, and after it, for what happened meanwhile.
+void require_owned(Oid relation);
 // Runs a statement as the caller, who must own what it changes; answers() says whether it found
 // rows. SPI must be connected.
 void run(const char *text);

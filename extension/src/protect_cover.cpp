@@ -58,12 +58,11 @@ void add_index(Oid relation, const char *column, Undo *undo) {
         return;
     run(psprintf("CREATE INDEX ON %s (tenant_id, %s)", qualified_name(relation), column));
     run(
-        psprintf("SELECT pg_catalog.format('DROP INDEX IF EXISTS %%I.%%I', n.nspname, c.relname) "
-                 "FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid "
-                 "JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
-                 "WHERE i.indrelid = %u ORDER BY c.oid DESC LIMIT 1",
+        psprintf("SELECT c.relname FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c "
+                 "ON c.oid = i.indexrelid WHERE i.indrelid = %u ORDER BY c.oid DESC LIMIT 1",
                  relation));
-    undo->add(SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1));
+    undo->add(psprintf("%s%s", kUndoIndex,
+                       SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1)));
 }
 
 }  // namespace

@@ -168,11 +168,8 @@ struct Heap {
 };
 
 void require_top(Oid relation) {
+    require_owned(relation);
     const char *name = get_rel_name(relation);
-    if (name == nullptr)
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("table does not exist")));
-    if (!pg_class_ownercheck(relation, GetUserId()))
-        aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, name);
     if (OidIsValid(root_of(relation)) || has_superclass(relation))
         ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
                         errmsg("table \"%s\" is protected or part of another", name),
@@ -220,6 +217,9 @@ int64 fill_heap(Heap heap, const char *assignments, const char *condition, int64
     int64 filled = 0;
     while (heap.done < heap.pages) {
         CHECK_FOR_INTERRUPTS();
+        // Between two batches it may have been renamed, dropped or given away.
+        LockRelationOid(heap.relation, RowExclusiveLock);
+        require_owned(heap.relation);
         int64 to = Min(heap.done + batch, heap.pages);
         run(
             psprintf("UPDATE ONLY %s SET %s WHERE (%s) "
@@ -236,6 +236,8 @@ int64 fill_heap(Heap heap, const char *assignments, const char *condition, int64
 }
 
 int64 count_left(Oid relation) {
+    LockRelationOid(relation, AccessShareLock);
+    require_owned(relation);
     run(psprintf("SELECT pg_catalog.count(*) FROM %s WHERE tenant_id IS NULL",
                  qualified_name(relation)));
     bool null;
@@ -271,8 +273,7 @@ using namespace aegis;
 
 AEGIS_FUNCTION(aegis_row_findings) {
     Oid relation = PG_GETARG_OID(0);
-    if (!pg_class_ownercheck(relation, GetUserId()))
-        aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(relation));
+    protect::require_owned(relation);
     protect::Protection wanted{PG_GETARG_BOOL(1), PG_GETARG_BOOL(2), InvalidOid};
     protect::Fill fill{};
     if (!PG_ARGISNULL(3)) fill.tenant = text_to_cstring(PG_GETARG_TEXT_PP(3));

@@ -18,10 +18,7 @@ struct Step {
 AEGIS_FUNCTION(aegis_convert_keys) {
     Oid target = PG_GETARG_OID(0);
     bool execute = PG_GETARG_BOOL(1);
-    if (get_rel_name(target) == nullptr)
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("table does not exist")));
-    if (!pg_class_ownercheck(target, GetUserId()))
-        aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, get_rel_name(target));
+    protect::require_owned(target);
     InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC);
     ReturnSetInfo *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
     SPI_connect();

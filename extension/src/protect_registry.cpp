@@ -58,8 +58,8 @@ Datum array_of(const Undo &undo) {
     return PointerGetDatum(construct_array(texts, count, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
-// The statements of an array that SPI found, those that contain a text.
-void add_result(Undo *undo, const char *part) {
+// The steps of an array that SPI found: all, or those about columns.
+void add_result(Undo *undo, bool columns_only) {
     if (SPI_processed != 1) return;
     bool null;
     Datum array = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &null);
@@ -69,7 +69,7 @@ void add_result(Undo *undo, const char *part) {
                       &count);
     for (int i = 0; i < count; i++) {
         const char *statement = TextDatumGetCString(texts[i]);
-        if (strstr(statement, part) != nullptr) undo->add(statement);
+        if (!columns_only || is_about_columns(statement)) undo->add(statement);
     }
 }
 
@@ -86,6 +86,16 @@ void forget_dropped() {
 const char *qualified_name(Oid relation) {
     return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)),
                                       get_rel_name(relation));
+}
+
+bool begins_with(const char *step, const char *prefix) {
+    return strncmp(step, prefix, strlen(prefix)) == 0;
+}
+
+bool is_about_columns(const char *step) {
+    if (!begins_with(step, kUndoTable)) return false;
+    const char *action = step + strlen(kUndoTable);
+    return begins_with(action, "DROP COLUMN ") || begins_with(action, "ALTER COLUMN ");
 }
 
 Oid root_of(Oid relation) {
@@ -113,6 +123,14 @@ int execute_as_owner(const char *text, int count, Oid *types, Datum *values, con
     { SetUserIdAndSecContext(user, security); }
     PG_END_TRY();
     return result;
+}
+
+void require_owned(Oid relation) {
+    const char *name = get_rel_name(relation);
+    if (name == nullptr)
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("table does not exist")));
+    if (!pg_class_ownercheck(relation, GetUserId()))
+        aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, name);
 }
 
 void run(const char *text) {
@@ -158,7 +176,7 @@ Undo remove(Oid relation) {
     for (const char *table : {"protected_table", "protected_part"}) {
         execute_as_owner(psprintf("DELETE FROM aegis.%s WHERE relation = $1 RETURNING undo", table),
                          1, types, values, nullptr, false);
-        add_result(&undo, "");
+        add_result(&undo, false);
     }
     return undo;
 }
@@ -169,7 +187,7 @@ Undo columns_of(Oid relation) {
     Datum values[] = {ObjectIdGetDatum(relation)};
     execute_as_owner("SELECT undo FROM aegis.protected_table WHERE relation = $1", 1, types, values,
                      nullptr, false);
-    add_result(&undo, " COLUMN ");
+    add_result(&undo, true);
     return undo;
 }
 

@@ -45,8 +45,8 @@ void cover_part(Oid part, Oid root, const Protection &protection) {
     ListCell *cell;
     foreach (cell, remove(part).statements) {
         const char *statement = static_cast<const char *>(lfirst(cell));
-        if (is_partition ? strstr(statement, " ROW LEVEL SECURITY") != nullptr
-                         : strstr(statement, " COLUMN ") == nullptr)
+        if (is_partition ? begins_with(statement, kUndoTable) && !is_about_columns(statement)
+                         : !is_about_columns(statement))
             undo.add(statement);
     }
     cover(part, protection, !is_partition, &undo);
