@@ -319,7 +319,7 @@ INSERT INTO bad VALUES ('{"log_parameter_max_length": "-1", "log_parameter_max_l
     "shared_preload_libraries": "pg_stat_statements, not_aegis", "aegis.restrictive_wall": "off", "aegis.default_deny": "off",
     "aegis.statement_guard": "off", "aegis.function_guard": "off", "aegis.ledger_guard": "off", "aegis.restore_mode": "on",
     "fsync": "off", "full_page_writes": "off", "synchronous_commit": "off", "zero_damaged_pages": "on",
-    "ignore_checksum_failure": "off", "password_encryption": "md5", "server_version_num": "150005",
+    "ignore_checksum_failure": "off", "aegis.key_provider": "env:KEY", "aegis.environment": "production", "password_encryption": "md5", "server_version_num": "150005",
     "minimum_version_num": "150020"}');
 SELECT s.severity, s.object, s.finding, s.fix FROM bad, aegis.coverage_settings(settings) s ORDER BY 3, 2;
 SELECT s.fix FROM bad, aegis.coverage_settings(settings) s WHERE s.fix IS NOT NULL \gexec
@@ -337,7 +337,7 @@ SELECT count(*)
     "shared_preload_libraries": "pg_stat_statements, \"aegis\"", "aegis.restrictive_wall": "on", "aegis.default_deny": "on",
     "aegis.statement_guard": "on", "aegis.function_guard": "on", "aegis.ledger_guard": "on", "aegis.restore_mode": "off",
     "fsync": "on", "full_page_writes": "on", "synchronous_commit": "on", "zero_damaged_pages": "off",
-    "ignore_checksum_failure": "off", "password_encryption": "scram-sha-256", "server_version_num": "150020",
+    "ignore_checksum_failure": "off", "aegis.key_provider": "file:/env:", "aegis.environment": "production", "password_encryption": "scram-sha-256", "server_version_num": "150020",
     "minimum_version_num": "150020"}') s;
 
 SET client_min_messages = error;

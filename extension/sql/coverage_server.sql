@@ -40,6 +40,8 @@ AS $$
        'preload-missing', 'aegis is not loaded at server start, so none of its walls stands; name it in the configuration file and restart', NULL),
       (settings->>'aegis.restore_mode' = 'on', 'high', 'aegis.restore_mode',
        'restore-mode', 'ledger tables may be written and nothing is recorded; switch it off in the configuration file and restart', NULL),
+      (settings->>'aegis.key_provider' LIKE 'env:%', CASE settings->>'aegis.environment' WHEN 'development' THEN 'low' ELSE 'high' END, 'aegis.key_provider',
+       'key-in-environment', 'the master keys come from an environment variable, which whatever started the server keeps; this is for development only, use file:PATH or command:PATH ARG', NULL),
       (settings->>'fsync' = 'off', 'high', 'fsync',
        'fsync-off', 'a crash loses rows and entries that were acknowledged, and may ruin the tables',
        'ALTER SYSTEM SET fsync = on'),
@@ -74,7 +76,7 @@ AS $$
     'log_min_duration_sample', 'log_statement_sample_rate', 'log_transaction_sample_rate', 'auto_explain.log_min_duration',
     'track_activity_query_size', 'shared_preload_libraries', 'aegis.restrictive_wall', 'aegis.default_deny', 'aegis.statement_guard',
     'aegis.function_guard', 'aegis.ledger_guard', 'aegis.restore_mode', 'fsync', 'full_page_writes', 'synchronous_commit',
-    'zero_damaged_pages', 'ignore_checksum_failure', 'password_encryption', 'server_version_num', 'minimum_version_num']))
+    'aegis.key_provider', 'aegis.environment', 'zero_damaged_pages', 'ignore_checksum_failure', 'password_encryption', 'server_version_num', 'minimum_version_num']))
   SELECT s.* FROM (SELECT jsonb_object_agg(n.name, aegis.coverage_setting(n.name)) FROM name n) AS current(settings)
    CROSS JOIN LATERAL aegis.coverage_settings(current.settings) s
   UNION ALL

@@ -155,8 +155,9 @@ void define() {
                                &environment, "production", PGC_POSTMASTER,
                                GUC_DISALLOW_IN_AUTO_FILE, check_environment, nullptr, nullptr);
     DefineCustomStringVariable("aegis.key_provider", "Where the master keys come from.",
-                               "file:PATH or command:PATH ARG...", &key_provider, "", PGC_SIGHUP,
-                               GUC_SUPERUSER_ONLY, nullptr, nullptr, nullptr);
+                               "file:PATH, command:PATH ARG... or, for development, env:NAME.",
+                               &key_provider, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, nullptr, nullptr,
+                               nullptr);
 
     define_wall("aegis.restrictive_wall",
                 "Adds the tenant predicate to every table with row security.", &restrictive_wall,

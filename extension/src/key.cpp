@@ -124,13 +124,17 @@ void load_provider() {
     Page *to = region::key_page();
     core::Keyring keyring;
     Fault fault;
-    bool good = read_provider(guc::key_provider, &keyring, &fault);
+    bool good = read_provider(guc::key_provider, *to, &keyring, &fault);
     bool has_old = to->keyring.count > 0;
     if (good) tell_of_lost_versions(to->keyring, keyring);
+    const char *variable = variable_of(guc::key_provider);
 
     to->sequence.fetch_add(1, std::memory_order_acq_rel);
     // A provider that fails on reload takes nothing away: service goes on with the keys it had.
-    if (good) to->keyring = keyring;
+    if (good) {
+        to->keyring = keyring;
+        strlcpy(to->variable, variable != nullptr ? variable : "", sizeof to->variable);
+    }
     to->fault = fault;
     to->sequence.fetch_add(1, std::memory_order_acq_rel);
     to->generation.fetch_add(1, std::memory_order_acq_rel);
@@ -140,6 +144,13 @@ void load_provider() {
         ereport(WARNING, (errcode(AEGIS_ERRCODE_KEY_MISSING), errmsg("%s", fault.message),
                           has_old ? errdetail("The keys that were loaded before stay in use.") : 0,
                           errhint("%s", fault.hint)));
+    else if (variable != nullptr)
+        ereport(WARNING,
+                (errcode(ERRCODE_WARNING),
+                 errmsg("the master keys come from an environment variable, which is for "
+                        "development only"),
+                 errdetail("Whatever started the server keeps it, where others may read it."),
+                 errhint("Set aegis.key_provider to file:PATH or command:PATH ARG...")));
 }
 
 void define() {

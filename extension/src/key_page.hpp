@@ -10,6 +10,8 @@
 
 namespace aegis::key {
 
+inline constexpr size_t kMaxVariableName = 64;
+
 // Why the provider could not be read, for people. Names a path at most, never what is inside.
 struct Fault {
     char message[256];  // empty when it could
@@ -25,6 +27,7 @@ struct Page {
     uint8_t boot_key[core::kKeyBytes];
     core::Keyring keyring;
     Fault fault;
+    char variable[kMaxVariableName];  // of the environment, that the keyring came from; or empty
 };
 
 }  // namespace aegis::key

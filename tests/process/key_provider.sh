@@ -59,17 +59,17 @@ reports "not a file" "key file \"$place\" is not a regular file" 'Create a key f
 
 as_server sh -c 'echo "1:00" > "$0/short" && chmod 0400 "$0/short"' "$place"
 with_provider "file:$place/short"
-reports "malformed" 'key provider delivered no valid keyring: a key does not have 64' 'Each line is version:64 hex digits'
+reports "malformed" 'key provider delivered no valid keyring: line 1: a key does not have 64' 'Each line is version:64 hex digits'
 if as_server grep -q '1:00' "$log"; then is "malformed: nothing of the file in the log" "some" "nothing"; fi
 
 if [ "$(id -u)" = 0 ]; then
   install -m 0444 -o root "$place/keyring" "$place/foreign" && chmod 0400 "$place/foreign"
   with_provider "file:$place/foreign"
-  reports "unreadable" "could not open key file \"$place/foreign\": Permission denied" 'Create a key file'
+  reports "unreadable" "could not open key file \"$place/foreign\": Permission denied" 'The user that runs the server must own'
 fi
 
-with_provider "env:KEY"
-reports "unknown provider" 'aegis\.key_provider names no known provider' 'Valid forms are file:PATH and command:PATH ARG'
+with_provider "vault:KEY"
+reports "unknown provider" 'aegis\.key_provider names no known provider' 'Valid forms are file:PATH, command:PATH ARG'
 
 with_provider ""
 says "no provider: statement" "$(query "$seal" || true)" 'ERROR:  master key is not available' \

@@ -37,6 +37,21 @@ for _ in 3 4 5 6 7 8; do "$keygen" --next "$place/key" > /dev/null; done
 is "at most eight versions" "$("$keygen" --next "$place/key" 2>&1 | head -n 1 || true)" "aegis-keygen: \"$place/key\" already has 8 versions"
 is "eight are left" "$(grep -c '^[0-9]' "$place/key")" "8"
 
+"$keygen" "$place/copy" > "$place/said"
+check=$(sed -n 's/^master key version 1, //p' "$place/said")
+is "check: the value that was printed when it was made" "$("$keygen" --check "$place/copy")" "version 1, $check, active"
+"$keygen" --next "$place/copy" > "$place/said"
+next=$(sed -n 's/^master key version 2, //p' "$place/said")
+is "check: all versions" "$("$keygen" --check - < "$place/copy")" "version 1, $check
+version 2, $next, active"
+is "check: the published test key" "$(printf '1:%s\n' 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f | "$keygen" --check -)" "version 1, check value a087904ceb2e1d2a, active"
+sed 's/^2:./2:/' "$place/copy" > "$place/damaged"
+is "check: a damaged copy" "$("$keygen" --check "$place/damaged" 2>&1 || echo "exit $?")" "aegis-keygen: \"$place/damaged\", line 4: a key does not have 64 hexadecimal digits
+hint: Each line is version:64 hex digits.
+exit 1"
+is "check: nothing is written" "$("$keygen" --check "$place/none" > /dev/null 2>&1 || echo "exit $?"; ls "$place/none" 2> /dev/null)" "exit 1"
+is "check: with --next" "$("$keygen" --check --next "$place/copy" > /dev/null 2>&1 || echo refused)" "refused"
+
 echo "1:00" > "$place/bad"
 is "next: malformed file" "$("$keygen" --next "$place/bad" 2>&1 | tail -n 1)" "hint: Each line is version:64 hex digits."
 is "next: it stays as it was" "$(cat "$place/bad")" "1:00"

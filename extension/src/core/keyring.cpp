@@ -50,6 +50,8 @@ void insert(const MasterKey &key, Keyring *ring) {
 }
 
 void parse_line(std::string_view line, Keyring *ring) {
+    for (char c : line)
+        if (c < ' ' || c > '~') malformed("a key line holds a byte that is no printable ASCII");
     const size_t colon = line.find(':');
     if (colon == std::string_view::npos)
         malformed("a key line is not \"version:64 hexadecimal digits\"");
@@ -77,7 +79,10 @@ void derive_kek(const MasterKey &master, ByteView salt, ByteView tenant, uint32_
 
 }  // namespace
 
-void parse_keyring(std::string_view text, Keyring *out) {
+void parse_keyring(std::string_view text, Keyring *out, int *line_number) {
+    int unwanted = 0;
+    int &number = line_number != nullptr ? *line_number : unwanted;
+    number = 0;
     struct Wiped {
         Keyring ring{};
         ~Wiped() { wipe({reinterpret_cast<uint8_t *>(&ring), sizeof ring}); }
@@ -86,8 +91,10 @@ void parse_keyring(std::string_view text, Keyring *out) {
         const size_t end = text.find('\n');
         const std::string_view line = trim(text.substr(0, end));
         text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+        ++number;
         if (!line.empty() && line.front() != '#') parse_line(line, &wiped.ring);
     }
+    number = 0;
     if (wiped.ring.count == 0) malformed("the key provider delivers no key");
     *out = wiped.ring;
 }

@@ -22,8 +22,9 @@ struct Keyring {
 };
 static_assert(std::is_trivially_destructible_v<Keyring>);
 
-// Parses into *out; throws malformed with a text that names the fault but no key material.
-void parse_keyring(std::string_view text, Keyring *out);
+// Parses into *out; throws malformed with a text that names the fault but no key material. *line is
+// then the number of the line at fault, 0 for the text as a whole.
+void parse_keyring(std::string_view text, Keyring *out, int *line = nullptr);
 // Proof of a master key that may be stored: HKDF(key, info check_value | version), 8 bytes.
 void master_check_value(const MasterKey &key, uint8_t out[kCheckValueBytes]);
 // Wraps a 32-byte root: nonce 24 | ciphertext 32 | tag 16 under
