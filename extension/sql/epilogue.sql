@@ -131,7 +131,7 @@ GRANT SELECT ON aegis.jobs TO aegis_auditor, aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.key_epoch(aegis.sealed_email), aegis.key_epoch(aegis.sealed_text),
   aegis.reseal(aegis.sealed_email), aegis.reseal(aegis.sealed_text), aegis.retoken(aegis.sealed_email) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION aegis.verify_fields(regclass), aegis.verify_keys() TO aegis_auditor, aegis_operator;
-GRANT EXECUTE ON FUNCTION aegis.rotate_index_key(uuid, text), aegis.rotate_tenant_key(uuid, text) TO aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.rotate_index_key(uuid, text), aegis.rotate_tenant_key(uuid, text, boolean) TO aegis_operator;
 GRANT SELECT ON aegis.rotation_progress TO aegis_auditor, aegis_operator;
 -- protect: who owns a table may protect it; the functions check.
 GRANT EXECUTE ON FUNCTION aegis.convert_keys(regclass, boolean), aegis.counter_findings(regclass), aegis.follow_parent(),

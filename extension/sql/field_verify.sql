@@ -17,7 +17,8 @@ CREATE FUNCTION aegis.root_fault(tenant uuid, kind text, epoch integer) RETURNS 
 COMMENT ON FUNCTION aegis.root_fault(uuid, text, integer) IS 'why a root key cannot be used, NULL when it can';
 
 CREATE FUNCTION aegis.verify_keys(OUT tenant_id uuid, OUT kind text, OUT epoch integer, OUT state text,
-                                  OUT master_version bigint, OUT outcome text, OUT samples bigint, OUT detail text)
+                                  OUT master_version bigint, OUT outcome text, OUT samples bigint, OUT detail text,
+                                  OUT suite smallint, OUT brought boolean)
   RETURNS SETOF record LANGUAGE sql VOLATILE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
   WITH sampled AS MATERIALIZED (
@@ -25,7 +26,8 @@ AS $$
            sum(s.failed)::bigint AS failed, min(s.fault) AS fault
       FROM aegis.verify_samples() s GROUP BY s.tenant_id, s.epoch
   ), root AS MATERIALIZED (
-    SELECT k.tenant_id, k.kind, k.epoch, k.state, k.master_version, aegis.root_fault(k.tenant_id, k.kind, k.epoch) AS fault
+    SELECT k.tenant_id, k.kind, k.epoch, k.state, k.master_version, k.suite, k.check_value IS NOT NULL AS brought,
+           aegis.root_fault(k.tenant_id, k.kind, k.epoch) AS fault
       FROM aegis.tenant_key k
   ), judged AS (
     SELECT r.*, s.opened AS samples, coalesce(s.failed, 0) AS failed
@@ -34,7 +36,7 @@ AS $$
     SELECT r.*, (SELECT sum(s.tokens)::bigint FROM sampled s WHERE s.tenant_id = r.tenant_id AND r.state = 'active'), 0
       FROM root r WHERE r.kind = 'index'
     UNION ALL
-    SELECT s.tenant_id, 'root', s.epoch, 'unknown', NULL, coalesce(s.fault, 'there is no such key'), s.opened, s.failed
+    SELECT s.tenant_id, 'root', s.epoch, 'unknown', NULL, NULL, NULL, coalesce(s.fault, 'there is no such key'), s.opened, s.failed
       FROM sampled s WHERE NOT EXISTS (SELECT FROM root r WHERE r.kind = 'root' AND r.tenant_id = s.tenant_id AND r.epoch = s.epoch)
   )
   SELECT j.tenant_id, j.kind, j.epoch, j.state, j.master_version,
@@ -45,7 +47,8 @@ AS $$
               WHEN j.fault IS NOT NULL THEN j.fault
               WHEN j.failed > 0 THEN 'a sample does not open; aegis.verify_fields() names the rows'
               WHEN coalesce(j.samples, 0) > 0 THEN 'unwraps, and opens a sample of each field'
-              ELSE 'unwraps; no row to open' END
+              ELSE 'unwraps; no row to open' END,
+         CASE WHEN j.kind = 'root' THEN j.suite END, CASE WHEN j.kind = 'root' THEN j.brought END
     FROM judged j ORDER BY 1, 2 DESC, 3
 $$;
 COMMENT ON FUNCTION aegis.verify_keys() IS 'unwraps every root key and opens a sample of what stands under it; a row for each tenant and epoch';

@@ -31,11 +31,11 @@ CREATE FUNCTION aegis.reseal(aegis.sealed_email) RETURNS aegis.sealed_email
 COMMENT ON FUNCTION aegis.reseal(aegis.sealed_email) IS
   'the same plaintext and search token under the current epoch; refused outside the job of this name';
 
-CREATE FUNCTION aegis.rotate_tenant_key(tenant uuid, reason text, OUT epoch integer, OUT job bigint) RETURNS record
+CREATE FUNCTION aegis.rotate_tenant_key(tenant uuid, reason text, committing boolean DEFAULT false, OUT epoch integer, OUT job bigint) RETURNS record
   AS 'MODULE_PATHNAME', 'aegis_rotate_tenant_key' LANGUAGE C VOLATILE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL UNSAFE
   SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION aegis.rotate_tenant_key(uuid, text) IS
-  'opens a new epoch of a tenant''s key, which every later seal uses, and queues the job that seals the rows anew; recorded';
+COMMENT ON FUNCTION aegis.rotate_tenant_key(uuid, text, boolean) IS
+  'opens a new epoch of a tenant''s key, which every later seal uses, and queues the job that seals the rows anew; with committing, values carry a commitment to the key from then on; recorded';
 
 CREATE VIEW aegis.rotation_progress AS
   WITH epoch AS (
@@ -43,7 +43,7 @@ CREATE VIEW aegis.rotation_progress AS
            CASE WHEN k.state <> 'active' THEN k.state
                 WHEN k.epoch = max(k.epoch) FILTER (WHERE k.state = 'active') OVER (PARTITION BY k.tenant_id) THEN 'current'
                 ELSE 'old' END AS state,
-           c.rows, c.counted_at
+           c.rows, c.counted_at, k.suite, k.check_value IS NOT NULL AS brought
       FROM aegis.tenant_key k
       LEFT JOIN (SELECT r.tenant_id, r.epoch, sum(r.rows)::bigint AS rows, min(r.counted_at) AS counted_at
                    FROM aegis.reseal_count r GROUP BY r.tenant_id, r.epoch) c USING (tenant_id, epoch)
@@ -53,7 +53,8 @@ CREATE VIEW aegis.rotation_progress AS
          j.id AS job, j.state AS job_state, j.done AS resealed,
          CASE WHEN e.state = 'current' AND j.state = 'running' AND j.done >= 1000 THEN
            clock_timestamp() + (clock_timestamp() - j.started_at) *
-             (sum(e.rows) FILTER (WHERE e.state <> 'current') OVER (PARTITION BY e.tenant_id) / j.done::float8) END AS estimated_end
+             (sum(e.rows) FILTER (WHERE e.state <> 'current') OVER (PARTITION BY e.tenant_id) / j.done::float8) END AS estimated_end,
+         e.suite, e.brought
     FROM epoch e
     LEFT JOIN LATERAL (SELECT i.id, i.state, i.done, i.started_at FROM aegis.job i
                         WHERE i.kind = 'reseal' AND i.tenant_id = e.tenant_id ORDER BY i.id DESC LIMIT 1) j

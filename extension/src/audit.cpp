@@ -281,9 +281,10 @@ void record(const Plan &plan, const char *operation, const Row *old_row, const R
     Change change = {&plan, operation, old_row, new_row, {}};
     if (parts(change, false) > 0) {
         core::ByteView rest = encode(change, write_rest, core::ByteSpan(rest_buffer));
-        size_t size = ledger::personal_size(rest.size);
-        uint8_t *envelope = static_cast<uint8_t *>(palloc(size));
-        ledger::seal_personal(tenant != nullptr ? *tenant : nil, rest, {envelope, size});
+        size_t room = ledger::personal_room(rest.size);
+        uint8_t *envelope = static_cast<uint8_t *>(palloc(room));
+        size_t size =
+            ledger::seal_personal(tenant != nullptr ? *tenant : nil, rest, {envelope, room});
         change.sealed = {envelope, size};
     }
     ledger::Event event = {};

@@ -193,9 +193,10 @@ core::ByteView encode(const EventType &type, Jsonb *detail, const pg_uuid_t &ten
                 }
                 core::CborWriter plain{core::ByteSpan(scratch, room)};
                 write_scalar(plain, item);
-                size_t size = aegis::ledger::personal_size(plain.needed);
-                uint8_t *envelope = static_cast<uint8_t *>(palloc(size));
-                aegis::ledger::seal_personal(tenant, {scratch, plain.needed}, {envelope, size});
+                size_t envelope_room = aegis::ledger::personal_room(plain.needed);
+                uint8_t *envelope = static_cast<uint8_t *>(palloc(envelope_room));
+                size_t size = aegis::ledger::seal_personal(tenant, {scratch, plain.needed},
+                                                           {envelope, envelope_room});
                 writer.bytes({envelope, size});
             }
         }

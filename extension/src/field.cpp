@@ -2,7 +2,6 @@
 // The registry in memory, and sealing and opening by it. Entries are updated in place when the
 // tables change, so a pointer to one never dangles.
 #include "core/digest.hpp"
-#include "core/xaes.hpp"
 #include "field.hpp"
 
 #include "context.hpp"
@@ -229,7 +228,6 @@ void cannot_open() {
 
 struct varlena *seal(const pg_uuid_t &tenant, const Field &field, core::ByteView plaintext) {
     core::EnvelopeHeader header{};
-    header.suite = core::Suite::xaes_256_gcm;
     header.type = field.type;
     header.field = field.reference;
     sealed::tenant_tag(tenant, header.tenant_tag);
@@ -258,7 +256,8 @@ struct varlena *seal(const pg_uuid_t &tenant, const Field &field, core::ByteView
         token_view = token;
     }
     header.epoch = key::kCurrentEpoch;
-    const core::Xaes *cipher = key::field_cipher(tenant, field.reference, &header.epoch);
+    const core::EnvelopeKey *cipher = key::field_cipher(tenant, field.reference, &header.epoch);
+    header.suite = cipher->suite();
     struct varlena *result = pg::alloc_varlena(core::envelope_size(header, plaintext.size));
     core::Binding binding{};
     binding.tenant = pg::view_of(tenant);
@@ -276,7 +275,7 @@ void open(const pg_uuid_t &tenant, const Field &field, const core::EnvelopeParts
         envelope.header.field != field.reference || envelope.header.type != field.type)
         cannot_open();
     uint32_t epoch = envelope.header.epoch;
-    const core::Xaes *cipher = key::field_cipher(tenant, field.reference, &epoch);
+    const core::EnvelopeKey *cipher = key::field_cipher(tenant, field.reference, &epoch);
     core::Binding binding{};
     binding.tenant = pg::view_of(tenant);
     pg::raise(pg::run([&] { core::open_envelope(*cipher, envelope, binding, plaintext); }));

@@ -121,7 +121,7 @@ Group *group_of(Verification *v, const pg_uuid_t &tenant, const Field &field, ui
 const char *judge(const pg_uuid_t &tenant, const Field &field, const core::EnvelopeParts &parts,
                   bool *has_token) {
     uint32_t epoch = parts.header.epoch;
-    const core::Xaes *cipher = key::field_cipher(tenant, field.reference, &epoch);
+    const core::EnvelopeKey *cipher = key::field_cipher(tenant, field.reference, &epoch);
     size_t size = core::envelope_plaintext_size(parts);
     core::ByteSpan plaintext{static_cast<uint8_t *>(palloc(size + 1)), size};
     core::Binding binding{};

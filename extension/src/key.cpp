@@ -2,6 +2,7 @@
 // What the rest of the extension asks for: ciphers, tokens, a new tenant's keys.
 #include "core/digest.hpp"
 #include "core/encoding.hpp"
+#include "core/envelope_key.hpp"
 #include "core/random.hpp"
 #include "core/xaes.hpp"
 #include "key.hpp"
@@ -43,14 +44,14 @@ const key_cache::Entry *derived(const pg_uuid_t &tenant, core::Purpose purpose, 
 
 }  // namespace
 
-const core::Xaes *field_cipher(const pg_uuid_t &tenant, uint32_t field, uint32_t *epoch) {
+const core::EnvelopeKey *field_cipher(const pg_uuid_t &tenant, uint32_t field, uint32_t *epoch) {
     const key_cache::Entry *entry =
         derived(tenant, core::Purpose::encrypt, *epoch, field, key_cache::Form::cipher);
     *epoch = entry->epoch;
     return entry->cipher;
 }
 
-const core::Xaes *audit_cipher(const pg_uuid_t &tenant, uint32_t *epoch) {
+const core::EnvelopeKey *audit_cipher(const pg_uuid_t &tenant, uint32_t *epoch) {
     const key_cache::Entry *entry =
         derived(tenant, core::Purpose::audit, *epoch, 0, key_cache::Form::cipher);
     *epoch = entry->epoch;

@@ -6,20 +6,21 @@
 #include "pg/postgres.hpp"
 
 namespace aegis::core {
+class EnvelopeKey;
 class Xaes;
 class Key32;
 }  // namespace aegis::core
 
 namespace aegis::key {
 
-// The cipher that seals or opens one field of a tenant. *epoch holds the wanted epoch,
-// kCurrentEpoch for writing, and is set to the one that the cipher belongs to. Owned by a
-// per-backend cache: use it at once, keep nothing. A nil tenant means the system's own keys. ERROR
-// AG004 key missing, AG005 shredded, AG014 wrong master key.
+// The key that seals or opens one field of a tenant, of the suite that its epoch has. *epoch holds
+// the wanted epoch, kCurrentEpoch for writing, and is set to the one that the key belongs to. Owned
+// by a per-backend cache: use it at once, keep nothing. A nil tenant means the system's own keys.
+// ERROR AG004 key missing, AG005 shredded, AG014 wrong master key.
 inline constexpr uint32_t kCurrentEpoch = 0;
-const core::Xaes *field_cipher(const pg_uuid_t &tenant, uint32_t field, uint32_t *epoch);
-// Cipher for personal data inside ledger entries (purpose audit).
-const core::Xaes *audit_cipher(const pg_uuid_t &tenant, uint32_t *epoch);
+const core::EnvelopeKey *field_cipher(const pg_uuid_t &tenant, uint32_t field, uint32_t *epoch);
+// Key for personal data inside ledger entries (purpose audit).
+const core::EnvelopeKey *audit_cipher(const pg_uuid_t &tenant, uint32_t *epoch);
 // Blind-index token of a normalised value of one sealed type.
 void search_token(const pg_uuid_t &tenant, uint32_t type_reference, core::ByteView normalised,
                   uint8_t out[core::kTokenBytes]);

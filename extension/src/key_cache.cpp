@@ -2,7 +2,6 @@
 #include <sys/mman.h>
 
 #include "core/digest.hpp"
-#include "core/xaes.hpp"
 #include "key_cache.hpp"
 
 #include "key.hpp"
@@ -160,6 +159,7 @@ const Entry *root(const pg_uuid_t &tenant, key::RootKind kind, uint32_t epoch) {
     memcpy(entry->key, loaded.key, sizeof entry->key);
     fill(entry, tenant, core::Purpose::tenant_kek, epoch, reference, loaded.epoch);
     entry->frozen = loaded.frozen;
+    entry->suite = loaded.suite;
     core::wipe(loaded.key);
     return entry;
 }
@@ -178,14 +178,14 @@ const Entry *derive(const pg_uuid_t &tenant, core::Purpose purpose, uint32_t epo
         root(tenant, for_search ? key::RootKind::index : key::RootKind::root, epoch);
     uint32_t root_epoch = from->epoch;
     uint8_t bytes[core::kKeyBytes];
-    core::Xaes *cipher = nullptr;
+    core::EnvelopeKey *cipher = nullptr;
     core::HmacKey *search = nullptr;
     pg::Report report = pg::run([&] {
         core::Key32 derived;
         core::derive_key(core::Key32(from->key), {},
                          {purpose, key::tenant_name(tenant), root_epoch, reference}, derived);
         if (form == Form::cipher)
-            cipher = new core::Xaes(derived);
+            cipher = new core::EnvelopeKey(from->suite, derived);
         else if (form == Form::search)
             search = new core::HmacKey(derived.view());
         else

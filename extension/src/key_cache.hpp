@@ -4,12 +4,12 @@
 // and at exit. docs/key.md.
 #pragma once
 
+#include "core/envelope_key.hpp"
 #include "core/kdf.hpp"
 #include "pg/postgres.hpp"
 
 namespace aegis::core {
 class HmacKey;
-class Xaes;
 }  // namespace aegis::core
 
 namespace aegis::key_cache {
@@ -22,7 +22,8 @@ struct Entry {
     uint32_t reference;
     uint32_t epoch;
     bool frozen;                   // of an index root: what is searched by must not be written
-    core::Xaes *cipher;            // of Form::cipher
+    core::Suite suite;             // of a root: what is sealed under it
+    core::EnvelopeKey *cipher;     // of Form::cipher
     core::HmacKey *search;         // of Form::search
     uint8_t key[core::kKeyBytes];  // of Form::bytes
 };

@@ -2,7 +2,7 @@
 // For tests only: makes a tenant's keys and compares derived values without showing any.
 #ifdef AEGIS_TESTING
 
-#include "core/xaes.hpp"
+#include "core/envelope_key.hpp"
 #include "key.hpp"
 
 #include "pg/function.hpp"

@@ -17,7 +17,7 @@ constexpr size_t kSaltBytes = 32;
 
 // The rows of one step. Whoever destroys or adds keys meanwhile waits for it, or it for them.
 pg::Statement take_some = {
-    "SELECT k.tenant_id, k.kind, k.epoch, k.master_version, k.salt, k.wrapped FROM "
+    "SELECT k.tenant_id, k.kind, k.epoch, k.master_version, k.salt, k.wrapped, k.suite FROM "
     "aegis.tenant_key k WHERE k.master_version OPERATOR(pg_catalog.<>) $1 AND k.wrapped IS NOT "
     "NULL ORDER BY k.tenant_id, k.kind, k.epoch LIMIT 200 FOR UPDATE",
     1,
@@ -54,12 +54,13 @@ struct Wrapped {
 
 // The same root under another master key, with a new salt. The root is in memory meanwhile.
 pg::Report rewrap(const core::MasterKey &from, const core::MasterKey &to, const pg_uuid_t &tenant,
-                  uint32_t epoch, core::ByteView salt, core::ByteView wrapped, Wrapped *out) {
+                  uint32_t epoch, core::ByteView salt, core::ByteView wrapped, core::Suite suite,
+                  Wrapped *out) {
     uint8_t root[core::kKeyBytes];
     pg::Report report = pg::run([&] {
-        core::unwrap_root(from, salt, tenant_name(tenant), epoch, wrapped, root);
+        core::unwrap_root(from, salt, tenant_name(tenant), epoch, wrapped, root, suite);
         core::random_secret(out->salt);
-        core::wrap_root(to, out->salt, tenant_name(tenant), epoch, root, out->root);
+        core::wrap_root(to, out->salt, tenant_name(tenant), epoch, root, out->root, suite);
     });
     core::wipe(root);
     return report;
@@ -78,6 +79,8 @@ void rewrap_row(HeapTuple row, TupleDesc shape, uint32_t target) {
     uint32_t version = static_cast<uint32_t>(DatumGetInt64(SPI_getbinval(row, shape, 4, &null)));
     core::ByteView salt = pg::varlena_view(SPI_getbinval(row, shape, 5, &null));
     core::ByteView wrapped = pg::varlena_view(SPI_getbinval(row, shape, 6, &null));
+    core::Suite suite =
+        static_cast<core::Suite>(DatumGetInt16(SPI_getbinval(row, shape, 7, &null)));
 
     // No error may leave a master key behind in memory: require_master wipes what it refuses.
     core::MasterKey from, to;
@@ -85,7 +88,7 @@ void rewrap_row(HeapTuple row, TupleDesc shape, uint32_t target) {
     bool has_target = copy_master(target, &to);
     Wrapped fresh;
     pg::Report report = {};
-    if (has_target) report = rewrap(from, to, tenant, epoch, salt, wrapped, &fresh);
+    if (has_target) report = rewrap(from, to, tenant, epoch, salt, wrapped, suite, &fresh);
     forget(&from);
     forget(&to);
     if (!has_target) require_master(target, &to);  // says what is missing

@@ -22,7 +22,8 @@ enum Column {
     kSalt = 5,
     kWrapped = 6,
     kState = 7,
-    kFrozen = 9
+    kFrozen = 9,
+    kSuite = 10
 };
 
 constexpr uint32_t kFirstEpoch = 1;
@@ -36,6 +37,7 @@ struct Row {
     bool active;     // new seals use the newest such
     bool destroyed;  // there is nothing to unwrap any more
     bool frozen;
+    core::Suite suite;
     uint8_t salt[kSaltBytes];
     uint8_t wrapped[core::kWrappedRootBytes];
 };
@@ -76,6 +78,8 @@ bool find_row(const pg_uuid_t &tenant, RootKind kind, uint32_t epoch, Row *row,
         row->epoch = row_epoch;
         row->active = active;
         row->frozen = DatumGetBool(own_table::column(scan, tuple, kFrozen, &is_null));
+        row->suite = static_cast<core::Suite>(
+            DatumGetInt16(own_table::column(scan, tuple, kSuite, &is_null)));
         row->destroyed = text_is(own_table::column(scan, tuple, kState, &is_null), "destroyed");
         row->master_version = static_cast<uint32_t>(
             DatumGetInt64(own_table::column(scan, tuple, kMasterVersion, &is_null)));
@@ -96,28 +100,33 @@ bool is_nil(const pg_uuid_t &tenant) {
 }
 
 bool insert_root(const pg_uuid_t &tenant, RootKind kind, uint32_t epoch,
-                 const core::MasterKey &master) {
+                 const core::MasterKey &master, const NewRoot &made) {
     uint8_t salt[kSaltBytes], wrapped[core::kWrappedRootBytes];
     pg::Report report = pg::run([&] {
         core::Key32 root;
-        core::random_secret(root.span());
+        if (made.brought.size == 0) core::random_secret(root.span());
         core::random_secret(salt);
-        core::wrap_root(master, salt, tenant_name(tenant), epoch, root.view(), wrapped);
+        core::wrap_root(master, salt, tenant_name(tenant), epoch,
+                        made.brought.size == 0 ? root.view() : made.brought, wrapped, made.suite);
     });
     pg::raise(report);
     pg_uuid_t id = tenant;
-    Oid types[] = {UUIDOID, TEXTOID, INT4OID, INT8OID, BYTEAOID, BYTEAOID};
+    Oid types[] = {UUIDOID, TEXTOID, INT4OID, INT8OID, BYTEAOID, BYTEAOID, INT2OID, BYTEAOID};
+    bool has_check = made.check_value.size != 0;
+    const char nulls[] = {' ', ' ', ' ', ' ', ' ', ' ', ' ', has_check ? ' ' : 'n', '\0'};
     Datum values[] = {UUIDPGetDatum(&id),
                       CStringGetTextDatum(kKindNames[static_cast<int>(kind)]),
                       Int32GetDatum(epoch),
                       Int64GetDatum(master.version),
                       PointerGetDatum(pg::copy_varlena(salt)),
-                      PointerGetDatum(pg::copy_varlena(wrapped))};
+                      PointerGetDatum(pg::copy_varlena(wrapped)),
+                      Int16GetDatum(static_cast<int16>(made.suite)),
+                      has_check ? PointerGetDatum(pg::copy_varlena(made.check_value)) : Datum(0)};
     int result = SPI_execute_with_args(
         "INSERT INTO aegis.tenant_key (tenant_id, kind, epoch, master_version, salt, "
-        "wrapped, state) VALUES ($1, $2, $3, $4, $5, $6, 'active') "
+        "wrapped, state, suite, check_value) VALUES ($1, $2, $3, $4, $5, $6, 'active', $7, $8) "
         "ON CONFLICT (tenant_id, kind, epoch) DO NOTHING",
-        6, types, values, nullptr, false, 0);
+        8, types, values, nulls, false, 0);
     if (result != SPI_OK_INSERT)
         elog(ERROR, "could not store a root key: %s", SPI_result_code_string(result));
     return SPI_processed > 0;
@@ -153,7 +162,8 @@ void load_root(const pg_uuid_t &tenant, RootKind kind, uint32_t epoch, Root *out
     core::MasterKey master;
     require_master(row.master_version, &master);
     pg::Report report = pg::run([&] {
-        core::unwrap_root(master, row.salt, tenant_name(tenant), row.epoch, row.wrapped, out->key);
+        core::unwrap_root(master, row.salt, tenant_name(tenant), row.epoch, row.wrapped, out->key,
+                          row.suite);
     });
     core::wipe({reinterpret_cast<uint8_t *>(&master), sizeof master});
     if (report.failed)
@@ -164,6 +174,7 @@ void load_root(const pg_uuid_t &tenant, RootKind kind, uint32_t epoch, Root *out
                  errhint("Restore the row from a backup.")));
     out->epoch = row.epoch;
     out->frozen = row.frozen;
+    out->suite = row.suite;
 }
 
 uint32_t newest_epoch(const pg_uuid_t &tenant, RootKind kind) {
@@ -172,12 +183,13 @@ uint32_t newest_epoch(const pg_uuid_t &tenant, RootKind kind) {
     return row.epoch;
 }
 
-uint32_t open_epoch(const pg_uuid_t &tenant, RootKind kind) {
+uint32_t open_epoch(const pg_uuid_t &tenant, RootKind kind, NewRoot made) {
     // The roots before it must open: a tenant whose master key is wrong or missing gets no new one.
     Root before;
     load_root(tenant, kind, kCurrentEpoch, &before);
     core::wipe(before.key);
     uint32_t epoch = before.epoch + 1;
+    if (before.suite == core::Suite::xaes_256_gcm_committing) made.suite = before.suite;
     core::MasterKey master;
     require_active_master(&master);
     Oid user;
@@ -185,11 +197,11 @@ uint32_t open_epoch(const pg_uuid_t &tenant, RootKind kind) {
     GetUserIdAndSecContext(&user, &security);
     SPI_connect();
     SetUserIdAndSecContext(role::owner(), security | SECURITY_LOCAL_USERID_CHANGE);
-    bool made = insert_root(tenant, kind, epoch, master);
+    bool inserted = insert_root(tenant, kind, epoch, master, made);
     SetUserIdAndSecContext(user, security);
     SPI_finish();
     core::wipe({reinterpret_cast<uint8_t *>(&master), sizeof master});
-    if (!made)
+    if (!inserted)
         ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
                         errmsg("the key was rotated by another transaction")));
     CommandCounterIncrement();
@@ -211,7 +223,8 @@ bool create_roots(const pg_uuid_t &tenant) {
     SetUserIdAndSecContext(role::owner(), security | SECURITY_LOCAL_USERID_CHANGE);
     bool made = false;
     for (RootKind kind : {RootKind::root, RootKind::index})
-        if (!has[static_cast<int>(kind)]) made |= insert_root(tenant, kind, kFirstEpoch, master);
+        if (!has[static_cast<int>(kind)])
+            made |= insert_root(tenant, kind, kFirstEpoch, master, {});
     SetUserIdAndSecContext(user, security);
     SPI_finish();
     core::wipe({reinterpret_cast<uint8_t *>(&master), sizeof master});

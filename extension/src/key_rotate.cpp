@@ -48,7 +48,9 @@ AEGIS_FUNCTION(aegis_rotate_tenant_key) {
 
     pg::Identity before = pg::enter();
     tenant::lock(id);  // of two operators the second waits, and rotates once more
-    uint32_t epoch = key::open_epoch(id, key::RootKind::root);
+    key::NewRoot made;
+    if (!PG_ARGISNULL(2) && PG_GETARG_BOOL(2)) made.suite = core::Suite::xaes_256_gcm_committing;
+    uint32_t epoch = key::open_epoch(id, key::RootKind::root, made);
     int64 job = key::reseal_job(id);
 
     const ledger::DetailPair pairs[] = {

@@ -103,11 +103,10 @@ core::ByteView seal_origin(const pg_uuid_t &tenant, const char *ip, const char *
         writer.text(agent_text);
     }
     origin.size = 0;
-    size_t size = personal_size(writer.needed);
-    if (size > sizeof origin.envelope)
+    if (personal_room(writer.needed) > sizeof origin.envelope)
         ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
                         errmsg("origin of a ledger entry is too long")));
-    seal_personal(tenant, {plain, writer.needed}, {origin.envelope, size});
+    size_t size = seal_personal(tenant, {plain, writer.needed}, origin.envelope);
     origin.key_version = version;
     origin.tenant = tenant;
     strlcpy(origin.ip, ip_text, sizeof origin.ip);
@@ -139,27 +138,29 @@ void write(const core::EntryFields &fields, const pg_uuid_t *tenant) {
 
 }  // namespace
 
-size_t personal_size(size_t plaintext_bytes) {
+size_t personal_room(size_t plaintext_bytes) {
     core::EnvelopeHeader header = {};
-    header.suite = core::Suite::xaes_256_gcm;
+    header.suite = core::Suite::xaes_256_gcm_committing;
     return core::envelope_size(header, plaintext_bytes);
 }
 
-void seal_personal(const pg_uuid_t &tenant, core::ByteView plaintext, core::ByteSpan out) {
+size_t seal_personal(const pg_uuid_t &tenant, core::ByteView plaintext, core::ByteSpan room) {
     core::EnvelopeHeader header = {};
-    header.suite = core::Suite::xaes_256_gcm;
     header.type = core::PlaintextType::bytea;
-    const core::Xaes *cipher = key::audit_cipher(tenant, &header.epoch);
+    const core::EnvelopeKey *cipher = key::audit_cipher(tenant, &header.epoch);
     if (cipher == nullptr)
         ereport(ERROR, (errcode(AEGIS_ERRCODE_KEY_MISSING), errmsg("audit key is missing"),
                         errhint("An entry with personal data is never written in clear. Check "
                                 "aegis.key_provider.")));
+    header.suite = cipher->suite();
     sealed::tenant_tag(tenant, header.tenant_tag);
+    size_t size = core::envelope_size(header, plaintext.size);
     pg::raise(pg::run([&] {
         core::Binding binding;
         binding.tenant = pg::view_of(tenant);
-        core::seal_envelope(*cipher, header, binding, {}, plaintext, out);
+        core::seal_envelope(*cipher, header, binding, {}, plaintext, room.slice(0, size));
     }));
+    return size;
 }
 
 int64_t unix_micros(TimestampTz time) {

@@ -30,10 +30,11 @@ struct Event {         // views and PODs only
 // Works in read-only transactions and in XACT_EVENT_PRE_COMMIT. May ereport.
 void append(const Event &event);
 
-// Seals personal data of a tenant (nil: the system's) for an entry, under the audit key. out must
-// be exactly personal_size() long. ERROR AG004 while the key is missing.
-size_t personal_size(size_t plaintext_bytes);
-void seal_personal(const pg_uuid_t &tenant, core::ByteView plaintext, core::ByteSpan out);
+// Seals personal data of a tenant (nil: the system's) for an entry, under the audit key, into the
+// first bytes of a room of personal_room() at least; returns how many. Which suite the newest epoch
+// has is known only when the key is in hand. ERROR AG004 while the key is missing.
+size_t personal_room(size_t plaintext_bytes);
+size_t seal_personal(const pg_uuid_t &tenant, core::ByteView plaintext, core::ByteSpan room);
 
 // Microseconds since 1970-01-01 UTC.
 int64_t unix_micros(TimestampTz time);

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // One value at a time: which epoch it stands under, and the same plaintext under the current one.
-#include "core/xaes.hpp"
 #include "reseal.hpp"
 
 #include "context.hpp"
@@ -49,7 +48,7 @@ bool belongs_to(const pg_uuid_t &tenant, const core::EnvelopeParts &parts) {
 // search token is carried along unread: what is wrong with it stays wrong, and reveal() says so.
 bool open(const pg_uuid_t &tenant, const core::EnvelopeParts &parts, Plaintext *plaintext) {
     uint32_t epoch = parts.header.epoch;
-    const core::Xaes *cipher = key::field_cipher(tenant, parts.header.field, &epoch);
+    const core::EnvelopeKey *cipher = key::field_cipher(tenant, parts.header.field, &epoch);
     plaintext->make_room(core::envelope_plaintext_size(parts));
     core::Binding binding = binding_of(tenant);
     if (!pg::run([&] { core::open_envelope(*cipher, parts, binding, plaintext->bytes); }).failed)
@@ -75,10 +74,11 @@ struct varlena *seal_anew(const pg_uuid_t &tenant, core::ByteView value) {
         counted.failed++;
         return nullptr;
     }
-    struct varlena *result = pg::alloc_varlena(core::envelope_size(header, plaintext.bytes.size));
     core::Binding binding = binding_of(tenant);
     header.epoch = key::kCurrentEpoch;  // a cipher is good until the next one is asked for
-    const core::Xaes *cipher = key::field_cipher(tenant, header.field, &header.epoch);
+    const core::EnvelopeKey *cipher = key::field_cipher(tenant, header.field, &header.epoch);
+    header.suite = cipher->suite();
+    struct varlena *result = pg::alloc_varlena(core::envelope_size(header, plaintext.bytes.size));
     pg::Report report = pg::run([&] {
         core::seal_envelope(*cipher, header, binding, parts.token, plaintext.bytes,
                             pg::payload(result));

@@ -63,7 +63,7 @@ std::string_view utf8(const char *text) {
     return {converted, strlen(converted)};
 }
 
-void put_key(Export *state, key::RootKind kind, uint32_t epoch) {
+void put_key(Export *state, key::RootKind kind, uint32_t epoch, core::ByteView check_value) {
     core::TenantRecord record;
     record.kind = core::TenantKind::key;
     record.is_index = kind == key::RootKind::index;
@@ -71,6 +71,8 @@ void put_key(Export *state, key::RootKind kind, uint32_t epoch) {
     uint8_t encapsulated[core::kHpkeKeyBytes], sealed[core::kSealedRootBytes];
     key::Root root;
     key::load_root(state->tenant, kind, epoch, &root);
+    record.suite = root.suite;
+    record.check_value = check_value;
     pg::Report report = pg::run([&] {
         core::seal_tenant_root(state->header_hash, record, root.key, state->recipient, encapsulated,
                                sealed);
@@ -87,7 +89,8 @@ void put_keys(Export *state) {
     Oid types[] = {UUIDOID};
     Datum values[] = {UUIDPGetDatum(&state->tenant)};
     SPI_execute_with_args(
-        "SELECT k.kind OPERATOR(pg_catalog.=) 'index', k.epoch FROM aegis.tenant_key k "
+        "SELECT k.kind OPERATOR(pg_catalog.=) 'index', k.epoch, k.check_value FROM "
+        "aegis.tenant_key k "
         "WHERE k.tenant_id OPERATOR(pg_catalog.=) $1 AND k.wrapped IS NOT NULL ORDER BY k.kind "
         "DESC, k.epoch",
         1, types, values, nullptr, true, 0);
@@ -97,8 +100,9 @@ void put_keys(Export *state) {
         bool is_null;
         bool index = DatumGetBool(SPI_getbinval(rows->vals[i], rows->tupdesc, 1, &is_null));
         int32 epoch = DatumGetInt32(SPI_getbinval(rows->vals[i], rows->tupdesc, 2, &is_null));
+        Datum check = SPI_getbinval(rows->vals[i], rows->tupdesc, 3, &is_null);
         put_key(state, index ? key::RootKind::index : key::RootKind::root,
-                static_cast<uint32_t>(epoch));
+                static_cast<uint32_t>(epoch), is_null ? core::ByteView() : pg::varlena_view(check));
     }
 }
 

@@ -3,7 +3,6 @@
 #include "core/encoding.hpp"
 #include "core/envelope.hpp"
 #include "core/random.hpp"
-#include "core/xaes.hpp"
 #include "tenant_import_key.hpp"
 
 #include "guc.hpp"
@@ -23,7 +22,7 @@ void open_private(core::ByteView envelope, core::ByteSpan out) {
     core::EnvelopeParts parts;
     pg::raise(pg::run([&] { parts = core::parse_envelope(envelope); }));
     uint32_t epoch = parts.header.epoch;
-    const core::Xaes *cipher = key::audit_cipher(nobody, &epoch);
+    const core::EnvelopeKey *cipher = key::audit_cipher(nobody, &epoch);
     pg::raise(pg::run([&] {
         core::Binding binding;
         binding.tenant = pg::view_of(nobody);
@@ -79,15 +78,15 @@ using namespace aegis;
 AEGIS_FUNCTION(aegis_import_key) {
     pg::Identity before = pg::enter();
     uint8_t own[core::kKeyBytes], shown[core::kHpkeKeyBytes];
-    size_t size = ledger::personal_size(sizeof own);
-    struct varlena *envelope = pg::alloc_varlena(size);
+    struct varlena *envelope = pg::alloc_varlena(ledger::personal_room(sizeof own));
     pg::raise(pg::run([&] {
         core::Key32 key;
         core::random_secret(key.span());
         core::hpke_public_key(key, shown);
         memcpy(own, key.view().data, sizeof own);
     }));
-    ledger::seal_personal(tenant_import::nobody, own, pg::payload(envelope));
+    size_t size = ledger::seal_personal(tenant_import::nobody, own, pg::payload(envelope));
+    SET_VARSIZE(envelope, VARHDRSZ + size);
     core::wipe(own);
     Datum values[] = {PointerGetDatum(pg::copy_varlena(shown)), PointerGetDatum(envelope),
                       CStringGetTextDatum(GetUserNameFromId(GetSessionUserId(), false))};

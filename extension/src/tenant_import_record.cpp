@@ -62,7 +62,7 @@ void take_key(Import *state, const core::TenantRecord &record) {
         if (!state->writing) return;
         core::random_secret(salt);
         core::wrap_root(master, salt, pg::view_of(tenant), static_cast<uint32_t>(record.epoch),
-                        root.view(), wrapped);
+                        root.view(), wrapped, record.suite);
     });
     uint32_t version = state->writing ? master.version : 0;
     core::wipe({reinterpret_cast<uint8_t *>(&master), sizeof master});
@@ -71,17 +71,21 @@ void take_key(Import *state, const core::TenantRecord &record) {
                         errmsg("the keys of the exported tenant cannot be opened"),
                         errdetail("They are of another file, or the header was changed.")));
     if (!state->writing) return;
-    Oid types[] = {UUIDOID, TEXTOID, INT4OID, INT8OID, BYTEAOID, BYTEAOID};
+    Oid types[] = {UUIDOID, TEXTOID, INT4OID, INT8OID, BYTEAOID, BYTEAOID, INT2OID, BYTEAOID};
+    bool has_check = record.check_value.size != 0;
+    const char nulls[] = {' ', ' ', ' ', ' ', ' ', ' ', ' ', has_check ? ' ' : 'n', '\0'};
     Datum values[] = {UUIDPGetDatum(&state->tenant),
                       CStringGetTextDatum(record.is_index ? "index" : "root"),
                       Int32GetDatum(static_cast<int32>(record.epoch)),
                       Int64GetDatum(version),
                       PointerGetDatum(pg::copy_varlena(salt)),
-                      PointerGetDatum(pg::copy_varlena(wrapped))};
+                      PointerGetDatum(pg::copy_varlena(wrapped)),
+                      Int16GetDatum(static_cast<int16>(record.suite)),
+                      has_check ? PointerGetDatum(pg::copy_varlena(record.check_value)) : Datum(0)};
     SPI_execute_with_args(
-        "INSERT INTO aegis.tenant_key (tenant_id, kind, epoch, master_version, "
-        "salt, wrapped, state) VALUES ($1, $2, $3, $4, $5, $6, 'active')",
-        6, types, values, nullptr, false, 0);
+        "INSERT INTO aegis.tenant_key (tenant_id, kind, epoch, master_version, salt, wrapped, "
+        "state, suite, check_value) VALUES ($1, $2, $3, $4, $5, $6, 'active', $7, $8)",
+        8, types, values, nulls, false, 0);
 }
 
 // The columns of a table record: name, type, name, type, …

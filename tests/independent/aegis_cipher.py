@@ -122,6 +122,35 @@ def xaes_open(key, nonce, associated, sealed):
     return gcm_open(_xaes_subkey(key, nonce), nonce[12:], associated, sealed)
 
 
+def _times(a, b):
+    """Product in GCM's field, of blocks."""
+    return _ghash(b, a)
+
+
+def _inverse(a):
+    power, out = a, b"\x80" + bytes(15)
+    for _ in range(127):                       # a to the power of 2^128 - 2
+        power = _times(power, power)
+        out = _times(out, power)
+    return out
+
+
+def xaes_for_two_keys(keys, nonce, associated, first_block):
+    """Ciphertext and tag that open under both keys, the first as something that begins with first_block: GCM does not
+    commit to its key. One block is solved for, so that the two tags are equal."""
+    def xor(a, b):
+        return bytes(x ^ y for x, y in zip(a, b))
+    subkeys = [_xaes_subkey(key, nonce) for key in keys]
+    hashes = [aes256_blocks(key, bytes(16)) for key in subkeys]
+    known = _xor_stream(subkeys[0], nonce[12:], first_block)
+    tags = [_gcm(key, nonce[12:], associated, known + bytes(16))[1] for key in subkeys]
+    weight = xor(*[_times(h, h) for h in hashes])
+    ciphertext = known + _times(xor(*tags), _inverse(weight))
+    tags = [_gcm(key, nonce[12:], associated, ciphertext)[1] for key in subkeys]
+    assert tags[0] == tags[1]
+    return ciphertext + tags[0]
+
+
 def xaes_accumulated(iterations):
     """C2SP's accumulated test."""
     stream = hashlib.shake_128(b"").digest(600 * iterations)

@@ -16,7 +16,8 @@ from aegis_cipher import Refused, xaes_open, xaes_seal
 # --- keys-v1 -------------------------------------------------------------------------------------
 
 PURPOSES = {"check_value": 1, "tenant_kek": 2, "encrypt": 3, "blind_index": 4, "audit": 5,
-            "login": 6, "subject": 7, "credential": 8}
+            "login": 6, "subject": 7, "credential": 8, "committed_cipher": 9, "commitment": 10,
+            "root_check": 11}
 
 
 def sha256(*parts):
@@ -54,15 +55,23 @@ def tenant_kek(master, version, salt, tenant, epoch):
     return derive_key(master, salt, "tenant_kek", tenant, epoch, version)
 
 
-def wrap_root(master, version, salt, tenant, epoch, nonce, root):
-    return nonce + xaes_seal(tenant_kek(master, version, salt, tenant, epoch), nonce, b"", root)
+def suite_name(suite):
+    return b"" if suite == 1 else bytes([suite])
 
 
-def unwrap_root(master, version, salt, tenant, epoch, wrapped):
+def wrap_root(master, version, salt, tenant, epoch, nonce, root, suite=1):
+    return nonce + xaes_seal(tenant_kek(master, version, salt, tenant, epoch), nonce, suite_name(suite), root)
+
+
+def unwrap_root(master, version, salt, tenant, epoch, wrapped, suite=1):
     if len(wrapped) != 72:
         raise Refused("size")
-    return xaes_open(tenant_kek(master, version, salt, tenant, epoch), wrapped[:24], b"",
+    return xaes_open(tenant_kek(master, version, salt, tenant, epoch), wrapped[:24], suite_name(suite),
                      wrapped[24:])
+
+
+def root_check(root, tenant):
+    return derive_key(root, b"", "root_check", tenant, 0, 0)[:8]
 
 
 def field_reference(name):
@@ -108,34 +117,50 @@ def associated_data(header, tenant, subject, row):
             + b"".join(part(p) for p in row))
 
 
-def seal_envelope(key, kind, flags, tenant, subject, row, epoch, field, token, nonce, plaintext):
-    header = envelope_header(1, kind, flags, tenant_tag(tenant), epoch, field)
+def commitment(key):
+    return derive_key(key, b"", "commitment", b"", 0, 0)
+
+
+def cipher_key(suite, key):
+    return key if suite == 1 else derive_key(key, b"", "committed_cipher", b"", 0, 0)
+
+
+def seal_envelope(key, kind, flags, tenant, subject, row, epoch, field, token, nonce, plaintext, suite=1):
+    header = envelope_header(suite, kind, flags, tenant_tag(tenant), epoch, field)
     associated = associated_data(header, tenant, subject, row)
-    return header + token + nonce + xaes_seal(key, nonce, associated, plaintext)
+    return (header + token + nonce + (commitment(key) if suite == 2 else b"")
+            + xaes_seal(cipher_key(suite, key), nonce, associated, plaintext))
 
 
 def parse_envelope(envelope):
-    """(header, token, nonce, sealed)"""
+    """(header, token, nonce, sealed); of suite 2, what is sealed begins with the commitment"""
     if len(envelope) < 20:
         raise Refused("too short")
     magic, suite, kind, flags = envelope[:4]
     epoch = int.from_bytes(envelope[12:16], "big")
-    if magic != 0xA1 or suite != 1 or not 1 <= kind <= 6 or epoch == 0:
+    if magic != 0xA1 or suite not in (1, 2) or not 1 <= kind <= 6 or epoch == 0:
         raise Refused("header")
     if flags & ~15 or (flags & TOKEN_REMOVED and not flags & TOKEN):
         raise Refused("flags")
     token = 16 if flags & (TOKEN | TOKEN_REMOVED) == TOKEN else 0
-    if not 0 <= len(envelope) - 20 - token - 24 - 16 <= MAX_PLAINTEXT:
+    if not 0 <= len(envelope) - 20 - token - 24 - (32 if suite == 2 else 0) - 16 <= MAX_PLAINTEXT:
         raise Refused("size")
     return (envelope[:20], envelope[20:20 + token], envelope[20 + token:44 + token],
             envelope[44 + token:])
 
 
-def open_envelope(key, envelope, tenant, subject, row):
+def open_envelope(key, envelope, tenant, subject, row, suite=1):
+    """suite: that of the key. An envelope that names another is refused."""
     header, _, nonce, sealed = parse_envelope(envelope)
+    if header[1] != suite:
+        raise Refused("suite")
+    if suite == 2:
+        if not hmac.compare_digest(sealed[:32], commitment(key)):
+            raise Refused("commitment")
+        sealed = sealed[32:]
     if bool(subject) != bool(header[3] & SUBJECT) or bool(row) != bool(header[3] & ROW_BOUND):
         raise Refused("binding")
-    return xaes_open(key, nonce, associated_data(header, tenant, subject, row), sealed)
+    return xaes_open(cipher_key(suite, key), nonce, associated_data(header, tenant, subject, row), sealed)
 
 
 def strip_token(envelope):

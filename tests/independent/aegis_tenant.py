@@ -33,7 +33,8 @@ def _texts(value, nulls):
 SHAPES = {
     HEADER: lambda r: len(r) == 9 and _is(r[1], str) and _is(r[2], int) and _is(r[3], bytes, 16) and _is(r[4], str)
     and _is(r[5], str) and _is(r[6], bool) and _is(r[7], str) and _is(r[8], bytes, 32),
-    KEY: lambda r: len(r) == 5 and r[1] in ("root", "index") and _uint(r[2]) and 0 < r[2] < 1 << 31 and _is(r[3], bytes, 32)
+    KEY: lambda r: (len(r) == 5 or (len(r) == 7 and r[1] == "root" and _is(r[5], int) and r[5] == 2 and _is(r[6], bytes)
+                                    and len(r[6]) in (0, 8))) and r[1] in ("root", "index") and _uint(r[2]) and 0 < r[2] < 1 << 31 and _is(r[3], bytes, 32)
     and _is(r[4], bytes, 48),
     TABLE: lambda r: len(r) == 3 and _is(r[1], str) and _texts(r[2], False) and r[2] and len(r[2]) % 2 == 0 and len(r[2]) <= 3200,
     ROW: lambda r: len(r) == 2 and _texts(r[1], True),
@@ -95,12 +96,16 @@ def ledger_text(bundle):
     return b"".join(base64.b64encode(record) + b"\n" for record in bundle["ledger"])
 
 
+def binding(kind, epoch, suite=1, check_value=b""):
+    return bytes([kind == "index"]) + epoch.to_bytes(4, "big") + (b"" if suite == 1 else bytes([suite]) + check_value)
+
+
 def open_keys(bundle, private):
     """{(kind, epoch): root}"""
     if h.public_key(private) != bundle["header"][8]:
         raise Refused("sealed for somebody else")
     return {(k[1], k[2]): h.open_sealed(private, k[3], b"aegis/tenant-key/1",
-                                        bundle["header_hash"] + bytes([k[1] == "index"]) + k[2].to_bytes(4, "big"), k[4])
+                                        bundle["header_hash"] + binding(*k[1:3], *k[5:]), k[4])
             for k in bundle["keys"]}
 
 

@@ -336,7 +336,7 @@ class Inputs:
         entries = [f.cbor_read(h(case["body"])) for case in vectors("entry_v1")["valid"]]
         seals = [f.cbor_read(h(case["seal"])) for case in vectors("seal_v1")["chain"]]
         records = [f.cbor_read(h(record)) for case in vectors("bundle_v1")["bundle"] for record in case["records"]]
-        envelopes = vectors("envelope_v1")["valid"]
+        envelopes = vectors("envelope_v1")["valid"] + vectors("envelope_v1_committing")["valid"]
         tokens = [case["token"].encode() for case in vectors("session_token_v1")["valid"]]
         notes = vectors("checkpoint_v1")
         keyrings = [b"# two\n1:%s\n\n 12:%s\r\n" % (bytes(range(32)).hex().encode(), bytes(range(1, 33)).hex().encode()),

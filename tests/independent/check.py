@@ -70,7 +70,15 @@ def xaes():
 
 
 def keys():
-    for case in load("keys_v1")["wrapped_root"]:
+    vectors = load("keys_v1")
+    for case in vectors["wrapped_committing_root"]:
+        arguments = (h(case["master"]), case["version"], h(case["salt"]), h(case["tenant"]), case["epoch"])
+        same("committing root", f.unwrap_root(*arguments, h(case["wrapped"]), 2).hex(), case["root"])
+        same("its check value", f.root_check(h(case["root"]), h(case["tenant"])).hex(), case["check_value"])
+        refuses("committing root, as one of suite 1", f.unwrap_root, *arguments, h(case["wrapped"]))
+    for case in vectors["wrapped_root"]:
+        refuses("root of suite 1, as a committing one", f.unwrap_root, h(case["master"]), case["version"], h(case["salt"]),
+                h(case["tenant"]), case["epoch"], h(case["wrapped"]), 2)
         arguments = (h(case["master"]), case["version"], h(case["salt"]), h(case["tenant"]),
                      case["epoch"])
         wrapped = h(case["wrapped"])
@@ -83,21 +91,34 @@ def keys():
 
 
 def envelopes():
-    vectors = load("envelope_v1")
+    for suite, name in ((1, "envelope_v1"), (2, "envelope_v1_committing")):
+        envelopes_of(suite, load(name))
+
+
+def envelopes_of(suite, vectors):
     for case in vectors["valid"]:
         where = (h(case["tenant"]), h(case["subject"]), [h(p) for p in case["row"]])
         for form in ("envelope", "stripped"):
-            same(case["name"], f.open_envelope(h(case["key"]), h(case[form]), *where).hex(),
+            same(case["name"], f.open_envelope(h(case["key"]), h(case[form]), *where, suite).hex(),
                  case["plaintext"])
         same(case["name"], f.from_armor(case["armor"]).hex(), case["envelope"])
         refuses(case["name"] + ", another tenant", f.open_envelope, h(case["key"]),
-                h(case["envelope"]), generate.OTHER_TENANT, *where[1:])
+                h(case["envelope"]), generate.OTHER_TENANT, *where[1:], suite)
+        refuses(case["name"] + ", the other suite", f.open_envelope, h(case["key"]), h(case["envelope"]), *where, 3 - suite)
     for case in vectors["malformed"]:
         refuses(case["name"], f.parse_envelope, h(case["envelope"]))
     for case in vectors["unopenable"]:
         f.parse_envelope(h(case["envelope"]))
         refuses(case["name"], f.open_envelope, h(case["key"]), h(case["envelope"]), h(case["tenant"]),
-                b"", [])
+                b"", [], suite)
+
+
+    for case in vectors.get("two_keys", []):
+        for key, opened in zip(case["keys"], case["opened"] + [None]):
+            if opened is None:
+                refuses("another key", f.open_envelope, h(key), h(case["envelope"]), h(case["tenant"]), b"", [], case["suite"])
+            else:
+                same("one of two keys", f.open_envelope(h(key), h(case["envelope"]), h(case["tenant"]), b"", [], case["suite"]).hex(), opened)
 
 
 def entries():
@@ -230,6 +251,14 @@ def tenants():
     same("chain", bundle["chain"].hex(), v["chain"])
     same("keys", {kind: root.hex() for (kind, _), root in t.open_keys(bundle, h(k["private"])).items()}, v["roots"])
     refuses("keys for somebody else", t.open_keys, bundle, h(k["ephemeral"]))
+    for case in v["committing"]:
+        record = f.cbor_read(h(case["record"]))
+        for change in (record, record[:5], record[:6] + [bytes(8)], record[:2] + [case["epoch"] + 1] + record[3:]):
+            one = {"header": bundle["header"], "header_hash": bundle["header_hash"], "keys": [change]}
+            if change is record:
+                same("committing key", t.open_keys(one, h(k["private"]))["root", case["epoch"]].hex(), case["root"])
+            else:
+                refuses("changed committing key", t.open_keys, one, h(k["private"]))
     agrees("log within", p.check_bundle, t.ledger_text(bundle))
     lines = text.splitlines(keepends=True)
     for i, line in enumerate(lines):

@@ -46,7 +46,7 @@ def seal(data):
 def envelope(data):
     header, token, _, sealed = f.parse_envelope(data)
     return "%d %d %d %d t%s %d %s" % (header[2], header[3], int.from_bytes(header[12:16], "big"), int.from_bytes(header[16:20], "big"),
-                                      token.hex(), len(sealed) - 16, f.strip_token(data).hex())
+                                      token.hex(), len(sealed) - (48 if header[1] == 2 else 16), f.strip_token(data).hex())
 
 
 def record(data):

@@ -14,7 +14,7 @@ import aegis_proof as p
 import aegis_receipt as r
 import aegis_tenant as t
 import generate_refusals as refusals
-from aegis_cipher import ed25519_sign
+from aegis_cipher import ed25519_sign, xaes_for_two_keys
 
 MASTER = bytes(range(32))                      # the published test key, 00 .. 1f
 SALT = bytes(range(0x20, 0x40))
@@ -60,6 +60,9 @@ def keys_v1():
                           "wrapped": f.wrap_root(MASTER, v, SALT, t, e, nonce(n), ROOT)}
                          for n, (v, t, e) in enumerate([(1, TENANT, 1), (2, TENANT, 1), (1, TENANT, 2),
                                                         (1, b"", 1), (1, OTHER_TENANT, 1)])],
+        "wrapped_committing_root": [{"master": MASTER, "version": 1, "salt": SALT, "tenant": TENANT, "epoch": 2,
+                                     "nonce": nonce(9), "root": ROOT, "suite": 2, "check_value": f.root_check(ROOT, TENANT),
+                                     "wrapped": f.wrap_root(MASTER, 1, SALT, TENANT, 2, nonce(9), ROOT, 2)}],
         "field_reference": [{"name": name, "reference": f.field_reference(name)}
                             for name in ("customer.email", "customer.name", "user.email", "")],
         "type_reference": [{"name": name, "reference": f.type_reference(name)} for name in ("sealed_email",)],
@@ -138,6 +141,73 @@ def envelope_v1():
             "malformed": [{"name": n, "envelope": e} for n, e in malformed],
             "unopenable": [{"name": n, "envelope": e, "key": key, "tenant": TENANT}
                            for n, e in unopenable]}
+
+
+def envelope_v1_committing():
+    """Suite 2: the same layout with the commitment behind the nonce."""
+    email = f.field_reference("customer.email")
+    key, other = (f.derive_key(root, b"", "encrypt", TENANT, 2, email) for root in (ROOT, MASTER))
+    system = f.derive_key(ROOT, b"", "audit", b"", 2, 0)
+    cases = []
+
+    def add(name, kind, flags, plaintext, row=(), tenant=TENANT, key=key, field=email):
+        subject = SUBJECT if flags & f.SUBJECT else b""
+        token = f.search_token(MASTER, plaintext) if flags & f.TOKEN else b""
+        n = nonce(0x40 + len(cases))
+        envelope = f.seal_envelope(key, kind, flags, tenant, subject, list(row), 2, field, token, n, plaintext, 2)
+        cases.append({"name": name, "key": key, "cipher_key": f.cipher_key(2, key), "commitment": f.commitment(key),
+                      "type": kind, "flags": flags, "tenant": tenant, "subject": subject, "row": list(row), "epoch": 2,
+                      "field": field, "token": token, "nonce": n, "plaintext": plaintext,
+                      "associated_data": f.associated_data(envelope[:20], tenant, subject, list(row)),
+                      "envelope": envelope, "armor": f.armor(envelope), "stripped": f.strip_token(envelope)})
+
+    add("text", 1, 0, b"bob@example.com")
+    add("empty text", 1, 0, b"")
+    add("bytea", 2, 0, bytes(range(256)))
+    add("row-bound", 1, f.ROW_BOUND, b"row", [bytes.fromhex("000000000000002a")])
+    add("with a token", 1, f.TOKEN, b"bob@example.com")
+    add("subject", 1, f.SUBJECT, b"personal")
+    add("everything", 1, 7, b"bob@example.com", [b"\x01", b"\x02"])
+    add("of another key", 1, 0, b"bob@example.com", key=other)
+    add("the system's own", 2, 0, f.cbor({0: "192.0.2.7"}), tenant=NO_TENANT, key=system, field=0)
+
+    good, token = cases[0]["envelope"], cases[4]["envelope"]
+
+    def changed(at, value, base=good):
+        return base[:at] + bytes([value]) + base[at + 1:]
+
+    malformed = [("header only", good[:20]), ("no room for a commitment", good[:60]), ("no room for a tag", good[:91]),
+                 ("unsealed", changed(1, 0)), ("suite 3", changed(1, 3)), ("type 7", changed(2, 7)),
+                 ("unknown flag", changed(3, 0x10)), ("epoch 0", changed(15, 0)),
+                 ("token flag without room", changed(3, 2, good[:107]))]
+    mixed = good[:44] + f.commitment(other) + good[76:]
+    unopenable = [("written over as suite 1", changed(1, 1)), ("as suite 1, without its commitment", (changed(1, 1))[:44] + good[76:]),
+                  ("suite 1 of the same key", f.seal_envelope(key, 1, 0, TENANT, b"", [], 2, email, b"", nonce(1), b"x")),
+                  ("suite 1 under the derived key", f.seal_envelope(f.cipher_key(2, key), 1, 0, TENANT, b"", [], 2, email, b"", nonce(2), b"x" * 32)),
+                  ("commitment, first byte", changed(44, good[44] ^ 1)), ("commitment, last bit", changed(75, good[75] ^ 1)),
+                  ("commitment of another key", mixed), ("without its commitment", good[:44] + bytes(32) + good[76:]),
+                  ("commitment twice", good[:76] + good[44:]), ("commitment behind the tag", good[:44] + good[76:] + good[44:76]),
+                  ("of another key", cases[7]["envelope"]), ("of another key, with this commitment", cases[7]["envelope"][:44] + good[44:76] + cases[7]["envelope"][76:]),
+                  ("type", changed(2, 2)), ("epoch", changed(15, 1)), ("nonce", changed(20, good[20] ^ 1)),
+                  ("ciphertext", changed(76, good[76] ^ 1)), ("tag", changed(len(good) - 1, good[-1] ^ 1)),
+                  ("truncated", good[:-1]), ("extended", good + b"\0"), ("subject flag", changed(3, 4)),
+                  ("token taken as nonce", changed(3, 0, token))]
+    return {"valid": cases,
+            "malformed": [{"name": n, "envelope": e} for n, e in malformed],
+            "unopenable": [{"name": n, "envelope": e, "key": key, "tenant": TENANT} for n, e in unopenable],
+            "two_keys": [two_keys(suite, key, other) for suite in (1, 2)]}
+
+
+def two_keys(suite, key, other):
+    """What somebody makes who knows both keys: in suite 1 it opens under both, in suite 2 under the first alone."""
+    header = f.envelope_header(suite, 1, 0, f.tenant_tag(TENANT), 2, f.field_reference("customer.email"))
+    n, associated = nonce(0x60 + suite), f.associated_data(header, TENANT, b"", [])
+    sealed = xaes_for_two_keys([f.cipher_key(suite, k) for k in (key, other)], n, associated, b"bob@example.com ")
+    envelope = header + n + (f.commitment(key) if suite == 2 else b"") + sealed
+    opened = [f.open_envelope(key, envelope, TENANT, b"", [], suite)]
+    if suite == 1:
+        opened.append(f.open_envelope(other, envelope, TENANT, b"", []))
+    return {"suite": suite, "tenant": TENANT, "keys": [key, other], "envelope": envelope, "opened": opened}
 
 
 def entry_v1():
@@ -415,6 +485,9 @@ def tenant_v1():
     for kind, root in (("root", ROOT), ("index", bytes(range(0x60, 0x80)))):
         binding = header_hash + bytes([kind == "index"]) + (1).to_bytes(4, "big")
         records.append([t.KEY, kind, 1, *hpke.seal(ephemeral, recipient, b"aegis/tenant-key/1", binding, root)])
+    committing = [(e, [t.KEY, "root", e, *hpke.seal(ephemeral, recipient, b"aegis/tenant-key/1",
+                                                     header_hash + t.binding("root", e, 2, check), ROOT), 2, check])
+                  for e, check in ((2, b""), (3, f.root_check(ROOT, TENANT)))]
     rows = [["018f2b6c-7d8e-7f00-91a2-b3c4d5e6f708", "1", "12.50"], ["018f2b6c-7d8e-7f00-91a2-b3c4d5e6f708", "2", None]]
     records.append([t.TABLE, "t.house", ["tenant_id", "uuid", "id", "integer", "rent", "numeric(10,2)"]])
     own = bytes(32)
@@ -430,12 +503,13 @@ def tenant_v1():
     records.append([t.END, 2, 1, len(rows), len(ledger), chain])
     return {"hpke": {"private": private, "ephemeral": ephemeral, "recipient": recipient, "info": info, "aad": b"Count-0",
                      "plaintext": plaintext, "encapsulated": enc, "sealed": sealed},
+            "committing": [{"epoch": e, "record": f.cbor(record), "root": ROOT} for e, record in committing],
             "roots": {"root": ROOT, "index": bytes(range(0x60, 0x80))}, "header_hash": header_hash, "chain": chain,
             "records": [f.cbor(record) for record in records],
             "lines": [p.bundle_line(record) for record in records]}
 
 
-ALL = {"keys_v1": keys_v1, "envelope_v1": envelope_v1, "entry_v1": entry_v1, "seal_v1": seal_v1,
+ALL = {"keys_v1": keys_v1, "envelope_v1": envelope_v1, "envelope_v1_committing": envelope_v1_committing, "entry_v1": entry_v1, "seal_v1": seal_v1,
        "session_token_v1": session_token_v1, "bundle_v1": bundle_v1, "proof_v1": proof_v1,
        "checkpoint_v1": checkpoint_v1, "receipt_v1": receipt_v1,
        "tenant_v1": tenant_v1}

@@ -35,11 +35,13 @@ class Keys:
     def __init__(self, masters, rows):
         """rows: those of aegis.tenant_key."""
         self.roots = {}
+        self.suites = {}
         self.versions = set()
         for row in rows:
             self.versions.add(row["master_version"])
             root = f.unwrap_root(masters[row["master_version"]], row["master_version"], bytes.fromhex(row["salt"]),
-                                 self.in_info(uuid_bytes(row["tenant_id"])), row["epoch"], bytes.fromhex(row["wrapped"]))
+                                 self.in_info(uuid_bytes(row["tenant_id"])), row["epoch"], bytes.fromhex(row["wrapped"]), row["suite"])
+            self.suites[uuid_bytes(row["tenant_id"]), row["kind"], row["epoch"]] = row["suite"]
             self.roots[uuid_bytes(row["tenant_id"]), row["kind"], row["epoch"]] = root
 
     @staticmethod
@@ -85,15 +87,18 @@ class Keys:
             raise Refused("token of another value")
         return plaintext
 
+    def suite(self, tenant, epoch):
+        return self.suites[tenant, "root", epoch]
+
     def open_image(self, envelope, tenant):
         """Plaintext of an envelope in a ledger entry: of a field, or personal data (field 0)."""
         header = f.parse_envelope(envelope)[0]
         epoch, reference = int.from_bytes(header[12:16], "big"), int.from_bytes(header[16:20], "big")
         key = self.field(tenant, epoch, reference) if reference else self.audit(tenant, epoch)
-        return f.open_envelope(key, envelope, tenant, b"", [])
+        return f.open_envelope(key, envelope, tenant, b"", [], self.suite(tenant, epoch))
 
     def seal_value(self, plaintext, tenant, field_name, searchable, nonce):
         epoch, reference = self.newest(tenant, "root"), f.field_reference(field_name)
         token = self.token(tenant, "sealed_email", f.normalise_email(plaintext)) if searchable else b""
         return f.seal_envelope(self.field(tenant, epoch, reference), 1, f.TOKEN if searchable else 0, tenant, b"", [],
-                               epoch, reference, token, nonce, plaintext)
+                               epoch, reference, token, nonce, plaintext, self.suite(tenant, epoch))

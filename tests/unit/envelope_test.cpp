@@ -37,8 +37,8 @@ class Bound {  // keeps the views of a case's row parts
     std::vector<ByteView> parts_;
 };
 
-EnvelopeHeader header_of(const Case &c, PlaintextType type = PlaintextType::text) {
-    EnvelopeHeader header{Suite::xaes_256_gcm, type, c.flags, {}, 7, 0x01020304};
+EnvelopeHeader header_of(const Case &c, Suite suite) {
+    EnvelopeHeader header{suite, PlaintextType::text, c.flags, {}, 7, 0x01020304};
     tenant_tag(view(c.tenant), header.tenant_tag);
     return header;
 }
@@ -49,14 +49,14 @@ ByteView token_of(uint8_t flags) {
     return flags & kFlagToken ? view(kToken) : ByteView();
 }
 
-Bytes seal(const Xaes &key, const Case &c, std::string_view plaintext) {
-    const EnvelopeHeader header = header_of(c);
+Bytes seal(const EnvelopeKey &key, const Case &c, std::string_view plaintext) {
+    const EnvelopeHeader header = header_of(c, key.suite());
     Bytes out(envelope_size(header, plaintext.size()));
     seal_envelope(key, header, Bound(c).binding, token_of(c.flags), as_bytes(plaintext), span(out));
     return out;
 }
 
-Bytes open(const Xaes &key, const Case &c, ByteView envelope) {
+Bytes open(const EnvelopeKey &key, const Case &c, ByteView envelope) {
     const EnvelopeParts parts = parse_envelope(envelope);
     Bytes out(envelope_plaintext_size(parts));
     open_envelope(key, parts, Bound(c).binding, span(out));
@@ -67,16 +67,23 @@ Bytes opened(std::string_view text) {
     return bytes_of(text);
 }
 
+// Everything holds for both suites; the second is the first with 32 bytes more.
+class Envelope : public testing::TestWithParam<Suite> {};
+
+INSTANTIATE_TEST_SUITE_P(Suites, Envelope,
+                         testing::Values(Suite::xaes_256_gcm, Suite::xaes_256_gcm_committing));
+
 }  // namespace
 
-TEST(Envelope, RoundTripsEveryFlagAndSize) {
-    const Xaes key(Key32(view(test_key())));
+TEST_P(Envelope, RoundTripsEveryFlagAndSize) {
+    const EnvelopeKey key(GetParam(), Key32(view(test_key())));
     for (uint8_t flags = 0; flags < 8; ++flags)
         for (size_t size : {0, 1, 31, 32, 8192}) {
             const Case c(flags);
             const std::string plaintext(size, 'p');
             const Bytes envelope = seal(key, c, plaintext);
-            EXPECT_EQ(envelope.size(), 20 + (flags & kFlagToken ? 16 : 0) + 24 + size + 16);
+            EXPECT_EQ(envelope.size(), 20 + (flags & kFlagToken ? 16 : 0) + 24 +
+                                           commitment_bytes(GetParam()) + size + 16);
             EXPECT_EQ(open(key, c, view(envelope)), opened(plaintext));
             const EnvelopeParts parts = parse_envelope(view(envelope));
             EXPECT_EQ(parts.header.flags, flags);
@@ -86,16 +93,16 @@ TEST(Envelope, RoundTripsEveryFlagAndSize) {
         }
 }
 
-TEST(Envelope, EqualValuesLookDifferent) {
-    const Xaes key(Key32(view(test_key())));
+TEST_P(Envelope, EqualValuesLookDifferent) {
+    const EnvelopeKey key(GetParam(), Key32(view(test_key())));
     std::set<Bytes> seen;
     for (int i = 0; i < 1000; ++i) seen.insert(seal(key, Case(0), "same"));
     EXPECT_EQ(seen.size(), 1000u);
 }
 
 // Only the token may be changed unseen: it is not covered and is recomputed on opening.
-TEST(Envelope, EveryBitFlipIsRefused) {
-    const Xaes key(Key32(view(test_key())));
+TEST_P(Envelope, EveryBitFlipIsRefused) {
+    const EnvelopeKey key(GetParam(), Key32(view(test_key())));
     for (uint8_t flags = 0; flags < 8; ++flags) {
         const Case c(flags);
         Bytes envelope = seal(key, c, "a secret");
@@ -110,8 +117,8 @@ TEST(Envelope, EveryBitFlipIsRefused) {
     }
 }
 
-TEST(Envelope, EveryTruncationAndExtensionIsRefused) {
-    const Xaes key(Key32(view(test_key())));
+TEST_P(Envelope, EveryTruncationAndExtensionIsRefused) {
+    const EnvelopeKey key(GetParam(), Key32(view(test_key())));
     for (uint8_t flags = 0; flags < 8; ++flags) {
         const Case c(flags);
         Bytes envelope = seal(key, c, "a secret");
@@ -122,11 +129,12 @@ TEST(Envelope, EveryTruncationAndExtensionIsRefused) {
     }
 }
 
-TEST(Envelope, OpensOnlyWhereItIsBound) {
-    const Xaes key(Key32(view(test_key()))), other(Key32(view(Bytes(32, 9))));
+TEST_P(Envelope, OpensOnlyWhereItIsBound) {
+    const EnvelopeKey key(GetParam(), Key32(view(test_key()))),
+        other(GetParam(), Key32(view(Bytes(32, 9))));
     const Case c(kFlagRowBound | kFlagSubject);
     const Bytes envelope = seal(key, c, "a secret");
-    const auto cannot_open = [&](const Xaes &k, const Case &where) {
+    const auto cannot_open = [&](const EnvelopeKey &k, const Case &where) {
         expect_error(Code::cannot_open, [&] { open(k, where, view(envelope)); });
     };
     cannot_open(other, c);
@@ -156,8 +164,8 @@ TEST(Envelope, OpensOnlyWhereItIsBound) {
     EXPECT_EQ(open(key, c, view(envelope)), opened("a secret"));
 }
 
-TEST(Envelope, AFailedOpeningLeavesNoPlaintext) {
-    const Xaes key(Key32(view(test_key())));
+TEST_P(Envelope, AFailedOpeningLeavesNoPlaintext) {
+    const EnvelopeKey key(GetParam(), Key32(view(test_key())));
     const Case c(0);
     Bytes envelope = seal(key, c, "a secret");
     const EnvelopeParts parts = parse_envelope(view(envelope));
@@ -172,8 +180,8 @@ TEST(Envelope, AFailedOpeningLeavesNoPlaintext) {
                  [&] { open_envelope(key, parts, Bound(c).binding, span(small)); });
 }
 
-TEST(Envelope, MalformedFormsAreToldFromUnopenableOnes) {
-    const Xaes key(Key32(view(test_key())));
+TEST_P(Envelope, MalformedFormsAreToldFromUnopenableOnes) {
+    const EnvelopeKey key(GetParam(), Key32(view(test_key())));
     const Bytes good = seal(key, Case(0), "x");
     const auto malformed = [&](size_t at, uint8_t value) {
         Bytes bad = good;
@@ -181,7 +189,7 @@ TEST(Envelope, MalformedFormsAreToldFromUnopenableOnes) {
         expect_error(Code::malformed, [&] { parse_envelope(view(bad)); });
     };
     malformed(0, 0xa2);
-    for (int suite : {0, 2, 3, 255}) malformed(1, static_cast<uint8_t>(suite));
+    for (int suite : {0, 3, 4, 255}) malformed(1, static_cast<uint8_t>(suite));
     for (int type : {0, 7, 255}) malformed(2, static_cast<uint8_t>(type));
     for (int flags : {8, 9, 16, 32, 64, 128}) malformed(3, static_cast<uint8_t>(flags));
     malformed(15, 0);  // epoch 0
@@ -192,8 +200,8 @@ TEST(Envelope, MalformedFormsAreToldFromUnopenableOnes) {
     expect_error(Code::malformed, [&] { parse_envelope(view(token_missing)); });
 }
 
-TEST(Envelope, SealsNothingContradictory) {
-    const Xaes key(Key32(view(test_key())));
+TEST_P(Envelope, SealsNothingContradictory) {
+    const EnvelopeKey key(GetParam(), Key32(view(test_key())));
     Bytes out(200);
     const auto cannot_seal = [&](const EnvelopeHeader &header, const Binding &binding,
                                  ByteView token, size_t room) {
@@ -202,41 +210,41 @@ TEST(Envelope, SealsNothingContradictory) {
         });
     };
     const Case plain(0), row(kFlagRowBound), subject(kFlagSubject), token(kFlagToken);
-    const size_t size = envelope_size(header_of(plain), 1);
-    cannot_seal(header_of(plain), Bound(row).binding, {}, size);
-    cannot_seal(header_of(plain), Bound(subject).binding, {}, size);
-    cannot_seal(header_of(row), Bound(plain).binding, {}, size);
-    cannot_seal(header_of(subject), Bound(plain).binding, {}, size);
-    cannot_seal(header_of(plain), Bound(plain).binding, view(kToken), size + 16);
-    cannot_seal(header_of(token), Bound(token).binding, {}, size);
-    cannot_seal(header_of(token), Bound(token).binding, {kToken.data(), 15}, size + 16);
-    cannot_seal(header_of(plain), Bound(plain).binding, {}, size - 1);
-    cannot_seal(header_of(plain), Bound(plain).binding, {}, size + 1);
-    EnvelopeHeader header = header_of(plain);
+    const size_t size = envelope_size(header_of(plain, GetParam()), 1);
+    cannot_seal(header_of(plain, GetParam()), Bound(row).binding, {}, size);
+    cannot_seal(header_of(plain, GetParam()), Bound(subject).binding, {}, size);
+    cannot_seal(header_of(row, GetParam()), Bound(plain).binding, {}, size);
+    cannot_seal(header_of(subject, GetParam()), Bound(plain).binding, {}, size);
+    cannot_seal(header_of(plain, GetParam()), Bound(plain).binding, view(kToken), size + 16);
+    cannot_seal(header_of(token, GetParam()), Bound(token).binding, {}, size);
+    cannot_seal(header_of(token, GetParam()), Bound(token).binding, {kToken.data(), 15}, size + 16);
+    cannot_seal(header_of(plain, GetParam()), Bound(plain).binding, {}, size - 1);
+    cannot_seal(header_of(plain, GetParam()), Bound(plain).binding, {}, size + 1);
+    EnvelopeHeader header = header_of(plain, GetParam());
     header.epoch = 0;
     cannot_seal(header, Bound(plain).binding, {}, size);
-    header = header_of(plain);
+    header = header_of(plain, GetParam());
     header.suite = Suite::unsealed;
     cannot_seal(header, Bound(plain).binding, {}, size);
-    header = header_of(plain);
+    header = header_of(plain, GetParam());
     header.type = static_cast<PlaintextType>(9);
     cannot_seal(header, Bound(plain).binding, {}, size);
     for (int flags : {8, 2 | 8, 0x10}) {
-        header = header_of(plain);
+        header = header_of(plain, GetParam());
         header.flags = static_cast<uint8_t>(flags);
         cannot_seal(header, Bound(plain).binding, {}, size);
     }
     Case long_row(kFlagRowBound);
     long_row.row = {Bytes(65536)};
-    cannot_seal(header_of(long_row), Bound(long_row).binding, {}, size);
+    cannot_seal(header_of(long_row, GetParam()), Bound(long_row).binding, {}, size);
     expect_error(Code::too_long, [&] {
-        seal_envelope(key, header_of(plain), Bound(plain).binding, {},
+        seal_envelope(key, header_of(plain, GetParam()), Bound(plain).binding, {},
                       {out.data(), kMaxEnvelopePlaintextBytes + 1}, span(out));
     });
 }
 
-TEST(Envelope, LongAndManyRowPartsWork) {
-    const Xaes key(Key32(view(test_key())));
+TEST_P(Envelope, LongAndManyRowPartsWork) {
+    const EnvelopeKey key(GetParam(), Key32(view(test_key())));
     Case c(kFlagRowBound);
     c.row.assign(255, Bytes(300, 1));
     c.row.back() = Bytes(65535, 2);
@@ -246,8 +254,8 @@ TEST(Envelope, LongAndManyRowPartsWork) {
     expect_error(Code::cannot_open, [&] { open(key, c, view(envelope)); });
 }
 
-TEST(Envelope, StrippingRemovesTheTokenAndNothingElse) {
-    const Xaes key(Key32(view(test_key())));
+TEST_P(Envelope, StrippingRemovesTheTokenAndNothingElse) {
+    const EnvelopeKey key(GetParam(), Key32(view(test_key())));
     for (uint8_t flags = 0; flags < 8; ++flags) {
         const Case c(flags);
         const Bytes envelope = seal(key, c, "a secret");
@@ -274,6 +282,53 @@ TEST(Envelope, StrippingRemovesTheTokenAndNothingElse) {
         expect_error(Code::invalid_argument, [&] { strip_token(view(stripped), span(small)); });
     }
     expect_error(Code::malformed, [&] { strip_token(as_bytes("no"), {}); });
+}
+
+// A key opens one suite only, and a committed value no other key's, whatever the rest says.
+TEST(CommittingSuite, CommitsToTheKeyBeforeAnythingIsDecrypted) {
+    const Key32 field(view(test_key())), another(view(Bytes(32, 9)));
+    const EnvelopeKey committing(Suite::xaes_256_gcm_committing, field),
+        other(Suite::xaes_256_gcm_committing, another), plain(Suite::xaes_256_gcm, field);
+    EXPECT_EQ(committing.commitment().size, 32u);
+    EXPECT_EQ(plain.commitment().size, 0u);
+    EXPECT_NE(to_hex(committing.commitment()), to_hex(other.commitment()));
+    const Case c(kFlagToken);
+    const Bytes first = seal(plain, c, "a secret"), second = seal(committing, c, "a secret");
+    EXPECT_EQ(second.size(), first.size() + 32);
+    const Bytes again = seal(committing, Case(kFlagToken), "another");
+    EXPECT_EQ(Bytes(second.begin() + 60, second.begin() + 92),
+              Bytes(again.begin() + 60, again.begin() + 92));
+    EXPECT_EQ(to_hex({second.data() + 60, 32}), to_hex(committing.commitment()));
+    expect_error(Code::cannot_open, [&] { open(plain, c, view(second)); });
+    expect_error(Code::cannot_open, [&] { open(committing, c, view(first)); });
+
+    // A suite cannot be written over: without the 32 bytes it is short, with them its tag is wrong.
+    Bytes downgraded = second;
+    downgraded[1] = 1;
+    expect_error(Code::cannot_open, [&] { open(plain, c, view(downgraded)); });
+    expect_error(Code::cannot_open, [&] { open(committing, c, view(downgraded)); });
+    downgraded.erase(downgraded.begin() + 60, downgraded.begin() + 92);
+    expect_error(Code::cannot_open, [&] { open(plain, c, view(downgraded)); });
+
+    // The commitment of another key opens neither under that key nor under this.
+    Bytes swapped = second;
+    memcpy(swapped.data() + 60, other.commitment().data, 32);
+    expect_error(Code::cannot_open, [&] { open(committing, c, view(swapped)); });
+    expect_error(Code::cannot_open, [&] { open(other, c, view(swapped)); });
+}
+
+TEST(CommittingSuite, IsChosenByTheKeyAlone) {
+    const Key32 key(view(test_key()));
+    expect_error(Code::invalid_argument, [&] { EnvelopeKey made(Suite::unsealed, key); });
+    expect_error(Code::invalid_argument, [&] { EnvelopeKey made(static_cast<Suite>(3), key); });
+    const EnvelopeKey committing(Suite::xaes_256_gcm_committing, key);
+    Bytes out(200);
+    const Case c(0);
+    const EnvelopeHeader header = header_of(c, Suite::xaes_256_gcm);
+    expect_error(Code::invalid_argument, [&] {
+        seal_envelope(committing, header, Bound(c).binding, {}, as_bytes("x"),
+                      {out.data(), envelope_size(header, 1)});
+    });
 }
 
 TEST(TenantTag, IsAHashPrefix) {
@@ -322,7 +377,8 @@ TEST(Unsealed, LivesOnlyInItsOwnServerRun) {
         }
     }
     EXPECT_FALSE(is_unsealed({}));
-    EXPECT_FALSE(is_unsealed(view(seal(boot, Case(0), "x"))));
+    const EnvelopeKey key(Suite::xaes_256_gcm, Key32(view(test_key())));
+    EXPECT_FALSE(is_unsealed(view(seal(key, Case(0), "x"))));
     Bytes value(unsealed_size(0));
     expect_error(Code::invalid_argument, [&] {
         make_unsealed(boot, {id.data(), 7}, PlaintextType::text, {}, span(value));

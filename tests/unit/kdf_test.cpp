@@ -79,7 +79,7 @@ TEST(KeyInfo, IsInjective) {
     std::set<std::string> seen;
     const Bytes a(16, 0), b(16, 1);
     int made = 0;
-    for (uint8_t purpose = 1; purpose <= 8; ++purpose)
+    for (uint8_t purpose = 1; purpose <= 11; ++purpose)
         for (const Bytes &tenant : {Bytes(), a, b})
             for (uint32_t epoch : {0u, 1u, 0x01000000u})
                 for (uint32_t reference : {0u, 1u, 0x01000000u}) {

@@ -201,6 +201,35 @@ TEST(TenantBundle, ReadsTheFrozenVector) {
         EXPECT_EQ(to_hex(root), v["roots"][record.is_index ? "index" : "root"].GetString());
         keys++;
     }
+    for (const auto &each : v["committing"].GetArray()) {
+        const Bytes bytes = from_hex(each["record"].GetString());
+        TenantRecord record = decode_tenant_record(view(bytes));
+        EXPECT_EQ(encoded(record), bytes);
+        EXPECT_EQ(record.suite, Suite::xaes_256_gcm_committing);
+        EXPECT_EQ(record.epoch, each["epoch"].GetUint());
+        EXPECT_EQ(record.check_value.size, record.epoch == 2 ? 0u : 8u);
+        uint8_t root[32];
+        open_tenant_root(target, reading.header_hash, record, root);
+        EXPECT_EQ(to_hex(root), each["root"].GetString());
+        record.suite = Suite::xaes_256_gcm;  // neither the suite nor the check value may be changed
+        expect_error(Code::cannot_open,
+                     [&] { open_tenant_root(target, reading.header_hash, record, root); });
+        record.suite = Suite::xaes_256_gcm_committing;
+        const Bytes other(8, 1);
+        record.check_value = view(other);
+        expect_error(Code::cannot_open,
+                     [&] { open_tenant_root(target, reading.header_hash, record, root); });
+        for (const char *bad : {"01", "03"}) {  // suite 1 has no place, suite 3 no meaning
+            Bytes changed = bytes;
+            changed[changed.size() - record.epoch % 2 * 8 - 2] = from_hex(bad)[0];
+            expect_error(Code::malformed, [&] { decode_tenant_record(view(changed)); });
+        }
+        Bytes index = bytes;  // an index root has no suite
+        index[2] = 0x65;
+        index.insert(index.begin() + 3, 0);
+        memcpy(index.data() + 3, "index", 5);
+        expect_error(Code::malformed, [&] { decode_tenant_record(view(index)); });
+    }
     EXPECT_TRUE(reading.ended());
     EXPECT_EQ(keys, 2u);
     EXPECT_EQ(to_hex(reading.header_hash.view()), v["header_hash"].GetString());

@@ -83,6 +83,22 @@ TEST(Vectors, KeysV1) {
         unwrap_root(master_of(v), view(salt), view(tenant), u32(v, "epoch"), wrapped, out);
         EXPECT_EQ(to_hex(out), str(v, "root"));
     }
+    for (const Value &v : all["wrapped_committing_root"].GetArray()) {
+        const Bytes salt = hex(v, "salt"), tenant = hex(v, "tenant"), nonce = hex(v, "nonce"),
+                    root = hex(v, "root");
+        const Suite suite = static_cast<Suite>(u32(v, "suite"));
+        uint8_t wrapped[kWrappedRootBytes], out[kKeyBytes], check[kCheckValueBytes];
+        wrap_root_with_nonce(master_of(v), view(salt), view(tenant), u32(v, "epoch"), view(nonce),
+                             view(root), wrapped, suite);
+        EXPECT_EQ(to_hex(wrapped), str(v, "wrapped"));
+        unwrap_root(master_of(v), view(salt), view(tenant), u32(v, "epoch"), wrapped, out, suite);
+        EXPECT_EQ(to_hex(out), str(v, "root"));
+        expect_error(Code::cannot_open, [&] {
+            unwrap_root(master_of(v), view(salt), view(tenant), u32(v, "epoch"), wrapped, out);
+        });
+        root_check_value(Key32(view(root)), view(tenant), check);
+        EXPECT_EQ(to_hex(check), str(v, "check_value"));
+    }
     for (const Value &v : all["field_reference"].GetArray()) {
         const std::string name = str(v, "name");
         EXPECT_EQ(get_u32(sha256(as_bytes("aegis/field/1"), as_bytes(name)).bytes),
@@ -114,9 +130,16 @@ TEST(Vectors, KeysV1) {
     EXPECT_GE(all["derived_key"].Size(), 8u);
 }
 
-TEST(Vectors, EnvelopeV1) {
-    const rapidjson::Document all = load("envelope_v1");
-    EXPECT_GE(all["valid"].Size(), 20u);
+// Both files of envelope-v1: the suite of the second is in its header.
+class EnvelopeVectors : public testing::TestWithParam<const char *> {};
+INSTANTIATE_TEST_SUITE_P(Suites, EnvelopeVectors,
+                         testing::Values("envelope_v1", "envelope_v1_committing"));
+
+TEST_P(EnvelopeVectors, AreMadeAndReadTheSame) {
+    const rapidjson::Document all = load(GetParam());
+    const Suite suite = std::string(GetParam()) == "envelope_v1" ? Suite::xaes_256_gcm
+                                                                 : Suite::xaes_256_gcm_committing;
+    EXPECT_GE(all["valid"].Size(), suite == Suite::xaes_256_gcm ? 20u : 8u);
     for (const Value &v : all["valid"].GetArray()) {
         const Bytes tenant = hex(v, "tenant"), subject = hex(v, "subject"), token = hex(v, "token"),
                     nonce = hex(v, "nonce"), plaintext = hex(v, "plaintext");
@@ -126,14 +149,16 @@ TEST(Vectors, EnvelopeV1) {
         for (const Bytes &part : parts) views.push_back(view(part));
         const Binding binding{view(tenant), view(subject), views.data(),
                               static_cast<uint8_t>(views.size())};
-        EnvelopeHeader header{Suite::xaes_256_gcm,
+        EnvelopeHeader header{suite,
                               static_cast<PlaintextType>(u32(v, "type")),
                               static_cast<uint8_t>(u32(v, "flags")),
                               {},
                               u32(v, "epoch"),
                               u32(v, "field")};
         tenant_tag(view(tenant), header.tenant_tag);
-        const Xaes key{Key32(view(hex(v, "key")))};
+        const EnvelopeKey key{suite, Key32(view(hex(v, "key")))};
+        EXPECT_EQ(to_hex(key.commitment()),
+                  suite == Suite::xaes_256_gcm ? std::string() : str(v, "commitment"));
         Bytes envelope(envelope_size(header, plaintext.size()));
         seal_envelope_with_nonce(key, header, binding, view(token), view(nonce), view(plaintext),
                                  span(envelope));
@@ -159,11 +184,34 @@ TEST(Vectors, EnvelopeV1) {
     for (const Value &v : all["unopenable"].GetArray()) {
         SCOPED_TRACE(str(v, "name"));
         const Bytes envelope = hex(v, "envelope"), tenant = hex(v, "tenant");
-        const Xaes key{Key32(view(hex(v, "key")))};
+        const EnvelopeKey key{suite, Key32(view(hex(v, "key")))};
         const EnvelopeParts parts = parse_envelope(view(envelope));
         Bytes out(envelope_plaintext_size(parts));
         const Binding binding{view(tenant), {}, nullptr, 0};
         expect_error(Code::cannot_open, [&] { open_envelope(key, parts, binding, span(out)); });
+    }
+}
+
+// Whoever knows two keys makes one value of suite 1 for both; of suite 2 only the first opens it.
+TEST(Vectors, ACommittedValueOpensUnderOneKey) {
+    const rapidjson::Document all = load("envelope_v1_committing");
+    for (const Value &v : all["two_keys"].GetArray()) {
+        const Suite suite = static_cast<Suite>(u32(v, "suite"));
+        SCOPED_TRACE(u32(v, "suite"));
+        const Bytes envelope = hex(v, "envelope"), tenant = hex(v, "tenant");
+        const EnvelopeParts parts = parse_envelope(view(envelope));
+        const Binding binding{view(tenant), {}, nullptr, 0};
+        const auto opened = [&](int which) {
+            const EnvelopeKey key{suite, Key32(view(from_hex(v["keys"][which].GetString())))};
+            Bytes out(envelope_plaintext_size(parts));
+            open_envelope(key, parts, binding, span(out));
+            return to_hex(view(out));
+        };
+        EXPECT_EQ(opened(0), v["opened"][0].GetString());
+        if (suite == Suite::xaes_256_gcm)
+            EXPECT_EQ(opened(1), v["opened"][1].GetString());
+        else
+            expect_error(Code::cannot_open, [&] { opened(1); });
     }
 }
 

@@ -90,18 +90,19 @@ void tenant_tag(ByteView tenant, uint8_t out[kTenantTagBytes]) {
 
 size_t envelope_size(const EnvelopeHeader &header, size_t plaintext_bytes) noexcept {
     return kEnvelopeHeaderBytes + stored_token_bytes(header.flags) + kXaesNonceBytes +
-           plaintext_bytes + kXaesTagBytes;
+           commitment_bytes(header.suite) + plaintext_bytes + kXaesTagBytes;
 }
 
 size_t envelope_plaintext_size(const EnvelopeParts &parts) noexcept {
     return parts.sealed.size < kXaesTagBytes ? 0 : parts.sealed.size - kXaesTagBytes;
 }
 
-void seal_envelope_with_nonce(const Xaes &key, const EnvelopeHeader &header, const Binding &binding,
-                              ByteView token, ByteView nonce, ByteView plaintext, ByteSpan out) {
+void seal_envelope_with_nonce(const EnvelopeKey &key, const EnvelopeHeader &header,
+                              const Binding &binding, ByteView token, ByteView nonce,
+                              ByteView plaintext, ByteSpan out) {
     if (plaintext.size > kMaxEnvelopePlaintextBytes)
         throw Error{Code::too_long, "value is too long to be sealed"};
-    if (header.suite != Suite::xaes_256_gcm || !known_type(static_cast<uint8_t>(header.type)) ||
+    if (header.suite != key.suite() || !known_type(static_cast<uint8_t>(header.type)) ||
         (header.flags & ~(kKnownFlags & ~kFlagTokenRemoved)) != 0 || header.epoch == 0)
         throw Error{Code::invalid_argument, "header cannot be sealed"};
     if (!agrees(header, binding) || token.size != stored_token_bytes(header.flags))
@@ -116,10 +117,13 @@ void seal_envelope_with_nonce(const Xaes &key, const EnvelopeHeader &header, con
     at += token.size;
     memcpy(at, nonce.data, nonce.size);
     at += nonce.size;
-    key.seal(nonce, associated.view(), plaintext, {at, plaintext.size + kXaesTagBytes});
+    const ByteView commitment = key.commitment();
+    if (commitment.size) memcpy(at, commitment.data, commitment.size);
+    at += commitment.size;
+    key.cipher().seal(nonce, associated.view(), plaintext, {at, plaintext.size + kXaesTagBytes});
 }
 
-void seal_envelope(const Xaes &key, const EnvelopeHeader &header, const Binding &binding,
+void seal_envelope(const EnvelopeKey &key, const EnvelopeHeader &header, const Binding &binding,
                    ByteView token, ByteView plaintext, ByteSpan out) {
     uint8_t nonce[kXaesNonceBytes];
     random_nonce(nonce);
@@ -140,31 +144,35 @@ EnvelopeParts parse_envelope(ByteView envelope) {
 
     const uint8_t flags = parts.header.flags;
     const size_t token = stored_token_bytes(flags);
-    const size_t fixed = kEnvelopeHeaderBytes + token + kXaesNonceBytes + kXaesTagBytes;
-    if (in[0] != kEnvelopeMagic || parts.header.suite != Suite::xaes_256_gcm ||
-        !known_type(in[2]) || (flags & ~kKnownFlags) != 0 ||
-        ((flags & kFlagTokenRemoved) && !(flags & kFlagToken)) || parts.header.epoch == 0 ||
-        envelope.size < fixed || envelope.size - fixed > kMaxEnvelopePlaintextBytes)
+    const size_t commitment = commitment_bytes(parts.header.suite);
+    const size_t fixed =
+        kEnvelopeHeaderBytes + token + kXaesNonceBytes + commitment + kXaesTagBytes;
+    if (in[0] != kEnvelopeMagic || !is_sealing(parts.header.suite) || !known_type(in[2]) ||
+        (flags & ~kKnownFlags) != 0 || ((flags & kFlagTokenRemoved) && !(flags & kFlagToken)) ||
+        parts.header.epoch == 0 || envelope.size < fixed ||
+        envelope.size - fixed > kMaxEnvelopePlaintextBytes)
         throw kMalformed;
 
     if (token) parts.token = envelope.slice(kEnvelopeHeaderBytes, token);
     const size_t nonce_at = kEnvelopeHeaderBytes + token;
     parts.nonce = envelope.slice(nonce_at, kXaesNonceBytes);
-    parts.sealed =
-        envelope.slice(nonce_at + kXaesNonceBytes, envelope.size - nonce_at - kXaesNonceBytes);
+    const size_t sealed_at = nonce_at + kXaesNonceBytes + commitment;
+    if (commitment) parts.commitment = envelope.slice(sealed_at - commitment, commitment);
+    parts.sealed = envelope.slice(sealed_at, envelope.size - sealed_at);
     return parts;
 }
 
-void open_envelope(const Xaes &key, const EnvelopeParts &parts, const Binding &binding,
+void open_envelope(const EnvelopeKey &key, const EnvelopeParts &parts, const Binding &binding,
                    ByteSpan out) {
     if (out.size != envelope_plaintext_size(parts))
         throw Error{Code::invalid_argument, "wrong size of the room for a plaintext"};
-    if (!agrees(parts.header, binding)) {
+    if (!agrees(parts.header, binding) || parts.header.suite != key.suite() ||
+        !equal_constant_time(parts.commitment, key.commitment())) {
         wipe(out);
         throw Error{Code::cannot_open, "cannot open sealed value"};
     }
     const AssociatedData associated(parts.header, binding);
-    key.open(parts.nonce, associated.view(), parts.sealed, out);
+    key.cipher().open(parts.nonce, associated.view(), parts.sealed, out);
 }
 
 void search_token(const HmacKey &index_key, ByteView normalised, uint8_t out[kTokenBytes]) {

@@ -2,12 +2,17 @@
 // The stored form of a sealed value, version 1. docs/format/envelope-v1.md draws every byte.
 //
 //   0  u8   magic and version 0xA1
-//   1  u8   suite              0x01 XAES-256-GCM; 0x00 unsealed (in memory only)
+//   1  u8   suite              0x01 XAES-256-GCM; 0x02 the same with a key commitment; 0x00
+//                              unsealed (in memory only)
 //   2  u8   plaintext type
 //   3  u8   flags              bit 0 row-bound, bit 1 token, bit 2 subject-keyed, bit 3 token
-//   removed 4  8    tenant tag 12 u32  key epoch          1 or more 16 u32  field reference 20 16
-//   search token       only when flag bit 1 is set and bit 3 is not
+//                              removed
+//   4  8    tenant tag
+//   12 u32  key epoch          1 or more
+//   16 u32  field reference
+//   20 16   search token       only when flag bit 1 is set and bit 3 is not
 //   .. 24   nonce
+//   .. 32   key commitment     only in suite 2
 //   .. n    ciphertext
 //   .. 16   tag
 //
@@ -17,7 +22,7 @@
 #pragma once
 
 #include "core/digest.hpp"
-#include "core/xaes.hpp"
+#include "core/envelope_key.hpp"
 
 namespace aegis::core {
 
@@ -27,7 +32,6 @@ inline constexpr size_t kTokenBytes = 16;
 inline constexpr size_t kTenantTagBytes = 8;
 inline constexpr size_t kMaxEnvelopePlaintextBytes = 512u * 1024 * 1024;
 
-enum class Suite : uint8_t { unsealed = 0x00, xaes_256_gcm = 0x01 };
 enum class PlaintextType : uint8_t {
     text = 1,
     bytea = 2,
@@ -54,9 +58,10 @@ struct EnvelopeHeader {  // trivially destructible: lives in shell frames
 
 struct EnvelopeParts {
     EnvelopeHeader header;
-    ByteView token;   // 16 bytes or empty
-    ByteView nonce;   // 24 bytes
-    ByteView sealed;  // ciphertext and tag
+    ByteView token;       // 16 bytes or empty
+    ByteView nonce;       // 24 bytes
+    ByteView commitment;  // 32 bytes in suite 2
+    ByteView sealed;      // ciphertext and tag
 };
 
 // What a value is bound to beside its header.
@@ -74,17 +79,19 @@ size_t envelope_size(const EnvelopeHeader &header, size_t plaintext_bytes) noexc
 size_t envelope_plaintext_size(const EnvelopeParts &parts) noexcept;
 
 // Writes the envelope into out, which must be exactly envelope_size(). token: 16 bytes or empty,
-// in agreement with the flag. The nonce is drawn here.
-void seal_envelope(const Xaes &key, const EnvelopeHeader &header, const Binding &binding,
+// in agreement with the flag. The header's suite must be the key's. The nonce is drawn here.
+void seal_envelope(const EnvelopeKey &key, const EnvelopeHeader &header, const Binding &binding,
                    ByteView token, ByteView plaintext, ByteSpan out);
 // The same with a given nonce, for golden files only.
-void seal_envelope_with_nonce(const Xaes &key, const EnvelopeHeader &header, const Binding &binding,
-                              ByteView token, ByteView nonce, ByteView plaintext, ByteSpan out);
+void seal_envelope_with_nonce(const EnvelopeKey &key, const EnvelopeHeader &header,
+                              const Binding &binding, ByteView token, ByteView nonce,
+                              ByteView plaintext, ByteSpan out);
 
 // Throws malformed when the bytes are not a well-formed envelope of version 1.
 EnvelopeParts parse_envelope(ByteView envelope);
-// out must be exactly envelope_plaintext_size(). Throws cannot_open.
-void open_envelope(const Xaes &key, const EnvelopeParts &parts, const Binding &binding,
+// out must be exactly envelope_plaintext_size(). Throws cannot_open, for another suite and another
+// commitment than the key's too; these are looked at before anything is decrypted.
+void open_envelope(const EnvelopeKey &key, const EnvelopeParts &parts, const Binding &binding,
                    ByteSpan out);
 
 // Search token: first 16 bytes of HMAC-SHA-256(blind-index key, normalised value).

@@ -10,14 +10,17 @@ namespace aegis::core {
 void hkdf_sha256(ByteView salt, ByteView input_key, ByteView info, ByteSpan out);
 
 enum class Purpose : uint8_t {
-    check_value = 1,  // proof that a master secret is the right one; may be stored
-    tenant_kek = 2,   // wraps a tenant's root keys
-    encrypt = 3,      // seals one field
-    blind_index = 4,  // search tokens of one sealed type
-    audit = 5,        // personal data inside ledger entries
-    login = 6,        // keyed look-up of sign-in names
-    subject = 7,      // wraps a data subject's root key
-    credential = 8,   // payment-provider credentials
+    check_value = 1,       // proof that a master secret is the right one; may be stored
+    tenant_kek = 2,        // wraps a tenant's root keys
+    encrypt = 3,           // seals one field
+    blind_index = 4,       // search tokens of one sealed type
+    audit = 5,             // personal data inside ledger entries
+    login = 6,             // keyed look-up of sign-in names
+    subject = 7,           // wraps a data subject's root key
+    credential = 8,        // payment-provider credentials
+    committed_cipher = 9,  // of a field or audit key, in suite 2: what seals
+    commitment = 10,       // beside it: what every envelope shows of the key
+    root_check = 11,       // proof of a root that a tenant brought; may be stored
 };
 
 // What a derived key is for. `tenant` is 16 bytes or empty (the system's own keys).

@@ -77,6 +77,17 @@ void derive_kek(const MasterKey &master, ByteView salt, ByteView tenant, uint32_
     derive_key(secret, salt, KeyInfo{Purpose::tenant_kek, tenant, epoch, master.version}, out);
 }
 
+// What a wrapped root is bound to beside its KEK; nothing for suite 1, which came first.
+struct SuiteName {
+    uint8_t byte;
+    explicit SuiteName(Suite suite) : byte(static_cast<uint8_t>(suite)) {
+        if (!is_sealing(suite)) throw Error{Code::invalid_argument, "no suite to seal with"};
+    }
+    ByteView view() const {
+        return {&byte, byte == static_cast<uint8_t>(Suite::xaes_256_gcm) ? size_t{0} : 1};
+    }
+};
+
 }  // namespace
 
 void parse_keyring(std::string_view text, Keyring *out, int *line_number) {
@@ -106,30 +117,38 @@ void master_check_value(const MasterKey &key, uint8_t out[kCheckValueBytes]) {
     memcpy(out, proof.view().data, kCheckValueBytes);
 }
 
+void root_check_value(const Key32 &root, ByteView tenant, uint8_t out[kCheckValueBytes]) {
+    Key32 proof;
+    derive_key(root, {}, KeyInfo{Purpose::root_check, tenant, 0, 0}, proof);
+    memcpy(out, proof.view().data, kCheckValueBytes);
+}
+
 void wrap_root(const MasterKey &master, ByteView salt, ByteView tenant, uint32_t epoch,
-               ByteView root, uint8_t out[kWrappedRootBytes]) {
+               ByteView root, uint8_t out[kWrappedRootBytes], Suite suite) {
     const ByteSpan nonce(out, kXaesNonceBytes);
     random_nonce(nonce);
-    wrap_root_with_nonce(master, salt, tenant, epoch, nonce, root, out);
+    wrap_root_with_nonce(master, salt, tenant, epoch, nonce, root, out, suite);
 }
 
 void wrap_root_with_nonce(const MasterKey &master, ByteView salt, ByteView tenant, uint32_t epoch,
-                          ByteView nonce, ByteView root, uint8_t out[kWrappedRootBytes]) {
+                          ByteView nonce, ByteView root, uint8_t out[kWrappedRootBytes],
+                          Suite suite) {
     if (salt.size != kSaltBytes || root.size != kKeyBytes || nonce.size != kXaesNonceBytes)
         throw Error{Code::invalid_argument, "wrong size of a salt, a root key or a nonce"};
     Key32 kek;
     derive_kek(master, salt, tenant, epoch, kek);
     memmove(out, nonce.data, kXaesNonceBytes);
-    Xaes(kek).seal(nonce, {}, root, {out + kXaesNonceBytes, kKeyBytes + kXaesTagBytes});
+    Xaes(kek).seal(nonce, SuiteName(suite).view(), root,
+                   {out + kXaesNonceBytes, kKeyBytes + kXaesTagBytes});
 }
 
 void unwrap_root(const MasterKey &master, ByteView salt, ByteView tenant, uint32_t epoch,
-                 ByteView wrapped, uint8_t out[kKeyBytes]) {
+                 ByteView wrapped, uint8_t out[kKeyBytes], Suite suite) {
     if (salt.size != kSaltBytes || wrapped.size != kWrappedRootBytes)
         throw Error{Code::cannot_open, "cannot open sealed value"};
     Key32 kek;
     derive_kek(master, salt, tenant, epoch, kek);
-    Xaes(kek).open(wrapped.slice(0, kXaesNonceBytes), {},
+    Xaes(kek).open(wrapped.slice(0, kXaesNonceBytes), SuiteName(suite).view(),
                    wrapped.slice(kXaesNonceBytes, kKeyBytes + kXaesTagBytes), {out, kKeyBytes});
 }
 

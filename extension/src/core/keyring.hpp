@@ -4,7 +4,7 @@
 // docs/key.md.
 #pragma once
 
-#include "core/secret.hpp"
+#include "core/envelope_key.hpp"
 
 namespace aegis::core {
 
@@ -27,17 +27,21 @@ static_assert(std::is_trivially_destructible_v<Keyring>);
 void parse_keyring(std::string_view text, Keyring *out, int *line = nullptr);
 // Proof of a master key that may be stored: HKDF(key, info check_value | version), 8 bytes.
 void master_check_value(const MasterKey &key, uint8_t out[kCheckValueBytes]);
+// Proof of a root that a tenant brought: HKDF(root, info root_check | tenant), 8 bytes.
+void root_check_value(const Key32 &root, ByteView tenant, uint8_t out[kCheckValueBytes]);
 // Wraps a 32-byte root: nonce 24 | ciphertext 32 | tag 16 under
 // KEK = HKDF(master, salt, info tenant_kek | tenant | epoch | master version). The salt has 32
-// bytes.
+// bytes. The associated data are empty for suite 1, the suite's byte for others: a row whose suite
+// was changed does not open.
 inline constexpr size_t kWrappedRootBytes = 72;
 void wrap_root(const MasterKey &master, ByteView salt, ByteView tenant, uint32_t epoch,
-               ByteView root, uint8_t out[kWrappedRootBytes]);
+               ByteView root, uint8_t out[kWrappedRootBytes], Suite suite = Suite::xaes_256_gcm);
 // The same with a given nonce, for golden files only.
 void wrap_root_with_nonce(const MasterKey &master, ByteView salt, ByteView tenant, uint32_t epoch,
-                          ByteView nonce, ByteView root, uint8_t out[kWrappedRootBytes]);
+                          ByteView nonce, ByteView root, uint8_t out[kWrappedRootBytes],
+                          Suite suite = Suite::xaes_256_gcm);
 void unwrap_root(const MasterKey &master, ByteView salt, ByteView tenant, uint32_t epoch,
-                 ByteView wrapped,
-                 uint8_t out[kKeyBytes]);  // throws cannot_open
+                 ByteView wrapped, uint8_t out[kKeyBytes],
+                 Suite suite = Suite::xaes_256_gcm);  // throws cannot_open
 
 }  // namespace aegis::core

@@ -30,27 +30,39 @@ void read_texts(RecordReader *reader, bool nulls, TenantRecord *record) {
     record->texts = reader->since(from);
 }
 
-uint64_t items_of(TenantKind kind) noexcept {
-    static constexpr uint64_t kItems[] = {9, 5, 3, 2, 3, 2, 6};
-    return kItems[static_cast<size_t>(kind)];
+bool names_suite(const TenantRecord &record) noexcept {
+    return record.kind == TenantKind::key && record.suite != Suite::xaes_256_gcm;
 }
 
-// What a sealed root is bound to beside the recipient: header hash | 0 root, 1 index | u32 epoch.
+uint64_t items_of(const TenantRecord &record) noexcept {
+    static constexpr uint64_t kItems[] = {9, 5, 3, 2, 3, 2, 6};
+    return kItems[static_cast<size_t>(record.kind)] + (names_suite(record) ? 2 : 0);
+}
+
+// What a sealed root is bound to beside the recipient: header hash | 0 root, 1 index | u32 epoch,
+// and of a root of suite 2 also the suite and the check value.
 struct RootBinding {
-    uint8_t bytes[kDigestBytes + 1 + 4];
+    uint8_t bytes[kDigestBytes + 1 + 4 + 1 + kCheckValueBytes];
+    size_t size = kDigestBytes + 1 + 4;
     RootBinding(const Digest &header_hash, const TenantRecord &key) {
         if (key.epoch > UINT32_MAX) malformed();
         memcpy(bytes, header_hash.bytes, kDigestBytes);
         bytes[kDigestBytes] = key.is_index ? 1 : 0;
         put_u32(bytes + kDigestBytes + 1, static_cast<uint32_t>(key.epoch));
+        if (!names_suite(key)) return;
+        if (key.check_value.size > kCheckValueBytes) malformed();
+        bytes[size++] = static_cast<uint8_t>(key.suite);
+        if (key.check_value.size) memcpy(bytes + size, key.check_value.data, key.check_value.size);
+        size += key.check_value.size;
     }
+    ByteView view() const { return {bytes, size}; }
 };
 
 }  // namespace
 
 size_t encode_tenant_record(const TenantRecord &record, ByteSpan out) noexcept {
     CborWriter w(out);
-    w.array(items_of(record.kind));
+    w.array(items_of(record));
     write_kind(&w, kTenantBundleType, static_cast<uint64_t>(record.kind));
     switch (record.kind) {
         case TenantKind::header:
@@ -68,6 +80,9 @@ size_t encode_tenant_record(const TenantRecord &record, ByteSpan out) noexcept {
             w.unsigned_int(record.epoch);
             w.bytes(record.encapsulated);
             w.bytes(record.sealed);
+            if (!names_suite(record)) break;
+            w.unsigned_int(static_cast<uint64_t>(record.suite));
+            w.bytes(record.check_value);
             break;
         case TenantKind::table:
             w.text(record.name);
@@ -100,7 +115,9 @@ TenantRecord decode_tenant_record(ByteView bytes) {
     TenantRecord record;
     record.kind = static_cast<TenantKind>(
         reader.kind(kTenantBundleType, static_cast<uint64_t>(TenantKind::end)));
-    if (items != items_of(record.kind)) malformed();
+    const bool suite_follows = record.kind == TenantKind::key && items != items_of(record);
+    if (suite_follows) record.suite = Suite::xaes_256_gcm_committing;
+    if (items != items_of(record)) malformed();
     switch (record.kind) {
         case TenantKind::header:
             record.database = reader.text();
@@ -120,6 +137,12 @@ TenantRecord decode_tenant_record(ByteView bytes) {
             if (record.epoch == 0 || record.epoch > INT32_MAX) malformed();
             record.encapsulated = reader.fixed(kHpkeKeyBytes);
             record.sealed = reader.fixed(kSealedRootBytes);
+            if (!suite_follows) break;
+            if (record.is_index || reader.unsigned_int() != static_cast<uint64_t>(record.suite))
+                malformed();
+            record.check_value = reader.bytes();
+            if (record.check_value.size != 0 && record.check_value.size != kCheckValueBytes)
+                malformed();
             break;
         }
         case TenantKind::table:
@@ -217,13 +240,13 @@ void TenantReading::take(const TenantRecord &record, ByteView bytes) {
 void seal_tenant_root(const Digest &header_hash, const TenantRecord &key, ByteView root,
                       ByteView recipient, ByteSpan encapsulated, ByteSpan sealed) {
     const RootBinding binding(header_hash, key);
-    hpke_seal(recipient, as_bytes(kKeyInfo), binding.bytes, root, encapsulated, sealed);
+    hpke_seal(recipient, as_bytes(kKeyInfo), binding.view(), root, encapsulated, sealed);
 }
 
 void open_tenant_root(const Key32 &private_key, const Digest &header_hash, const TenantRecord &key,
                       ByteSpan root) {
     const RootBinding binding(header_hash, key);
-    hpke_open(private_key, key.encapsulated, as_bytes(kKeyInfo), binding.bytes, key.sealed, root);
+    hpke_open(private_key, key.encapsulated, as_bytes(kKeyInfo), binding.view(), key.sealed, root);
 }
 
 }  // namespace aegis::core

@@ -4,7 +4,8 @@
 //
 //   header     ["aegis/tenant/1", database, exported at (micros), tenant,
 //               slug, region, frozen, target region, recipient]
-//   key        [1, kind, epoch, encapsulated key, sealed root]
+//   key        [1, kind, epoch, encapsulated key, sealed root], and of a root of suite 2:
+//              [1, kind, epoch, encapsulated key, sealed root, suite, check value]
 //   table      [2, name, [column, type, column, type, ...]]
 //   row        [3, [text or null, ...]]
 //   table end  [4, rows, chain over the table's row records]
@@ -15,6 +16,7 @@
 #include "core/cbor.hpp"
 #include "core/digest.hpp"
 #include "core/hpke.hpp"
+#include "core/keyring.hpp"
 
 namespace aegis::core {
 
@@ -34,9 +36,11 @@ struct TenantRecord {  // views only; what does not belong to the kind stays emp
     bool is_index = false;  // the key: the index root, or a root of an epoch
     uint64_t epoch = 0;
     ByteView encapsulated, sealed;
-    std::string_view name;  // of a table, with its schema
-    ByteView texts;         // the encoded array of a table's columns or a row's values
-    uint64_t count = 0;     // of them
+    Suite suite = Suite::xaes_256_gcm;  // of the root
+    ByteView check_value;               // 8 bytes of one that the tenant brought
+    std::string_view name;              // of a table, with its schema
+    ByteView texts;                     // the encoded array of a table's columns or a row's values
+    uint64_t count = 0;                 // of them
     ByteView ledger;
     uint64_t keys = 0, tables = 0, rows = 0, records = 0;
     ByteView chain;
@@ -64,7 +68,8 @@ struct TenantReading {
 };
 static_assert(std::is_trivially_destructible_v<TenantReading>);
 
-// What a key record seals a root with, and opens it: bound to the header, the kind and the epoch.
+// What a key record seals a root with, and opens it: bound to the header, the kind, the epoch
+// and the suite.
 void seal_tenant_root(const Digest &header_hash, const TenantRecord &key, ByteView root,
                       ByteView recipient, ByteSpan encapsulated, ByteSpan sealed);
 void open_tenant_root(const Key32 &private_key, const Digest &header_hash, const TenantRecord &key,
