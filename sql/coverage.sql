@@ -340,6 +340,23 @@ SELECT count(*)
     "ignore_checksum_failure": "off", "aegis.key_provider": "file:/env:", "aegis.environment": "production", "password_encryption": "scram-sha-256", "server_version_num": "150020",
     "minimum_version_num": "150020"}') s;
 
+-- poolers: of what is said by one, nothing follows for another
+ALTER ROLE aegis_member SET aegis.pooler = 'transaction';
+SELECT mend('pooler-undeclared', 'regress_coverage_member');
+ALTER ROLE regress_coverage_member SET aegis.pooler = 'none';
+SELECT mend('pooler-undeclared', 'regress_coverage_member');
+ALTER ROLE regress_coverage_member RESET aegis.pooler;
+ALTER ROLE regress_coverage_member IN DATABASE :"DBNAME" SET aegis.pooler = 'tracking';
+SELECT mend('pooler-undeclared', 'regress_coverage_member');
+ALTER ROLE regress_coverage_member IN DATABASE :"DBNAME" RESET ALL;
+ALTER ROLE aegis_member RESET aegis.pooler;
+CREATE ROLE regress_coverage_gateway LOGIN IN ROLE aegis_gateway;
+ALTER DATABASE :"DBNAME" SET aegis.pooler = 'transaction';
+SELECT mend('pooler-undeclared', 'regress_coverage');
+SELECT mend('pooler-before-gateway', 'regress_coverage');
+ALTER DATABASE :"DBNAME" RESET aegis.pooler;
+DROP ROLE regress_coverage_gateway;
+
 SET client_min_messages = error;
 DROP SCHEMA cov CASCADE;
 DROP FUNCTION mend(text, text);

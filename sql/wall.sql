@@ -135,6 +135,8 @@ COMMIT;
 SELECT lastval();
 SELECT currval('yard.counter');
 
+-- allows: to drop what the driver prepared
+DEALLOCATE ALL;
 -- refuses: statements that reach beyond the tenant or the transaction
 EXPLAIN SELECT 1;
 LISTEN x;
@@ -142,7 +144,6 @@ NOTIFY x;
 UNLISTEN x;
 PREPARE p AS SELECT 1;
 EXECUTE p;
-DEALLOCATE ALL;
 BEGIN;
 DECLARE c CURSOR WITH HOLD FOR SELECT 1;
 ROLLBACK;

@@ -5,6 +5,7 @@
 
 #include "pg/compat.hpp"
 #include "pg/guard.hpp"
+#include "pooler.hpp"
 
 namespace aegis::guc {
 
@@ -16,6 +17,7 @@ bool default_deny = true;
 bool statement_guard = true;
 bool function_guard = true;
 bool ledger_guard = true;
+int pooler = pooler::none;
 bool restore_mode = false;
 int seal_interval_ms = 200;
 int seal_lag_limit_ms = 0;
@@ -46,6 +48,11 @@ namespace {
 
 constexpr size_t kSocketPathBytes = 108;  // sockaddr_un.sun_path
 constexpr int kOriginBytes = 100;
+
+const struct config_enum_entry poolers[] = {{"none", pooler::none, false},
+                                            {"transaction", pooler::transaction, false},
+                                            {"tracking", pooler::tracking, false},
+                                            {nullptr, 0, false}};
 
 bool check_region(char **value, void **, GucSource) {
     size_t length = strlen(*value);
@@ -172,6 +179,13 @@ void define() {
                 true);
     define_wall("aegis.restore_mode", "Lets a restore fill empty ledger tables.", &restore_mode,
                 false);
+
+    // For single logins by ALTER ROLE, never by themselves.
+    DefineCustomEnumVariable("aegis.pooler", "What stands between the clients and a login.",
+                             "A pooler in transaction mode gives a connection to another client "
+                             "after each transaction.",
+                             &pooler, pooler::none, poolers, PGC_SUSET, 0, nullptr, nullptr,
+                             nullptr);
 
     define_int("aegis.seal_interval", "Time between two passes of the sealer.", &seal_interval_ms,
                200, 10, 60000, PGC_SIGHUP, GUC_UNIT_MS);

@@ -19,6 +19,8 @@ extern bool default_deny;
 extern bool statement_guard;
 extern bool function_guard;
 extern bool ledger_guard;
+// What stands between the clients and this login: a pooler::Kind.
+extern int pooler;
 // Lets COPY fill empty ledger tables after a restore; ends with the first seal.
 extern bool restore_mode;
 

@@ -8,6 +8,7 @@
 #include "ledger_guard.hpp"
 #include "limit.hpp"
 #include "pg/compat.hpp"
+#include "pooler.hpp"
 #include "protect.hpp"
 #include "stored_constant.hpp"
 #include "wall.hpp"
@@ -37,6 +38,7 @@ bool on_check_permissions(AEGIS_CHECK_PERMISSIONS_PARAMETERS) {
         return false;
     if (bystander::is_session()) return true;
     context::hold_to_time();
+    pooler::check_portal();
     ledger_guard::check_relations(range_table);
     return wall::check_relations(range_table, AEGIS_CHECK_PERMISSIONS_INFOS, report);
 }
@@ -57,6 +59,7 @@ void on_utility(PlannedStmt *statement, const char *text, bool read_only_tree,
         context::require_timely();
         context::hold_to_time();
     }
+    pooler::check_portal();
     ledger_guard::check_statement(statement);
     wall::check_statement(statement);
     protect::check_statement(statement);
@@ -101,6 +104,7 @@ void on_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int 
 
 void on_analyze(ParseState *state, Query *query, JumbleState *jumble) {
     if (previous_analyze) previous_analyze(state, query, jumble);
+    pooler::note_parsed();
     if (query->commandType == CMD_MERGE && !bystander::is_session()) wall::read_target(query);
 }
 

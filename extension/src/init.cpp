@@ -8,6 +8,7 @@
 #include "ledger.hpp"
 #include "openapi.hpp"
 #include "pg/compat.hpp"
+#include "pooler.hpp"
 #include "region.hpp"
 #include "role.hpp"
 #include "route.hpp"
@@ -56,6 +57,7 @@ void _PG_init(void) {
     aegis::ledger::define();
     aegis::charge::define();
     aegis::wall::define();
+    aegis::pooler::define();
     aegis::route::define();
     aegis::openapi::define();
     aegis::worker::define();

@@ -95,6 +95,7 @@ const char *const leaking_extensions[] = {
     "dblink*",   "postgres_fdw_*", "pg_stat_statements*", "pg_buffercache*",
     "pgstat*",   "pgrowlocks",     "heap_page_*",         "get_raw_page",
     "lo_manage", "pg_file_*",      "pg_background_*",     "pg_prewarm",
+    "set_limit",  // of pg_trgm: a setting that stays
 };
 
 // What the gateway's login may call by itself; each verifies its caller or tells nothing.

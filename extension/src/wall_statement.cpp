@@ -6,6 +6,7 @@
 #include "guc.hpp"
 #include "pg/compat.hpp"
 #include "pg/report.hpp"
+#include "pooler.hpp"
 #include "wall_role.hpp"
 
 namespace aegis::wall {
@@ -93,6 +94,8 @@ bool member_may_run(Node *node) {
             const CopyStmt *copy = reinterpret_cast<CopyStmt *>(node);
             return !copy->is_program && copy->filename == nullptr;
         }
+        case T_DeallocateStmt:  // drivers do; it only drops what the client's own connection holds
+            return guc::pooler == pooler::none;
         case T_CallStmt:
         case T_ClosePortalStmt:
         case T_ConstraintsSetStmt:

@@ -272,3 +272,19 @@ def borrowed(w):
     refuses(root, "AG009", "TABLE yard.copy")
     root.run("RESET SESSION AUTHORIZATION")
     holds(CANARY in str(root.run("TABLE yard.copy")), "is stopped by now: say so")
+
+
+@attack("C20", "Execute a statement of an earlier transaction, where a pooler stands before the login", "member", "`aegis.pooler` of the login", falls=True)
+def earlier_statement(w):
+    session = w.connect("member")
+    session.prepare("one", "SELECT 'of a direct connection'")
+    for name in ("hera", "mona"):
+        session.run("BEGIN; " + w.context(name))
+        equal(session.execute("one").state, "")
+        session.run("COMMIT")
+    session.run("DEALLOCATE one")
+    for login, states in (("pooled", ["26000", "26000"]), ("tracked", ["", "26000"])):
+        session = w.connect(login)
+        session.prepare("one", "SELECT 1")
+        session.prepare("", "SELECT 2")
+        equal([session.execute(name).state for name in ("one", "")], states, login)

@@ -9,6 +9,14 @@ CREATE SCHEMA IF NOT EXISTS looks;
 GRANT USAGE ON SCHEMA looks TO PUBLIC;
 CREATE SEQUENCE IF NOT EXISTS looks.counter START 77;
 GRANT ALL ON SEQUENCE looks.counter TO PUBLIC;
+CREATE OR REPLACE FUNCTION looks.walk() RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+  found record;
+  met bigint := 0;
+BEGIN
+  FOR found IN SELECT g FROM generate_series(1, 2) g LOOP met := met + found.g; END LOOP;
+  RETURN met;
+END $$;
 CREATE OR REPLACE FUNCTION looks.session() RETURNS text LANGUAGE plpgsql SECURITY DEFINER AS $$
 DECLARE
   last bigint;
@@ -28,11 +36,11 @@ END $$;
 
 def prepare(w):
     root = w.connect("postgres")
-    root.run(LOOK + "ALTER FUNCTION looks.session() OWNER TO aegis_owner; GRANT USAGE, SELECT ON SEQUENCE looks.counter TO aegis_owner")
+    root.run(LOOK + "CREATE EXTENSION IF NOT EXISTS pg_trgm; ALTER FUNCTION looks.session() OWNER TO aegis_owner; GRANT USAGE, SELECT ON SEQUENCE looks.counter TO aegis_owner")
     if root.run("SELECT FROM pg_database WHERE datname = 'bare'") == []:
         root.run("CREATE DATABASE bare")
     bare = w.connect("postgres", database="bare")
-    bare.run(LOOK + "GRANT USAGE ON SCHEMA looks TO plain")
+    bare.run(LOOK + "CREATE EXTENSION IF NOT EXISTS pg_trgm; GRANT USAGE ON SCHEMA looks TO plain")
 
 
 class Pair:
@@ -61,7 +69,7 @@ def crosses(w, *statements, state="AG010"):
     """Refused to a member, and nothing is left; without the walls a plain login leaves it, in a database without Aegis."""
     plain = Pair(w, "plain", "bare")
     holds(plain.left(*statements), "%s leaves nothing where it may: the test is blind" % statements[-1])
-    member = Pair(w, "member", "postgres")
+    member = Pair(w, "pooled", "postgres")
     equal(member.left("BEGIN; " + w.context("hera"), *statements, "COMMIT"), "", statements[-1])
     equal(member.left(*statements), "", statements[-1])
     if state:
@@ -70,7 +78,7 @@ def crosses(w, *statements, state="AG010"):
 
 @attack("P1", "Find the context of the client before", "member", "the context ends with its transaction")
 def context(w):
-    pair = Pair(w, "member", "postgres")
+    pair = Pair(w, "pooled", "postgres")
     for end in ("COMMIT", "ROLLBACK"):
         pair.first.run("BEGIN; %s; SELECT count(*) FROM shop.customer; %s" % (w.context("mona"), end))
         equal(pair.second.run("SELECT aegis.tenant_id(), aegis.user_id(), aegis.rank()"), [[None, None, None]])
@@ -99,14 +107,21 @@ def settings_by_function(w):
         "CREATE OR REPLACE FUNCTION looks.leave() RETURNS void LANGUAGE plpgsql AS $$BEGIN SET work_mem = '77kB'; END$$")
     w.connect("postgres").run("CREATE OR REPLACE FUNCTION looks.leave() RETURNS void LANGUAGE plpgsql AS $$BEGIN SET work_mem = '77kB'; END$$")
     crosses(w, "SELECT looks.leave()")
+    crosses(w, "SELECT set_limit(0.9)")
 
 
 @attack("P4", "Leave a cursor open", "member", "the guard of statements", falls=True)
 def held_cursor(w):
     crosses(w, "BEGIN; DECLARE held CURSOR WITH HOLD FOR SELECT 1; COMMIT")
-    pair = Pair(w, "member", "postgres")
+    pair = Pair(w, "pooled", "postgres")
     pair.first.ask("BEGIN; %s; DECLARE c CURSOR FOR TABLE shop.customer; FETCH c; COMMIT" % w.context("mona"))
     equal(pair.second.ask("BEGIN; %s; FETCH c" % w.context("hera")).state, "34000")
+    pair.second.run("ROLLBACK")
+    pair.first.ask("BEGIN; " + w.context("mona"))
+    equal(pair.first.once("", "TABLE shop.customer", portal="c", rows=1).tags, [])
+    pair.first.run("COMMIT")
+    pair.second.run("BEGIN; " + w.context("hera"))
+    equal(pair.second.more("c").state, "34000")
     pair.second.run("ROLLBACK")
 
 
@@ -121,8 +136,9 @@ def temporary(w):
 @attack("P6", "Leave a prepared statement of SQL", "member", "the guard of statements", falls=True)
 def prepared(w):
     crosses(w, "PREPARE nextq AS SELECT 'attacker'")
-    pair = Pair(w, "member", "postgres")
+    pair = Pair(w, "pooled", "postgres")
     equal(pair.second.ask("EXECUTE nextq").state, "AG010")
+    equal(pair.second.ask("DEALLOCATE nextq").state, "AG010")
 
 
 @attack("P7", "Leave a lock", "member", "the guard of functions", falls=True)
@@ -134,7 +150,7 @@ def advisory(w):
 @attack("P8", "Leave an ear on a channel", "member", "the guard of statements", falls=True)
 def listening(w):
     crosses(w, "LISTEN x")
-    pair = Pair(w, "member", "postgres")
+    pair = Pair(w, "pooled", "postgres")
     pair.first.ask("LISTEN x")
     w.connect("postgres").run("NOTIFY x, '%s'" % CANARY)
     equal(pair.second.ask("SELECT 1").notifications + pair.first.ask("SELECT 1").notifications, [])
@@ -142,7 +158,7 @@ def listening(w):
 
 @attack("P9", "Leave a role", "member", "the guard of statements", falls=False)
 def role(w):
-    pair = Pair(w, "member", "postgres")
+    pair = Pair(w, "pooled", "postgres")
     for sql in ("SET ROLE aegis_member", "SET SESSION AUTHORIZATION member", "SET LOCAL ROLE aegis_member"):
         equal(pair.left(sql), "")
         refuses(pair.first, "AG010", sql)
@@ -151,7 +167,7 @@ def role(w):
 @attack("P10", "Leave the last number of a sequence", "member", "in tenant sessions it is forgotten with the transaction")
 def last_number(w):
     crosses(w, "SELECT nextval('looks.counter')", state=None)
-    pair = Pair(w, "member", "postgres")
+    pair = Pair(w, "pooled", "postgres")
     pair.first.run("BEGIN")
     equal(pair.first.run("SELECT nextval('looks.counter') = currval('looks.counter')"), [["t"]])
     equal(pair.first.run("SELECT lastval() = currval('looks.counter')"), [["t"]])
@@ -162,7 +178,7 @@ def last_number(w):
 
 @attack("P11", "Make the random numbers of the next client one's own", "member", "the guard of functions", falls=True)
 def seed(w):
-    for login, database, wanted in (("plain", "bare", True), ("member", "postgres", False)):
+    for login, database, wanted in (("plain", "bare", True), ("pooled", "postgres", False)):
         pair = Pair(w, login, database)
         drawn = []
         for _ in range(2):
@@ -174,7 +190,7 @@ def seed(w):
 @attack("P12", "Find what the client before asked: plans, notices, statements that failed", "member",
         "plans hold no context; PostgreSQL ends the rest with the transaction")
 def leftovers(w):
-    pair = Pair(w, "member", "postgres")
+    pair = Pair(w, "pooled", "postgres")
     for _ in range(8):
         for client, name, count in ((pair.first, "mona", "10"), (pair.second, "hera", "20")):
             client.run("BEGIN; " + w.context(name))
@@ -189,13 +205,27 @@ def leftovers(w):
 
 
 @attack("P13", "Leave a named statement of the protocol", "member",
-        "the pooler, where it resets the connection each time (`server_reset_query_always`) or keeps such statements apart; the walls do not see it")
+        "`aegis.pooler` of the login: it ends with its transaction; or a pooler that resets the connection each time (`server_reset_query_always`)",
+        falls=True)
 def protocol_statement(w):
-    for port, left in ((w.POOLER, True), (w.RESETTING, False)):
-        first, second = (w.pooled("member", "postgres", port) for _ in range(2))
-        first.prepare("nextq", "SELECT 'attacker'")
-        equal(second.execute("nextq").rows == [["attacker"]], left, "port %d" % port)
+    for login, database, port, left in (("plain", "bare", w.POOLER, True), ("plain", "bare", w.RESETTING, False), ("pooled", "postgres", w.POOLER, False)):
+        about = "%s, port %d" % (login, port)
+        first, second = (w.pooled(login, database, port) for _ in range(2))
+        first.prepare("S_1", "SELECT 'attacker'")
+        equal(second.execute("S_1").rows == [["attacker"]], left, about)
+        first.run("BEGIN")
+        first.prepare("S_2", "")
+        first.run("COMMIT")
+        equal(second.execute("S_2").state, "" if left else "26000", "one that does nothing, " + about)
+        equal(second.prepare("S_2", "SELECT 'own'").state, "42P05" if left else "", "the name taken, " + about)
         first.run("DISCARD ALL")
+    # What a client does within its transaction goes on.
+    for name in ("mona", "hera"):
+        first.run("BEGIN; " + w.context(name))
+        first.prepare("own", "SELECT count(*) FROM shop.customer WHERE id > $1")
+        holds(all(first.execute("own", "0").rows[0][0] != "0" for _ in range(8)), name)
+        first.run("COMMIT" if name == "mona" else "ROLLBACK")
+        equal(second.execute("own", "0").state, "26000")
 
 
 @attack("P14", "Name a tenant, a role or a wall in the pooler's first packet", "member",
@@ -204,7 +234,7 @@ def first_packet(w):
     for given in ("aegis.context", "aegis.default_deny"):
         # The pooler drops what it does not know, or refuses the client.
         try:
-            client = w.pooled("member", "postgres", **{given: "off"})
+            client = w.pooled("pooled", "postgres", **{given: "off"})
         except ConnectionError:
             continue
         except Exception as refused:  # noqa: BLE001
@@ -212,3 +242,35 @@ def first_packet(w):
             continue
         equal(client.value("SELECT aegis.tenant_id()"), None)
         equal(client.value("SHOW aegis.default_deny"), "on")
+
+
+@attack("P15", "Run the unnamed statement of the client before, with what it wrote", "member",
+        "`aegis.pooler` of the login: an unnamed statement runs only in the transaction that prepared it", falls=True)
+def unnamed(w):
+    for login, database, left in (("plain", "bare", True), ("pooled", "postgres", False), ("tracked", "postgres", False)):
+        pair = Pair(w, login, database)
+        pair.first.prepare("", "SELECT 'written by the first'")
+        equal(pair.second.execute("").rows, [["written by the first"]] if left else [], login)
+        equal(pair.first.once("", "SELECT 'written in a transaction that fails', 1 / 0").state, "22012")
+        holds(pair.second.execute("").state != "", login)
+        # What is sent as text drops it, so the second begins its transaction without.
+        pair.first.prepare("", "SHOW server_version")
+        pair.second.once("begin", "BEGIN")
+        equal(pair.second.execute("").state, "" if left else "26000", login)
+        pair.second.once("end", "ROLLBACK")
+        pair.first.prepare("", "SELECT 'written by the first'")
+        pair.second.once("begin again", "BEGIN")
+        pair.second.prepare("other", "SELECT 1")
+        equal(pair.second.execute("").state, "" if left else "26000", login)
+        pair.second.once("end again", "ROLLBACK")
+        pair.first.run("DISCARD ALL")
+        # One's own goes on, with functions that have queries of their own, and after a part was undone.
+        pair.first.run("BEGIN")
+        equal(pair.first.once("", "SELECT looks.walk()").rows, [["3"]])
+        pair.first.prepare("", "SELECT looks.walk()")
+        equal([pair.first.execute("").rows for _ in range(2)], [[["3"]]] * 2)
+        pair.first.run("COMMIT")
+        equal(pair.second.run("SELECT looks.walk()"), [["3"]])
+        pair.second.once("begin", "BEGIN")
+        equal(pair.second.once("walk", "SELECT looks.walk()").rows, [["3"]])
+        pair.second.once("end", "COMMIT")

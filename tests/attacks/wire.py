@@ -136,12 +136,23 @@ class Session:
         self.send(b"S")
         return self.read()
 
+    def bind(self, name, values, portal, rows):
+        bound = b"".join(struct.pack("!i", len(v.encode())) + v.encode() for v in values)
+        self.send(b"B", text(portal) + text(name) + struct.pack("!hh", 0, len(values)) + bound + b"\0\0")
+        self.send(b"D", b"P" + text(portal))
+        return self.more(portal, rows)
+
     def execute(self, name, *values):
         """The whole answer to a statement that was prepared by the protocol, described first, as drivers do."""
-        bound = b"".join(struct.pack("!i", len(v.encode())) + v.encode() for v in values)
-        self.send(b"B", b"\0" + text(name) + struct.pack("!hh", 0, len(values)) + bound + b"\0\0")
-        self.send(b"D", b"P\0")
-        self.send(b"E", b"\0" + b"\0\0\0\0")
+        return self.bind(name, values, "", 0)
+
+    def once(self, name, sql, *values, portal="", rows=0):
+        """Prepares and executes in one go; a number of rows leaves the portal open for more."""
+        self.send(b"P", text(name) + text(sql) + b"\0\0")
+        return self.bind(name, values, portal, rows)
+
+    def more(self, portal, rows=0):
+        self.send(b"E", text(portal) + struct.pack("!i", rows))
         self.send(b"S")
         return self.read()
 

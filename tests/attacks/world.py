@@ -11,6 +11,10 @@ CANARY = "CANARY-MEADOW"
 
 ROLES = """
 CREATE ROLE member LOGIN IN ROLE aegis_member;
+CREATE ROLE pooled LOGIN IN ROLE member;
+ALTER ROLE pooled SET aegis.pooler = 'transaction';
+CREATE ROLE tracked LOGIN IN ROLE member;
+ALTER ROLE tracked SET aegis.pooler = 'tracking';
 CREATE ROLE gateway LOGIN IN ROLE aegis_gateway;
 CREATE ROLE operator LOGIN IN ROLE aegis_operator;
 CREATE ROLE auditor LOGIN IN ROLE aegis_auditor;

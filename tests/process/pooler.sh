@@ -36,7 +36,7 @@ make_cluster
 preload
 settings "fsync = off" "autovacuum = off" "aegis.seal_interval = '100ms'"
 must_start
-printf '"%s" ""\n' member plain | as_server tee "$place/logins" > /dev/null
+printf '"%s" ""\n' pooled tracked plain | as_server tee "$place/logins" > /dev/null
 pool 6432
 pool 6433 'server_reset_query = DISCARD ALL' 'server_reset_query_always = 1'
 query "CREATE EXTENSION aegis_app CASCADE" > /dev/null
