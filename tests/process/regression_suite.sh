@@ -29,7 +29,29 @@ fetch() {
   return 1
 }
 
+# close_copies FOLDER: a COPY that fails is followed by its end. psql of newer minor releases reads rows after one as well, and
+# would read the statements that follow it in tests of older ones.
+close_copies() {
+  python3 - "$1"/sql/*.sql << 'PYTHON'
+import re, sys
+
+statement = re.compile(r"\s*$|--|\\[a-z]|.*;\s*(--.*)?$", re.I)
+copy = re.compile(r"\s*copy\b[^;]*\bfrom\s+stdin\b[^;\\]*;\s*$", re.I)
+for path in sys.argv[1:]:
+    with open(path, encoding="utf-8", errors="surrogateescape") as file:
+        lines = file.read().split("\n")
+    closed = []
+    for line, following, third in zip(lines, lines[1:] + [""], lines[2:] + ["", ""]):
+        closed.append(line)
+        if copy.match(line.split("--")[0]) and "\\." not in (following, third) and statement.match(following):
+            closed.append("\\.")
+    with open(path, "w", encoding="utf-8", errors="surrogateescape") as file:
+        file.write("\n".join(closed))
+PYTHON
+}
+
 suite=${AEGIS_SUITE:-}
+release=$suite
 if [ -z "$suite" ]; then
   source=$PWD/.aegis/postgresql-source
   if ! compgen -G "$source/postgresql-15_*.orig.tar.bz2" > /dev/null && ! fetch "$source"; then
@@ -39,11 +61,13 @@ if [ -z "$suite" ]; then
   as_server mkdir "$place/source"
   tar -xjf "$source"/postgresql-15_*.orig.tar.bz2 --strip-components=1 --no-same-owner -C "$place/source" --wildcards '*/src/test/regress'
   suite=$place/source/src/test/regress
+  release=$(basename "$source"/postgresql-15_*.orig.tar.bz2 .orig.tar.bz2)
 fi
 as_server mkdir "$place/suite" "$place/modules"
 cp -r "$suite/." "$place/suite"
 gcc -shared -fPIC -O2 -w -I"$("$bin/pg_config" --includedir-server)" -o "$place/modules/regress.so" "$suite/regress.c"
 cp "$bin/../lib/refint.so" "$bin/../lib/autoinc.so" "$place/modules"
+close_copies "$place/suite"
 if [ "$(id -u)" = 0 ]; then chown -R postgres: "$place"; fi
 
 make_cluster
@@ -69,11 +93,13 @@ on() {
 # ended NAME: how each test ended.
 ended() { sed -nE 's/^(test | *)([a-z0-9_.]+) +\.\.\. (ok|FAILED).*/\2 \3/p' "$place/$1.log" | sort; }
 
+ok_of() { ended "$1" | grep -c 'ok$'; }
+
 on plain
 on loaded "shared_preload_libraries = 'aegis'" "aegis.environment = 'development'" "aegis.key_provider = 'file:$place/keyring'"
-tests=$(ended plain | wc -l)
-says "regression suite/ran" "$tests $(grep -c ok <(ended plain))" '^[12][0-9][0-9] [12][0-9][0-9]$'
-is "regression suite/outcomes of $tests tests" "$(diff <(ended plain) <(ended loaded))" ""
-is "regression suite/what they say" "$(diff -r "$place/plain/results" "$place/loaded/results" | head -n 60)" ""
+echo "regression suite: $(ok_of plain) of $(ended plain | wc -l) tests pass without the library, those of ${release}"
+says "regression suite/is run" "$(ok_of plain)" '^[2-9][0-9][0-9]$'
+is "regression suite/outcomes" "$(diff <(ended plain) <(ended loaded))" ""
+is "regression suite/what they say" "$(diff -r "$place/plain/results" "$place/loaded/results" | head -n "${AEGIS_LINES:-60}")" ""
 [ -z "${AEGIS_KEEP:-}" ] || cp -r "$place"/{plain,loaded}* "$AEGIS_KEEP"
 finish
