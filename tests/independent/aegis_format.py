@@ -17,7 +17,7 @@ from aegis_cipher import Refused, xaes_open, xaes_seal
 
 PURPOSES = {"check_value": 1, "tenant_kek": 2, "encrypt": 3, "blind_index": 4, "audit": 5,
             "login": 6, "subject": 7, "credential": 8, "committed_cipher": 9, "commitment": 10,
-            "root_check": 11}
+            "root_check": 11, "subject_name": 12}
 
 
 def sha256(*parts):
@@ -72,6 +72,39 @@ def unwrap_root(master, version, salt, tenant, epoch, wrapped, suite=1):
 
 def root_check(root, tenant):
     return derive_key(root, b"", "root_check", tenant, 0, 0)[:8]
+
+
+def encode_subject(kind, value):
+    """kind and value: "uuid" and 16 bytes, "integer" and an int, "text" and a str."""
+    if kind == "uuid" and len(value) == 16:
+        return b"\x01" + value
+    if kind == "integer":
+        return b"\x02" + struct.pack(">q", value)
+    if kind == "text" and 1 <= len(value.encode()) <= 1000:
+        return b"\x03" + value.encode()
+    raise Refused("subject")
+
+
+def subject_name(first_root, tenant, subject):
+    return hmac_sha256(derive_key(first_root, b"", "subject_name", tenant, 1, 0), subject)
+
+
+def subject_kek(root, tenant, epoch):
+    return derive_key(root, b"", "subject", tenant, epoch, 0)
+
+
+def wrap_subject(kek, name, generation, nonce, subject_root):
+    return nonce + xaes_seal(kek, nonce, name + struct.pack(">I", generation), subject_root)
+
+
+def unwrap_subject(kek, name, generation, wrapped):
+    if len(wrapped) != 72:
+        raise Refused("size")
+    return xaes_open(kek, wrapped[:24], name + struct.pack(">I", generation), wrapped[24:])
+
+
+def subject_field_key(root, subject_root, tenant, epoch, field):
+    return derive_key(root + subject_root, b"", "encrypt", tenant, epoch, field)
 
 
 def field_reference(name):

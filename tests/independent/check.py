@@ -90,6 +90,16 @@ def keys():
                 *arguments[2:], wrapped)
 
 
+def subjects():
+    for case in load("keys_v1")["wrapped_subject"]:
+        kek, name, wrapped = h(case["kek"]), h(case["name"]), h(case["wrapped"])
+        same("wrapped subject", f.unwrap_subject(kek, name, case["generation"], wrapped).hex(), case["subject_root"])
+        refuses("wrapped subject, another generation", f.unwrap_subject, kek, name, case["generation"] + 1, wrapped)
+        refuses("wrapped subject, another name", f.unwrap_subject, kek, bytes(32), case["generation"], wrapped)
+        refuses("wrapped subject, a root's size", f.unwrap_subject, kek, name, case["generation"], wrapped[:-1])
+    refuses("empty subject", f.encode_subject, "text", "")
+
+
 def envelopes():
     for suite, name in ((1, "envelope_v1"), (2, "envelope_v1_committing")):
         envelopes_of(suite, load(name))
@@ -287,7 +297,7 @@ def documents():
 
 
 def main():
-    for part in (xaes, keys, envelopes, entries, seals, tokens, bundles, proofs, checkpoints, receipts, tenants, documents):
+    for part in (xaes, keys, subjects, envelopes, entries, seals, tokens, bundles, proofs, checkpoints, receipts, tenants, documents):
         part()
     print("%d checks agree" % checked)
     return 0

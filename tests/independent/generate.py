@@ -22,6 +22,7 @@ TENANT = bytes.fromhex("018f2b6c7d8e7f0091a2b3c4d5e6f708")
 OTHER_TENANT = bytes.fromhex("018f2b6c7d8e7f0091a2b3c4d5e6f709")
 ROOT = bytes(range(0x40, 0x60))
 SUBJECT = bytes.fromhex("00112233445566778899aabbccddeeff")
+SUBJECT_ROOT = bytes(range(0x60, 0x80))
 NO_TENANT = bytes(16)                          # what the system's own envelopes are bound to
 
 
@@ -43,7 +44,12 @@ def plain(value):
 def keys_v1():
     infos = [("check_value", b"", 0, 1), ("tenant_kek", TENANT, 1, 1), ("encrypt", TENANT, 1, 0x01020304),
              ("blind_index", TENANT, 1, 2), ("audit", b"", 1, 0), ("login", TENANT, 1, 0),
-             ("subject", TENANT, 3, 0), ("credential", TENANT, 0xFFFFFFFF, 0xFFFFFFFF)]
+             ("subject", TENANT, 3, 0), ("credential", TENANT, 0xFFFFFFFF, 0xFFFFFFFF),
+             ("subject_name", TENANT, 1, 0)]
+    subjects = [("uuid", SUBJECT, f.encode_subject("uuid", SUBJECT)),
+                ("integer", 42, f.encode_subject("integer", 42)), ("integer", -1, f.encode_subject("integer", -1)),
+                ("text", "Zo\u00eb", f.encode_subject("text", "Zo\u00eb"))]
+    names = [(t, s, f.subject_name(ROOT, t, s)) for t in (TENANT, OTHER_TENANT) for s in (subjects[0][2], subjects[1][2])]
     return {
         "key_info": [{"purpose": f.PURPOSES[p], "tenant": t, "epoch": e, "reference": r,
                       "encoded": f.key_info(p, t, e, r)} for p, t, e, r in infos],
@@ -63,6 +69,15 @@ def keys_v1():
         "wrapped_committing_root": [{"master": MASTER, "version": 1, "salt": SALT, "tenant": TENANT, "epoch": 2,
                                      "nonce": nonce(9), "root": ROOT, "suite": 2, "check_value": f.root_check(ROOT, TENANT),
                                      "wrapped": f.wrap_root(MASTER, 1, SALT, TENANT, 2, nonce(9), ROOT, 2)}],
+        "subject": [{"kind": k, "value": v, "encoded": e} for k, v, e in subjects],
+        "subject_name": [{"root": ROOT, "tenant": t, "subject": s, "name": name} for t, s, name in names],
+        "wrapped_subject": [{"root": ROOT, "tenant": t, "epoch": e, "name": names[0][2], "generation": g, "nonce": nonce(n),
+                             "subject_root": SUBJECT_ROOT, "kek": f.subject_kek(ROOT, t, e),
+                             "wrapped": f.wrap_subject(f.subject_kek(ROOT, t, e), names[0][2], g, nonce(n), SUBJECT_ROOT)}
+                            for n, (t, e, g) in enumerate([(TENANT, 1, 1), (TENANT, 2, 1), (TENANT, 1, 2), (OTHER_TENANT, 1, 1)])],
+        "subject_field_key": [{"root": ROOT, "subject_root": SUBJECT_ROOT, "tenant": TENANT, "epoch": e, "field": r,
+                               "key": f.subject_field_key(ROOT, SUBJECT_ROOT, TENANT, e, r)}
+                              for e, r in [(1, 0x01020304), (1, f.field_reference("customer.email")), (2, 0x01020304)]],
         "field_reference": [{"name": name, "reference": f.field_reference(name)}
                             for name in ("customer.email", "customer.name", "user.email", "")],
         "type_reference": [{"name": name, "reference": f.type_reference(name)} for name in ("sealed_email",)],

@@ -14,6 +14,7 @@
 #include "core/normalise.hpp"
 #include "core/seal.hpp"
 #include "core/session_token.hpp"
+#include "core/subject.hpp"
 
 using namespace aegis::core;
 using namespace aegis::test;
@@ -108,6 +109,51 @@ TEST(Vectors, KeysV1) {
         const std::string name = str(v, "name");
         EXPECT_EQ(get_u32(sha256(as_bytes("aegis/type/1"), as_bytes(name)).bytes),
                   u32(v, "reference"));
+    }
+    for (const Value &v : all["subject"].GetArray()) {
+        const std::string kind = str(v, "kind");
+        uint8_t integer[8], out[kMaxSubjectBytes];
+        Bytes value;
+        if (kind == "integer") {
+            put_u64(integer, static_cast<uint64_t>(v["value"].GetInt64()));
+            value = bytes_of(ByteView(integer));
+        } else {
+            value = kind == "uuid" ? hex(v, "value") : bytes_of(str(v, "value"));
+        }
+        const SubjectKind of = kind == "uuid"      ? SubjectKind::uuid
+                               : kind == "integer" ? SubjectKind::integer
+                                                   : SubjectKind::text;
+        EXPECT_EQ(to_hex({out, encode_subject(of, view(value), out)}), str(v, "encoded"));
+    }
+    for (const Value &v : all["subject_name"].GetArray()) {
+        Key32 key;
+        const Bytes tenant = hex(v, "tenant");
+        derive_key(Key32(view(hex(v, "root"))), {},
+                   {Purpose::subject_name, view(tenant), kSubjectNameEpoch, 0}, key);
+        uint8_t out[kSubjectNameBytes];
+        subject_name(HmacKey(key.view()), view(hex(v, "subject")), out);
+        EXPECT_EQ(to_hex(out), str(v, "name"));
+    }
+    for (const Value &v : all["wrapped_subject"].GetArray()) {
+        Key32 key;
+        const Bytes tenant = hex(v, "tenant"), name = hex(v, "name"), nonce = hex(v, "nonce"),
+                    root = hex(v, "subject_root");
+        derive_key(Key32(view(hex(v, "root"))), {},
+                   {Purpose::subject, view(tenant), u32(v, "epoch"), 0}, key);
+        EXPECT_EQ(to_hex(key.view()), str(v, "kek"));
+        const Xaes kek(key);
+        uint8_t wrapped[kWrappedRootBytes], out[kKeyBytes];
+        wrap_subject_with_nonce(kek, view(name), u32(v, "generation"), view(nonce), view(root),
+                                wrapped);
+        EXPECT_EQ(to_hex(wrapped), str(v, "wrapped"));
+        unwrap_subject(kek, view(name), u32(v, "generation"), wrapped, out);
+        EXPECT_EQ(to_hex(out), str(v, "subject_root"));
+    }
+    for (const Value &v : all["subject_field_key"].GetArray()) {
+        Key32 key;
+        derive_subject_field_key(view(hex(v, "root")), view(hex(v, "subject_root")),
+                                 view(hex(v, "tenant")), u32(v, "epoch"), u32(v, "field"), key);
+        EXPECT_EQ(to_hex(key.view()), str(v, "key"));
     }
     for (const Value &v : all["look_up_value"].GetArray()) {
         const Bytes key = hex(v, "login_key"), normalised = hex(v, "normalised");

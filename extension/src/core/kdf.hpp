@@ -21,6 +21,7 @@ enum class Purpose : uint8_t {
     committed_cipher = 9,  // of a field or audit key, in suite 2: what seals
     commitment = 10,       // beside it: what every envelope shows of the key
     root_check = 11,       // proof of a root that a tenant brought; may be stored
+    subject_name = 12,     // keyed look-up of data subjects
 };
 
 // What a derived key is for. `tenant` is 16 bytes or empty (the system's own keys).
