@@ -39,11 +39,18 @@ CREATE FUNCTION aegis.coverage_sealed()
   LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
   WITH sealed AS (
-    SELECT c.oid, c.oid::regclass::text AS name, c.relnamespace AS namespace, c.relname, a.attname, t.typname, f.reference
+    SELECT c.oid, c.oid::regclass::text AS name, c.relnamespace AS namespace, c.relname, a.attname, t.typname, f.reference,
+           f.subject_column, f.row_key, p.columns AS key_columns, p.types AS key_types,
+           CASE WHEN f.row_key IS NULL THEN '' ELSE format(', ROW(%s)', p.columns) END AS row_bond
       FROM pg_attribute a
       JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
       JOIN pg_type t ON t.oid = a.atttypid AND t.typnamespace = 'aegis'::regnamespace AND t.typname IN ('sealed_text', 'sealed_email')
       LEFT JOIN aegis.field f ON f.relation = c.oid AND f.column_name = a.attname
+      LEFT JOIN LATERAL (
+        SELECT string_agg(quote_ident(k.attname), ', ' ORDER BY i.place) AS columns, array_agg(k.atttypid::regtype ORDER BY i.place) AS types
+          FROM pg_constraint n CROSS JOIN LATERAL unnest(n.conkey) WITH ORDINALITY i(number, place)
+          JOIN pg_attribute k ON k.attrelid = n.conrelid AND k.attnum = i.number
+         WHERE n.conrelid = c.oid AND n.contype = 'p' AND NOT n.condeferrable) p ON true
      WHERE a.attnum > 0 AND NOT a.attisdropped
   )
   SELECT s.namespace, 'high', 'column', format('%s.%I', s.name, s.attname), 'sealed-unregistered',
@@ -62,11 +69,21 @@ AS $$
   UNION ALL
   SELECT s.namespace, 'high', 'column', format('%s.%I', s.name, s.attname), 'sealed-without-check',
          'no constraint refuses values that were not sealed for the row''s tenant',
-         format('ALTER TABLE %s ADD CHECK (aegis.is_sealed_for(%I, ''%s''::bigint, tenant_id))', s.name, s.attname, s.reference)
+         format('ALTER TABLE %s ADD CHECK (aegis.is_sealed_for(%I, ''%s''::bigint, tenant_id%s%s))', s.name, s.attname, s.reference,
+                ', ' || quote_ident(s.subject_column), s.row_bond)
     FROM sealed s
    WHERE s.reference IS NOT NULL AND NOT EXISTS (
            SELECT FROM pg_constraint c WHERE c.conrelid = s.oid AND c.contype = 'c' AND c.convalidated
-              AND pg_get_constraintdef(c.oid) = format('CHECK (aegis.is_sealed_for(%I, ''%s''::bigint, tenant_id))', s.attname, s.reference))
+              AND CASE WHEN s.subject_column IS NULL
+                       THEN pg_get_constraintdef(c.oid) = format('CHECK (aegis.is_sealed_for(%I, ''%s''::bigint, tenant_id%s))', s.attname, s.reference, s.row_bond)
+                       -- The column that names the subject may have another name by now.
+                       ELSE starts_with(pg_get_constraintdef(c.oid), format('CHECK (aegis.is_sealed_for(%I, ''%s''::bigint, tenant_id, ', s.attname, s.reference))
+                        AND right(pg_get_constraintdef(c.oid), length(s.row_bond) + 2) = s.row_bond || '))' END)
+  UNION ALL
+  SELECT s.namespace, 'high', 'column', format('%s.%I', s.name, s.attname), 'sealed-key-changed',
+         'its values are bound to a primary key that the table does not have any more, so they do not open',
+         format('Give table %s a primary key of types %s in the order that the values were sealed for', s.name, array_to_string(s.row_key, ', '))
+    FROM sealed s WHERE s.row_key IS NOT NULL AND s.row_key IS DISTINCT FROM s.key_types
 $$;
 COMMENT ON FUNCTION aegis.coverage_sealed() IS 'coverage: sealed columns that nothing seals or checks';
 

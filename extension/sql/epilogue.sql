@@ -87,6 +87,9 @@ GRANT SELECT ON aegis.tenant_requests TO aegis_auditor, aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.erasure_certificate(uuid) TO aegis_auditor;
 GRANT EXECUTE ON FUNCTION aegis.reapply_shreds() TO aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.shred_status() TO aegis_auditor, aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.admit_subject(uuid, anyelement, text), aegis.shred_subject(uuid, anyelement, text) TO aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.subject_name(uuid, anyelement) TO aegis_auditor, aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.erasure_certificate(uuid, anyelement) TO aegis_auditor;
 GRANT EXECUTE ON FUNCTION aegis.current_tenant() TO aegis_auditor, aegis_member, aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.teams() TO aegis_member, aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.tenants() TO aegis_auditor, aegis_operator;
@@ -95,6 +98,8 @@ GRANT EXECUTE ON FUNCTION aegis.tenants() TO aegis_auditor, aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.armor(aegis.sealed_email), aegis.armor(aegis.sealed_text),
   aegis.is_sealed(aegis.sealed_email), aegis.is_sealed(aegis.sealed_text),
   aegis.is_sealed_for(aegis.sealed_email, bigint, uuid), aegis.is_sealed_for(aegis.sealed_text, bigint, uuid),
+  aegis.is_sealed_for("any", bigint, uuid, "any"), aegis.is_sealed_for("any", bigint, uuid, record),
+  aegis.is_sealed_for("any", bigint, uuid, "any", record),
   aegis.sealed_email_cmp(aegis.sealed_email, aegis.sealed_email),
   aegis.sealed_email_eq(aegis.sealed_email, aegis.sealed_email), aegis.sealed_email_eq(aegis.sealed_email, text),
   aegis.sealed_email_eq(text, aegis.sealed_email), aegis.sealed_email_hash(aegis.sealed_email),
@@ -107,11 +112,12 @@ GRANT EXECUTE ON FUNCTION aegis.armor(aegis.sealed_email), aegis.armor(aegis.sea
   aegis.to_sealed_text(character), aegis.to_sealed_text(text) TO PUBLIC;
 
 -- field: seal_row is for whoever creates or restores a table with sealed columns.
-GRANT EXECUTE ON FUNCTION aegis.encrypt_column(regclass, name, text, regtype, text, text) TO aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.encrypt_column(regclass, name, text, regtype, text, text, name, boolean) TO aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.legible(aegis.sealed_email), aegis.legible(aegis.sealed_text),
   aegis.masked(aegis.sealed_email), aegis.masked(aegis.sealed_text),
-  aegis.reveal(aegis.sealed_email), aegis.reveal(aegis.sealed_text) TO aegis_member, aegis_operator;
-GRANT EXECUTE ON FUNCTION aegis.seal_email(text, bigint, uuid), aegis.seal_text(text, bigint, uuid),
+  aegis.reveal(aegis.sealed_email), aegis.reveal(aegis.sealed_text),
+  aegis.legible(anyelement, record), aegis.masked(anyelement, record), aegis.reveal(anyelement, record) TO aegis_member, aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.seal_bound(text, bigint, uuid, "any", record), aegis.seal_email(text, bigint, uuid), aegis.seal_text(text, bigint, uuid),
   aegis.set_reveal_policy(text, regrole, text), aegis.set_reveal_policy(text, smallint, text) TO aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.seal_row() TO PUBLIC;
 GRANT SELECT ON aegis.field, aegis.reveal_bound, aegis.reveal_policy TO aegis_auditor, aegis_operator;
@@ -129,7 +135,9 @@ GRANT EXECUTE ON FUNCTION aegis.wait_job(bigint, interval) TO aegis_auditor, aeg
 GRANT SELECT ON aegis.jobs TO aegis_auditor, aegis_operator;
 -- reseal: the job calls aegis.reseal() as the owner of a table; it refuses everybody else.
 GRANT EXECUTE ON FUNCTION aegis.key_epoch(aegis.sealed_email), aegis.key_epoch(aegis.sealed_text),
-  aegis.reseal(aegis.sealed_email), aegis.reseal(aegis.sealed_text), aegis.retoken(aegis.sealed_email) TO PUBLIC;
+  aegis.reseal(aegis.sealed_email), aegis.reseal(aegis.sealed_text), aegis.retoken(aegis.sealed_email),
+  aegis.reseal(anyelement, record), aegis.retoken(anyelement, record), aegis.has_dead_token(anyelement, record),
+  aegis.without_dead_token(anyelement, record) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION aegis.verify_fields(regclass), aegis.verify_keys() TO aegis_auditor, aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.rotate_index_key(uuid, text), aegis.rotate_tenant_key(uuid, text, boolean) TO aegis_operator;
 GRANT SELECT ON aegis.rotation_progress TO aegis_auditor, aegis_operator;

@@ -7,10 +7,14 @@ CREATE TABLE aegis.field (
   column_name  name NOT NULL,
   type         text NOT NULL CHECK (type IN ('sealed_text', 'sealed_email')),
   mask         text NOT NULL CHECK (mask IN ('full', 'email', 'last4')),
-  by_extension boolean NOT NULL
+  by_extension boolean NOT NULL,
+  subject_column name,
+  row_key        regtype[]
 );
 SELECT pg_catalog.pg_extension_config_dump('aegis.field', 'WHERE NOT by_extension');
 COMMENT ON TABLE aegis.field IS 'encrypted fields: a stable number for a column, and how it is masked';
+COMMENT ON COLUMN aegis.field.subject_column IS 'at registration: the column that names whose data a value is';
+COMMENT ON COLUMN aegis.field.row_key IS 'types of the primary key that values are bound to, in order';
 
 CREATE TABLE aegis.reveal_policy (
   field        bigint NOT NULL REFERENCES aegis.field ON DELETE CASCADE,
@@ -56,12 +60,35 @@ CREATE FUNCTION aegis.seal_email(plaintext text, field bigint, tenant uuid) RETU
   AS 'MODULE_PATHNAME', 'aegis_seal_plaintext' LANGUAGE C VOLATILE STRICT PARALLEL SAFE COST 20;
 COMMENT ON FUNCTION aegis.seal_email(text, bigint, uuid) IS 'seals a plaintext for a registered field and a tenant';
 
+-- What a value is bound to beside its tenant and field. The constraint names the columns, and insists on the flags; whether
+-- the value is of this subject and row, the key says when it is opened. docs/subject.md.
+CREATE FUNCTION aegis.is_sealed_for(value "any", field bigint, tenant uuid, subject "any") RETURNS boolean
+  AS 'MODULE_PATHNAME', 'aegis_is_sealed_for_subject' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION aegis.is_sealed_for("any", bigint, uuid, "any") IS
+  'true for NULL and for an envelope of this field and tenant that is bound to a data subject';
+
+CREATE FUNCTION aegis.is_sealed_for(value "any", field bigint, tenant uuid, key record) RETURNS boolean
+  AS 'MODULE_PATHNAME', 'aegis_is_sealed_for_row' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION aegis.is_sealed_for("any", bigint, uuid, record) IS
+  'true for NULL and for an envelope of this field and tenant that is bound to the key of a row';
+
+CREATE FUNCTION aegis.is_sealed_for(value "any", field bigint, tenant uuid, subject "any", key record) RETURNS boolean
+  AS 'MODULE_PATHNAME', 'aegis_is_sealed_for_subject_row' LANGUAGE C IMMUTABLE PARALLEL SAFE;
+COMMENT ON FUNCTION aegis.is_sealed_for("any", bigint, uuid, "any", record) IS
+  'true for NULL and for an envelope of this field and tenant that is bound to a data subject and to the key of a row';
+
+CREATE FUNCTION aegis.seal_bound(plaintext text, field bigint, tenant uuid, subject "any", key record) RETURNS text
+  AS 'MODULE_PATHNAME', 'aegis_seal_bound' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 20;
+COMMENT ON FUNCTION aegis.seal_bound(text, bigint, uuid, "any", record) IS
+  'armor of a plaintext that is sealed for a field, a tenant, a data subject and the key of a row, either of which may be NULL';
+
 CREATE FUNCTION aegis.encrypt_column("table" regclass, "column" name, field text,
                                      type regtype DEFAULT 'aegis.sealed_text', mask text DEFAULT 'full',
-                                     reveal text DEFAULT 'full') RETURNS void
-  AS 'MODULE_PATHNAME', 'aegis_encrypt_column' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+                                     reveal text DEFAULT 'full', subject name DEFAULT NULL,
+                                     row_bound boolean DEFAULT false) RETURNS void
+  AS 'MODULE_PATHNAME', 'aegis_encrypt_column' LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
   SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION aegis.encrypt_column(regclass, name, text, regtype, text, text) IS
+COMMENT ON FUNCTION aegis.encrypt_column(regclass, name, text, regtype, text, text, name, boolean) IS
   'encrypts a column as a field: registers it, seals existing rows, installs trigger and constraint';
 
 CREATE FUNCTION aegis.set_reveal_policy(field text, rank smallint, level text) RETURNS void
@@ -101,3 +128,15 @@ CREATE FUNCTION aegis.legible(aegis.sealed_email) RETURNS text
   AS 'MODULE_PATHNAME', 'aegis_legible' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 20;
 COMMENT ON FUNCTION aegis.legible(aegis.sealed_email) IS
   'the plaintext, its mask or NULL, as the policy allows; plaintext is charged and recorded';
+
+CREATE FUNCTION aegis.reveal(value anyelement, "row" record) RETURNS text
+  AS 'MODULE_PATHNAME', 'aegis_reveal' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 20;
+COMMENT ON FUNCTION aegis.reveal(anyelement, record) IS 'the plaintext of a value that is bound to its data subject or row, as reveal(value); the row is given whole';
+
+CREATE FUNCTION aegis.masked(value anyelement, "row" record) RETURNS text
+  AS 'MODULE_PATHNAME', 'aegis_masked' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 20;
+COMMENT ON FUNCTION aegis.masked(anyelement, record) IS 'the mask of a value that is bound to its data subject or row, as masked(value); the row is given whole';
+
+CREATE FUNCTION aegis.legible(value anyelement, "row" record) RETURNS text
+  AS 'MODULE_PATHNAME', 'aegis_legible' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 20;
+COMMENT ON FUNCTION aegis.legible(anyelement, record) IS 'the plaintext, its mask or NULL, of a value that is bound to its data subject or row, as legible(value); the row is given whole';

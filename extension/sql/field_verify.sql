@@ -38,6 +38,11 @@ AS $$
     UNION ALL
     SELECT s.tenant_id, 'root', s.epoch, 'unknown', NULL, NULL, NULL, coalesce(s.fault, 'there is no such key'), s.opened, s.failed
       FROM sampled s WHERE NOT EXISTS (SELECT FROM root r WHERE r.kind = 'root' AND r.tenant_id = s.tenant_id AND r.epoch = s.epoch)
+    UNION ALL
+    SELECT s.tenant_id, 'subject', s.epoch, 'active', NULL, NULL, NULL,
+           CASE WHEN s.fault IS NOT NULL THEN s.fault
+                WHEN s.failed > 0 THEN format('%s keys of data subjects do not open', s.failed) END, s.opened, 0
+      FROM aegis.verify_subjects() s
   )
   SELECT j.tenant_id, j.kind, j.epoch, j.state, j.master_version,
          CASE WHEN j.state = 'destroyed' AND j.failed = 0 THEN 'ok'
@@ -45,10 +50,11 @@ AS $$
          coalesce(j.samples, 0),
          CASE WHEN j.state = 'destroyed' AND j.failed = 0 THEN 'destroyed, and no row uses it'
               WHEN j.fault IS NOT NULL THEN j.fault
+              WHEN j.kind = 'subject' THEN 'keys of data subjects open'
               WHEN j.failed > 0 THEN 'a sample does not open; aegis.verify_fields() names the rows'
               WHEN coalesce(j.samples, 0) > 0 THEN 'unwraps, and opens a sample of each field'
               ELSE 'unwraps; no row to open' END,
          CASE WHEN j.kind = 'root' THEN j.suite END, CASE WHEN j.kind = 'root' THEN j.brought END
     FROM judged j ORDER BY 1, 2 DESC, 3
 $$;
-COMMENT ON FUNCTION aegis.verify_keys() IS 'unwraps every root key and opens a sample of what stands under it; a row for each tenant and epoch';
+COMMENT ON FUNCTION aegis.verify_keys() IS 'unwraps every root key and every key of a data subject, and opens a sample of what stands under them; a row for each tenant and epoch';

@@ -17,16 +17,23 @@ CREATE FUNCTION aegis.shred_tenant(tenant uuid, reason text) RETURNS integer
 COMMENT ON FUNCTION aegis.shred_tenant(uuid, text) IS
   'destroys the root keys of a tenant and returns how many; every process forgets them at the commit; for Aegis alone';
 
-CREATE FUNCTION aegis.shred_status(OUT tenant_id uuid, OUT slug text, OUT shredded_at timestamptz, OUT state text,
+CREATE FUNCTION aegis.shred_status(OUT tenant_id uuid, OUT slug text, OUT subject text, OUT shredded_at timestamptz, OUT state text,
                                    OUT backups_until timestamptz) RETURNS SETOF record
   LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER ROWS 10 SET search_path = pg_catalog, pg_temp
 AS $$
-  SELECT s.tenant_id, t.slug, s.shredded_at,
-         CASE WHEN EXISTS (SELECT FROM aegis.tenant_key k WHERE k.tenant_id = s.tenant_id AND k.wrapped IS NOT NULL) THEN 'came back'
-              WHEN s.files_clean_at IS NULL THEN 'in files' ELSE 'destroyed' END,
+  SELECT s.tenant_id, t.slug, s.subject, s.shredded_at,
+         CASE WHEN s.came_back THEN 'came back' WHEN s.files_clean_at IS NULL THEN 'in files' ELSE 'destroyed' END,
          s.files_clean_at
-    FROM aegis.shred s LEFT JOIN aegis.tenant t ON t.id = s.tenant_id
-   ORDER BY s.shredded_at, s.tenant_id
+    FROM (SELECT r.tenant_id, NULL AS subject, r.shredded_at, r.files_clean_at,
+                 EXISTS (SELECT FROM aegis.tenant_key k WHERE k.tenant_id = r.tenant_id AND k.wrapped IS NOT NULL) AS came_back
+            FROM aegis.shred r
+          UNION ALL
+          SELECT r.tenant_id, encode(r.name, 'hex'), r.shredded_at, r.files_clean_at,
+                 EXISTS (SELECT FROM aegis.subject_key k WHERE k.tenant_id = r.tenant_id AND k.name = r.name
+                            AND k.generation = r.generation AND k.wrapped IS NOT NULL)
+            FROM aegis.subject_shred r) s
+    LEFT JOIN aegis.tenant t ON t.id = s.tenant_id
+   ORDER BY s.shredded_at, s.tenant_id, s.subject
 $$;
 COMMENT ON FUNCTION aegis.shred_status() IS
   'destroyed keys: whether they are gone from the files of this database; a backup that began by backups_until may bring them back';
@@ -37,6 +44,7 @@ CREATE FUNCTION aegis.reapply_shreds() RETURNS integer
 AS $$
 DECLARE
   tenant uuid;
+  person record;
   again integer := 0;
 BEGIN
   FOR tenant IN
@@ -53,7 +61,19 @@ BEGIN
     END IF;
     again := again + 1;
   END LOOP;
+  -- A key that came back, or that would be made anew because its tombstone did not.
+  FOR person IN
+    SELECT DISTINCT e.tenant_id, decode(d.target_id, 'hex') AS name, (d.detail->>'generation')::integer AS generation
+      FROM aegis.entry e CROSS JOIN LATERAL aegis.decode_entry(e.body) d
+     WHERE d.event = 'key.subject_destroyed'
+       AND EXISTS (SELECT FROM aegis.tenant t WHERE t.id = e.tenant_id AND t.status NOT IN ('erasing', 'erased', 'moved'))
+       AND NOT EXISTS (SELECT FROM aegis.subject_key k WHERE k.tenant_id = e.tenant_id AND k.name = decode(d.target_id, 'hex')
+                          AND k.generation = (d.detail->>'generation')::integer AND k.wrapped IS NULL)
+  LOOP
+    PERFORM aegis.shred_subject_again(person.tenant_id, person.name, person.generation);
+    again := again + 1;
+  END LOOP;
   RETURN again;
 END $$;
 COMMENT ON FUNCTION aegis.reapply_shreds() IS
-  'destroys once more the keys that the ledger says were destroyed, after a restore brought them back, and queues the erasure of the rows; returns for how many tenants';
+  'destroys once more the keys that the ledger says were destroyed, after a restore brought them back, and queues the erasure of the rows; returns for how many tenants and data subjects';

@@ -31,6 +31,11 @@ CREATE FUNCTION aegis.reseal(aegis.sealed_email) RETURNS aegis.sealed_email
 COMMENT ON FUNCTION aegis.reseal(aegis.sealed_email) IS
   'the same plaintext and search token under the current epoch; refused outside the job of this name';
 
+CREATE FUNCTION aegis.reseal(value anyelement, "row" record) RETURNS anyelement
+  AS 'MODULE_PATHNAME', 'aegis_reseal' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 20;
+COMMENT ON FUNCTION aegis.reseal(anyelement, record) IS
+  'the same for a value that is bound to its data subject or row, which is given whole; refused outside the job of this name';
+
 CREATE FUNCTION aegis.rotate_tenant_key(tenant uuid, reason text, committing boolean DEFAULT false, OUT epoch integer, OUT job bigint) RETURNS record
   AS 'MODULE_PATHNAME', 'aegis_rotate_tenant_key' LANGUAGE C VOLATILE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL UNSAFE
   SET search_path = pg_catalog, pg_temp;
@@ -72,6 +77,11 @@ CREATE FUNCTION aegis.retoken(aegis.sealed_email) RETURNS aegis.sealed_email
   AS 'MODULE_PATHNAME', 'aegis_retoken' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 20;
 COMMENT ON FUNCTION aegis.retoken(aegis.sealed_email) IS
   'the same value with the token of the current search key; refused outside the job that rotates it';
+
+CREATE FUNCTION aegis.retoken(value anyelement, "row" record) RETURNS anyelement
+  AS 'MODULE_PATHNAME', 'aegis_retoken' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 20;
+COMMENT ON FUNCTION aegis.retoken(anyelement, record) IS
+  'the same for a value that is bound to its data subject or row, which is given whole; refused outside the job that rotates the search key';
 
 CREATE FUNCTION aegis.login_again(aegis.sealed_email) RETURNS bytea
   AS 'MODULE_PATHNAME', 'aegis_login_again' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 20;

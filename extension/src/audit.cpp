@@ -296,16 +296,19 @@ void record(const Plan &plan, const char *operation, const Row *old_row, const R
 
 // True when a job of our own sealed values of the row anew and did nothing else to it: the row says
 // what it said, and a rotation of keys must not bury a tenant's history under entries.
-bool is_only_resealed(const Plan &plan, const Row &old_row, const Row &new_row) {
+bool is_only_resealed(const TriggerData *data, const Plan &plan, const Row &old_row,
+                      const Row &new_row) {
     if (plan.tenant == 0 || new_row.nulls[plan.tenant - 1]) return false;
     const pg_uuid_t &tenant = *DatumGetUUIDP(new_row.values[plan.tenant - 1]);
     for (int i = 0; i < plan.count; i++) {
         const Column &column = plan.columns[i];
         if (!differs(column, old_row, new_row)) continue;
+        field::Bond bond;
         if (column.encoding.form != audit_value::Form::envelope || old_row.is_null(column) ||
             new_row.is_null(column) ||
+            !field::read_bond(data->tg_relation, column.number, data->tg_newtuple, &bond) ||
             !reseal::is_same_value(tenant, pg::varlena_view(old_row.value(column)),
-                                   pg::varlena_view(new_row.value(column))))
+                                   pg::varlena_view(new_row.value(column)), bond))
             return false;
     }
     return true;
@@ -347,7 +350,7 @@ AEGIS_FUNCTION(aegis_audit_row) {
         record(plan, "D", &first, nullptr);
     } else {
         Row second = row_of(data->tg_newslot);
-        if (aegis::reseal::is_running() && is_only_resealed(plan, first, second))
+        if (aegis::reseal::is_running() && is_only_resealed(data, plan, first, second))
             return PointerGetDatum(nullptr);
         record(plan, "U", &first, &second);
     }

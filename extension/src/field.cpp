@@ -6,6 +6,7 @@
 
 #include "context.hpp"
 #include "key.hpp"
+#include "key_subject.hpp"
 #include "own_table.hpp"
 #include "pg/function.hpp"
 #include "pg/invalidation.hpp"
@@ -226,9 +227,27 @@ void cannot_open() {
     pg_unreachable();
 }
 
-struct varlena *seal(const pg_uuid_t &tenant, const Field &field, core::ByteView plaintext) {
+const core::EnvelopeKey *cipher_for(const pg_uuid_t &tenant, uint32_t reference, const Bond &bond,
+                                    uint32_t *epoch, bool make) {
+    return bond.subject.size != 0
+               ? key::subject_cipher(tenant, bond.subject, reference, epoch, make)
+               : key::field_cipher(tenant, reference, epoch);
+}
+
+core::Binding binding_of(const pg_uuid_t &tenant, const Bond &bond) {
+    core::Binding binding{};
+    binding.tenant = pg::view_of(tenant);
+    binding.subject = bond.subject;
+    binding.row_parts = bond.parts;
+    binding.row_part_count = bond.count;
+    return binding;
+}
+
+struct varlena *seal(const pg_uuid_t &tenant, const Field &field, core::ByteView plaintext,
+                     const Bond &bond) {
     core::EnvelopeHeader header{};
     header.type = field.type;
+    header.flags = flags_of(bond);
     header.field = field.reference;
     sealed::tenant_tag(tenant, header.tenant_tag);
 
@@ -256,11 +275,11 @@ struct varlena *seal(const pg_uuid_t &tenant, const Field &field, core::ByteView
         token_view = token;
     }
     header.epoch = key::kCurrentEpoch;
-    const core::EnvelopeKey *cipher = key::field_cipher(tenant, field.reference, &header.epoch);
+    const core::EnvelopeKey *cipher =
+        cipher_for(tenant, field.reference, bond, &header.epoch, true);
     header.suite = cipher->suite();
     struct varlena *result = pg::alloc_varlena(core::envelope_size(header, plaintext.size));
-    core::Binding binding{};
-    binding.tenant = pg::view_of(tenant);
+    core::Binding binding = binding_of(tenant, bond);
     pg::raise(pg::run([&] {
         core::seal_envelope(*cipher, header, binding, token_view, plaintext, pg::payload(result));
     }));
@@ -268,16 +287,16 @@ struct varlena *seal(const pg_uuid_t &tenant, const Field &field, core::ByteView
 }
 
 void open(const pg_uuid_t &tenant, const Field &field, const core::EnvelopeParts &envelope,
-          core::ByteSpan plaintext) {
+          core::ByteSpan plaintext, const Bond &bond) {
     uint8_t tag[core::kTenantTagBytes];
     sealed::tenant_tag(tenant, tag);
     if (memcmp(envelope.header.tenant_tag, tag, sizeof tag) != 0 ||
-        envelope.header.field != field.reference || envelope.header.type != field.type)
+        envelope.header.field != field.reference || envelope.header.type != field.type ||
+        (envelope.header.flags & kBondFlags) != flags_of(bond))
         cannot_open();
     uint32_t epoch = envelope.header.epoch;
-    const core::EnvelopeKey *cipher = key::field_cipher(tenant, field.reference, &epoch);
-    core::Binding binding{};
-    binding.tenant = pg::view_of(tenant);
+    const core::EnvelopeKey *cipher = cipher_for(tenant, field.reference, bond, &epoch, false);
+    core::Binding binding = binding_of(tenant, bond);
     pg::raise(pg::run([&] { core::open_envelope(*cipher, envelope, binding, plaintext); }));
     // The token is not authenticated: a value that others would find under a wrong name is refused.
     // The images in the ledger have none.
@@ -292,12 +311,13 @@ void open(const pg_uuid_t &tenant, const Field &field, const core::EnvelopeParts
     }
 }
 
-core::ByteSpan open(const pg_uuid_t &tenant, const Field &field, core::ByteView envelope) {
+core::ByteSpan open(const pg_uuid_t &tenant, const Field &field, core::ByteView envelope,
+                    const Bond &bond) {
     core::EnvelopeParts parts{};
     if (pg::run([&] { parts = core::parse_envelope(envelope); }).failed) cannot_open();
     size_t size = core::envelope_plaintext_size(parts);
     core::ByteSpan plaintext{static_cast<uint8_t *>(palloc(size + 1)), size};
-    open(tenant, field, parts, plaintext);
+    open(tenant, field, parts, plaintext, bond);
     return plaintext;
 }
 
@@ -314,7 +334,7 @@ void define() {
     pg::on_relation_change(table_changed);
     CacheRegisterSyscacheCallback(AUTHOID, roles_changed, 0);
     CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, roles_changed, 0);
-    define_trigger();
+    define_bond();
 }
 
 }  // namespace aegis::field

@@ -4,6 +4,7 @@
 
 #include "core/envelope.hpp"
 #include "core/normalise.hpp"
+#include "field_bond.hpp"
 #include "pg/postgres.hpp"
 #include "sealed.hpp"
 
@@ -28,16 +29,26 @@ const Field *find(uint32_t reference);
 // What the current context may see of a field; none without one.
 Level level(const Field &field);
 
-// Seals plaintext for a tenant and field into a new envelope varlena. ERROR 22P02 when a searchable
-// value is not well formed, 54000 when it is too long for an index.
-struct varlena *seal(const pg_uuid_t &tenant, const Field &field, core::ByteView plaintext);
+// Seals plaintext for a tenant, a field and what it is bound to into a new envelope varlena. ERROR
+// 22P02 when a searchable value is not well formed, 54000 when it is too long for an index, AG005
+// when the subject's key was destroyed.
+struct varlena *seal(const pg_uuid_t &tenant, const Field &field, core::ByteView plaintext,
+                     const Bond &bond);
 // Writes the plaintext, whose size is core::envelope_plaintext_size(). ERROR AG003, the same for a
-// changed value, another tenant's and another field's.
+// changed value, another tenant's, field's, subject's and row's.
 void open(const pg_uuid_t &tenant, const Field &field, const core::EnvelopeParts &envelope,
-          core::ByteSpan plaintext);
+          core::ByteSpan plaintext, const Bond &bond);
 // The same into new memory; the caller wipes it with sealed::discard().
-core::ByteSpan open(const pg_uuid_t &tenant, const Field &field, core::ByteView envelope);
+core::ByteSpan open(const pg_uuid_t &tenant, const Field &field, core::ByteView envelope,
+                    const Bond &bond);
 [[noreturn]] void cannot_open();
+
+// The cipher of a field for what a value is bound to; as key::field_cipher(), and where a subject
+// is bound as key::subject_cipher().
+const core::EnvelopeKey *cipher_for(const pg_uuid_t &tenant, uint32_t reference, const Bond &bond,
+                                    uint32_t *epoch, bool make);
+// What core::seal_envelope() and core::open_envelope() take.
+core::Binding binding_of(const pg_uuid_t &tenant, const Bond &bond);
 
 // Every table of a registered field, and every partition of one, by OID. Inside an SPI connection
 // as aegis_owner; lives as long as that.
@@ -46,7 +57,6 @@ List *tables();
 // The reference that belongs to a name.
 uint32_t reference_of(const char *name);
 
-void define();          // called from _PG_init
-void define_trigger();  // called from define()
+void define();  // called from _PG_init
 
 }  // namespace aegis::field

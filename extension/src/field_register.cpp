@@ -44,6 +44,12 @@ void check_words(const Order &order) {
                         errhint("Use aegis.sealed_text or aegis.sealed_email.")));
 }
 
+constexpr int kSubjectArgument = 6;  // of encrypt_column
+
+Datum text_or_null(const char *text) {
+    return text != nullptr ? CStringGetTextDatum(text) : 0;
+}
+
 bool has_seal_trigger(Oid table) {
     Oid types[] = {OIDOID};
     Datum values[] = {ObjectIdGetDatum(table)};
@@ -61,7 +67,13 @@ void alter_table(const Order &order, Oid old_type) {
     initStringInfo(&command);
     appendStringInfo(&command, "ALTER TABLE %s ", table);
     // One rewrite: a rewrite runs no triggers, so the expression seals.
-    if (old_type != order.type_oid)
+    if (old_type != order.type_oid && *order.bond.seal != '\0')
+        appendStringInfo(&command,
+                         "ALTER COLUMN %s TYPE aegis.%s USING "
+                         "aegis.seal_bound(%s::pg_catalog.text, '%u'::pg_catalog.int8, "
+                         "tenant_id%s), ",
+                         column, order.type->name, column, order.reference, order.bond.seal);
+    else if (old_type != order.type_oid)
         appendStringInfo(&command,
                          "ALTER COLUMN %s TYPE aegis.%s USING aegis.seal_%s(%s::pg_catalog.text, "
                          "'%u'::pg_catalog.int8, "
@@ -71,8 +83,8 @@ void alter_table(const Order &order, Oid old_type) {
     char *constraint = makeObjectName(order.column, "sealed", nullptr);
     appendStringInfo(
         &command,
-        "ADD CONSTRAINT %s CHECK (aegis.is_sealed_for(%s, '%u'::pg_catalog.int8, tenant_id))",
-        quote_identifier(constraint), column, order.reference);
+        "ADD CONSTRAINT %s CHECK (aegis.is_sealed_for(%s, '%u'::pg_catalog.int8, tenant_id%s))",
+        quote_identifier(constraint), column, order.reference, order.bond.check);
     run_as_caller(command.data);
     if (!has_seal_trigger(order.table))
         run_as_caller(
@@ -89,11 +101,13 @@ void run_as_caller(const char *command) {
 }
 
 uint64 run_as_owner(const char *command, int count, Oid *types, Datum *values, bool read_only) {
+    char *nulls = static_cast<char *>(palloc(count + 1));
+    for (int i = 0; i < count; i++) nulls[i] = types[i] == TEXTOID && values[i] == 0 ? 'n' : ' ';
     Oid user;
     int security;
     GetUserIdAndSecContext(&user, &security);
     SetUserIdAndSecContext(role::owner(), security | SECURITY_LOCAL_USERID_CHANGE);
-    int result = SPI_execute_with_args(command, count, types, values, nullptr, read_only, 0);
+    int result = SPI_execute_with_args(command, count, types, values, nulls, read_only, 0);
     SetUserIdAndSecContext(user, security);
     if (result < 0) elog(ERROR, "could not run a statement: %s", SPI_result_code_string(result));
     return SPI_processed;
@@ -107,13 +121,16 @@ Order read_order(FunctionCallInfo fcinfo) {
     order.type_oid = PG_GETARG_OID(3);
     order.mask = text_to_cstring(PG_GETARG_TEXT_PP(4));
     order.reveal = text_to_cstring(PG_GETARG_TEXT_PP(5));
+    if (!PG_ARGISNULL(kSubjectArgument)) order.subject = NameStr(*PG_GETARG_NAME(kSubjectArgument));
+    order.row_bound = PG_GETARG_BOOL(kSubjectArgument + 1);
     order.type = sealed::find_type(order.type_oid);
     check_words(order);
     order.reference = reference_of(order.field);
     return order;
 }
 
-Oid check_table(const Order &order) {
+Oid check_table(Order *asked) {
+    const Order &order = *asked;
     char kind = get_rel_relkind(order.table);
     const char *name = get_rel_name(order.table);
     if (kind != RELKIND_RELATION && kind != RELKIND_PARTITIONED_TABLE)
@@ -142,16 +159,20 @@ Oid check_table(const Order &order) {
                         errmsg("column \"%s\" of table \"%s\" has type %s", order.column, name,
                                format_type_be(type)),
                         errhint("Only text, varchar and character columns can be sealed.")));
+    asked->bond = bond_terms(order.table, order.column, order.subject, order.row_bound);
     return type;
 }
 
 Registration find_registration(const Order &order) {
-    Oid types[] = {INT8OID};
-    Datum values[] = {Int64GetDatum(order.reference)};
+    Oid types[] = {INT8OID, TEXTOID, TEXTOID};
+    Datum values[] = {Int64GetDatum(order.reference), text_or_null(order.subject),
+                      text_or_null(order.bond.key_types)};
     uint64 rows = run_as_owner(
         "SELECT f.name, f.relation::pg_catalog.oid, f.column_name::pg_catalog.text, f.type, "
-        "f.mask FROM aegis.field f WHERE f.reference = $1",
-        1, types, values, true);
+        "f.mask, f.subject_column IS NOT DISTINCT FROM $2::pg_catalog.name AND "
+        "f.row_key IS NOT DISTINCT FROM $3::pg_catalog.regtype[] FROM aegis.field f "
+        "WHERE f.reference = $1",
+        3, types, values, true);
     if (rows == 0) return Registration::fresh;
     HeapTuple tuple = SPI_tuptable->vals[0];
     TupleDesc row = SPI_tuptable->tupdesc;
@@ -166,7 +187,8 @@ Registration find_registration(const Order &order) {
     if (get_rel_name(table) == nullptr) return Registration::orphaned;
     if (table == order.table && strcmp(SPI_getvalue(tuple, row, 3), order.column) == 0 &&
         strcmp(SPI_getvalue(tuple, row, 4), order.type->name) == 0 &&
-        strcmp(SPI_getvalue(tuple, row, 5), order.mask) == 0)
+        strcmp(SPI_getvalue(tuple, row, 5), order.mask) == 0 &&
+        DatumGetBool(SPI_getbinval(tuple, row, 6, &is_null)))
         return Registration::same;
     ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT),
                     errmsg("field \"%s\" is already registered for column \"%s\" of table \"%s\"",
@@ -179,7 +201,7 @@ void register_field(const Order &order) {
     // Rows of an extension's own script come back with the extension; a dump must not hold them
     // twice.
     bool by_extension = creating_extension;
-    Oid types[] = {INT8OID, TEXTOID, OIDOID, NAMEOID, TEXTOID, TEXTOID, BOOLOID};
+    Oid types[] = {INT8OID, TEXTOID, OIDOID, NAMEOID, TEXTOID, TEXTOID, BOOLOID, TEXTOID, TEXTOID};
     NameData column;
     namestrcpy(&column, order.column);
     Datum values[] = {Int64GetDatum(order.reference),
@@ -188,15 +210,19 @@ void register_field(const Order &order) {
                       NameGetDatum(&column),
                       CStringGetTextDatum(order.type->name),
                       CStringGetTextDatum(order.mask),
-                      BoolGetDatum(by_extension)};
+                      BoolGetDatum(by_extension),
+                      text_or_null(order.subject),
+                      text_or_null(order.bond.key_types)};
     run_as_owner(
         "INSERT INTO aegis.field (reference, name, relation, column_name, type, mask, "
-        "by_extension) "
-        "VALUES ($1, $2, $3::pg_catalog.regclass, $4, $5, $6, $7) "
+        "by_extension, subject_column, row_key) "
+        "VALUES ($1, $2, $3::pg_catalog.regclass, $4, $5, $6, $7, $8::pg_catalog.name, "
+        "$9::pg_catalog.regtype[]) "
         "ON CONFLICT (reference) DO UPDATE SET relation = EXCLUDED.relation, column_name = "
         "EXCLUDED.column_name, "
-        "type = EXCLUDED.type, mask = EXCLUDED.mask, by_extension = EXCLUDED.by_extension",
-        7, types, values, false);
+        "type = EXCLUDED.type, mask = EXCLUDED.mask, by_extension = EXCLUDED.by_extension, "
+        "subject_column = EXCLUDED.subject_column, row_key = EXCLUDED.row_key",
+        9, types, values, false);
     for (int rank = 1; rank < kRanks; rank++)
         set_policy(order.reference, rank, order.reveal, by_extension);
     // Whoever looks after the system sees that a value is there and what it is like, not what it
@@ -219,9 +245,11 @@ void record(const char *event_type, const char *field, const ledger::DetailPair 
 
 AEGIS_FUNCTION(aegis_encrypt_column) {
     using namespace aegis::field;
+    for (int i = 0; i < PG_NARGS(); i++)
+        if (i != kSubjectArgument && PG_ARGISNULL(i)) PG_RETURN_VOID();
     Order order = read_order(fcinfo);
     LockRelationOid(order.table, AccessExclusiveLock);
-    Oid old_type = check_table(order);
+    Oid old_type = check_table(&order);
 
     SPI_connect();
     Registration known = find_registration(order);
@@ -231,12 +259,15 @@ AEGIS_FUNCTION(aegis_encrypt_column) {
     } else {
         register_field(order);
         alter_table(order, old_type);
-        aegis::ledger::DetailPair pairs[] = {{"column", order.column, 0},
-                                             {"mask", order.mask, 0},
-                                             {"reveal", order.reveal, 0},
-                                             {"table", get_rel_name(order.table), 0},
-                                             {"type", order.type->name, 0}};
-        record("field.registered", order.field, pairs, 5);
+        aegis::ledger::DetailPair pairs[] = {
+            {"column", order.column, 0},   {"mask", order.mask, 0},
+            {"reveal", order.reveal, 0},   {"table", get_rel_name(order.table), 0},
+            {"type", order.type->name, 0}, {"row_bound", nullptr, order.row_bound},
+            {"subject", order.subject, 0}};
+        record("field.registered", order.field, pairs,
+               order.subject != nullptr ? 7
+               : order.row_bound        ? 6
+                                        : 5);
     }
     SPI_finish();
     PG_RETURN_VOID();
@@ -248,6 +279,6 @@ AEGIS_FUNCTION(aegis_seal_plaintext) {
     const field::Field *found = field::find(static_cast<uint32_t>(PG_GETARG_INT64(1)));
     if (found == nullptr)
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("field is not registered")));
-    PG_RETURN_POINTER(
-        field::seal(*PG_GETARG_UUID_P(2), *found, pg::varlena_view(PG_GETARG_DATUM(0))));
+    PG_RETURN_POINTER(field::seal(*PG_GETARG_UUID_P(2), *found,
+                                  pg::varlena_view(PG_GETARG_DATUM(0)), field::Bond()));
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "field.hpp"
+#include "field_bind.hpp"
 #include "ledger.hpp"
 
 namespace aegis::field {
@@ -17,12 +18,15 @@ struct Order {  // what encrypt_column was asked for
     const char *mask;
     const char *reveal;
     uint32_t reference;
+    const char *subject;  // column that says whose data a value is; nullptr: none
+    bool row_bound;
+    BondTerms bond;  // what both mean for the table: set by check_table()
 };
 
-// The arguments of aegis.encrypt_column(), with the words checked.
+// The arguments of aegis.encrypt_column(), with the words checked; only `subject` may be null.
 Order read_order(FunctionCallInfo fcinfo);
 // The column's type, after checks that need the catalogs.
-Oid check_table(const Order &order);
+Oid check_table(Order *order);
 
 // What the registry already says. Orphaned: the table that had the field is gone.
 enum class Registration { fresh, same, orphaned };
@@ -36,6 +40,7 @@ void check_level(const char *level);
 
 // One statement each, inside an open SPI connection.
 void run_as_caller(const char *command);
+// An argument of type text that is 0 is null.
 uint64 run_as_owner(const char *command, int count, Oid *types, Datum *values, bool read_only);
 
 // A ledger entry about a field.

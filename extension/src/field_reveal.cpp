@@ -18,9 +18,10 @@ struct Claim {
     const field::Field *field;  // never dangles
 };
 
-// One error for all that belongs to others.
-Claim claim(Datum datum) {
-    core::ByteView value = pg::varlena_view(datum);
+// One error for all that belongs to others. Functions of two arguments take any type.
+Claim claim(FunctionCallInfo fcinfo) {
+    if (PG_NARGS() > 1) field::sealed_argument(fcinfo);
+    core::ByteView value = pg::varlena_view(PG_GETARG_DATUM(0));
     Claim claim;
     claim.tenant = context::require().tenant;
     if (pg::run([&] { claim.envelope = core::parse_envelope(value); }).failed) {
@@ -46,23 +47,32 @@ void require_level(const field::Field &field, field::Level least) {
                         errhint("An operator can change this with aegis.set_reveal_policy().")));
 }
 
+// What the value is bound to, from the row that the caller passed beside it.
+void require_bond(FunctionCallInfo fcinfo, const Claim &claim, field::Bond *bond) {
+    if (!field::read_bond(fcinfo, claim.envelope, bond)) field::cannot_open();
+}
+
 }  // namespace
 
 AEGIS_FUNCTION(aegis_reveal) {
-    const Claim value = claim(PG_GETARG_DATUM(0));
+    const Claim value = claim(fcinfo);
     require_level(*value.field, field::Level::full);
+    field::Bond bond;
+    require_bond(fcinfo, value, &bond);
     charge::count_reveal(value.tenant, value.field->reference, 1);
     struct varlena *text = pg::alloc_varlena(core::envelope_plaintext_size(value.envelope));
-    field::open(value.tenant, *value.field, value.envelope, pg::payload(text));
+    field::open(value.tenant, *value.field, value.envelope, pg::payload(text), bond);
     PG_RETURN_TEXT_P(text);
 }
 
 AEGIS_FUNCTION(aegis_masked) {
-    const Claim value = claim(PG_GETARG_DATUM(0));
+    const Claim value = claim(fcinfo);
     require_level(*value.field, field::Level::masked);
+    field::Bond bond;
+    require_bond(fcinfo, value, &bond);
     size_t size = core::envelope_plaintext_size(value.envelope);
     core::ByteSpan plaintext{static_cast<uint8_t *>(palloc(size + 1)), size};
-    field::open(value.tenant, *value.field, value.envelope, plaintext);
+    field::open(value.tenant, *value.field, value.envelope, plaintext, bond);
     size_t room = core::mask_capacity(plaintext.size);
     struct varlena *text = pg::alloc_varlena(room);
     SET_VARSIZE(text, VARHDRSZ + core::mask(value.field->mask, plaintext, pg::payload(text)));
@@ -72,7 +82,7 @@ AEGIS_FUNCTION(aegis_masked) {
 
 // For listings: as much of the value as the policy lets the caller see.
 AEGIS_FUNCTION(aegis_legible) {
-    switch (field::level(*claim(PG_GETARG_DATUM(0)).field)) {
+    switch (field::level(*claim(fcinfo).field)) {
         case field::Level::full:
             return aegis_reveal(fcinfo);
         case field::Level::masked:

@@ -1,115 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// The BEFORE ROW trigger that seals. Which column belongs to which field is read from the table's
-// CHECK constraints: they follow renames, partitions and restores, and what they say is what is
-// enforced at rest.
+// The BEFORE ROW trigger that seals. Which column belongs to which field, and what its values are
+// bound to, it reads from the table's CHECK constraints.
 #include "field.hpp"
 
 #include "context.hpp"
 #include "guc.hpp"
 #include "key.hpp"
 #include "key_cache.hpp"
+#include "key_subject.hpp"
 #include "pg/function.hpp"
-#include "pg/invalidation.hpp"
 
 namespace aegis::field {
 
 namespace {
-
-struct Column {
-    AttrNumber number;
-    AttrNumber tenant;  // 0: the column has no constraint
-    uint32_t reference;
-};
-
-struct Plan {   // of one table
-    Oid relid;  // hash key
-    bool valid;
-    int count;
-    Column *columns;
-};
-
-HTAB *plans = nullptr;
-
-void table_changed(Datum, Oid relid) {
-    if (plans == nullptr) return;
-    if (relid != InvalidOid) {
-        Plan *plan = static_cast<Plan *>(hash_search(plans, &relid, HASH_FIND, nullptr));
-        if (plan != nullptr) plan->valid = false;
-        return;
-    }
-    HASH_SEQ_STATUS each;
-    hash_seq_init(&each, plans);
-    while (Plan *plan = static_cast<Plan *>(hash_seq_search(&each))) plan->valid = false;
-}
-
-// CHECK (aegis.is_sealed_for(column, 'reference'::bigint, tenant_id))
-bool read_constraint(const char *expression, Column *column) {
-    Node *node = static_cast<Node *>(stringToNode(expression));
-    if (!IsA(node, FuncExpr)) return false;
-    FuncExpr *call = reinterpret_cast<FuncExpr *>(node);
-    char *name = get_func_name(call->funcid);
-    if (list_length(call->args) != 3 || name == nullptr || strcmp(name, "is_sealed_for") != 0 ||
-        get_func_namespace(call->funcid) != get_namespace_oid("aegis", true))
-        return false;
-    Node *value = static_cast<Node *>(linitial(call->args));
-    Node *reference = static_cast<Node *>(lsecond(call->args));
-    Node *tenant = static_cast<Node *>(lthird(call->args));
-    if (!IsA(value, Var) || !IsA(reference, Const) || !IsA(tenant, Var) ||
-        reinterpret_cast<Const *>(reference)->constisnull)
-        return false;
-    column->number = reinterpret_cast<Var *>(value)->varattno;
-    column->reference =
-        static_cast<uint32_t>(DatumGetInt64(reinterpret_cast<Const *>(reference)->constvalue));
-    column->tenant = reinterpret_cast<Var *>(tenant)->varattno;
-    return true;
-}
-
-Column describe(TupleDesc row, AttrNumber number) {
-    for (int i = 0; row->constr != nullptr && i < row->constr->num_check; i++) {
-        Column column{};
-        if (read_constraint(row->constr->check[i].ccbin, &column) && column.number == number)
-            return column;
-    }
-    return {number, 0, 0};
-}
-
-const Plan *plan_for(Relation relation) {
-    if (plans == nullptr) {
-        HASHCTL control{};
-        control.keysize = sizeof(Oid);
-        control.entrysize = sizeof(Plan);
-        control.hcxt = CacheMemoryContext;
-        plans =
-            hash_create("aegis sealed tables", 32, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-    }
-    Oid relid = RelationGetRelid(relation);
-    bool found = false;
-    Plan *plan = static_cast<Plan *>(hash_search(plans, &relid, HASH_ENTER, &found));
-    if (found && plan->valid) return plan;
-    if (!found) {
-        plan->columns = nullptr;
-        plan->count = 0;
-    }
-    plan->valid = false;
-    TupleDesc row = RelationGetDescr(relation);
-    Column *columns = static_cast<Column *>(palloc(sizeof(Column) * Max(row->natts, 1)));
-    int count = 0;
-    for (int i = 0; i < row->natts; i++) {
-        Form_pg_attribute attribute = TupleDescAttr(row, i);
-        if (!attribute->attisdropped && sealed::find_type(attribute->atttypid) != nullptr)
-            columns[count++] = describe(row, attribute->attnum);
-    }
-    if (plan->columns != nullptr) pfree(plan->columns);
-    plan->columns = nullptr;
-    plan->count = 0;
-    plan->columns = static_cast<Column *>(
-        MemoryContextAlloc(CacheMemoryContext, sizeof(Column) * Max(count, 1)));
-    memcpy(plan->columns, columns, sizeof(Column) * count);
-    plan->count = count;
-    plan->valid = true;
-    pfree(columns);
-    return plan;
-}
 
 const Field &field_of(Relation relation, const Column &column) {
     const Field *found = column.tenant != 0 ? find(column.reference) : nullptr;
@@ -128,58 +31,145 @@ bool same_bytes(core::ByteView a, core::ByteView b) {
     return a.size == b.size && memcmp(a.data, b.data, a.size) == 0;
 }
 
+// Whether the caller may read all of a field of this tenant: then no change of bytes tells more.
+bool may_read(const pg_uuid_t &tenant, const Field &field) {
+    const context::Context *context = context::current();
+    return context != nullptr && memcmp(&context->tenant, &tenant, sizeof tenant) == 0 &&
+           level(field) == Level::full;
+}
+
 // True when the old value may stay because it means the same. Only for those who may read the field
 // anyway: for others, seeing whether the bytes change would tell whether a guess is right.
 bool keeps(const pg_uuid_t &tenant, const Field &field, core::ByteView old_value,
-           core::ByteView plaintext) {
-    const context::Context *context = context::current();
-    if (context == nullptr || memcmp(&context->tenant, &tenant, sizeof tenant) != 0 ||
-        level(field) != Level::full || !sealed::is_envelope(old_value))
-        return false;
+           core::ByteView plaintext, const Bond &bond) {
+    if (!may_read(tenant, field) || !sealed::is_envelope(old_value)) return false;
     core::EnvelopeParts parts = sealed::parse(old_value);
     uint8_t tag[core::kTenantTagBytes];
     sealed::tenant_tag(tenant, tag);
     if (memcmp(parts.header.tenant_tag, tag, sizeof tag) != 0 ||
-        parts.header.field != field.reference)
+        parts.header.field != field.reference ||
+        (parts.header.flags & (kBondFlags | core::kFlagTokenRemoved)) != flags_of(bond))
         return false;
-    core::ByteSpan opened = open(tenant, field, old_value);
+    core::ByteSpan opened = open(tenant, field, old_value, bond);
     bool equal = core::equal_constant_time(opened, plaintext);
     sealed::discard(opened);
     return equal;
 }
 
-// A value that comes back from elsewhere must not bring an older key into use again.
+// A value that comes back from elsewhere must bring no older key into use again, and be found.
 bool is_current(const pg_uuid_t &tenant, const Field &field, core::ByteView envelope) {
     uint32_t epoch = key::kCurrentEpoch;
     key::field_cipher(tenant, field.reference, &epoch);
-    return sealed::parse(envelope).header.epoch == epoch;
+    core::EnvelopeHeader header = sealed::parse(envelope).header;
+    return header.epoch == epoch && (header.flags & core::kFlagTokenRemoved) == 0;
 }
 
-// What is to be stored instead of `value`; the same pointer when it can stay.
-Datum sealed_value(const pg_uuid_t &tenant, const Field &field, Datum value, bool has_old,
-                   Datum old) {
-    core::ByteView view = pg::varlena_view(value);
-    core::ByteView old_view = has_old ? pg::varlena_view(old) : core::ByteView();
-    bool is_envelope = sealed::is_envelope(view);
-    // Keys may be restored after what they open.
-    if (is_envelope && guc::restore_mode) return value;
-    if (field.type_reference != 0 && key_cache::search_is_frozen(tenant))
+void require_thawed(const pg_uuid_t &tenant, const Field &field) {
+    if (field.type_reference == 0 || !key_cache::search_is_frozen(tenant)) return;
+    ereport(ERROR, (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+                    errmsg("field \"%s\" cannot be written while the search key of its tenant is "
+                           "rotated",
+                           field.name),
+                    errhint("Try again when the job is done.")));
+}
+
+// One value of a row, and the one that it replaces.
+struct Change {
+    pg_uuid_t tenant;
+    Datum value, old;
+    bool has_old;  // of the same tenant
+    Bond bond, old_bond;
+    bool same_bond;
+};
+
+// A value of an erased person comes back, with a row that moves or that a file brings: nobody opens
+// it, and nothing finds it.
+bool is_dead(const Field &field, const Change &change) {
+    core::EnvelopeHeader header = sealed::parse(pg::varlena_view(change.value)).header;
+    uint8_t tag[core::kTenantTagBytes];
+    if ((header.flags & core::kFlagSubject) == 0 ||
+        (header.flags & (core::kFlagToken | core::kFlagTokenRemoved)) == core::kFlagToken)
+        return false;
+    sealed::tenant_tag(change.tenant, tag);
+    return memcmp(header.tenant_tag, tag, sizeof tag) == 0 && header.field == field.reference &&
+           (header.flags & kBondFlags) == flags_of(change.bond) &&
+           key::subject_state(change.tenant, change.bond.subject) == key::SubjectState::destroyed;
+}
+
+// A value stays while the subject or the key of its row changes: it is opened as what it was, and
+// sealed as what it is. Who may not read it must not give it to somebody else.
+Datum move_value(const Field &field, const Change &change) {
+    if (!may_read(change.tenant, field))
         ereport(ERROR,
-                (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
-                 errmsg("field \"%s\" cannot be written while the search key of its tenant is "
-                        "rotated",
-                        field.name),
-                 errhint("Try again when the job is done.")));
-    // An envelope from outside is opened once, so that nothing rests here that cannot be read.
+                (errcode(AEGIS_ERRCODE_NOT_REVEALED),
+                 errmsg("field \"%s\" is bound to what you change of its row", field.name),
+                 errdetail("Its value would have to be sealed anew, and you may not read it."),
+                 errhint("Write the value with the change, or leave the change to someone who may "
+                         "reveal the field.")));
     core::ByteSpan plaintext =
-        is_envelope ? open(tenant, field, view) : sealed::open_unsealed(view);
-    Datum result = value;
-    if (has_old && keeps(tenant, field, old_view, plaintext))
-        result = old;
-    else if (!is_envelope || !is_current(tenant, field, view))
-        result = PointerGetDatum(seal(tenant, field, plaintext));
+        open(change.tenant, field, pg::varlena_view(change.old), change.old_bond);
+    Datum result = PointerGetDatum(seal(change.tenant, field, plaintext, change.bond));
     sealed::discard(plaintext);
     return result;
+}
+
+// What is to be stored instead of the value; the same pointer when it can stay.
+Datum sealed_value(const Field &field, const Change &change) {
+    core::ByteView view = pg::varlena_view(change.value);
+    bool is_envelope = sealed::is_envelope(view);
+    // Keys may be restored after what they open.
+    if (is_envelope && guc::restore_mode) return change.value;
+    bool unchanged = change.has_old && same_bytes(pg::varlena_view(change.old), view);
+    if (unchanged && change.same_bond) return change.value;
+    if (is_envelope && !unchanged && is_dead(field, change)) return change.value;
+    require_thawed(change.tenant, field);
+    if (unchanged) return move_value(field, change);
+    // An envelope from outside is opened once, so that nothing rests here that cannot be read.
+    core::ByteSpan plaintext =
+        is_envelope ? open(change.tenant, field, view, change.bond) : sealed::open_unsealed(view);
+    Datum result = change.value;
+    if (change.has_old && change.same_bond &&
+        keeps(change.tenant, field, pg::varlena_view(change.old), plaintext, change.bond))
+        result = change.old;
+    else if (!is_envelope || !is_current(change.tenant, field, view))
+        result = PointerGetDatum(seal(change.tenant, field, plaintext, change.bond));
+    sealed::discard(plaintext);
+    return result;
+}
+
+void read_change(TriggerData *trigger, const Column &column, const Field &field, HeapTuple tuple,
+                 HeapTuple old_tuple, Change *change) {
+    TupleDesc row = RelationGetDescr(trigger->tg_relation);
+    bool is_null = false;
+    Datum tenant = heap_getattr(tuple, column.tenant, row, &is_null);
+    if (is_null)
+        ereport(ERROR, (errcode(AEGIS_ERRCODE_NO_TENANT), errmsg("tenant is not set"),
+                        errdetail("The row has no tenant to seal field \"%s\" for.", field.name)));
+    change->tenant = *DatumGetUUIDP(tenant);
+    change->has_old = false;
+    change->same_bond = true;
+    if (is_bound(column) && !read_bond(column, row, tuple, &change->bond)) {
+        bool whose = column.subject != 0 && heap_attisnull(tuple, column.subject, row);
+        ereport(
+            ERROR,
+            (errcode(ERRCODE_NOT_NULL_VIOLATION),
+             whose ? errmsg("column \"%s\" is null in a row that has a value of field \"%s\"",
+                            NameStr(TupleDescAttr(row, column.subject - 1)->attname), field.name)
+                   : errmsg("a part of the key is null in a row that has a value of field "
+                            "\"%s\"",
+                            field.name),
+             whose ? errdetail("It says whose data the value is.") : 0));
+    }
+    if (old_tuple == nullptr) return;
+    change->old = heap_getattr(old_tuple, column.number, row, &is_null);
+    if (is_null) return;
+    tenant = heap_getattr(old_tuple, column.tenant, row, &is_null);
+    if (is_null || memcmp(DatumGetUUIDP(tenant), &change->tenant, sizeof change->tenant) != 0)
+        return;
+    change->has_old = true;
+    if (is_bound(column))
+        change->same_bond = read_bond(column, row, old_tuple, &change->old_bond) &&
+                            is_same_bond(change->bond, change->old_bond);
 }
 
 HeapTuple seal_row(TriggerData *trigger) {
@@ -199,28 +189,14 @@ HeapTuple seal_row(TriggerData *trigger) {
 
     for (int i = 0; i < count; i++) {
         const Column &column = columns[i];
-        bool is_null = false, old_null = true, tenant_null = true, old_tenant_null = true;
-        Datum value = heap_getattr(tuple, column.number, row, &is_null);
+        bool is_null = false;
+        Change change;
+        change.value = heap_getattr(tuple, column.number, row, &is_null);
         if (is_null) continue;
         const Field &field = field_of(relation, column);
-        Datum tenant = heap_getattr(tuple, column.tenant, row, &tenant_null);
-        if (tenant_null)
-            ereport(ERROR,
-                    (errcode(AEGIS_ERRCODE_NO_TENANT), errmsg("tenant is not set"),
-                     errdetail("The row has no tenant to seal field \"%s\" for.", field.name)));
-        pg_uuid_t tenant_id = *DatumGetUUIDP(tenant);
-        Datum old = 0;
-        if (update) {
-            old = heap_getattr(old_tuple, column.number, row, &old_null);
-            Datum old_tenant = heap_getattr(old_tuple, column.tenant, row, &old_tenant_null);
-            bool same_tenant = !old_tenant_null &&
-                               memcmp(DatumGetUUIDP(old_tenant), &tenant_id, sizeof tenant_id) == 0;
-            if (!old_null && same_tenant &&
-                same_bytes(pg::varlena_view(old), pg::varlena_view(value)))
-                continue;
-        }
-        Datum stored = sealed_value(tenant_id, field, value, !old_null, old);
-        if (stored != value) {
+        read_change(trigger, column, field, tuple, old_tuple, &change);
+        Datum stored = sealed_value(field, change);
+        if (stored != change.value) {
             numbers[changed] = column.number;
             values[changed++] = stored;
         }
@@ -230,10 +206,6 @@ HeapTuple seal_row(TriggerData *trigger) {
 }
 
 }  // namespace
-
-void define_trigger() {
-    pg::on_relation_change(table_changed);
-}
 
 }  // namespace aegis::field
 

@@ -5,6 +5,7 @@
 #include "field.hpp"
 
 #include "key.hpp"
+#include "key_subject.hpp"
 #include "pg/function.hpp"
 #include "pg/statement.hpp"
 #include "pg/subtransaction.hpp"
@@ -27,6 +28,7 @@ struct GroupKey {  // without padding: hashed as bytes
 struct Group {
     GroupKey key;
     int64 opened, tokens, failed;
+    int64 erased;       // whose data subject's key was destroyed
     const char *fault;  // why the key cannot be used; nullptr when it can
 };
 
@@ -112,20 +114,26 @@ Group *group_of(Verification *v, const pg_uuid_t &tenant, const Field &field, ui
     const char *fault = key_fault(tenant, field, epoch);
     MemoryContextSwitchTo(caller);
     group = static_cast<Group *>(hash_search(v->groups, &key, HASH_ENTER, &found));
-    group->opened = group->tokens = group->failed = 0;
+    group->opened = group->tokens = group->failed = group->erased = 0;
     group->fault = fault;
     return group;
 }
 
 // What is wrong with a value; nullptr when it opens and is found under its own token.
 const char *judge(const pg_uuid_t &tenant, const Field &field, const core::EnvelopeParts &parts,
-                  bool *has_token) {
+                  const Bond &bond, bool *has_token) {
+    if ((parts.header.flags & kBondFlags) != flags_of(bond))
+        return "the value is not bound to its data subject or row as its column is";
+    if (bond.subject.size != 0 &&
+        key::subject_state(tenant, bond.subject) == key::SubjectState::none)
+        return "the data subject has no key: its row of aegis.subject_key is gone, or the value "
+               "was "
+               "moved here";
     uint32_t epoch = parts.header.epoch;
-    const core::EnvelopeKey *cipher = key::field_cipher(tenant, field.reference, &epoch);
+    const core::EnvelopeKey *cipher = cipher_for(tenant, field.reference, bond, &epoch, false);
     size_t size = core::envelope_plaintext_size(parts);
     core::ByteSpan plaintext{static_cast<uint8_t *>(palloc(size + 1)), size};
-    core::Binding binding{};
-    binding.tenant = pg::view_of(tenant);
+    core::Binding binding = binding_of(tenant, bond);
     const char *wrong = nullptr;
     if (pg::run([&] { core::open_envelope(*cipher, parts, binding, plaintext); }).failed)
         wrong = "the value cannot be opened: it was changed, or moved here";
@@ -139,6 +147,13 @@ const char *judge(const pg_uuid_t &tenant, const Field &field, const core::Envel
     }
     sealed::discard(plaintext);
     return wrong;
+}
+
+bool read_slot_bond(Relation table, AttrNumber column, TupleTableSlot *slot, Bond *bond) {
+    if (bound_column(table, column) == nullptr) return true;
+    bool copied;
+    HeapTuple row = ExecFetchSlotHeapTuple(slot, false, &copied);  // of a heap: its own
+    return read_bond(table, column, row, bond);
 }
 
 void verify_value(Verification *v, TupleTableSlot *slot, AttrNumber column, const pg_uuid_t *tenant,
@@ -162,7 +177,19 @@ void verify_value(Verification *v, TupleTableSlot *slot, AttrNumber column, cons
     if (v->sample && group->opened + group->failed > 0) return;
     const char *wrong = nullptr;
     bool has_token = false;
-    if (group->fault == nullptr) wrong = judge(*tenant, *field, parts, &has_token);
+    Bond bond;
+    bool erased = false;
+    if (group->fault == nullptr && !read_slot_bond(v->table, column, slot, &bond)) {
+        wrong = "the row does not say to what the value is bound";
+    } else if (group->fault == nullptr) {
+        erased = bond.subject.size != 0 &&
+                 key::subject_state(*tenant, bond.subject) == key::SubjectState::destroyed;
+        if (!erased) wrong = judge(*tenant, *field, parts, bond, &has_token);
+    }
+    if (erased) {
+        group->erased++;
+        return;
+    }
     if (wrong != nullptr) put_finding(v, slot, column, tenant, &parts.header.epoch, wrong);
     if (wrong == nullptr && group->fault == nullptr) {
         group->opened++;
@@ -208,6 +235,18 @@ void scan(Verification *v) {
     ExecDropSingleTupleTableSlot(slot);
 }
 
+void put_erased(const Verification &v, const Group &group, const char *column) {
+    Datum values[] = {ObjectIdGetDatum(RelationGetRelid(v.table)),
+                      CStringGetTextDatum(column),
+                      UUIDPGetDatum(&group.key.tenant),
+                      Int32GetDatum(static_cast<int32>(group.key.epoch)),
+                      CStringGetTextDatum("ok"),
+                      Int64GetDatum(group.erased),
+                      CStringGetTextDatum("values of erased data subjects, which nobody opens")};
+    bool nulls[7] = {};
+    put(v, values, nulls);
+}
+
 void put_groups(const Verification &v) {
     HASH_SEQ_STATUS each;
     hash_seq_init(&each, v.groups);
@@ -228,6 +267,7 @@ void put_groups(const Verification &v) {
         Form_pg_attribute attribute =
             TupleDescAttr(RelationGetDescr(v.table), group->key.column - 1);
         bool fault = group->fault != nullptr;
+        if (group->erased > 0) put_erased(v, *group, NameStr(attribute->attname));
         if (!fault && group->opened == 0) continue;  // its rows are listed
         Datum values[] = {ObjectIdGetDatum(RelationGetRelid(v.table)),
                           CStringGetTextDatum(NameStr(attribute->attname)),

@@ -6,6 +6,7 @@
 #include "key_rewrap.hpp"
 #include "reseal.hpp"
 #include "role.hpp"
+#include "subject.hpp"
 #include "tenant_erase.hpp"
 #include "verify_progress.hpp"
 
@@ -51,6 +52,7 @@ Progress end_sessions(const Job &job) {
 
 const Kind kinds[] = {
     {"end_sessions", Scope::system, role::owner, end_sessions, nullptr},
+    {"erase_subjects", Scope::tenant, role::owner, subject::erase_step, nullptr},
     {"erase_tenant", Scope::tenant, role::owner, tenant_erase::step, nullptr},
     {"reseal", Scope::tenant, role::owner, reseal::step, nullptr},
     {"rewrap_keys", Scope::system, role::owner, key::rewrap_step, nullptr},
@@ -68,7 +70,7 @@ const Kind *find_kind(const char *name) {
 }
 
 const char *kind_names() {
-    static char names[128];
+    static char names[256];
     names[0] = '\0';
     for (const Kind &kind : kinds) {
         strlcat(names, names[0] != '\0' ? ", " : "", sizeof names);

@@ -13,6 +13,7 @@
 #include "key_provider.hpp"
 #include "key_root.hpp"
 #include "key_shred.hpp"
+#include "key_subject.hpp"
 #include "ledger.hpp"
 #include "pg/function.hpp"
 #include "pg/subtransaction.hpp"
@@ -157,6 +158,7 @@ void load_provider() {
 void define() {
     key_cache::define();
     define_shred();
+    define_subject();
     // The page outlives a restart after a backend's crash; the postmaster fills it once.
     Page *to = region::key_page();
     if (to == nullptr || IsUnderPostmaster || !process_shared_preload_libraries_in_progress) return;

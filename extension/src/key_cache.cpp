@@ -50,17 +50,7 @@ void at_exit(int, Datum) {
 }
 
 void map() {
-    size_t bytes = sizeof(Entry) * kSets * kWays;
-    void *at = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (at == MAP_FAILED)
-        ereport(ERROR,
-                (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("could not map memory for keys: %m")));
-    // The server warned at start when memory cannot be locked; backends go on without.
-    if (mlock(at, bytes) != 0)
-        ereport(DEBUG1, (errmsg("could not lock the memory of derived keys: %m")));
-    madvise(at, bytes, MADV_DONTDUMP);
-    madvise(at, bytes, MADV_WIPEONFORK);
-    entries = static_cast<Entry *>(at);
+    entries = static_cast<Entry *>(locked_memory(sizeof(Entry) * kSets * kWays));
     before_shmem_exit(at_exit, 0);
 }
 
@@ -166,6 +156,25 @@ const Entry *root(const pg_uuid_t &tenant, key::RootKind kind, uint32_t epoch) {
 
 }  // namespace
 
+void *locked_memory(size_t bytes) {
+    void *at = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (at == MAP_FAILED)
+        ereport(ERROR,
+                (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("could not map memory for keys: %m")));
+    // The server warned at start when memory cannot be locked; backends go on without.
+    if (mlock(at, bytes) != 0)
+        ereport(DEBUG1, (errmsg("could not lock the memory of derived keys: %m")));
+    madvise(at, bytes, MADV_DONTDUMP);
+    madvise(at, bytes, MADV_WIPEONFORK);
+    return at;
+}
+
+const Entry *tenant_root(const pg_uuid_t &tenant, uint32_t epoch) {
+    refresh();
+    if (entries == nullptr) map();
+    return root(tenant, key::RootKind::root, epoch);
+}
+
 const Entry *derive(const pg_uuid_t &tenant, core::Purpose purpose, uint32_t epoch,
                     uint32_t reference, Form form) {
     refresh();
@@ -186,6 +195,8 @@ const Entry *derive(const pg_uuid_t &tenant, core::Purpose purpose, uint32_t epo
                          {purpose, key::tenant_name(tenant), root_epoch, reference}, derived);
         if (form == Form::cipher)
             cipher = new core::EnvelopeKey(from->suite, derived);
+        else if (form == Form::wrap)
+            cipher = new core::EnvelopeKey(core::Suite::xaes_256_gcm, derived);
         else if (form == Form::search)
             search = new core::HmacKey(derived.view());
         else

@@ -23,18 +23,25 @@ struct Entry {
     uint32_t epoch;
     bool frozen;                   // of an index root: what is searched by must not be written
     core::Suite suite;             // of a root: what is sealed under it
-    core::EnvelopeKey *cipher;     // of Form::cipher
+    core::EnvelopeKey *cipher;     // of Form::cipher and Form::wrap
     core::HmacKey *search;         // of Form::search
     uint8_t key[core::kKeyBytes];  // of Form::bytes
 };
 
-// What a key is kept as: ready for what it is used for, or the key itself.
-enum class Form { cipher, search, bytes };
+// What a key is kept as: ready for what it is used for (values, in the suite of their root; other
+// keys, which are always wrapped in suite 1; search), or the key itself.
+enum class Form { cipher, wrap, search, bytes };
 
 // The derived key, from the cache or from the tenant's root. Valid until the next call. Errors as
 // key::load_root().
 const Entry *derive(const pg_uuid_t &tenant, core::Purpose purpose, uint32_t epoch,
                     uint32_t reference, Form form);
+
+// The tenant's root of an epoch: its `key` and `epoch`. As derive().
+const Entry *tenant_root(const pg_uuid_t &tenant, uint32_t epoch);
+
+// Zeroed memory for keys, which no core dump and no child sees; never freed.
+void *locked_memory(size_t bytes);
 
 // Whether the tenant's searchable fields must not be written now. Errors as key::load_root().
 bool search_is_frozen(const pg_uuid_t &tenant);

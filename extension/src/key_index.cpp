@@ -79,18 +79,18 @@ char *rewriting(Oid oid) {
         const sealed::Type *type = sealed::find_type(attribute->atttypid);
         if (type == nullptr || type->reference == 0) continue;
         const char *column = quote_identifier(NameStr(attribute->attname));
-        appendStringInfo(&changes, "%s%s = aegis.retoken(%s)", changes.len > 0 ? ", " : "", column,
-                         column);
+        appendStringInfo(&changes, "%s%s = aegis.retoken(%s%s)", changes.len > 0 ? ", " : "",
+                         column, column, field::row_argument(relation, attribute->attnum));
     }
     if (oid == user::relation())
         appendStringInfoString(&changes, ", login = coalesce(aegis.login_again(email), login)");
     char *text = nullptr;
     if (changes.len > 0 && relation->rd_rel->relkind == RELKIND_RELATION)
         text =
-            psprintf("UPDATE ONLY %s SET %s WHERE tenant_id = $1",
+            psprintf("UPDATE ONLY %s AS %s SET %s WHERE tenant_id = $1",
                      quote_qualified_identifier(get_namespace_name(RelationGetNamespace(relation)),
                                                 RelationGetRelationName(relation)),
-                     changes.data);
+                     field::kRowAlias, changes.data);
     relation_close(relation, AccessShareLock);
     return text;
 }
@@ -228,11 +228,12 @@ const pg_uuid_t &require_job() {
 // The same value with the token that the current search key gives; as it is when it does not open.
 AEGIS_FUNCTION(aegis_retoken) {
     const pg_uuid_t &tenant = require_job();
-    core::ByteView value = pg::varlena_view(PG_GETARG_DATUM(0));
+    if (PG_NARGS() > 1) field::sealed_argument(fcinfo);
     const field::Field *field = nullptr;
     core::ByteSpan plaintext;
-    if (!reseal::open_value(tenant, value, &field, &plaintext)) PG_RETURN_DATUM(PG_GETARG_DATUM(0));
-    struct varlena *result = pg::copy_varlena(value);
+    if (!reseal::open_value(tenant, fcinfo, &field, &plaintext))
+        PG_RETURN_DATUM(PG_GETARG_DATUM(0));
+    struct varlena *result = pg::copy_varlena(pg::varlena_view(PG_GETARG_DATUM(0)));
     sealed::Type type{field->name, field->normaliser, field->type_reference};
     sealed::token_of_plaintext(tenant, type, plaintext,
                                pg::payload(result).data + core::kEnvelopeHeaderBytes);
@@ -243,10 +244,9 @@ AEGIS_FUNCTION(aegis_retoken) {
 // What aegis.user.login holds for an e-mail; NULL when it does not open.
 AEGIS_FUNCTION(aegis_login_again) {
     const pg_uuid_t &tenant = require_job();
-    core::ByteView value = pg::varlena_view(PG_GETARG_DATUM(0));
     const field::Field *field = nullptr;
     core::ByteSpan plaintext;
-    if (!reseal::open_value(tenant, value, &field, &plaintext)) PG_RETURN_NULL();
+    if (!reseal::open_value(tenant, fcinfo, &field, &plaintext)) PG_RETURN_NULL();
     core::ByteSpan normal{static_cast<uint8_t *>(palloc(plaintext.size + 1)), plaintext.size};
     pg::Report report =
         pg::run([&] { normal.size = core::normalise(core::Normaliser::email, plaintext, normal); });

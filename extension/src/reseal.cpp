@@ -5,6 +5,7 @@
 #include "context.hpp"
 #include "field.hpp"
 #include "key.hpp"
+#include "key_subject.hpp"
 #include "pg/function.hpp"
 
 namespace aegis::reseal {
@@ -31,12 +32,6 @@ struct Plaintext {
     }
 };
 
-core::Binding binding_of(const pg_uuid_t &tenant) {
-    core::Binding binding{};
-    binding.tenant = pg::view_of(tenant);
-    return binding;
-}
-
 bool belongs_to(const pg_uuid_t &tenant, const core::EnvelopeParts &parts) {
     uint8_t tag[core::kTenantTagBytes];
     sealed::tenant_tag(tenant, tag);
@@ -46,23 +41,36 @@ bool belongs_to(const pg_uuid_t &tenant, const core::EnvelopeParts &parts) {
 
 // False when the value does not open; a key that is missing or destroyed is an error, as ever. The
 // search token is carried along unread: what is wrong with it stays wrong, and reveal() says so.
-bool open(const pg_uuid_t &tenant, const core::EnvelopeParts &parts, Plaintext *plaintext) {
+bool open(const pg_uuid_t &tenant, const core::EnvelopeParts &parts, const field::Bond &bond,
+          Plaintext *plaintext) {
+    if ((parts.header.flags & field::kBondFlags) != field::flags_of(bond)) return false;
+    if (bond.subject.size != 0 &&
+        key::subject_state(tenant, bond.subject) != key::SubjectState::present)
+        return false;
     uint32_t epoch = parts.header.epoch;
-    const core::EnvelopeKey *cipher = key::field_cipher(tenant, parts.header.field, &epoch);
+    const core::EnvelopeKey *cipher =
+        field::cipher_for(tenant, parts.header.field, bond, &epoch, false);
     plaintext->make_room(core::envelope_plaintext_size(parts));
-    core::Binding binding = binding_of(tenant);
+    core::Binding binding = field::binding_of(tenant, bond);
     if (!pg::run([&] { core::open_envelope(*cipher, parts, binding, plaintext->bytes); }).failed)
         return true;
     plaintext->discard();
     return false;
 }
 
+bool is_dead(const pg_uuid_t &tenant, const field::Bond &bond) {
+    return bond.subject.size != 0 &&
+           key::subject_state(tenant, bond.subject) == key::SubjectState::destroyed;
+}
+
 // The value under the current epoch; nullptr when it stays as it is.
-struct varlena *seal_anew(const pg_uuid_t &tenant, core::ByteView value) {
+struct varlena *seal_anew(const pg_uuid_t &tenant, FunctionCallInfo fcinfo) {
+    core::ByteView value = pg::varlena_view(PG_GETARG_DATUM(0));
     core::EnvelopeParts parts{};
     Plaintext plaintext;
+    field::Bond bond;
     if (pg::run([&] { parts = core::parse_envelope(value); }).failed ||
-        !belongs_to(tenant, parts)) {
+        !belongs_to(tenant, parts) || !field::read_bond(fcinfo, parts, &bond)) {
         counted.failed++;
         return nullptr;
     }
@@ -70,13 +78,18 @@ struct varlena *seal_anew(const pg_uuid_t &tenant, core::ByteView value) {
     header.epoch = key::kCurrentEpoch;
     key::field_cipher(tenant, header.field, &header.epoch);
     if (header.epoch == parts.header.epoch) return nullptr;
-    if (!open(tenant, parts, &plaintext)) {
+    if (is_dead(tenant, bond)) {
+        counted.dead++;
+        return nullptr;
+    }
+    if (!open(tenant, parts, bond, &plaintext)) {
         counted.failed++;
         return nullptr;
     }
-    core::Binding binding = binding_of(tenant);
+    core::Binding binding = field::binding_of(tenant, bond);
     header.epoch = key::kCurrentEpoch;  // a cipher is good until the next one is asked for
-    const core::EnvelopeKey *cipher = key::field_cipher(tenant, header.field, &header.epoch);
+    const core::EnvelopeKey *cipher =
+        field::cipher_for(tenant, header.field, bond, &header.epoch, false);
     header.suite = cipher->suite();
     struct varlena *result = pg::alloc_varlena(core::envelope_size(header, plaintext.bytes.size));
     pg::Report report = pg::run([&] {
@@ -103,20 +116,28 @@ bool is_running() {
     return running != InvalidLocalTransactionId && running == MyProc->lxid;
 }
 
-bool is_same_value(const pg_uuid_t &tenant, core::ByteView before, core::ByteView after) {
+bool is_same_value(const pg_uuid_t &tenant, core::ByteView before, core::ByteView after,
+                   const field::Bond &bond) {
     core::EnvelopeParts old_parts{}, new_parts{};
     if (pg::run([&] {
             old_parts = core::parse_envelope(before);
             new_parts = core::parse_envelope(after);
         }).failed)
         return false;
+    // A search token that went with the key of its data subject.
+    uint8_t *stripped = static_cast<uint8_t *>(palloc(before.size));
+    size_t left = 0;
+    pg::raise(pg::run([&] { left = core::strip_token(before, {stripped, before.size}); }));
+    bool only_stripped = left == after.size && memcmp(stripped, after.data, left) == 0;
+    pfree(stripped);
+    if (only_stripped) return true;
     const core::EnvelopeHeader &was = old_parts.header, &is = new_parts.header;
     if (was.type != is.type || was.flags != is.flags || was.field != is.field ||
         !belongs_to(tenant, old_parts) || !belongs_to(tenant, new_parts))
         return false;
     Plaintext old_plaintext, new_plaintext;
-    if (!open(tenant, old_parts, &old_plaintext)) return false;
-    bool same = open(tenant, new_parts, &new_plaintext);
+    if (!open(tenant, old_parts, bond, &old_plaintext)) return false;
+    bool same = open(tenant, new_parts, bond, &new_plaintext);
     if (same) {
         same = core::equal_constant_time(old_plaintext.bytes, new_plaintext.bytes);
         new_plaintext.discard();
@@ -125,13 +146,20 @@ bool is_same_value(const pg_uuid_t &tenant, core::ByteView before, core::ByteVie
     return same;
 }
 
-bool open_value(const pg_uuid_t &tenant, core::ByteView value, const field::Field **field,
+bool open_value(const pg_uuid_t &tenant, FunctionCallInfo fcinfo, const field::Field **field,
                 core::ByteSpan *plaintext) {
+    core::ByteView value = pg::varlena_view(PG_GETARG_DATUM(0));
     core::EnvelopeParts parts{};
     Plaintext opened;
-    bool well_formed = !pg::run([&] { parts = core::parse_envelope(value); }).failed;
-    if (!well_formed || parts.token.size != core::kTokenBytes || !belongs_to(tenant, parts) ||
-        !open(tenant, parts, &opened)) {
+    field::Bond bond;
+    bool well_formed = !pg::run([&] { parts = core::parse_envelope(value); }).failed &&
+                       belongs_to(tenant, parts) && field::read_bond(fcinfo, parts, &bond);
+    if (well_formed && is_dead(tenant, bond)) {
+        counted.dead++;
+        return false;
+    }
+    if (!well_formed || parts.token.size != core::kTokenBytes ||
+        !open(tenant, parts, bond, &opened)) {
         counted.failed++;
         return false;
     }
@@ -165,8 +193,8 @@ AEGIS_FUNCTION(aegis_reseal) {
         ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_ALLOWED),
                         errmsg("values are sealed again by a job only"),
                         errhint("aegis.rotate_tenant_key() creates one.")));
-    struct varlena *result =
-        reseal::seal_anew(context->tenant, pg::varlena_view(PG_GETARG_DATUM(0)));
+    if (PG_NARGS() > 1) field::sealed_argument(fcinfo);
+    struct varlena *result = reseal::seal_anew(context->tenant, fcinfo);
     if (result == nullptr) PG_RETURN_DATUM(PG_GETARG_DATUM(0));
     PG_RETURN_POINTER(result);
 }

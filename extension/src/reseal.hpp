@@ -15,19 +15,22 @@ namespace aegis::reseal {
 struct Tally {
     uint64 sealed;
     uint64 failed;
+    uint64 dead;  // values of data subjects whose keys were destroyed: they stay as they are
 };
 const Tally &tally();
 
-// True when `after` is `before` in another envelope: under another epoch or with another search
-// token, of the same plaintext. Opens both to be sure.
-bool is_same_value(const pg_uuid_t &tenant, core::ByteView before, core::ByteView after);
+// True when `after` is `before` in another envelope: under another epoch, with another search token
+// or without it, of the same plaintext. Opens both to be sure.
+bool is_same_value(const pg_uuid_t &tenant, core::ByteView before, core::ByteView after,
+                   const field::Bond &bond);
 // Whether the current transaction is one of a job that makes new envelopes of what is there.
 bool is_running();
 void begin_running();
 
 // For other jobs: the field of a tenant's value with a token, and its plaintext in new memory,
-// which the caller wipes with sealed::discard(). False, and counted, when it does not open.
-bool open_value(const pg_uuid_t &tenant, core::ByteView value, const field::Field **field,
+// which the caller wipes with sealed::discard(). False, and counted, when it does not open. From
+// the arguments of a function of (value) or (value, row).
+bool open_value(const pg_uuid_t &tenant, FunctionCallInfo fcinfo, const field::Field **field,
                 core::ByteSpan *plaintext);
 
 // One step of the job: docs/job.md.

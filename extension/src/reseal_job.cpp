@@ -9,6 +9,7 @@
 #include "job_table.hpp"
 #include "key.hpp"
 #include "key_root.hpp"
+#include "key_subject.hpp"
 #include "ledger.hpp"
 #include "pg/function.hpp"
 #include "pg/statement.hpp"
@@ -38,6 +39,7 @@ struct Table {
     const char *look, *seal;  // statements
     bool clean;               // nothing was left, and nothing can come any more
     uint64 failed;            // values that do not open
+    bool stuck;  // what is left stays: it does not open, or its data subject was erased
 };
 
 // What this process remembers between two steps. It is made anew whenever it does not fit.
@@ -78,8 +80,8 @@ bool describe(Oid oid, Table *table) {
         if (sealed::find_type(attribute->atttypid) == nullptr) continue;
         const char *column = quote_identifier(NameStr(attribute->attname));
         appendStringInfo(&epochs, "%saegis.key_epoch(%s)", epochs.len > 0 ? ", " : "", column);
-        appendStringInfo(&changes, "%s%s = aegis.reseal(%s)", changes.len > 0 ? ", " : "", column,
-                         column);
+        appendStringInfo(&changes, "%s%s = aegis.reseal(%s%s)", changes.len > 0 ? ", " : "", column,
+                         column, field::row_argument(relation, attribute->attnum));
     }
     bool fits = has_tenant && epochs.len > 0 && relation->rd_rel->relkind == RELKIND_RELATION &&
                 relation->rd_rel->relpersistence != RELPERSISTENCE_TEMP;
@@ -92,9 +94,9 @@ bool describe(Oid oid, Table *table) {
         table->look =
             psprintf("SELECT ctid, least(%s) FROM ONLY %s WHERE tenant_id = $1", epochs.data, name);
         table->seal = psprintf(
-            "UPDATE ONLY %s SET %s WHERE ctid = ANY (ARRAY(SELECT ctid FROM ONLY %s WHERE ctid = "
-            "ANY ($2) AND tenant_id = $1 AND least(%s) < $3 FOR UPDATE SKIP LOCKED))",
-            name, changes.data, name, epochs.data);
+            "UPDATE ONLY %s AS %s SET %s WHERE ctid = ANY (ARRAY(SELECT ctid FROM ONLY %s WHERE "
+            "ctid = ANY ($2) AND tenant_id = $1 AND least(%s) < $3 FOR UPDATE SKIP LOCKED))",
+            name, field::kRowAlias, changes.data, name, epochs.data);
         MemoryContextSwitchTo(caller);
     }
     relation_close(relation, AccessShareLock);
@@ -233,7 +235,8 @@ job::Progress end_pass(const job::Job &job) {
         table.clean = work.writers.count == 0;
         work.at++;
     } else if (work.pass.sealed == 0 && work.passed_by == 0) {
-        table.failed = work.pass.failed;  // once more, for the count
+        table.failed = work.pass.failed;
+        table.stuck = true;  // once more, for the count
     } else if (work.pass.sealed == 0) {
         progress.rest_millis = kBusyRestMillis;
     }
@@ -262,7 +265,13 @@ job::Progress advance(const job::Job &job) {
     if (work.at == work.count) {
         bool clean = true;
         for (int i = 0; i < work.count; i++) clean &= work.tables[i].clean;
-        if (clean) return finish(job);
+        if (clean) {
+            // Their keys open under any root that is kept; a leaked one must not open them for
+            // long.
+            int64 keys = key::rewrap_subjects(job.tenant, work.epoch);
+            if (keys > 0) return {false, job.done, nullptr, 0};
+            return finish(job);
+        }
         if (work.writers.count > 0) return {false, job.done, nullptr, kBusyRestMillis};
         work.at = 0;
     }
@@ -275,7 +284,7 @@ job::Progress advance(const job::Job &job) {
     }
     if (!work.looked) {
         look(table);
-        if (table.failed > 0) {
+        if (table.stuck) {
             work.tables[work.at].clean = true;
             work.looked = false;
             work.at++;

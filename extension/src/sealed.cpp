@@ -47,11 +47,13 @@ struct varlena *make_unsealed(core::ByteView plaintext) {
     return result;
 }
 
-// A searchable column must never hold a value that it cannot find.
+// A searchable column must never hold a value that it cannot find, unless nobody can open it.
 void check_envelope(const Type &type, core::ByteView envelope) {
     core::EnvelopeParts parts{};
     if (pg::run([&] { parts = core::parse_envelope(envelope); }).failed) malformed();
-    if (type.reference != 0 && parts.token.size == 0)
+    bool erased = (parts.header.flags & core::kFlagSubject) != 0 &&
+                  (parts.header.flags & core::kFlagTokenRemoved) != 0;
+    if (type.reference != 0 && parts.token.size == 0 && !erased)
         ereport(ERROR, (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),
                         errmsg("sealed value has no search token"),
                         errhint("It was sealed for a type that is not searchable.")));
@@ -130,6 +132,21 @@ struct varlena *from_text(const Type &type, core::ByteView text) {
     return result;
 }
 
+bool is_for(const Type &type, core::ByteView value, int64 reference, const pg_uuid_t &tenant,
+            uint8_t bond_flags) {
+    core::EnvelopeParts parts{};
+    if (!is_envelope(value) || pg::run([&] { parts = core::parse_envelope(value); }).failed)
+        return false;
+    uint8_t flags = parts.header.flags;
+    if ((bond_flags & core::kFlagSubject) != 0) flags &= ~core::kFlagTokenRemoved;
+    uint8_t tag[core::kTenantTagBytes];
+    tenant_tag(tenant, tag);
+    return parts.header.type == core::PlaintextType::text &&
+           flags == (bond_flags | (type.reference != 0 ? core::kFlagToken : 0)) &&
+           static_cast<int64>(parts.header.field) == reference &&
+           memcmp(parts.header.tenant_tag, tag, sizeof tag) == 0;
+}
+
 void tenant_tag(const pg_uuid_t &tenant, uint8_t out[core::kTenantTagBytes]) {
     static pg_uuid_t last;
     static uint8_t tag[core::kTenantTagBytes];
@@ -177,22 +194,12 @@ Datum from_padded(FunctionCallInfo fcinfo, const Type &type) {
     PG_RETURN_POINTER(aegis::sealed::from_text(type, view));
 }
 
-// For CHECK constraints, hence never NULL: no value is fine, a value without a tenant is not. What
-// is stored in a searchable column must be found, so its token must be there.
+// For CHECK constraints, hence never NULL: no value is fine, a value without a tenant is not.
 Datum is_sealed_for(FunctionCallInfo fcinfo, const Type &type) {
-    using namespace aegis;
     if (PG_ARGISNULL(0)) PG_RETURN_BOOL(true);
     if (PG_ARGISNULL(1) || PG_ARGISNULL(2)) PG_RETURN_BOOL(false);
-    ByteView value = pg::varlena_view(PG_GETARG_DATUM(0));
-    core::EnvelopeParts parts{};
-    if (!sealed::is_envelope(value) || pg::run([&] { parts = core::parse_envelope(value); }).failed)
-        PG_RETURN_BOOL(false);
-    uint8_t tag[core::kTenantTagBytes];
-    sealed::tenant_tag(*PG_GETARG_UUID_P(2), tag);
-    PG_RETURN_BOOL(parts.header.type == core::PlaintextType::text &&
-                   parts.header.flags == (type.reference != 0 ? core::kFlagToken : 0) &&
-                   static_cast<int64>(parts.header.field) == PG_GETARG_INT64(1) &&
-                   memcmp(parts.header.tenant_tag, tag, sizeof tag) == 0);
+    PG_RETURN_BOOL(aegis::sealed::is_for(type, aegis::pg::varlena_view(PG_GETARG_DATUM(0)),
+                                         PG_GETARG_INT64(1), *PG_GETARG_UUID_P(2), 0));
 }
 
 }  // namespace

@@ -45,6 +45,12 @@ void token_of_value(const Type &type, core::ByteView value, uint8_t out[core::kT
 // A value from text, as type input reads it: armor is an envelope, anything else is plaintext.
 struct varlena *from_text(const Type &type, core::ByteView text);
 
+// Whether a value is an envelope of this type, field and tenant that carries the given flags of
+// what it is bound to. What is stored in a searchable column must be found, so its token must be
+// there; only a value of a data subject may have lost it, when the subject's key was destroyed.
+bool is_for(const Type &type, core::ByteView value, int64 reference, const pg_uuid_t &tenant,
+            uint8_t bond_flags);
+
 // First 8 bytes that name a tenant in an envelope; remembers the last one asked for.
 void tenant_tag(const pg_uuid_t &tenant, uint8_t out[core::kTenantTagBytes]);
 

@@ -28,9 +28,12 @@ core::ByteView nonce_of_unsealed(core::ByteView value) {
     return value.slice(4 + core::kBootIdBytes, core::kXaesNonceBytes);
 }
 
-// ERROR when an envelope has no token to compare.
+// ERROR when an envelope has no token to compare. A value whose subject was erased has lost its
+// own: the first half of its nonce takes the place, which is random, so that it equals nothing
+// else.
 const uint8_t *embedded_token(core::ByteView envelope) {
     core::EnvelopeParts parts = parse(envelope);
+    if ((parts.header.flags & core::kFlagTokenRemoved) != 0) return parts.nonce.data;
     if (parts.token.size != core::kTokenBytes)
         ereport(ERROR,
                 (errcode(ERRCODE_DATA_CORRUPTED), errmsg("sealed value has no search token")));

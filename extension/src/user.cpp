@@ -181,7 +181,7 @@ Datum seal(const Context &context, const char *field_name, const char *value) {
     if (field == nullptr)
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
                         errmsg("field \"%s\" is not registered", field_name)));
-    return PointerGetDatum(field::seal(context.tenant, *field, pg::view_of(value)));
+    return PointerGetDatum(field::seal(context.tenant, *field, pg::view_of(value), field::Bond()));
 }
 
 void record(const char *event, const pg_uuid_t &user, const ledger::DetailPair *pairs, int count) {

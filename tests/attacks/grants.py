@@ -12,7 +12,7 @@ GETTERS = {"tenant_id", "user_id", "session_id", "user_lo", "user_hi", "team_ord
            "client_ip", "require_tenant"}
 # What every login may call with more than its own rights, and why: it checks its caller, fires as a trigger only, or knows nothing
 # but its arguments. Functions in SQL or PL/pgSQL that run as their caller are not asked for.
-CHECKED = {"record", "audit_table", "unaudit_table", "protect_table", "unprotect_table", "reseal", "retoken", "convert_keys", "row_findings", "backfill_table",
+CHECKED = {"record", "audit_table", "unaudit_table", "protect_table", "unprotect_table", "reseal", "retoken", "has_dead_token", "without_dead_token", "convert_keys", "row_findings", "backfill_table",
            "backfill_progress"}
 TRIGGERS = {"audit_row", "audit_truncate", "follow_parent", "refuse_truncate", "stamp_row", "seal_row"}
 PURE = {"armor", "is_sealed", "is_sealed_for", "to_sealed_email", "to_sealed_text", "wait_sealed", "key_epoch"}

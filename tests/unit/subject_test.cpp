@@ -33,14 +33,12 @@ TEST(Subject, WrongSizesAreRefused) {
         expect_error(Code::invalid_argument, [&] { encoded(SubjectKind::integer, Bytes(size)); });
     for (size_t size : {size_t{0}, kMaxSubjectTextBytes + 1})
         expect_error(Code::invalid_argument, [&] { encoded(SubjectKind::text, Bytes(size)); });
-    expect_error(Code::invalid_argument,
-                 [&] { encoded(static_cast<SubjectKind>(4), Bytes(16)); });
+    expect_error(Code::invalid_argument, [&] { encoded(static_cast<SubjectKind>(4), Bytes(16)); });
     EXPECT_EQ(encoded(SubjectKind::text, Bytes(kMaxSubjectTextBytes, 'a')).size(),
               kMaxSubjectBytes);
     uint8_t small[16];
-    expect_error(Code::invalid_argument, [&] {
-        encode_subject(SubjectKind::uuid, view(Bytes(16)), small);
-    });
+    expect_error(Code::invalid_argument,
+                 [&] { encode_subject(SubjectKind::uuid, view(Bytes(16)), small); });
 }
 
 TEST(Subject, WrappedKeyOpensOnlyWhereItBelongs) {
@@ -55,7 +53,8 @@ TEST(Subject, WrappedKeyOpensOnlyWhereItBelongs) {
     EXPECT_EQ(to_hex(out), to_hex(view(root)));
     expect_error(Code::cannot_open, [&] { unwrap_subject(kek, view(other), 1, wrapped, out); });
     expect_error(Code::cannot_open, [&] { unwrap_subject(kek, view(name), 2, wrapped, out); });
-    expect_error(Code::cannot_open, [&] { unwrap_subject(neighbour, view(name), 1, wrapped, out); });
+    expect_error(Code::cannot_open,
+                 [&] { unwrap_subject(neighbour, view(name), 1, wrapped, out); });
     expect_error(Code::cannot_open, [&] {
         unwrap_subject(kek, view(name), 1, {wrapped, sizeof wrapped - 1}, out);
     });

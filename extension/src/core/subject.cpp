@@ -26,9 +26,9 @@ void binding_of(ByteView name, uint32_t generation, uint8_t out[kBindingBytes]) 
 size_t encode_subject(SubjectKind kind, ByteView value, ByteSpan out) {
     const bool fits = kind == SubjectKind::uuid      ? value.size == 16
                       : kind == SubjectKind::integer ? value.size == 8
-                      : kind == SubjectKind::text    ? value.size > 0 &&
-                                                        value.size <= kMaxSubjectTextBytes
-                                                     : false;
+                      : kind == SubjectKind::text
+                          ? value.size > 0 && value.size <= kMaxSubjectTextBytes
+                          : false;
     if (!fits || out.size < 1 + value.size)
         throw Error{Code::invalid_argument, "wrong size of a data subject"};
     out.data[0] = static_cast<uint8_t>(kind);
