@@ -23,10 +23,14 @@ set -euo pipefail
 . "$scripts/lib/suite.sh"
 
 export AEGIS_LONG=no
+needed=(up check)  # packages
 suites=()
 for argument in "$@"; do
   case $argument in
-    --long) AEGIS_LONG=yes ;;
+    --long)
+      AEGIS_LONG=yes
+      needed+=(long)
+      ;;
     lint | unit | regress | isolation | process | server | browser | up) suites+=("$argument") ;;
     *) fail "check does not know \"$argument\"" "./aegis check --help lists the suites." ;;
   esac
@@ -41,7 +45,7 @@ trap 'echo; echo "aegis: interrupted" >&2; exit 130' INT TERM
 
 checked=$home/check            # a copy of its own: built for testing
 results=$home/check-results
-step "Packages" install_packages up check
+step "Packages" install_packages "${needed[@]}"
 prepare_users
 cd "$home"
 step "Copy of the sources" copy_source "$checked"

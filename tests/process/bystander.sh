@@ -122,7 +122,7 @@ if [ "${AEGIS_LONG:-no}" = yes ]; then
     python3 tests/bench/run.py bystander --quick --json "$place/bench.json" > /dev/null 2> "$place/progress" || tail -n 5 "$place/progress"
     python3 tests/bench/complete.py "$place/bench.json" bystander || failed=1
   else
-    echo "skip bystander/instructions (valgrind is not installed: ./aegis bench does that)"
+    echo "skip bystander/instructions (valgrind is not installed: ./aegis check --long does that)"
   fi
   # Among other libraries, before and after them, whose hooks are in the same chains.
   others="pg_stat_statements.track = 'all'"
