@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // aegis-keygen: makes a key file with a new master key, adds the next version to one, or tells
-// whether a copy is a good one. It never overwrites a key: what was sealed under it would be lost.
-// docs/key.md.
+// whether a copy is a good one; for tenants, a key of their own, sealed for a database. It never
+// overwrites a key: what was sealed under it would be lost. docs/key.md, docs/key_adopt.md.
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <string>
 
 #include "core/random.hpp"
 #include "key_file.hpp"
+#include "keygen_tenant.hpp"
 
 namespace {
 
@@ -91,7 +92,10 @@ int keygen(int argc, char **argv) {
                  "input)")
         ->excludes(next_option)
         ->excludes(owner_option);
+    keygen_tenant::Wish wish;
+    keygen_tenant::add_options(&app, &wish);
     CLI11_PARSE(app, argc, argv);
+    if (wish.wanted()) return keygen_tenant::run(path, wish);
 
     if (check) {
         key_file::SecretKeyring keys;

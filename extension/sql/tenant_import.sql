@@ -11,12 +11,12 @@ CREATE TABLE aegis.import_key (
   CHECK ((used_at IS NULL) = (private_key IS NOT NULL))
 );
 SELECT pg_catalog.pg_extension_config_dump('aegis.import_key', '');
-COMMENT ON TABLE aegis.import_key IS 'keys to which exports for this database are sealed, each for one import; the private part is sealed, and destroyed with its use';
+COMMENT ON TABLE aegis.import_key IS 'keys to which exports and tenants'' own keys for this database are sealed, each for one use; the private part is sealed, and destroyed with its use';
 
 CREATE FUNCTION aegis.import_key() RETURNS text
   AS 'MODULE_PATHNAME', 'aegis_import_key' LANGUAGE C VOLATILE PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION aegis.import_key() IS
-  'makes a key for one import within seven days; returns this region and the public key, which the export is asked for with';
+  'makes a key for one import, of a tenant or of its own key, within seven days; returns this region and the public key, for which is sealed';
 
 -- What of a table in a file does not fit the table here; null when all does.
 CREATE FUNCTION aegis.import_findings(name text, shape text[]) RETURNS text

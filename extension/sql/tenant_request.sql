@@ -2,7 +2,7 @@
 
 CREATE TABLE aegis.tenant_request (
   id           bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  action       text        NOT NULL CHECK (action IN ('erase', 'export', 'move')),
+  action       text        NOT NULL CHECK (action IN ('adopt_key', 'erase', 'export', 'move')),
   tenant_id    uuid        NOT NULL,
   reason       text        NOT NULL,
   argument     text,
@@ -19,9 +19,9 @@ CREATE TABLE aegis.tenant_request (
 );
 SELECT pg_catalog.pg_extension_config_dump('aegis.tenant_request', '');
 SELECT pg_catalog.pg_extension_config_dump('aegis.tenant_request_id_seq', '');
-COMMENT ON TABLE aegis.tenant_request IS 'what operators ask for that takes a second one: erasure, export, move of a tenant';
+COMMENT ON TABLE aegis.tenant_request IS 'what operators ask for that takes a second one: erasure, export, move of a tenant, a key of its own';
 COMMENT ON COLUMN aegis.tenant_request.result IS 'export: the chain of the file, until the tenant is reactivated';
-COMMENT ON COLUMN aegis.tenant_request.argument IS 'export: region and public key of who may open it; move: the region';
+COMMENT ON COLUMN aegis.tenant_request.argument IS 'export: region and public key of who may open it; move: the region; adopt_key: the sealed key';
 
 CREATE VIEW aegis.tenant_requests AS
   SELECT r.id, r.action, r.tenant_id, r.reason, r.argument, r.requested_by, r.requested_at, r.expires_at, r.approved_by,
@@ -29,7 +29,7 @@ CREATE VIEW aegis.tenant_requests AS
          CASE WHEN r.closed_as IS NOT NULL THEN r.closed_as WHEN r.expires_at <= pg_catalog.now() THEN 'expired'
               WHEN r.approved_by IS NOT NULL THEN 'approved' ELSE 'requested' END AS state
     FROM aegis.tenant_request r;
-COMMENT ON VIEW aegis.tenant_requests IS 'requests to erase, export or move a tenant, and how far each is';
+COMMENT ON VIEW aegis.tenant_requests IS 'requests to erase, export or move a tenant or to take its own key, and how far each is';
 
 -- For the functions below and their like alone: it says to the ledger what it is told.
 CREATE FUNCTION aegis.record_tenant_event(event text, tenant uuid, target_kind text, target_id text, detail jsonb) RETURNS void
@@ -44,9 +44,9 @@ DECLARE
   known aegis.tenant;
   number bigint;
 BEGIN
-  IF action IS NULL OR action NOT IN ('erase', 'export', 'move') THEN
+  IF action IS NULL OR action NOT IN ('adopt_key', 'erase', 'export', 'move') THEN
     RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'action on a tenant is not known',
-      HINT = 'There are: erase, export, move.';
+      HINT = 'There are: adopt_key, erase, export, move.';
   END IF;
   IF reason IS NULL OR btrim(reason, E' \t\r\n') = '' OR octet_length(reason) > 160 THEN
     RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'reason must be given, in at most 160 bytes',
@@ -65,6 +65,9 @@ BEGIN
       HINT = 'aegis.import_key() makes it at the target: its region, a colon and 64 hexadecimal digits.';
   ELSIF action = 'move' AND (argument IS NULL OR argument !~ '^[A-Z0-9_]{1,16}$' OR argument = known.region) THEN
     RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'region to move to must be given, and be another one';
+  ELSIF action = 'adopt_key' AND (argument IS NULL OR argument !~ '^AT1\.[A-Za-z0-9_-]{150}$') THEN
+    RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'sealed key of the tenant must be given',
+      HINT = 'aegis-keygen --tenant-key makes it at the tenant, for a key that aegis.import_key() made here.';
   ELSIF action = 'erase' AND argument IS NOT NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'an erasure takes no argument';
   END IF;

@@ -2,6 +2,7 @@
 // For tests only: makes a tenant's keys and compares derived values without showing any.
 #ifdef AEGIS_TESTING
 
+#include "core/brought_key.hpp"
 #include "core/envelope_key.hpp"
 #include "key.hpp"
 
@@ -23,6 +24,24 @@ AEGIS_FUNCTION(aegis_probe_audit_epoch) {
     uint32_t epoch = aegis::key::kCurrentEpoch;
     aegis::key::audit_cipher(*PG_GETARG_UUID_P(0), &epoch);
     PG_RETURN_INT32(static_cast<int32>(epoch));
+}
+
+// What aegis-keygen --tenant-key makes, also of a key that it would refuse: (tenant, recipient,
+// root).
+AEGIS_FUNCTION(aegis_probe_seal_key) {
+    aegis::core::BroughtKey key;
+    char text[160] = {};
+    aegis::core::ByteView tenant = aegis::pg::view_of(*PG_GETARG_UUID_P(0)),
+                          recipient = aegis::pg::varlena_view(PG_GETARG_DATUM(1)),
+                          root = aegis::pg::varlena_view(PG_GETARG_DATUM(2));
+    aegis::pg::raise(aegis::pg::run([&] {
+        aegis::core::hpke_seal(recipient, aegis::core::as_bytes("aegis/tenant-root/1"), tenant,
+                               root, key.encapsulated, key.sealed);
+        memcpy(key.recipient, recipient.data, sizeof key.recipient);
+        const std::string made = aegis::core::format_brought_key(key);
+        memcpy(text, made.data(), made.size());
+    }));
+    PG_RETURN_TEXT_P(cstring_to_text(text));
 }
 
 #endif

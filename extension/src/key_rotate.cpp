@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // aegis.rotate_tenant_key(): a new epoch of a tenant's key, and the job that seals the rows anew.
-#include "key_root.hpp"
+#include "key_rotate.hpp"
 
 #include "job.hpp"
+#include "key_root.hpp"
 #include "ledger.hpp"
 #include "operator.hpp"
 #include "pg/function.hpp"
@@ -23,6 +24,8 @@ pg::Statement find_job = {
     {UUIDOID},
     nullptr};
 
+}  // namespace
+
 int64 reseal_job(const pg_uuid_t &tenant) {
     pg_uuid_t id = tenant;
     Datum key[] = {UUIDPGetDatum(&id)};
@@ -30,8 +33,6 @@ int64 reseal_job(const pg_uuid_t &tenant) {
     if (pg::execute(find_job, key) > 0) return DatumGetInt64(pg::column(0, 1, &is_null));
     return job::create("reseal", &tenant);
 }
-
-}  // namespace
 
 }  // namespace aegis::key
 

@@ -53,17 +53,12 @@ pg::Statement insert_key = {
 
 }  // namespace
 
-void private_key_of(core::ByteView public_key, core::ByteSpan out) {
+bool private_key_of(core::ByteView public_key, core::ByteSpan out) {
     Datum values[] = {PointerGetDatum(pg::copy_varlena(public_key))};
-    if (pg::execute(find_key, values) != 1)
-        ereport(ERROR,
-                (errcode(AEGIS_ERRCODE_CANNOT_OPEN),
-                 errmsg("the exported tenant is for another recipient"),
-                 errdetail("Its keys are sealed for a key that this database never made, has used "
-                           "already, or that has expired."),
-                 errhint("Export it again, for a new aegis.import_key().")));
+    if (pg::execute(find_key, values) != 1) return false;
     bool is_null;
     open_private(pg::varlena_view(pg::column(0, 1, &is_null)), out);
+    return true;
 }
 
 void destroy_key(core::ByteView public_key, const pg_uuid_t &tenant) {

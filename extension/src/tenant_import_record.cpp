@@ -34,7 +34,13 @@ void take_header(Import *state, const core::TenantRecord &record) {
     char target[17];
     copy_text(target, sizeof target, record.target);
     if (strcmp(target, guc::region) != 0) tenant::refuse_region("exported tenant", pstrdup(target));
-    private_key_of(record.recipient, state->private_key);
+    if (!private_key_of(record.recipient, state->private_key))
+        ereport(ERROR,
+                (errcode(AEGIS_ERRCODE_CANNOT_OPEN),
+                 errmsg("the exported tenant is for another recipient"),
+                 errdetail("Its keys are sealed for a key that this database never made, has used "
+                           "already, or that has expired."),
+                 errhint("Export it again, for a new aegis.import_key().")));
     if (!record.frozen)
         ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                         errmsg("the tenant was not suspended when it was exported"),

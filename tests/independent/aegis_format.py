@@ -202,6 +202,11 @@ def strip_token(envelope):
     return header[:3] + bytes([flags]) + header[4:] + nonce + sealed
 
 
+def brought_key(recipient, encapsulated, sealed):
+    """tenant-key-v1"""
+    return "AT1." + base64url(recipient + encapsulated + sealed)
+
+
 def base64url(data):
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 

@@ -280,6 +280,17 @@ def tenants():
             refuses("line %d, bit %d" % (i, bit), t.read, b"".join(lines[:i] + [base64.b64encode(changed) + b"\n"] + lines[i + 1:]))
 
 
+def tenant_keys():
+    v = load("tenant_key_v1")
+    data = f.from_base64url(v["text"][4:])
+    same("parts", (data[:32].hex(), data[32:64].hex(), data[64:].hex()), (v["recipient"], v["encapsulated"], v["sealed"]))
+    root = hpke.open_sealed(h(v["private"]), data[32:64], b"aegis/tenant-root/1", h(v["tenant"]), data[64:])
+    same("root", root.hex(), v["root"])
+    same("check value", f.root_check(root, h(v["tenant"])).hex(), v["check_value"])
+    refuses("another tenant", hpke.open_sealed, h(v["private"]), data[32:64], b"aegis/tenant-root/1", generate.OTHER_TENANT, data[64:])
+    refuses("another use", hpke.open_sealed, h(v["private"]), data[32:64], b"aegis/tenant-key/1", h(v["tenant"]), data[64:])
+
+
 def documents():
     """What docs/format/ prints as a vector stands in the vector files."""
     known = ""
@@ -297,7 +308,7 @@ def documents():
 
 
 def main():
-    for part in (xaes, keys, subjects, envelopes, entries, seals, tokens, bundles, proofs, checkpoints, receipts, tenants, documents):
+    for part in (xaes, keys, subjects, envelopes, entries, seals, tokens, bundles, proofs, checkpoints, receipts, tenants, tenant_keys, documents):
         part()
     print("%d checks agree" % checked)
     return 0

@@ -524,10 +524,20 @@ def tenant_v1():
             "lines": [p.bundle_line(record) for record in records]}
 
 
+def tenant_key_v1():
+    """A tenant's own root, sealed for the database of RFC 9180 A.1.1 under that appendix's ephemeral key."""
+    private = bytes.fromhex("4612c550263fc8ad58375df3f557aac531d26850903e55a9f23f21d8534e8ac8")
+    ephemeral = bytes.fromhex("52c4a758a802cd8b936eceea314432798d5baf2d7e9235dc084ab1b9cfa2f736")
+    recipient, root = hpke.public_key(private), f.sha256(b"a root that a tenant drew")
+    encapsulated, sealed = hpke.seal(ephemeral, recipient, b"aegis/tenant-root/1", TENANT, root)
+    return {"private": private, "recipient": recipient, "tenant": TENANT, "root": root, "check_value": f.root_check(root, TENANT),
+            "encapsulated": encapsulated, "sealed": sealed, "text": f.brought_key(recipient, encapsulated, sealed)}
+
+
 ALL = {"keys_v1": keys_v1, "envelope_v1": envelope_v1, "envelope_v1_committing": envelope_v1_committing, "entry_v1": entry_v1, "seal_v1": seal_v1,
        "session_token_v1": session_token_v1, "bundle_v1": bundle_v1, "proof_v1": proof_v1,
        "checkpoint_v1": checkpoint_v1, "receipt_v1": receipt_v1,
-       "tenant_v1": tenant_v1}
+       "tenant_v1": tenant_v1, "tenant_key_v1": tenant_key_v1}
 
 
 def text(name):

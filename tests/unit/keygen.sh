@@ -52,6 +52,22 @@ exit 1"
 is "check: nothing is written" "$("$keygen" --check "$place/none" > /dev/null 2>&1 || echo "exit $?"; ls "$place/none" 2> /dev/null)" "exit 1"
 is "check: with --next" "$("$keygen" --check --next "$place/copy" > /dev/null 2>&1 || echo refused)" "refused"
 
+tenant=018f2b6c-7d8e-7f00-91a2-b3c4d5e6f708
+for=UK:3948cfe0ad1ddb695d780e59077195da6c56506b027329794ab02bca80815c4d
+sealed=$("$keygen" --tenant-key "$place/own" --tenant "$tenant" --for "$for" 2> "$place/said")
+is "tenant key: sealed, one line" "$(grep -cE '^AT1\.[A-Za-z0-9_-]{150}$' <<< "$sealed")" "1"
+is "tenant key: mode" "$(stat -c %a "$place/own")" "600"
+is "tenant key: the file says its check value" "$(grep -oE 'check value [0-9a-f]{16}' "$place/own")" "$(grep -oE 'check value [0-9a-f]{16}' "$place/said")"
+is "tenant key: not in what is printed" "$(cat "$place/said" - <<< "$sealed" | grep -cF "$(tail -n 1 "$place/own")" || true)" "0"
+is "tenant key: never over another" "$("$keygen" --tenant-key "$place/own" --tenant "$tenant" --for "$for" > /dev/null 2>&1 || echo "exit $?")" "exit 1"
+tail -n 1 "$place/own" | "$keygen" --tenant-key "$place/again" --tenant "$tenant" --for "$for" --stdin 2> "$place/said_again" > /dev/null
+is "tenant key: the same key from standard input" "$(cat "$place/again")" "$(cat "$place/own")"
+is "tenant key: not random" "$(printf '%064d\n' 0 | "$keygen" --tenant-key "$place/zero" --tenant "$tenant" --for "$for" --stdin 2>&1 | head -n 1; ls "$place/zero" 2> /dev/null)" "aegis-keygen: the standard input is not a random key of 64 hexadecimal digits"
+is "tenant key: no tenant" "$("$keygen" --tenant-key "$place/none" --for "$for" 2>&1 | head -n 1)" "aegis-keygen: --tenant is not the id of a tenant"
+is "tenant key: no public key" "$("$keygen" --tenant-key "$place/none" --tenant "$tenant" --for UK:00 2>&1 | head -n 1)" "aegis-keygen: --for is not a public key"
+is "tenant key: a public key of nobody" "$("$keygen" --tenant-key "$place/none" --tenant "$tenant" --for "$(printf '%064d' 0)" 2>&1 | head -n 1)" "aegis-keygen: --for is not a public key"
+is "its options alone" "$("$keygen" "$place/none" --for "$for" > /dev/null 2>&1 || echo refused)" "refused"
+
 echo "1:00" > "$place/bad"
 is "next: malformed file" "$("$keygen" --next "$place/bad" 2>&1 | tail -n 1)" "hint: Each line is version:64 hex digits."
 is "next: it stays as it was" "$(cat "$place/bad")" "1:00"

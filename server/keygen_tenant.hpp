@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// aegis-keygen --tenant-key: a tenant's own root key, made on the tenant's machine and sealed for
+// one database. docs/key_adopt.md.
+#pragma once
+
+#include <string>
+
+namespace CLI {
+class App;
+}
+
+namespace aegis::keygen_tenant {
+
+struct Wish {
+    bool tenant_key = false, from_input = false;
+    std::string tenant, recipient;
+    bool wanted() const { return tenant_key; }
+};
+
+void add_options(CLI::App *app, Wish *wish);
+// Writes the key to the file and the sealed key to the standard output; the exit status.
+int run(const std::string &path, const Wish &wish);
+
+}  // namespace aegis::keygen_tenant
