@@ -79,6 +79,15 @@ SELECT tamper('DROP TRIGGER aegis_truncate ON cov.customer');
 SELECT mend('truncate-trigger-missing');
 SELECT tamper('DROP TRIGGER aegis_follow ON cov.customer');
 SELECT mend('follow-trigger-missing');
+-- a parent that is gone
+CREATE TABLE cov.gone (tenant_id uuid, id int, PRIMARY KEY (tenant_id, id));
+CREATE TABLE cov.left (tenant_id uuid, id int, gone_id int NOT NULL, PRIMARY KEY (tenant_id, id), FOREIGN KEY (tenant_id, gone_id) REFERENCES cov.gone);
+SELECT aegis.protect_table('cov.gone'), aegis.protect_table('cov.left', parent => 'cov.gone');
+SET client_min_messages = warning;
+DROP TABLE cov.gone CASCADE;
+RESET client_min_messages;
+SELECT mend('parent-missing');
+DROP TABLE cov.left;
 SELECT tamper('DROP TRIGGER aegis_audit_row ON cov.customer');
 SELECT tamper('ALTER TABLE cov.customer DISABLE TRIGGER aegis_audit_truncate');
 SELECT mend('audit-trigger-missing');

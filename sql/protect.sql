@@ -225,6 +225,50 @@ SELECT count(*) FROM shop.matrix;
 SELECT relation, parent FROM aegis.protected_table WHERE relation::text LIKE 'shop.%' ORDER BY relation::text;
 SELECT count(*) FROM aegis.entry WHERE position('table.unprotected'::bytea IN body) > 0 AND position('shop.matrix'::bytea IN body) > 0;
 
+-- allows: a parent whose key compares otherwise than by the equality of pg_catalog, as its foreign key does
+SET client_min_messages = error;
+CREATE EXTENSION citext;
+RESET client_min_messages;
+\c - regress_protect_owner
+CREATE TABLE shop.coded (tenant_id uuid, code public.citext, PRIMARY KEY (tenant_id, code));
+CREATE TABLE shop.coding (tenant_id uuid, id int, code public.citext NOT NULL, PRIMARY KEY (tenant_id, id), FOREIGN KEY (tenant_id, code) REFERENCES shop.coded);
+SELECT aegis.protect_table('shop.coded'), aegis.protect_table('shop.coding', parent => 'shop.coded');
+GRANT SELECT, INSERT, UPDATE ON shop.coded, shop.coding TO regress_protect_member;
+\c - regress_protect_member
+BEGIN;
+SELECT probe_context(:'one', :bob, 3, 100, 199);
+INSERT INTO shop.coded (code) VALUES ('Ab');
+INSERT INTO shop.coding (id, code) VALUES (1, 'aB');
+UPDATE shop.coded SET team_ord = 150;
+SELECT team_ord FROM shop.coding;
+COMMIT;
+-- refuses: unprotecting a parent that rows of others take creator and team from; and adding rows when it was dropped
+\c - regress_protect_owner
+\set VERBOSITY default
+SELECT aegis.unprotect_table('shop.coded');
+\set VERBOSITY terse
+SET client_min_messages = error;
+DROP TABLE shop.coded CASCADE;
+RESET client_min_messages;
+\c - regress_protect_member
+BEGIN;
+SELECT probe_context(:'one', :bob, 3, 100, 199);
+\set VERBOSITY default
+INSERT INTO shop.coding (id, code) VALUES (2, 'aB');
+\set VERBOSITY terse
+ROLLBACK;
+\c - regress_protect_owner
+SELECT aegis.protect_table('shop.coding');
+\c - regress_protect_member
+BEGIN;
+SELECT probe_context(:'one', :bob, 3, 100, 199);
+INSERT INTO shop.coding (id, code) VALUES (2, 'aB');
+ROLLBACK;
+-- refuses: a column of ours that counts by itself
+\c - regress_protect_owner
+CREATE TABLE shop.counting (tenant_id uuid, id int, team_ord bigint GENERATED ALWAYS AS IDENTITY, PRIMARY KEY (tenant_id, id));
+SELECT problem, fix FROM aegis.protection_findings('shop.counting') WHERE blocks;
+
 -- survives: names that mean something in a statement; what was there before is there again, and nothing else is gone
 \c - regress_protect_owner
 CREATE TABLE shop."{table}" (tenant_id uuid, id int, PRIMARY KEY (tenant_id, id));
@@ -265,6 +309,7 @@ SELECT polname, pg_get_expr(polqual, polrelid) FROM pg_policy WHERE polrelid = '
 \c - :superuser
 
 DROP SCHEMA shop, shop_too CASCADE;
+DROP EXTENSION citext;
 DROP PROCEDURE look_all;
 DROP FUNCTION probe_context;
 DROP OWNED BY regress_protect_owner, regress_protect_member;

@@ -41,7 +41,8 @@ CREATE VIEW aegis.coverage_relation AS
          pg_catalog.format('SELECT aegis.protect_table(%L%s%s%s)', coalesce(part.root::oid, c.oid)::regclass::text,
                            CASE WHEN NOT p.created_by THEN ', created_by => false' ELSE '' END,
                            CASE WHEN NOT p.team THEN ', team => false' ELSE '' END,
-                           ', parent => ' || pg_catalog.quote_literal(p.parent::text)) AS protect
+                           -- One that was dropped is no parent any more.
+                           (SELECT ', parent => ' || pg_catalog.quote_literal(o.oid::regclass::text) FROM pg_catalog.pg_class o WHERE o.oid = p.parent)) AS protect
     FROM pg_catalog.pg_class c
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     LEFT JOIN aegis.protected_part part ON part.relation = c.oid

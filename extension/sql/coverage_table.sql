@@ -32,7 +32,7 @@ AS $$
      WHERE r.protected
     UNION ALL
     SELECT r.*, 'aegis_follow', 'aegis.follow_parent', 'follow-trigger-missing', 'child rows stay behind when their parent moves', r.parent, r.protect
-      FROM relation r WHERE r.protected AND r.parent <> 0 AND NOT r.is_part
+      FROM relation r JOIN pg_class o ON o.oid = r.parent WHERE r.protected AND NOT r.is_part
     UNION ALL
     -- Row triggers of a partition are clones; making those of its table again makes them again.
     SELECT r.*, w.name, ('aegis.' || w.routine)::regproc, 'audit-trigger-missing', 'changes leave no entry in the ledger', r.oid,
@@ -96,6 +96,11 @@ AS $$
          format('DROP POLICY %I ON %s', p.polname, r.name)
     FROM relation r JOIN pg_policy p ON p.polrelid = r.oid
    WHERE r.protected AND p.polpermissive AND p.polname NOT IN ('aegis_select', 'aegis_insert', 'aegis_update', 'aegis_delete')
+  UNION ALL
+  SELECT r.namespace, 'medium', 'table', r.name, 'parent-missing', 'no row can be added: the table was dropped from which rows take creator and team',
+         r.protect
+    FROM relation r
+   WHERE r.protected AND NOT r.is_part AND r.parent <> 0 AND NOT EXISTS (SELECT FROM pg_class o WHERE o.oid = r.parent)
   UNION ALL
   SELECT w.namespace, 'high', 'table', w.name, w.finding,
          format('trigger %s%s is missing or disabled: %s', w.trigger,

@@ -40,14 +40,16 @@ BEGIN
   END LOOP;
   -- Columns under our names that are something else.
   FOR problem, fix IN
-    SELECT CASE WHEN a.attgenerated <> '' THEN format('column %s of %s is generated, but its values come from the context', a.attname, target)
+    SELECT CASE WHEN a.attgenerated <> '' OR a.attidentity <> '' THEN
+                  format('column %s of %s is generated, but its values come from the context', a.attname, target)
                 ELSE format('column %s of %s has type %s, not %s', a.attname, target, format_type(a.atttypid, a.atttypmod), w.type) END,
            CASE WHEN a.attgenerated <> '' THEN format('ALTER TABLE %s ALTER COLUMN %I DROP EXPRESSION;', target, a.attname)
+                WHEN a.attidentity <> '' THEN format('ALTER TABLE %s ALTER COLUMN %I DROP IDENTITY;', target, a.attname)
                 ELSE format('ALTER TABLE %s ALTER COLUMN %I DROP DEFAULT, ALTER COLUMN %I TYPE %s USING %I::text::%s;', target, a.attname, a.attname,
                             w.type, a.attname, w.type) END
       FROM (VALUES ('tenant_id', 'uuid'::regtype, true), ('created_by', 'uuid', created_by), ('team_ord', 'bigint', team)) w(name, type, wanted)
       JOIN pg_attribute a ON a.attrelid = target AND a.attname = w.name AND NOT a.attisdropped
-     WHERE w.wanted AND (a.atttypid <> w.type OR a.attgenerated <> '')
+     WHERE w.wanted AND (a.atttypid <> w.type OR a.attgenerated <> '' OR a.attidentity <> '')
   LOOP
     blocks := true; in_the_way := true; RETURN NEXT;
   END LOOP;

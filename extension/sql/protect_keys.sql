@@ -264,7 +264,7 @@ BEGIN
   -- What foreign keys without the tenant join with the target, and in turn. Referenced tables without tenants are
   -- lists for everybody; referencing ones take the tenant of the row that they name.
   LOOP
-    SELECT f.conrelid, f.confrelid, f.conkey, f.confkey, f.confrelid = ANY (tables) AS downwards INTO joined
+    SELECT f.conrelid, f.confrelid, f.conkey, f.confkey, f.conpfeqop, f.confrelid = ANY (tables) AS downwards INTO joined
       FROM pg_constraint f
      WHERE f.contype = 'f' AND f.conparentid = 0 AND NOT aegis.leads_with_tenant(f.oid)
        AND (f.confrelid = ANY (tables) AND f.conrelid <> ALL (tables)
@@ -280,9 +280,12 @@ BEGIN
       END IF;
       IF NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = joined.conrelid AND a.attname = 'tenant_id' AND a.attnotnull) THEN
         SELECT format('UPDATE %s c SET tenant_id = p.tenant_id FROM %s p WHERE c.tenant_id IS NULL AND %s;', relation, joined.confrelid::regclass,
-                      string_agg(format('p.%I = c.%I', t.attname, m.attname), ' AND '))
+                      string_agg(CASE WHEN n.nspname = 'pg_catalog' THEN format('p.%I %s c.%I', t.attname, o.oprname, m.attname)
+                                      ELSE format('p.%I OPERATOR(%I.%s) c.%I', t.attname, n.nspname, o.oprname, m.attname) END, ' AND '))
           INTO statement
-          FROM unnest(joined.conkey, joined.confkey) k(mine, theirs)
+          FROM unnest(joined.conkey, joined.confkey, joined.conpfeqop) k(mine, theirs, equal)
+          JOIN pg_operator o ON o.oid = k.equal
+          JOIN pg_namespace n ON n.oid = o.oprnamespace
           JOIN pg_attribute m ON m.attrelid = joined.conrelid AND m.attnum = k.mine
           JOIN pg_attribute t ON t.attrelid = joined.confrelid AND t.attnum = k.theirs;
         RETURN NEXT;

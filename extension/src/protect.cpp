@@ -154,6 +154,24 @@ void stop_following(Oid parent) {
     run(psprintf("DROP TRIGGER aegis_follow ON %s", qualified_name(parent)));
 }
 
+// Rows of its children would go on taking creator and team from rows that nothing keeps true.
+void require_no_children(Oid parent) {
+    Oid types[] = {REGCLASSOID};
+    Datum values[] = {ObjectIdGetDatum(parent)};
+    execute_as_owner(
+        "SELECT p.relation::pg_catalog.text, pg_catalog.string_agg(pg_catalog.format("
+        "'SELECT aegis.unprotect_table(%L);', p.relation), ' ') OVER () FROM aegis.protected_table "
+        "p JOIN pg_catalog.pg_class c ON c.oid = p.relation WHERE p.parent = $1 ORDER BY 1 LIMIT 1",
+        1, types, values, nullptr, false);
+    if (SPI_processed == 0) return;
+    HeapTuple row = SPI_tuptable->vals[0];
+    ereport(ERROR, (errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+                    errmsg("table \"%s\" is the parent of protected table \"%s\"",
+                           get_rel_name(parent), SPI_getvalue(row, SPI_tuptable->tupdesc, 1)),
+                    errdetail("Its rows take their creator and team from here."),
+                    errhint("%s", SPI_getvalue(row, SPI_tuptable->tupdesc, 2))));
+}
+
 void uncover(Oid relation) {
     const char *name = qualified_name(relation);
     for (const char *command : {"select", "insert", "update", "delete"})
@@ -233,6 +251,7 @@ AEGIS_FUNCTION(aegis_unprotect_table) {
     protect::find(relation, &protection);
     List *members = find_all_inheritors(relation, AccessExclusiveLock, nullptr);
     SPI_connect();
+    protect::require_no_children(relation);
     // Parts first, the columns that they inherit last.
     for (int i = list_length(members) - 1; i >= 0; i--) {
         Oid member = list_nth_oid(members, i);

@@ -56,7 +56,8 @@ void move_children(Oid child, Oid parent, HeapTuple row, TupleDesc shape, int te
     link.child = child;
     link.parent = parent;
     AttrNumber parent_columns[kMostKeys];
-    read_foreign_key(&link, parent_columns);
+    const char *equal[kMostKeys];
+    read_foreign_key(&link, parent_columns, equal);
     Oid types[kMostKeys + 1];
     Datum values[kMostKeys + 1];
     StringInfoData text;
@@ -69,8 +70,8 @@ void move_children(Oid child, Oid parent, HeapTuple row, TupleDesc shape, int te
     for (int i = 0; i < link.count; i++) {
         types[i] = TupleDescAttr(shape, parent_columns[i] - 1)->atttypid;
         values[i] = heap_getattr(row, parent_columns[i], shape, &null);
-        appendStringInfo(&text, "%s%s OPERATOR(pg_catalog.=) $%d", i ? " AND " : "",
-                         quote_identifier(get_attname(child, link.child_columns[i], false)), i + 1);
+        appendStringInfo(&text, "%s$%d %s %s", i ? " AND " : "", i + 1, equal[i],
+                         quote_identifier(get_attname(child, link.child_columns[i], false)));
     }
     types[link.count] = INT8OID;
     values[link.count] = heap_getattr(row, team, shape, &null);

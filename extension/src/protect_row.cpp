@@ -21,7 +21,8 @@ void forget(Datum, Oid) {
 
 void prepare(ParentLink *link) {
     AttrNumber parent_columns[kMostKeys];
-    read_foreign_key(link, parent_columns);
+    const char *equal[kMostKeys];
+    read_foreign_key(link, parent_columns, equal);
     Oid types[kMostKeys];
     StringInfoData text;
     initStringInfo(&text);
@@ -29,9 +30,9 @@ void prepare(ParentLink *link) {
                      qualified_name(link->parent));
     for (int i = 0; i < link->count; i++) {
         types[i] = get_atttype(link->child, link->child_columns[i]);
-        appendStringInfo(&text, "%s%s OPERATOR(pg_catalog.=) $%d", i ? " AND " : "",
+        appendStringInfo(&text, "%s%s %s $%d", i ? " AND " : "",
                          quote_identifier(get_attname(link->parent, parent_columns[i], false)),
-                         i + 1);
+                         equal[i], i + 1);
     }
     link->read_parent = SPI_prepare(text.data, link->count, types);
     if (link->read_parent == nullptr || SPI_keepplan(link->read_parent) != 0)
@@ -193,12 +194,21 @@ void stamp_update(Relation table, HeapTuple before, HeapTuple after, TupleDesc s
 
 }  // namespace
 
-void read_foreign_key(ParentLink *link, AttrNumber *parent_columns) {
+void read_foreign_key(ParentLink *link, AttrNumber *parent_columns, const char **equal) {
+    if (get_rel_name(link->parent) == nullptr)
+        ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_PROTECTED),
+                        errmsg("parent table of \"%s\" was dropped", get_rel_name(link->child)),
+                        errdetail("Its rows take creator and team from there."),
+                        errhint("Call aegis.protect_table() for it again, with another parent or "
+                                "without one.")));
     Oid types[] = {OIDOID, OIDOID};
     Datum values[] = {ObjectIdGetDatum(link->child), ObjectIdGetDatum(link->parent)};
     SPI_execute_with_args(
-        "SELECT k.mine, k.theirs FROM pg_catalog.pg_constraint c, "
-        "unnest(c.conkey, c.confkey) AS k(mine, theirs) "
+        "SELECT k.mine, k.theirs, pg_catalog.format('OPERATOR(%I.%s)', n.nspname, o.oprname) "
+        "FROM pg_catalog.pg_constraint c, "
+        "unnest(c.conkey, c.confkey, c.conpfeqop) AS k(mine, theirs, equal) "
+        "JOIN pg_catalog.pg_operator o ON o.oid OPERATOR(pg_catalog.=) k.equal "
+        "JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) o.oprnamespace "
         // The oldest; that of a partition is as old as the one of its table that it is a clone of.
         "WHERE c.oid OPERATOR(pg_catalog.=) (SELECT f.oid FROM pg_catalog.pg_constraint f "
         "WHERE f.contype OPERATOR(pg_catalog.=) 'f' AND f.conrelid OPERATOR(pg_catalog.=) $1 "
@@ -219,6 +229,7 @@ void read_foreign_key(ParentLink *link, AttrNumber *parent_columns) {
             DatumGetInt16(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &null));
         parent_columns[i] =
             DatumGetInt16(SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 2, &null));
+        equal[i] = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 3);
     }
 }
 

@@ -6,7 +6,7 @@
 
 namespace aegis::protect {
 
-inline constexpr int kMostKeys = 8;
+inline constexpr int kMostKeys = INDEX_MAX_KEYS;
 
 // How a child row finds its parent: the columns of the foreign key that joins them.
 struct ParentLink {
@@ -17,8 +17,10 @@ struct ParentLink {
     SPIPlanPtr read_parent;  // creator and team of the parent, by the child's key values
 };
 
-// Its foreign key; ERROR when there is none. SPI must be connected.
-void read_foreign_key(ParentLink *link, AttrNumber *parent_columns);
+// Its foreign key; ERROR when there is none. `equal`: the operators, as SQL, by which it compares
+// the parent's column with the child's; a type may have another equality than the one in
+// pg_catalog. SPI must be connected.
+void read_foreign_key(ParentLink *link, AttrNumber *parent_columns, const char **equal);
 
 // The three columns of a row; number 0 where the table lacks one.
 struct Place {
