@@ -36,13 +36,14 @@ $$;
 COMMENT ON FUNCTION aegis.import_findings(text, text[]) IS 'how a table of an exported tenant differs from the one here; for Aegis alone';
 
 -- Foreign keys of the tables that an import fills, as queries that find a row of the tenant without its parent.
-CREATE FUNCTION aegis.reference_queries(OUT name text, OUT query text) RETURNS SETOF record
+CREATE FUNCTION aegis.reference_queries(OUT name text, OUT query text, OUT child oid, OUT parent oid) RETURNS SETOF record
   LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT format('%I of %s', c.conname, t.name),
          format('SELECT FROM %s c WHERE c.tenant_id OPERATOR(pg_catalog.=) $1 AND %s AND NOT EXISTS (SELECT FROM %s p WHERE %s) LIMIT 1', t.name,
                 string_agg(format('c.%I IS NOT NULL', m.attname), ' AND ' ORDER BY k.place), format('%I.%I', n.nspname, r.relname),
-                string_agg(format('p.%I OPERATOR(%I.%s) c.%I', f.attname, s.nspname, o.oprname, m.attname), ' AND ' ORDER BY k.place))
+                string_agg(format('p.%I OPERATOR(%I.%s) c.%I', f.attname, s.nspname, o.oprname, m.attname), ' AND ' ORDER BY k.place)),
+         c.conrelid, c.confrelid
     FROM aegis.tenant_tables() t
     JOIN pg_constraint c ON c.conrelid = t.relation AND c.contype = 'f'
     JOIN pg_class r ON r.oid = c.confrelid
@@ -59,12 +60,13 @@ $$;
 COMMENT ON FUNCTION aegis.reference_queries() IS 'for each foreign key of the tables of tenants the query that finds a row without its parent; for Aegis alone';
 
 -- Sequences that number the rows of these tables, each with a query that puts it behind the numbers of the tenant.
-CREATE FUNCTION aegis.sequence_queries(OUT sequence oid, OUT query text) RETURNS SETOF record
+CREATE FUNCTION aegis.sequence_queries(OUT sequence oid, OUT query text, OUT relation oid) RETURNS SETOF record
   LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT s.seqrelid,
          format('SELECT pg_catalog.setval(%s::pg_catalog.oid::pg_catalog.regclass, t.most) FROM (SELECT pg_catalog.max(%I) AS most FROM %s WHERE tenant_id OPERATOR(pg_catalog.=) $1) t, %I.%I s WHERE t.most OPERATOR(pg_catalog.>=) s.last_value AND t.most OPERATOR(pg_catalog.<=) %s::pg_catalog.int8',
-                s.seqrelid, a.attname, t.name, n.nspname, c.relname, s.seqmax)
+                s.seqrelid, a.attname, t.name, n.nspname, c.relname, s.seqmax),
+         t.relation
     FROM aegis.tenant_tables() t
     JOIN pg_attribute a ON a.attrelid = t.relation AND a.attnum > 0 AND a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)
     JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = t.relation AND d.refobjsubid = a.attnum

@@ -8,6 +8,7 @@
 #include "ledger.hpp"
 #include "pg/function.hpp"
 #include "pg/statement.hpp"
+#include "pg/table_query.hpp"
 #include "role.hpp"
 #include "tenant.hpp"
 
@@ -94,11 +95,12 @@ uint64 delete_some(const Target &target, const pg_uuid_t &tenant, uint64 most) {
 // A policy of the owner's own may have hidden rows from the owner; nothing may be left unsaid.
 void require_empty(const Target &target, const pg_uuid_t &tenant) {
     pg::Identity before = pg::become(BOOTSTRAP_SUPERUSERID);
-    uint64 left = run(psprintf("SELECT FROM %s%s WHERE tenant_id OPERATOR(pg_catalog.=) $1 LIMIT 1",
+    bool left =
+        pg::finds_row(psprintf("SELECT FROM %s%s WHERE tenant_id OPERATOR(pg_catalog.=) $1 LIMIT 1",
                                target.partitioned ? "" : "ONLY ", target.name),
-                      tenant, SPI_OK_SELECT);
+                      list_make1_oid(target.relation), tenant);
     pg::resume(before);
-    if (left > 0)
+    if (left)
         ereport(ERROR,
                 (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                  errmsg("rows of the tenant in table %s are out of its owner's reach", target.name),

@@ -14,6 +14,7 @@
 #include "ledger.hpp"
 #include "pg/function.hpp"
 #include "pg/statement.hpp"
+#include "pg/table_query.hpp"
 #include "team.hpp"
 #include "tenant.hpp"
 #include "verify_cursor.hpp"
@@ -135,16 +136,18 @@ void put_row(Export *state, HeapTuple tuple, TupleDesc shape) {
     state->rows++;
 }
 
-// As a superuser, whom no policy binds: a plain SELECT of columns runs no code of the table's
-// owner.
+// As a superuser, whom no policy binds: a plain SELECT of a table's columns runs no code of its
+// owner's.
 void put_rows(Export *state, Oid relation, const char *name, const char *columns) {
     // Children are tables of their own; partitions are not.
     const char *only = get_rel_relkind(relation) == RELKIND_PARTITIONED_TABLE ? "" : "ONLY ";
     const char *key = strcmp(name, "aegis.tenant") == 0 ? "id" : "tenant_id";
     pg::Identity before = pg::become(BOOTSTRAP_SUPERUSERID);
-    verify::Cursor cursor = verify::open_cursor(
-        psprintf("SELECT %s FROM %s%s WHERE %s OPERATOR(pg_catalog.=) '%s'::pg_catalog.uuid",
-                 columns, only, name, key, state->tenant_text));
+    verify::Cursor cursor = {};
+    cursor.portal =
+        pg::open_table_query(psprintf("SELECT %s FROM %s%s WHERE %s OPERATOR(pg_catalog.=) $1",
+                                      columns, only, name, key),
+                             list_make1_oid(relation), &state->tenant, GetActiveSnapshot());
     uint64_t first = state->rows;
     state->table_chain = {};
     while (HeapTuple tuple = verify::peek(&cursor)) {

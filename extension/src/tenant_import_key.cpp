@@ -80,9 +80,14 @@ AEGIS_FUNCTION(aegis_import_key) {
         core::hpke_public_key(key, shown);
         memcpy(own, key.view().data, sizeof own);
     }));
-    size_t size = ledger::seal_personal(tenant_import::nobody, own, pg::payload(envelope));
-    SET_VARSIZE(envelope, VARHDRSZ + size);
-    core::wipe(own);
+    PG_TRY();
+    {
+        size_t size = ledger::seal_personal(tenant_import::nobody, own, pg::payload(envelope));
+        SET_VARSIZE(envelope, VARHDRSZ + size);
+    }
+    PG_FINALLY();
+    { core::wipe(own); }
+    PG_END_TRY();
     Datum values[] = {PointerGetDatum(pg::copy_varlena(shown)), PointerGetDatum(envelope),
                       CStringGetTextDatum(GetUserNameFromId(GetSessionUserId(), false))};
     pg::execute(tenant_import::insert_key, values);

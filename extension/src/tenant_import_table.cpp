@@ -5,6 +5,7 @@
 
 #include "pg/function.hpp"
 #include "pg/statement.hpp"
+#include "pg/table_query.hpp"
 
 namespace aegis::tenant_import {
 
@@ -82,18 +83,28 @@ void write_row(const Target &target, const core::ByteView *values) {
     pg::resume(before);
 }
 
+// The last two columns of a row.
+static List *oids_of(const SPITupleTable *rows, uint64 row) {
+    List *oids = NIL;
+    for (int column = rows->tupdesc->natts - 1; column <= rows->tupdesc->natts; column++) {
+        bool is_null;
+        oids = lappend_oid(oids, DatumGetObjectId(SPI_getbinval(rows->vals[row], rows->tupdesc,
+                                                                column, &is_null)));
+    }
+    return oids;
+}
+
 void check_references(const pg_uuid_t &tenant) {
-    SPI_execute("SELECT q.name, q.query FROM aegis.reference_queries() q", true, 0);
+    SPI_execute("SELECT q.name, q.query, q.child, q.parent FROM aegis.reference_queries() q", true,
+                0);
     SPITupleTable *queries = SPI_tuptable;
     uint64 count = SPI_processed;
-    Oid types[] = {UUIDOID};
-    Datum values[] = {UUIDPGetDatum(&tenant)};
     for (uint64 i = 0; i < count; i++) {
         pg::Identity before = pg::become(BOOTSTRAP_SUPERUSERID);
-        SPI_execute_with_args(SPI_getvalue(queries->vals[i], queries->tupdesc, 2), 1, types, values,
-                              nullptr, false, 1);
+        bool orphan = pg::finds_row(SPI_getvalue(queries->vals[i], queries->tupdesc, 2),
+                                    oids_of(queries, i), tenant);
         pg::resume(before);
-        if (SPI_processed > 0)
+        if (orphan)
             ereport(ERROR, (errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
                             errmsg("a row of the exported tenant has no parent"),
                             errdetail("Foreign key %s.",
@@ -102,20 +113,15 @@ void check_references(const pg_uuid_t &tenant) {
 }
 
 void advance_sequences(const pg_uuid_t &tenant) {
-    SPI_execute("SELECT q.sequence, q.query FROM aegis.sequence_queries() q", true, 0);
+    SPI_execute("SELECT q.query, q.sequence, q.relation FROM aegis.sequence_queries() q", true, 0);
     SPITupleTable *queries = SPI_tuptable;
     uint64 count = SPI_processed;
-    Oid types[] = {UUIDOID};
-    Datum values[] = {UUIDPGetDatum(&tenant)};
     for (uint64 i = 0; i < count; i++) {
-        bool is_null;
+        List *tables = oids_of(queries, i);
         // Nobody takes a number between the look and the change.
-        LockRelationOid(
-            DatumGetObjectId(SPI_getbinval(queries->vals[i], queries->tupdesc, 1, &is_null)),
-            ShareRowExclusiveLock);
+        LockRelationOid(linitial_oid(tables), ShareRowExclusiveLock);
         pg::Identity before = pg::become(BOOTSTRAP_SUPERUSERID);
-        SPI_execute_with_args(SPI_getvalue(queries->vals[i], queries->tupdesc, 2), 1, types, values,
-                              nullptr, false, 0);
+        pg::finds_row(SPI_getvalue(queries->vals[i], queries->tupdesc, 1), tables, tenant);
         pg::resume(before);
     }
 }
