@@ -15,6 +15,7 @@ import aegis_proof as p
 import aegis_hpke as hpke
 import aegis_receipt as r
 import aegis_tenant as t
+import wrapped_keyring as w
 import generate
 
 FOLDER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "vectors")
@@ -164,6 +165,21 @@ def tokens():
         refuses(token, f.read_session_token, token)
 
 
+def wrapped_keyrings():
+    vectors = load("wrapped_keyring_v1")
+    key = h(vectors["token_key"])
+    for case in vectors["keyring"]:
+        read = w.read(case["text"])
+        same("versions", sorted(read), [k["version"] for k in case["keys"]])
+        for k in case["keys"]:
+            same("wrapped", read[k["version"]].hex(), k["wrapped"])
+            same("master", w.unwrap(key, k["version"], h(k["wrapped"])).hex(), k["master"])
+            refuses("another version", w.unwrap, key, k["version"] ^ 4, h(k["wrapped"]))
+            refuses("a changed byte", w.unwrap, key, k["version"], h(k["wrapped"])[:-1] + b"\x00")
+    for text in vectors["refused"]:
+        refuses(text, w.read, text)
+
+
 def bundles():
     vectors = load("bundle_v1")
     for case in vectors["bundle"]:
@@ -308,7 +324,7 @@ def documents():
 
 
 def main():
-    for part in (xaes, keys, subjects, envelopes, entries, seals, tokens, bundles, proofs, checkpoints, receipts, tenants, tenant_keys, documents):
+    for part in (xaes, keys, subjects, envelopes, entries, seals, tokens, wrapped_keyrings, bundles, proofs, checkpoints, receipts, tenants, tenant_keys, documents):
         part()
     print("%d checks agree" % checked)
     return 0

@@ -14,6 +14,7 @@ import aegis_proof as p
 import aegis_receipt as r
 import aegis_tenant as t
 import generate_refusals as refusals
+import wrapped_keyring as w
 from aegis_cipher import ed25519_sign, xaes_for_two_keys
 
 MASTER = bytes(range(32))                      # the published test key, 00 .. 1f
@@ -329,6 +330,20 @@ def seal_v1():
             "refused": [{"name": n, "seal": s} for n, s in refused]}
 
 
+def wrapped_keyring_v1():
+    keys = {1: MASTER, 2: bytes(range(0x80, 0xA0)), 2147483647: bytes(range(0xA0, 0xC0))}
+    wrapped = {v: w.wrap(ROOT, v, nonce(v % 251)[:12], key) for v, key in keys.items()}
+    line = "1:" + wrapped[1].hex()
+    text = "# wrapped by key \"aegis\"\n\n" + "".join(" %d:%s\r\n" % (v, b.hex()) for v, b in sorted(wrapped.items(), reverse=True))
+    return {
+        "token_key": ROOT,
+        "keyring": [{"text": text, "keys": [{"version": v, "context": w.context(v), "wrapped": wrapped[v], "master": keys[v]} for v in sorted(keys)]}],
+        "refused": ["", "# nothing\n", wrapped[1].hex(), line[:-1], line + "0", line[:-1] + "g", "0" + line, "0:" + wrapped[1].hex(),
+                    "2147483648:" + wrapped[1].hex(), line + "\n" + line, "1=" + wrapped[1].hex(), "1: " + wrapped[1].hex(),
+                    "1:" + MASTER.hex(), "".join("%d:%s\n" % (v, wrapped[1].hex()) for v in range(1, 10)), line + "\x00", "\u00ef\u00bb\u00bf" + line],
+    }
+
+
 def session_token_v1():
     valid = []
     for region, random in (("EU_WEST", MASTER), ("US-EAST", bytes(32)), ("X", b"\xff" * 32),
@@ -537,7 +552,7 @@ def tenant_key_v1():
 ALL = {"keys_v1": keys_v1, "envelope_v1": envelope_v1, "envelope_v1_committing": envelope_v1_committing, "entry_v1": entry_v1, "seal_v1": seal_v1,
        "session_token_v1": session_token_v1, "bundle_v1": bundle_v1, "proof_v1": proof_v1,
        "checkpoint_v1": checkpoint_v1, "receipt_v1": receipt_v1,
-       "tenant_v1": tenant_v1, "tenant_key_v1": tenant_key_v1}
+       "tenant_v1": tenant_v1, "tenant_key_v1": tenant_key_v1, "wrapped_keyring_v1": wrapped_keyring_v1}
 
 
 def text(name):

@@ -95,6 +95,19 @@ TEST(Keyring, MessagesHoldNoKey) {
     }
 }
 
+TEST(Keyring, NamesTheLineAtFault) {
+    Keyring ring;
+    int line = -1;
+    parse_keyring("1:" + kDigits, &ring, &line);
+    EXPECT_EQ(line, 0);
+    EXPECT_THROW(parse_keyring("# \xc3\xa9\n\n1:" + kDigits + "\n2:\xff" + kDigits, &ring, &line),
+                 Error);
+    EXPECT_EQ(line, 4);
+    EXPECT_THROW(parse_keyring("# nothing\n\n", &ring, &line), Error);
+    EXPECT_EQ(line, 0);
+    EXPECT_EQ(ring.keys[0].version, 1u);
+}
+
 TEST(MasterKey, CheckValueDependsOnKeyAndVersion) {
     uint8_t a[kCheckValueBytes], b[kCheckValueBytes], c[kCheckValueBytes];
     master_check_value(test_master(1), a);

@@ -383,3 +383,25 @@ TEST(Vectors, SessionTokenV1) {
     for (const Value &token : all["refused"].GetArray())
         EXPECT_FALSE(is_session_token(token.GetString())) << token.GetString();
 }
+
+TEST(Vectors, WrappedKeyringV1) {
+    const rapidjson::Document all = load("wrapped_keyring_v1");
+    for (const Value &v : all["keyring"].GetArray()) {
+        WrappedKeyring ring;
+        parse_wrapped_keyring(str(v, "text"), &ring);
+        const auto keys = v["keys"].GetArray();
+        ASSERT_EQ(ring.count, static_cast<int>(keys.Size()));
+        for (int i = 0; i < ring.count; ++i) {
+            EXPECT_EQ(ring.keys[i].version, u32(keys[i], "version"));
+            EXPECT_EQ(to_hex(ring.keys[i].bytes), str(keys[i], "wrapped"));
+            uint8_t context[kWrappedKeyContextBytes];
+            wrapped_key_context(ring.keys[i].version, context);
+            EXPECT_EQ(to_hex(context), str(keys[i], "context"));
+        }
+    }
+    for (const Value &v : all["refused"].GetArray()) {
+        const std::string text(v.GetString(), v.GetStringLength());
+        WrappedKeyring ring;
+        EXPECT_THROW(parse_wrapped_keyring(text, &ring), Error) << text;
+    }
+}

@@ -12,6 +12,7 @@ namespace aegis::core {
 namespace {
 
 constexpr size_t kSaltBytes = 32;
+constexpr std::string_view kWrappedContextLabel = "aegis/wrapped-key/1";
 
 [[noreturn]] void malformed(const char *message) {
     throw Error{Code::malformed, message};
@@ -37,7 +38,8 @@ uint32_t parse_version(std::string_view text) {
 }
 
 // Inserts in ascending order of versions.
-void insert(const MasterKey &key, Keyring *ring) {
+template <typename Ring, typename Key>
+void insert(const Key &key, Ring *ring) {
     int at = ring->count;
     while (at > 0 && ring->keys[at - 1].version > key.version) --at;
     if (at > 0 && ring->keys[at - 1].version == key.version)
@@ -49,26 +51,60 @@ void insert(const MasterKey &key, Keyring *ring) {
     ++ring->count;
 }
 
-void parse_line(std::string_view line, Keyring *ring) {
-    for (char c : line)
-        if (c < ' ' || c > '~') malformed("a key line holds a byte that is no printable ASCII");
-    const size_t colon = line.find(':');
-    if (colon == std::string_view::npos)
-        malformed("a key line is not \"version:64 hexadecimal digits\"");
+void refuse_constant(const MasterKey &key) {
+    uint8_t difference = 0;
+    for (uint8_t byte : key.key) difference |= byte ^ key.key[0];
+    if (difference == 0) malformed("a key repeats one byte and cannot be random");
+}
+
+void add(std::string_view version, std::string_view digits, Keyring *ring) {
     struct Scratch {
         MasterKey key;
         ~Scratch() { wipe(key.key); }
     } scratch;
-    scratch.key.version = parse_version(line.substr(0, colon));
-    const std::string_view digits = line.substr(colon + 1);
+    scratch.key.version = parse_version(version);
     if (digits.size() != hex_size(kKeyBytes))
         malformed("a key does not have 64 hexadecimal digits");
     from_hex(digits, scratch.key.key);
-
-    uint8_t difference = 0;
-    for (uint8_t byte : scratch.key.key) difference |= byte ^ scratch.key.key[0];
-    if (difference == 0) malformed("a key repeats one byte and cannot be random");
+    refuse_constant(scratch.key);
     insert(scratch.key, ring);
+}
+
+void add(std::string_view version, std::string_view digits, WrappedKeyring *ring) {
+    WrappedKey key;
+    key.version = parse_version(version);
+    if (digits.size() != hex_size(kWrappedKeyBytes))
+        malformed("a wrapped key does not have 120 hexadecimal digits");
+    from_hex(digits, key.bytes);
+    insert(key, ring);
+}
+
+void missing_colon(const Keyring *) {
+    malformed("a key line is not \"version:64 hexadecimal digits\"");
+}
+void missing_colon(const WrappedKeyring *) {
+    malformed("a key line is not \"version:120 hexadecimal digits\"");
+}
+
+template <typename Ring>
+void parse_lines(std::string_view text, Ring *ring, int *line_number) {
+    int unwanted = 0;
+    int &number = line_number != nullptr ? *line_number : unwanted;
+    number = 0;
+    while (!text.empty()) {
+        const size_t end = text.find('\n');
+        const std::string_view line = trim(text.substr(0, end));
+        text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+        ++number;
+        if (line.empty() || line.front() == '#') continue;
+        for (char c : line)
+            if (c < ' ' || c > '~') malformed("a key line holds a byte that is no printable ASCII");
+        const size_t colon = line.find(':');
+        if (colon == std::string_view::npos) missing_colon(ring);
+        add(line.substr(0, colon), line.substr(colon + 1), ring);
+    }
+    number = 0;
+    if (ring->count == 0) malformed("the key provider delivers no key");
 }
 
 void derive_kek(const MasterKey &master, ByteView salt, ByteView tenant, uint32_t epoch,
@@ -90,24 +126,25 @@ struct SuiteName {
 
 }  // namespace
 
-void parse_keyring(std::string_view text, Keyring *out, int *line_number) {
-    int unwanted = 0;
-    int &number = line_number != nullptr ? *line_number : unwanted;
-    number = 0;
+void parse_keyring(std::string_view text, Keyring *out, int *line) {
     struct Wiped {
         Keyring ring{};
         ~Wiped() { wipe({reinterpret_cast<uint8_t *>(&ring), sizeof ring}); }
     } wiped;
-    while (!text.empty()) {
-        const size_t end = text.find('\n');
-        const std::string_view line = trim(text.substr(0, end));
-        text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-        ++number;
-        if (!line.empty() && line.front() != '#') parse_line(line, &wiped.ring);
-    }
-    number = 0;
-    if (wiped.ring.count == 0) malformed("the key provider delivers no key");
+    parse_lines(text, &wiped.ring, line);
     *out = wiped.ring;
+}
+
+void parse_wrapped_keyring(std::string_view text, WrappedKeyring *out, int *line) {
+    WrappedKeyring ring{};
+    parse_lines(text, &ring, line);
+    *out = ring;
+}
+
+void wrapped_key_context(uint32_t version, uint8_t out[kWrappedKeyContextBytes]) noexcept {
+    static_assert(kWrappedContextLabel.size() + 4 == kWrappedKeyContextBytes);
+    memcpy(out, kWrappedContextLabel.data(), kWrappedContextLabel.size());
+    put_u32(out + kWrappedContextLabel.size(), version);
 }
 
 void master_check_value(const MasterKey &key, uint8_t out[kCheckValueBytes]) {

@@ -25,6 +25,26 @@ static_assert(std::is_trivially_destructible_v<Keyring>);
 // Parses into *out; throws malformed with a text that names the fault but no key material. *line is
 // then the number of the line at fault, 0 for the text as a whole.
 void parse_keyring(std::string_view text, Keyring *out, int *line = nullptr);
+
+// Master keys wrapped for a token (docs/format/wrapped-keyring-v1.md): lines "version:120 hex
+// digits", nonce 12 | ciphertext 32 | tag 16 of AES-256-GCM. The token has the key, so nothing here
+// opens them.
+inline constexpr size_t kWrappedKeyNonceBytes = 12;
+inline constexpr size_t kWrappedKeyBytes = kWrappedKeyNonceBytes + kKeyBytes + 16;
+inline constexpr size_t kWrappedKeyContextBytes = 23;
+struct WrappedKey {
+    uint32_t version;
+    uint8_t bytes[kWrappedKeyBytes];
+};
+struct WrappedKeyring {
+    int count;
+    WrappedKey keys[kMaxMasterVersions];  // ascending versions
+};
+// As parse_keyring().
+void parse_wrapped_keyring(std::string_view text, WrappedKeyring *out, int *line = nullptr);
+// The associated data under which a version is wrapped.
+void wrapped_key_context(uint32_t version, uint8_t out[kWrappedKeyContextBytes]) noexcept;
+
 // Proof of a master key that may be stored: HKDF(key, info check_value | version), 8 bytes.
 void master_check_value(const MasterKey &key, uint8_t out[kCheckValueBytes]);
 // Proof of a root that a tenant brought: HKDF(root, info root_check | tenant), 8 bytes.
