@@ -207,12 +207,20 @@ bool read_bond(const Column &column, TupleDesc shape, HeapTuple row, Bond *out) 
         out->subject =
             key::encode_subject(TupleDescAttr(shape, column.subject - 1)->atttypid, subject);
     }
+    if (column.key_count == 0) return true;
+    struct Part {
+        uint8_t room[8];
+    };
+    core::ByteView *parts =
+        static_cast<core::ByteView *>(palloc(sizeof(core::ByteView) * column.key_count));
+    Part *rooms = static_cast<Part *>(palloc(sizeof(Part) * column.key_count));
     for (int i = 0; i < column.key_count; i++) {
         Datum part = heap_getattr(row, column.keys[i], shape, &is_null);
         if (is_null) return false;
-        out->parts[i] =
-            key_part(TupleDescAttr(shape, column.keys[i] - 1)->atttypid, part, out->room[i]);
+        parts[i] =
+            key_part(TupleDescAttr(shape, column.keys[i] - 1)->atttypid, part, rooms[i].room);
     }
+    out->parts = parts;
     out->count = column.key_count;
     return true;
 }

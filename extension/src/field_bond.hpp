@@ -11,16 +11,11 @@
 
 namespace aegis::field {
 
-// Of one value. Views into the row that it was read from, or into itself: not to be copied.
+// Of one value. Views into the row that it was read from, and into the memory of its reader.
 struct Bond {
     core::ByteView subject;  // as key::encode_subject() writes it; empty without one
-    core::ByteView parts[INDEX_MAX_KEYS];
+    const core::ByteView *parts = nullptr;
     uint8_t count = 0;  // of them
-    uint8_t room[INDEX_MAX_KEYS][8];
-
-    Bond() = default;
-    Bond(const Bond &) = delete;
-    Bond &operator=(const Bond &) = delete;
 };
 
 struct Column {

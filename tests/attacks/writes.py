@@ -225,3 +225,35 @@ def own_reference(w):
         equal(root.run("SELECT object FROM aegis.coverage() WHERE finding = 'grant-of-code'"), [["shop.customer"]])
     finally:
         root.run("DROP SCHEMA trap CASCADE; REVOKE REFERENCES ON shop.customer FROM plain")
+
+
+@attack("W16", "Have a value opened as another person's, or in another row", "member",
+        "a bound value is sealed under its person's key, or with the key of its row; every mismatch is the same error")
+def bound_ciphertext(w):
+    root = w.connect("postgres")
+    for sql in ("DROP TABLE IF EXISTS yard.vault", "DELETE FROM aegis.field WHERE name LIKE 'vault.%'",
+                "CREATE TABLE yard.vault (tenant_id uuid, id int, person int, word text, pin text, free text, PRIMARY KEY (tenant_id, id))",
+                "SELECT aegis.protect_table('yard.vault')", "SELECT aegis.encrypt_column('yard.vault', 'word', 'vault.word', subject => 'person')",
+                "SELECT aegis.encrypt_column('yard.vault', 'pin', 'vault.pin', row_bound => true)",
+                "SELECT aegis.encrypt_column('yard.vault', 'free', 'vault.free')", "GRANT SELECT, INSERT, UPDATE ON yard.vault TO member"):
+        root.run(sql)
+    theirs = w.enter("mona")
+    theirs.run("INSERT INTO yard.vault (id, person, word, pin, free) VALUES (1, 1, '%s', '%s', '%s'); COMMIT" % (CANARY, CANARY, CANARY))
+    word, pin, free = root.run("SELECT aegis.armor(word), aegis.armor(pin), aegis.armor(free) FROM yard.vault")[0]
+    session = w.enter("hera")
+    session.run("INSERT INTO yard.vault (id, person, word, pin, free) VALUES (1, 1, 'one', 'one', 'one'), (2, 2, 'two', 'two', 'two')")
+    equal(session.value("SELECT string_agg(aegis.reveal(v.word, v) || aegis.reveal(v.pin, v), ',' ORDER BY id) FROM yard.vault v"), "oneone,twotwo")
+    other = "FROM yard.vault v, yard.vault o WHERE v.id = 1 AND o.id = 2"
+    refuses(session, "AG003", "SELECT aegis.reveal(o.word, v) " + other, "SELECT aegis.masked(o.word, v) " + other, "SELECT aegis.legible(o.pin, v) " + other,
+            "SELECT aegis.reveal('%s'::aegis.sealed_text, v) FROM yard.vault v WHERE id = 1" % word,
+            "SELECT aegis.reveal('%s'::aegis.sealed_text, v) FROM yard.vault v WHERE id = 1" % pin,
+            "SELECT aegis.reveal(v.pin, s) FROM yard.vault v, shop.customer s WHERE v.id = 1 AND s.id = 1",
+            "UPDATE yard.vault v SET word = o.word FROM yard.vault o WHERE v.id = 1 AND o.id = 2",
+            "UPDATE yard.vault v SET pin = o.pin FROM yard.vault o WHERE v.id = 1 AND o.id = 2",
+            "UPDATE yard.vault SET pin = free WHERE id = 1", "UPDATE yard.vault SET word = free WHERE id = 1", "UPDATE yard.vault SET free = word WHERE id = 1",
+            "INSERT INTO yard.vault (id, person, word) SELECT 3, 3, word FROM yard.vault WHERE id = 1",
+            "INSERT INTO yard.vault (id, person, pin) SELECT 3, person, pin FROM yard.vault WHERE id = 1",
+            "UPDATE yard.vault SET free = '%s'::aegis.sealed_text WHERE id = 1" % free)
+    refuses(session, "22023", "SELECT aegis.reveal(word) FROM yard.vault", "SELECT aegis.masked(pin) FROM yard.vault")
+    refuses(session, "42809", "SELECT aegis.reveal(word, ROW(1)) FROM yard.vault")
+    session.run("ROLLBACK")
