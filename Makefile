@@ -22,7 +22,7 @@ REGRESS_OPTS = --temp-instance=$(or $(OUT),.)/tmp_check --temp-config=$(or $(TEM
 
 PG_CPPFLAGS  = -std=c++17 -Iextension/src $(if $(TESTING),-DAEGIS_TESTING)
 PG_CXXFLAGS  = -MMD -MP -Wall -Wextra -Werror -Wno-unused-parameter -Wno-register -Wno-missing-field-initializers
-SHLIB_LINK   = -lcrypto -largon2 -lzxcvbn -lstdc++ -Wl,--version-script=extension/aegis.map
+SHLIB_LINK   = -lcrypto -largon2 -lzxcvbn -lutf8proc -lstdc++ -Wl,--version-script=extension/aegis.map
 EXTRA_CLEAN  = $(SRCS:.cpp=.d) extension/src/.testing-0 extension/src/.testing-1 tests/isolation/out
 override with_llvm = no
 

@@ -30,11 +30,10 @@ SELECT aegis.is_sealed_for(note, f.reference, tenant_id) AS own, aegis.is_sealed
        aegis.is_sealed_for('x'::aegis.sealed_text, f.reference, tenant_id) AS unsealed
   FROM sealed_t, aegis.field f WHERE f.name = 'sealed_test.note';
 
--- refuses: to take for complete what is no text, what lost its token, and a value without a token in a searchable type
+-- refuses: to take for complete what lost its token, what is bound to a subject, and a value without a token in a searchable type
 CREATE FUNCTION probe_with(value bytea, at int, byte int) RETURNS text LANGUAGE sql AS
   $$ SELECT 'A1.' || rtrim(translate(encode(set_byte($1, $2, $3), 'base64'), E'+/\n', '-_'), '=') $$;
 SELECT aegis.is_sealed_for(probe_with(b, 2, get_byte(b, 2))::aegis.sealed_text, reference, tenant_id) AS same,
-       aegis.is_sealed_for(probe_with(b, 2, get_byte(b, 2) + 1)::aegis.sealed_text, reference, tenant_id) AS other_type,
        aegis.is_sealed_for(probe_with(b, 3, 10)::aegis.sealed_text, reference, tenant_id) AS token_removed,
        aegis.is_sealed_for(probe_with(b, 3, 4)::aegis.sealed_text, reference, tenant_id) AS with_subject
   FROM (SELECT aegis.sealed_text_send(note) AS b, f.reference, tenant_id FROM sealed_t, aegis.field f WHERE f.name = 'sealed_test.note') s;
@@ -49,6 +48,7 @@ SELECT 'A1.AAAA'::text::aegis.sealed_email;
 SELECT '<unsealed>'::aegis.sealed_text;
 SELECT note::text::aegis.sealed_email IS NULL FROM sealed_t;
 SELECT left(note::text, 40)::aegis.sealed_text IS NULL FROM sealed_t;
+SELECT probe_with(aegis.sealed_text_send(note), 2, 2)::aegis.sealed_text IS NULL FROM sealed_t;
 
 -- refuses: to lose a value by printing it into a text
 SELECT 'x'::aegis.sealed_text::text;

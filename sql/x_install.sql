@@ -42,7 +42,7 @@ SELECT i.routine::regprocedure AS not_pinned FROM installed i JOIN pg_proc p ON 
  WHERE (p.prosecdef OR l.lanname = 'plpgsql' OR (l.lanname = 'sql' AND p.prosqlbody IS NULL))
    AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (p.proconfig), false);
 
--- refuses: LEAKPROOF where a function takes data, but for the one equality that searches need
+-- refuses: LEAKPROOF where a function takes data, but for the equality that searches need
 SELECT i.routine::regprocedure AS leakproof FROM installed i JOIN pg_proc p ON p.oid = i.routine WHERE p.proleakproof AND p.pronargs > 0;
 
 -- refuses: objects without a comment

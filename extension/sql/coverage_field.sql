@@ -39,12 +39,12 @@ CREATE FUNCTION aegis.coverage_sealed()
   LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
   WITH sealed AS (
-    SELECT c.oid, c.oid::regclass::text AS name, c.relnamespace AS namespace, c.relname, a.attname, t.typname, f.reference,
+    SELECT c.oid, c.oid::regclass::text AS name, c.relnamespace AS namespace, c.relname, a.attname, t.type, f.reference,
            f.subject_column, f.row_key, p.columns AS key_columns, p.types AS key_types,
            CASE WHEN f.row_key IS NULL THEN '' ELSE format(', ROW(%s)', p.columns) END AS row_bond
       FROM pg_attribute a
       JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
-      JOIN pg_type t ON t.oid = a.atttypid AND t.typnamespace = 'aegis'::regnamespace AND t.typname IN ('sealed_text', 'sealed_email')
+      JOIN aegis.sealed_type t ON t.type = a.atttypid
       LEFT JOIN aegis.field f ON f.relation = c.oid AND f.column_name = a.attname
       LEFT JOIN LATERAL (
         SELECT string_agg(quote_ident(k.attname), ', ' ORDER BY i.place) AS columns, array_agg(k.atttypid::regtype ORDER BY i.place) AS types
@@ -56,8 +56,15 @@ AS $$
   SELECT s.namespace, 'high', 'column', format('%s.%I', s.name, s.attname), 'sealed-unregistered',
          'the column has a sealed type and is no registered field, so nothing seals it',
          format('SELECT aegis.encrypt_column(%L, %L, %L, %L)', s.name, s.attname,
-                regexp_replace(lower(s.relname || '.' || s.attname), '[^a-z0-9_.]', '_', 'g'), 'aegis.' || s.typname)
+                regexp_replace(lower(s.relname || '.' || s.attname), '[^a-z0-9_.]', '_', 'g'), s.type)
     FROM sealed s WHERE s.reference IS NULL
+  UNION ALL
+  SELECT NULL::oid, 'low', 'field', f.name, 'field-without-column',
+         'its table, its column or its type was dropped; entries of the ledger may still hold values of it',
+         'encrypt the column that takes its place under the same name; or leave the field, so that the ledger stays legible'
+    FROM aegis.field f
+   WHERE NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = f.relation AND a.attname = f.column_name AND NOT a.attisdropped)
+      OR NOT EXISTS (SELECT FROM pg_type t WHERE t.oid = f.type)
   UNION ALL
   SELECT DISTINCT s.namespace, 'high', 'table', s.name, 'sealed-without-trigger',
          'trigger zzz_aegis_seal is missing or disabled, so writes of encrypted columns fail',

@@ -94,30 +94,17 @@ GRANT EXECUTE ON FUNCTION aegis.current_tenant() TO aegis_auditor, aegis_member,
 GRANT EXECUTE ON FUNCTION aegis.teams() TO aegis_member, aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.tenants() TO aegis_auditor, aegis_operator;
 
--- sealed: whoever may use a table may use what its columns need; none of these opens anything.
-GRANT EXECUTE ON FUNCTION aegis.armor(aegis.sealed_email), aegis.armor(aegis.sealed_text),
-  aegis.is_sealed(aegis.sealed_email), aegis.is_sealed(aegis.sealed_text),
-  aegis.is_sealed_for(aegis.sealed_email, bigint, uuid), aegis.is_sealed_for(aegis.sealed_text, bigint, uuid),
-  aegis.is_sealed_for("any", bigint, uuid, "any"), aegis.is_sealed_for("any", bigint, uuid, record),
-  aegis.is_sealed_for("any", bigint, uuid, "any", record),
-  aegis.sealed_email_cmp(aegis.sealed_email, aegis.sealed_email),
-  aegis.sealed_email_eq(aegis.sealed_email, aegis.sealed_email), aegis.sealed_email_eq(aegis.sealed_email, text),
-  aegis.sealed_email_eq(text, aegis.sealed_email), aegis.sealed_email_hash(aegis.sealed_email),
-  aegis.sealed_email_hash_extended(aegis.sealed_email, bigint), aegis.sealed_email_in(cstring),
-  aegis.sealed_email_ne(aegis.sealed_email, aegis.sealed_email), aegis.sealed_email_ne(aegis.sealed_email, text),
-  aegis.sealed_email_ne(text, aegis.sealed_email), aegis.sealed_email_out(aegis.sealed_email),
-  aegis.sealed_email_recv(internal), aegis.sealed_email_send(aegis.sealed_email), aegis.sealed_text_in(cstring),
-  aegis.sealed_text_out(aegis.sealed_text), aegis.sealed_text_recv(internal),
-  aegis.sealed_text_send(aegis.sealed_text), aegis.to_sealed_email(character), aegis.to_sealed_email(text),
-  aegis.to_sealed_text(character), aegis.to_sealed_text(text) TO PUBLIC;
+SELECT aegis.grant_sealed_type(t.type) FROM aegis.sealed_type t;
+GRANT SELECT ON aegis.sealed_kind, aegis.sealed_type TO aegis_auditor, aegis_operator;
+-- Those that take any type.
+GRANT EXECUTE ON FUNCTION aegis.is_sealed_for("any", bigint, uuid, "any"), aegis.is_sealed_for("any", bigint, uuid, record),
+  aegis.is_sealed_for("any", bigint, uuid, "any", record) TO PUBLIC;
 
 -- field: seal_row is for whoever creates or restores a table with sealed columns.
 GRANT EXECUTE ON FUNCTION aegis.encrypt_column(regclass, name, text, regtype, text, text, name, boolean) TO aegis_operator;
-GRANT EXECUTE ON FUNCTION aegis.legible(aegis.sealed_email), aegis.legible(aegis.sealed_text),
-  aegis.masked(aegis.sealed_email), aegis.masked(aegis.sealed_text),
-  aegis.reveal(aegis.sealed_email), aegis.reveal(aegis.sealed_text),
-  aegis.legible(anyelement, record), aegis.masked(anyelement, record), aegis.reveal(anyelement, record) TO aegis_member, aegis_operator;
-GRANT EXECUTE ON FUNCTION aegis.seal_bound(text, bigint, uuid, "any", record), aegis.seal_email(text, bigint, uuid), aegis.seal_text(text, bigint, uuid),
+GRANT EXECUTE ON FUNCTION aegis.legible(anyelement, record), aegis.masked(anyelement, record), aegis.reveal(anyelement, record)
+  TO aegis_member, aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.seal_bound(anyelement, bigint, uuid, "any", record),
   aegis.set_reveal_policy(text, regrole, text), aegis.set_reveal_policy(text, smallint, text) TO aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.seal_row() TO PUBLIC;
 GRANT SELECT ON aegis.field, aegis.reveal_bound, aegis.reveal_policy TO aegis_auditor, aegis_operator;
@@ -134,9 +121,7 @@ GRANT EXECUTE ON FUNCTION aegis.create_job(text, uuid, jsonb), aegis.pause_job(b
 GRANT EXECUTE ON FUNCTION aegis.wait_job(bigint, interval) TO aegis_auditor, aegis_operator;
 GRANT SELECT ON aegis.jobs TO aegis_auditor, aegis_operator;
 -- reseal: the job calls aegis.reseal() as the owner of a table; it refuses everybody else.
-GRANT EXECUTE ON FUNCTION aegis.key_epoch(aegis.sealed_email), aegis.key_epoch(aegis.sealed_text),
-  aegis.reseal(aegis.sealed_email), aegis.reseal(aegis.sealed_text), aegis.retoken(aegis.sealed_email),
-  aegis.reseal(anyelement, record), aegis.retoken(anyelement, record), aegis.has_dead_token(anyelement, record),
+GRANT EXECUTE ON FUNCTION aegis.reseal(anyelement, record), aegis.retoken(anyelement, record), aegis.has_dead_token(anyelement, record),
   aegis.without_dead_token(anyelement, record) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION aegis.verify_fields(regclass), aegis.verify_keys() TO aegis_auditor, aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.rotate_index_key(uuid, text), aegis.rotate_tenant_key(uuid, text, boolean) TO aegis_operator;

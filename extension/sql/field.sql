@@ -5,8 +5,8 @@ CREATE TABLE aegis.field (
   name         text NOT NULL UNIQUE,
   relation     regclass NOT NULL,
   column_name  name NOT NULL,
-  type         text NOT NULL CHECK (type IN ('sealed_text', 'sealed_email')),
-  mask         text NOT NULL CHECK (mask IN ('full', 'email', 'last4')),
+  type         regtype NOT NULL,
+  mask         text NOT NULL CHECK (mask IN ('full', 'email', 'last4', 'domain', 'phone', 'initial', 'initials', 'year', 'card')),
   by_extension boolean NOT NULL,
   subject_column name,
   row_key        regtype[]
@@ -77,13 +77,13 @@ CREATE FUNCTION aegis.is_sealed_for(value "any", field bigint, tenant uuid, subj
 COMMENT ON FUNCTION aegis.is_sealed_for("any", bigint, uuid, "any", record) IS
   'true for NULL and for an envelope of this field and tenant that is bound to a data subject and to the key of a row';
 
-CREATE FUNCTION aegis.seal_bound(plaintext text, field bigint, tenant uuid, subject "any", key record) RETURNS text
+CREATE FUNCTION aegis.seal_bound(value anyelement, field bigint, tenant uuid, subject "any", key record) RETURNS anyelement
   AS 'MODULE_PATHNAME', 'aegis_seal_bound' LANGUAGE C VOLATILE PARALLEL UNSAFE COST 20;
-COMMENT ON FUNCTION aegis.seal_bound(text, bigint, uuid, "any", record) IS
-  'armor of a plaintext that is sealed for a field, a tenant, a data subject and the key of a row, either of which may be NULL';
+COMMENT ON FUNCTION aegis.seal_bound(anyelement, bigint, uuid, "any", record) IS
+  'seals an unsealed value for a registered field, a tenant, a data subject and the key of a row, either of which may be NULL';
 
 CREATE FUNCTION aegis.encrypt_column("table" regclass, "column" name, field text,
-                                     type regtype DEFAULT 'aegis.sealed_text', mask text DEFAULT 'full',
+                                     type regtype DEFAULT 'aegis.sealed_text', mask text DEFAULT NULL,
                                      reveal text DEFAULT 'full', subject name DEFAULT NULL,
                                      row_bound boolean DEFAULT false) RETURNS void
   AS 'MODULE_PATHNAME', 'aegis_encrypt_column' LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
@@ -102,32 +102,6 @@ CREATE FUNCTION aegis.set_reveal_policy(field text, role regrole, level text) RE
   SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION aegis.set_reveal_policy(text, regrole, text) IS
   'sets the most that sessions of a database role and its members see of a field: none, masked, or full to lift the bound';
-
-CREATE FUNCTION aegis.reveal(aegis.sealed_text) RETURNS text
-  AS 'MODULE_PATHNAME', 'aegis_reveal' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 20;
-COMMENT ON FUNCTION aegis.reveal(aegis.sealed_text) IS 'the plaintext, where the policy allows; charged and recorded';
-
-CREATE FUNCTION aegis.reveal(aegis.sealed_email) RETURNS text
-  AS 'MODULE_PATHNAME', 'aegis_reveal' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 20;
-COMMENT ON FUNCTION aegis.reveal(aegis.sealed_email) IS 'the plaintext, where the policy allows; charged and recorded';
-
-CREATE FUNCTION aegis.masked(aegis.sealed_text) RETURNS text
-  AS 'MODULE_PATHNAME', 'aegis_masked' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 20;
-COMMENT ON FUNCTION aegis.masked(aegis.sealed_text) IS 'the mask of the value, where the policy allows';
-
-CREATE FUNCTION aegis.masked(aegis.sealed_email) RETURNS text
-  AS 'MODULE_PATHNAME', 'aegis_masked' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 20;
-COMMENT ON FUNCTION aegis.masked(aegis.sealed_email) IS 'the mask of the value, where the policy allows';
-
-CREATE FUNCTION aegis.legible(aegis.sealed_text) RETURNS text
-  AS 'MODULE_PATHNAME', 'aegis_legible' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 20;
-COMMENT ON FUNCTION aegis.legible(aegis.sealed_text) IS
-  'the plaintext, its mask or NULL, as the policy allows; plaintext is charged and recorded';
-
-CREATE FUNCTION aegis.legible(aegis.sealed_email) RETURNS text
-  AS 'MODULE_PATHNAME', 'aegis_legible' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 20;
-COMMENT ON FUNCTION aegis.legible(aegis.sealed_email) IS
-  'the plaintext, its mask or NULL, as the policy allows; plaintext is charged and recorded';
 
 CREATE FUNCTION aegis.reveal(value anyelement, "row" record) RETURNS text
   AS 'MODULE_PATHNAME', 'aegis_reveal' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 20;

@@ -13,24 +13,6 @@ SELECT pg_catalog.pg_extension_config_dump('aegis.reseal_count', '');
 COMMENT ON TABLE aegis.reseal_count IS
   'rows of a tenant by the oldest epoch among their encrypted values, as the reseal job counted them';
 
-CREATE FUNCTION aegis.key_epoch(aegis.sealed_text) RETURNS integer
-  AS 'MODULE_PATHNAME', 'aegis_key_epoch' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION aegis.key_epoch(aegis.sealed_text) IS 'the epoch of its tenant''s key that a value was sealed under';
-
-CREATE FUNCTION aegis.key_epoch(aegis.sealed_email) RETURNS integer
-  AS 'MODULE_PATHNAME', 'aegis_key_epoch' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
-COMMENT ON FUNCTION aegis.key_epoch(aegis.sealed_email) IS 'the epoch of its tenant''s key that a value was sealed under';
-
-CREATE FUNCTION aegis.reseal(aegis.sealed_text) RETURNS aegis.sealed_text
-  AS 'MODULE_PATHNAME', 'aegis_reseal' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 20;
-COMMENT ON FUNCTION aegis.reseal(aegis.sealed_text) IS
-  'the same plaintext under the current epoch; refused outside the job of this name';
-
-CREATE FUNCTION aegis.reseal(aegis.sealed_email) RETURNS aegis.sealed_email
-  AS 'MODULE_PATHNAME', 'aegis_reseal' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 20;
-COMMENT ON FUNCTION aegis.reseal(aegis.sealed_email) IS
-  'the same plaintext and search token under the current epoch; refused outside the job of this name';
-
 CREATE FUNCTION aegis.reseal(value anyelement, "row" record) RETURNS anyelement
   AS 'MODULE_PATHNAME', 'aegis_reseal' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 20;
 COMMENT ON FUNCTION aegis.reseal(anyelement, record) IS
@@ -72,11 +54,6 @@ CREATE FUNCTION aegis.rotate_index_key(tenant uuid, reason text) RETURNS bigint
   SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION aegis.rotate_index_key(uuid, text) IS
   'queues the job that gives a tenant a new search key; its searchable fields cannot be written until it is done; recorded';
-
-CREATE FUNCTION aegis.retoken(aegis.sealed_email) RETURNS aegis.sealed_email
-  AS 'MODULE_PATHNAME', 'aegis_retoken' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 20;
-COMMENT ON FUNCTION aegis.retoken(aegis.sealed_email) IS
-  'the same value with the token of the current search key; refused outside the job that rotates it';
 
 CREATE FUNCTION aegis.retoken(value anyelement, "row" record) RETURNS anyelement
   AS 'MODULE_PATHNAME', 'aegis_retoken' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE COST 20;

@@ -4,6 +4,7 @@
 #include "audit_value.hpp"
 
 #include "pg/function.hpp"
+#include "sealed.hpp"
 
 namespace aegis::audit_value {
 
@@ -11,17 +12,6 @@ namespace {
 
 constexpr int64 kUnixEpochDays = POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE;
 constexpr int64 kUnixEpochMicros = kUnixEpochDays * SECS_PER_DAY * USECS_PER_SEC;
-
-bool is_sealed_type(Oid type) {
-    Oid schema = get_namespace_oid("aegis", true);
-    if (!OidIsValid(schema)) return false;
-    HeapTuple tuple = SearchSysCache1(TYPEOID, ObjectIdGetDatum(type));
-    if (!HeapTupleIsValid(tuple)) return false;
-    Form_pg_type row = reinterpret_cast<Form_pg_type>(GETSTRUCT(tuple));
-    bool sealed = row->typnamespace == schema && strncmp(NameStr(row->typname), "sealed_", 7) == 0;
-    ReleaseSysCache(tuple);
-    return sealed;
-}
 
 void write_text(core::CborWriter &writer, const char *text) {
     writer.text({text, strlen(text)});
@@ -68,9 +58,9 @@ void write_binary(core::CborWriter &writer, Oid send, Datum value) {
 }  // namespace
 
 Encoding encoding_of(Oid type) {
-    if (is_sealed_type(type)) return {Form::envelope, true, InvalidOid};
+    if (sealed::find_type(type) != nullptr) return {Form::envelope, true, InvalidOid};
     Oid base = getBaseType(type);
-    if (is_sealed_type(base)) return {Form::envelope, true, InvalidOid};
+    if (sealed::find_type(base) != nullptr) return {Form::envelope, true, InvalidOid};
     switch (base) {
         case BOOLOID:
             return {Form::boolean, true, InvalidOid};

@@ -52,10 +52,19 @@ bool is(Datum value, const char *literal) {
     return view.size == strlen(literal) && memcmp(view.data, literal, view.size) == 0;
 }
 
+// What nobody knows is hidden.
 core::Mask mask_of(Datum value) {
-    return is(value, "email")   ? core::Mask::email
-           : is(value, "last4") ? core::Mask::last4
-                                : core::Mask::full;
+    core::ByteView word = pg::varlena_view(value);
+    core::Mask mask = core::Mask::full;
+    core::find_mask({reinterpret_cast<const char *>(word.data), word.size}, &mask);
+    return mask;
+}
+
+// A type that was dropped leaves images in the ledger, which are plain text to open.
+const sealed::Type *type_of(Datum oid) {
+    static const sealed::Type dropped = {sealed::find_kind(nullptr), "", 0};
+    const sealed::Type *type = sealed::find_type(DatumGetObjectId(oid));
+    return type != nullptr ? type : &dropped;
 }
 
 Level level_of(Datum value) {
@@ -114,13 +123,7 @@ void load_fields() {
         size_t length = Min(name.size, sizeof known->field.name - 1);
         memcpy(known->field.name, name.data, length);
         known->field.name[length] = '\0';
-        const sealed::Type &type =
-            is(own_table::column(scan, tuple, kType, &is_null), sealed::email_type().name)
-                ? sealed::email_type()
-                : sealed::text_type();
-        known->field.type = core::PlaintextType::text;
-        known->field.normaliser = type.normaliser;
-        known->field.type_reference = type.reference;
+        known->field.type = type_of(own_table::column(scan, tuple, kType, &is_null));
         known->field.mask = mask_of(own_table::column(scan, tuple, kMask, &is_null));
         known->live = true;
     }
@@ -246,31 +249,21 @@ core::Binding binding_of(const pg_uuid_t &tenant, const Bond &bond) {
 struct varlena *seal(const pg_uuid_t &tenant, const Field &field, core::ByteView plaintext,
                      const Bond &bond) {
     core::EnvelopeHeader header{};
-    header.type = field.type;
+    header.type = field.type->kind->plaintext;
     header.flags = flags_of(bond);
     header.field = field.reference;
     sealed::tenant_tag(tenant, header.tenant_tag);
 
     uint8_t token[core::kTokenBytes];
     core::ByteView token_view;
-    if (field.type_reference != 0) {
+    if (field.type->kind->searchable()) {
         if (plaintext.size > sealed::kMaxSearchableBytes)
             ereport(
                 ERROR,
                 (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
                  errmsg("value of field \"%s\" is too long to be searchable", field.name),
                  errdetail("At most %zu bytes fit into an index.", sealed::kMaxSearchableBytes)));
-        uint8_t normal[sealed::kMaxSearchableBytes];
-        size_t size = 0;
-        pg::Report report =
-            pg::run([&] { size = core::normalise(field.normaliser, plaintext, normal); });
-        core::ByteSpan written{normal, plaintext.size};  // at most
-        if (report.failed) {
-            core::wipe(written);
-            pg::raise(report);
-        }
-        key::search_token(tenant, field.type_reference, {normal, size}, token);
-        core::wipe(written);
+        pg::raise(sealed::make_token(tenant, *field.type, plaintext, token));
         header.flags |= core::kFlagToken;
         token_view = token;
     }
@@ -291,7 +284,8 @@ void open(const pg_uuid_t &tenant, const Field &field, const core::EnvelopeParts
     uint8_t tag[core::kTenantTagBytes];
     sealed::tenant_tag(tenant, tag);
     if (memcmp(envelope.header.tenant_tag, tag, sizeof tag) != 0 ||
-        envelope.header.field != field.reference || envelope.header.type != field.type ||
+        envelope.header.field != field.reference ||
+        envelope.header.type != field.type->kind->plaintext ||
         (envelope.header.flags & kBondFlags) != flags_of(bond))
         cannot_open();
     uint32_t epoch = envelope.header.epoch;
@@ -300,10 +294,9 @@ void open(const pg_uuid_t &tenant, const Field &field, const core::EnvelopeParts
     pg::raise(pg::run([&] { core::open_envelope(*cipher, envelope, binding, plaintext); }));
     // The token is not authenticated: a value that others would find under a wrong name is refused.
     // The images in the ledger have none.
-    if (field.type_reference != 0 && envelope.token.size == core::kTokenBytes) {
-        sealed::Type type{field.name, field.normaliser, field.type_reference};
+    if (field.type->kind->searchable() && envelope.token.size == core::kTokenBytes) {
         uint8_t token[core::kTokenBytes];
-        sealed::token_of_plaintext(tenant, type, plaintext, token);
+        sealed::token_of_plaintext(tenant, *field.type, plaintext, token);
         if (!core::equal_constant_time(token, envelope.token)) {
             core::wipe(plaintext);
             cannot_open();

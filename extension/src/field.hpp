@@ -3,7 +3,6 @@
 #pragma once
 
 #include "core/envelope.hpp"
-#include "core/normalise.hpp"
 #include "field_bond.hpp"
 #include "pg/postgres.hpp"
 #include "sealed.hpp"
@@ -13,10 +12,8 @@ namespace aegis::field {
 struct Field {
     uint32_t reference;  // first 4 bytes of SHA-256("aegis/field/1" || name), big-endian
     char name[64];       // "customer.email"
-    core::PlaintextType type;
-    core::Normaliser normaliser;
+    const sealed::Type *type;
     core::Mask mask;
-    uint32_t type_reference;  // which blind index; 0 for opaque types
 };
 
 enum class Level : uint8_t { none = 0, masked = 1, full = 2 };

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "field_bind.hpp"
+#include "field_register.hpp"
 
-#include "core/encoding.hpp"
-#include "field.hpp"
 #include "key_subject.hpp"
 #include "pg/function.hpp"
 
@@ -91,8 +89,8 @@ BondTerms bond_terms(Oid table, const char *column, const char *subject, bool ro
 
 using namespace aegis;
 
-// (plaintext, field, tenant, subject, ROW(key)) → armor. The parts of the key are what they are in
-// the row: an anonymous record keeps their types.
+// (unsealed value, field, tenant, subject, ROW(key)) → envelope. The parts of the key are what they
+// are in the row: an anonymous record keeps their types.
 AEGIS_FUNCTION(aegis_seal_bound) {
     if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2)) PG_RETURN_NULL();
     const field::Field *found = field::find(static_cast<uint32_t>(PG_GETARG_INT64(1)));
@@ -108,11 +106,6 @@ AEGIS_FUNCTION(aegis_seal_bound) {
         bond.subject = key::encode_subject(subject_type, PG_GETARG_DATUM(3));
     }
     if (!PG_ARGISNULL(4)) field::read_key(PG_GETARG_DATUM(4), &bond);
-    struct varlena *sealed =
-        field::seal(*PG_GETARG_UUID_P(2), *found, pg::varlena_view(PG_GETARG_DATUM(0)), bond);
-    core::ByteView envelope = pg::payload(sealed);
-    size_t size = core::armor_size(envelope.size);
-    struct varlena *text = pg::alloc_varlena(size);
-    core::to_armor(envelope, VARDATA(text));
-    PG_RETURN_TEXT_P(text);
+    PG_RETURN_POINTER(field::seal_unsealed(sealed::type_of(fcinfo), PG_GETARG_DATUM(0), *found,
+                                           *PG_GETARG_UUID_P(2), bond));
 }

@@ -260,16 +260,6 @@ bool read_bond(FunctionCallInfo fcinfo, const core::EnvelopeParts &envelope, Bon
     return read_bond(PG_GETARG_DATUM(1), envelope.header.field, out);
 }
 
-const sealed::Type &sealed_argument(FunctionCallInfo fcinfo) {
-    const sealed::Type *type = static_cast<const sealed::Type *>(fcinfo->flinfo->fn_extra);
-    if (type == nullptr) type = sealed::find_type(get_fn_expr_argtype(fcinfo->flinfo, 0));
-    if (type == nullptr)
-        ereport(ERROR,
-                (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("value is not of a sealed type")));
-    fcinfo->flinfo->fn_extra = const_cast<sealed::Type *>(type);
-    return *type;
-}
-
 void read_key(Datum record, Bond *out) {
     HeapTupleHeader header = DatumGetHeapTupleHeader(record);
     TupleDesc shape =
@@ -332,9 +322,8 @@ Datum is_sealed_with(FunctionCallInfo fcinfo, uint8_t bond_flags) {
     if (PG_ARGISNULL(0)) PG_RETURN_BOOL(true);
     for (int i = 1; i < PG_NARGS(); i++)
         if (PG_ARGISNULL(i)) PG_RETURN_BOOL(false);
-    PG_RETURN_BOOL(sealed::is_for(field::sealed_argument(fcinfo),
-                                  pg::varlena_view(PG_GETARG_DATUM(0)), PG_GETARG_INT64(1),
-                                  *PG_GETARG_UUID_P(2), bond_flags));
+    PG_RETURN_BOOL(sealed::is_for(sealed::type_of(fcinfo), pg::varlena_view(PG_GETARG_DATUM(0)),
+                                  PG_GETARG_INT64(1), *PG_GETARG_UUID_P(2), bond_flags));
 }
 
 }  // namespace

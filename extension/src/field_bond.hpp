@@ -56,8 +56,6 @@ bool read_bond(Datum row, uint32_t reference, Bond *out);
 // that is given does not say to what. ERROR 42809 when the value is not of a sealed type, 22023
 // when it is bound and no row is given.
 bool read_bond(FunctionCallInfo fcinfo, const core::EnvelopeParts &envelope, Bond *out);
-// The sealed type of the first argument of a function that takes any. ERROR 42809 for another.
-const sealed::Type &sealed_argument(FunctionCallInfo fcinfo);
 // The parts of a key from ROW(part, …).
 void read_key(Datum record, Bond *out);
 bool is_same_bond(const Bond &a, const Bond &b);

@@ -10,6 +10,9 @@ namespace aegis::field {
 
 namespace {
 
+// Arguments of encrypt_column that may be null: the type's mask, no subject.
+constexpr int kMaskArgument = 4, kSubjectArgument = 6;
+
 bool is_field_name(const char *name) {
     size_t length = strlen(name);
     const char *dot = strchr(name, '.');
@@ -19,32 +22,24 @@ bool is_field_name(const char *name) {
     return strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_.") == length;
 }
 
-bool is_one_of(const char *value, const char *const *values, int count) {
-    for (int i = 0; i < count; i++)
-        if (strcmp(value, values[i]) == 0) return true;
-    return false;
-}
-
 void check_words(const Order &order) {
-    static const char *const masks[] = {"full", "email", "last4"};
+    core::Mask mask;
     if (!is_field_name(order.field))
         ereport(
             ERROR,
             (errcode(ERRCODE_INVALID_NAME), errmsg("invalid field name \"%s\"", order.field),
              errhint(
                  "A field is named like \"customer.email\": two words of a-z, 0-9 and \"_\".")));
-    if (!is_one_of(order.mask, masks, lengthof(masks)))
+    if (!core::find_mask(order.mask, &mask))
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("invalid mask \"%s\"", order.mask),
-                        errhint("Valid masks are full, email and last4.")));
+                        errhint("Valid masks are %s.", sealed::kMaskWords)));
     check_level(order.reveal);
     if (order.type == nullptr)
         ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
                         errmsg("type %s is not a sealed type", format_type_be(order.type_oid)),
-                        errhint("Use aegis.sealed_text or aegis.sealed_email.")));
+                        errhint("The view aegis.sealed_type lists them.")));
 }
-
-constexpr int kSubjectArgument = 6;  // of encrypt_column
 
 Datum text_or_null(const char *text) {
     return text != nullptr ? CStringGetTextDatum(text) : 0;
@@ -56,30 +51,25 @@ bool has_seal_trigger(Oid table) {
     return run_as_owner(
                "SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = $1 AND t.tgname = "
                "'zzz_aegis_seal'",
-               1, types, values, true) > 0;
+               1, types, values, false) > 0;  // sees what this very statement made
 }
 
 void alter_table(const Order &order, Oid old_type) {
     char *table = quote_qualified_identifier(get_namespace_name(get_rel_namespace(order.table)),
                                              get_rel_name(order.table));
     char *column = pstrdup(quote_identifier(order.column));
+    char *type = format_type_be_qualified(order.type_oid);
     StringInfoData command;
     initStringInfo(&command);
     appendStringInfo(&command, "ALTER TABLE %s ", table);
     // One rewrite: a rewrite runs no triggers, so the expression seals.
-    if (old_type != order.type_oid && *order.bond.seal != '\0')
+    if (old_type != order.type_oid)
         appendStringInfo(&command,
-                         "ALTER COLUMN %s TYPE aegis.%s USING "
-                         "aegis.seal_bound(%s::pg_catalog.text, '%u'::pg_catalog.int8, "
-                         "tenant_id%s), ",
-                         column, order.type->name, column, order.reference, order.bond.seal);
-    else if (old_type != order.type_oid)
-        appendStringInfo(&command,
-                         "ALTER COLUMN %s TYPE aegis.%s USING aegis.seal_%s(%s::pg_catalog.text, "
-                         "'%u'::pg_catalog.int8, "
-                         "tenant_id), ",
-                         column, order.type->name, order.type->name + strlen("sealed_"), column,
-                         order.reference);
+                         "ALTER COLUMN %s TYPE %s USING aegis.%s(%s::%s::%s, "
+                         "'%u'::pg_catalog.int8, tenant_id%s), ",
+                         column, type, *order.bond.seal != '\0' ? "seal_bound" : "seal", column,
+                         format_type_be_qualified(order.type->kind->plain), type, order.reference,
+                         order.bond.seal);
     char *constraint = makeObjectName(order.column, "sealed", nullptr);
     appendStringInfo(
         &command,
@@ -114,12 +104,18 @@ uint64 run_as_owner(const char *command, int count, Oid *types, Datum *values, b
 }
 
 Order read_order(FunctionCallInfo fcinfo) {
+    for (int i = 0; i < PG_NARGS(); i++)
+        if (i != kMaskArgument && i != kSubjectArgument && PG_ARGISNULL(i))
+            ereport(ERROR,
+                    (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+                     errmsg("argument %d of aegis.encrypt_column() must not be null", i + 1)));
     Order order{};
     order.table = PG_GETARG_OID(0);
     order.column = NameStr(*PG_GETARG_NAME(1));
     order.field = text_to_cstring(PG_GETARG_TEXT_PP(2));
     order.type_oid = PG_GETARG_OID(3);
-    order.mask = text_to_cstring(PG_GETARG_TEXT_PP(4));
+    order.mask = PG_ARGISNULL(kMaskArgument) ? core::mask_word(sealed::mask_of(order.type_oid))
+                                             : text_to_cstring(PG_GETARG_TEXT_PP(kMaskArgument));
     order.reveal = text_to_cstring(PG_GETARG_TEXT_PP(5));
     if (!PG_ARGISNULL(kSubjectArgument)) order.subject = NameStr(*PG_GETARG_NAME(kSubjectArgument));
     order.row_bound = PG_GETARG_BOOL(kSubjectArgument + 1);
@@ -153,12 +149,15 @@ Oid check_table(Order *asked) {
                 (errcode(ERRCODE_INVALID_TABLE_DEFINITION),
                  errmsg("column \"%s\" of table \"%s\" is generated", order.column, name),
                  errdetail("Generated columns are computed after the value would be sealed.")));
-    Oid type = get_atttype(order.table, number);
-    if (type != order.type_oid && type != TEXTOID && type != VARCHAROID && type != BPCHAROID)
+    Oid type = get_atttype(order.table, number), cast;
+    Oid plain = order.type->kind->plain;
+    if (type != order.type_oid && type != plain &&
+        find_coercion_pathway(plain, type, COERCION_IMPLICIT, &cast) == COERCION_PATH_NONE)
         ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
                         errmsg("column \"%s\" of table \"%s\" has type %s", order.column, name,
                                format_type_be(type)),
-                        errhint("Only text, varchar and character columns can be sealed.")));
+                        errhint("A column of type %s can be sealed as %s.", format_type_be(plain),
+                                format_type_be(order.type_oid))));
     asked->bond = bond_terms(order.table, order.column, order.subject, order.row_bound);
     return type;
 }
@@ -168,7 +167,8 @@ Registration find_registration(const Order &order) {
     Datum values[] = {Int64GetDatum(order.reference), text_or_null(order.subject),
                       text_or_null(order.bond.key_types)};
     uint64 rows = run_as_owner(
-        "SELECT f.name, f.relation::pg_catalog.oid, f.column_name::pg_catalog.text, f.type, "
+        "SELECT f.name, f.relation::pg_catalog.oid, f.column_name::pg_catalog.text, "
+        "f.type::pg_catalog.oid, "
         "f.mask, f.subject_column IS NOT DISTINCT FROM $2::pg_catalog.name AND "
         "f.row_key IS NOT DISTINCT FROM $3::pg_catalog.regtype[] FROM aegis.field f "
         "WHERE f.reference = $1",
@@ -186,7 +186,7 @@ Registration find_registration(const Order &order) {
                  errhint("Choose another name.")));
     if (get_rel_name(table) == nullptr) return Registration::orphaned;
     if (table == order.table && strcmp(SPI_getvalue(tuple, row, 3), order.column) == 0 &&
-        strcmp(SPI_getvalue(tuple, row, 4), order.type->name) == 0 &&
+        DatumGetObjectId(SPI_getbinval(tuple, row, 4, &is_null)) == order.type_oid &&
         strcmp(SPI_getvalue(tuple, row, 5), order.mask) == 0 &&
         DatumGetBool(SPI_getbinval(tuple, row, 6, &is_null)))
         return Registration::same;
@@ -201,22 +201,19 @@ void register_field(const Order &order) {
     // Rows of an extension's own script come back with the extension; a dump must not hold them
     // twice.
     bool by_extension = creating_extension;
-    Oid types[] = {INT8OID, TEXTOID, OIDOID, NAMEOID, TEXTOID, TEXTOID, BOOLOID, TEXTOID, TEXTOID};
+    Oid types[] = {INT8OID, TEXTOID, OIDOID, NAMEOID, OIDOID, TEXTOID, BOOLOID, TEXTOID, TEXTOID};
     NameData column;
     namestrcpy(&column, order.column);
-    Datum values[] = {Int64GetDatum(order.reference),
-                      CStringGetTextDatum(order.field),
-                      ObjectIdGetDatum(order.table),
-                      NameGetDatum(&column),
-                      CStringGetTextDatum(order.type->name),
-                      CStringGetTextDatum(order.mask),
-                      BoolGetDatum(by_extension),
-                      text_or_null(order.subject),
+    Datum values[] = {Int64GetDatum(order.reference),    CStringGetTextDatum(order.field),
+                      ObjectIdGetDatum(order.table),     NameGetDatum(&column),
+                      ObjectIdGetDatum(order.type_oid),  CStringGetTextDatum(order.mask),
+                      BoolGetDatum(by_extension),        text_or_null(order.subject),
                       text_or_null(order.bond.key_types)};
     run_as_owner(
         "INSERT INTO aegis.field (reference, name, relation, column_name, type, mask, "
         "by_extension, subject_column, row_key) "
-        "VALUES ($1, $2, $3::pg_catalog.regclass, $4, $5, $6, $7, $8::pg_catalog.name, "
+        "VALUES ($1, $2, $3::pg_catalog.regclass, $4, $5::pg_catalog.regtype, $6, $7, "
+        "$8::pg_catalog.name, "
         "$9::pg_catalog.regtype[]) "
         "ON CONFLICT (reference) DO UPDATE SET relation = EXCLUDED.relation, column_name = "
         "EXCLUDED.column_name, "
@@ -245,8 +242,6 @@ void record(const char *event_type, const char *field, const ledger::DetailPair 
 
 AEGIS_FUNCTION(aegis_encrypt_column) {
     using namespace aegis::field;
-    for (int i = 0; i < PG_NARGS(); i++)
-        if (i != kSubjectArgument && PG_ARGISNULL(i)) PG_RETURN_VOID();
     Order order = read_order(fcinfo);
     LockRelationOid(order.table, AccessExclusiveLock);
     Oid old_type = check_table(&order);
@@ -273,12 +268,42 @@ AEGIS_FUNCTION(aegis_encrypt_column) {
     PG_RETURN_VOID();
 }
 
-// Seals what a column holds while its type is changed.
-AEGIS_FUNCTION(aegis_seal_plaintext) {
-    using namespace aegis;
-    const field::Field *found = field::find(static_cast<uint32_t>(PG_GETARG_INT64(1)));
+namespace {
+
+using namespace aegis;
+
+const field::Field &registered(int64 reference) {
+    const field::Field *found = field::find(static_cast<uint32_t>(reference));
     if (found == nullptr)
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("field is not registered")));
-    PG_RETURN_POINTER(field::seal(*PG_GETARG_UUID_P(2), *found,
+    return *found;
+}
+
+}  // namespace
+
+struct varlena *field::seal_unsealed(const sealed::Type &type, Datum datum, const Field &field,
+                                     const pg_uuid_t &tenant, const Bond &bond) {
+    core::ByteView value = pg::varlena_view(datum);
+    if (field.type != &type)
+        ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+                        errmsg("field \"%s\" is of another type", field.name)));
+    if (sealed::is_envelope(value))
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("value is sealed already")));
+    core::ByteSpan plaintext = sealed::open_unsealed(value);
+    struct varlena *result = seal(tenant, field, plaintext, bond);
+    sealed::discard(plaintext);
+    return result;
+}
+
+// Seals what a column holds while its type is changed.
+AEGIS_FUNCTION(aegis_seal) {
+    PG_RETURN_POINTER(field::seal_unsealed(sealed::type_of(fcinfo), PG_GETARG_DATUM(0),
+                                           registered(PG_GETARG_INT64(1)), *PG_GETARG_UUID_P(2),
+                                           field::Bond()));
+}
+
+AEGIS_FUNCTION(aegis_seal_plaintext) {
+    PG_RETURN_POINTER(field::seal(*PG_GETARG_UUID_P(2), registered(PG_GETARG_INT64(1)),
                                   pg::varlena_view(PG_GETARG_DATUM(0)), field::Bond()));
 }

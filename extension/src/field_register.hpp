@@ -23,7 +23,8 @@ struct Order {  // what encrypt_column was asked for
     BondTerms bond;  // what both mean for the table: set by check_table()
 };
 
-// The arguments of aegis.encrypt_column(), with the words checked; only `subject` may be null.
+// The arguments of aegis.encrypt_column(), with the words checked; only `mask` and `subject` may be
+// null.
 Order read_order(FunctionCallInfo fcinfo);
 // The column's type, after checks that need the catalogs.
 Oid check_table(Order *order);
@@ -42,6 +43,10 @@ void check_level(const char *level);
 void run_as_caller(const char *command);
 // An argument of type text that is 0 is null.
 uint64 run_as_owner(const char *command, int count, Oid *types, Datum *values, bool read_only);
+
+// Seals an unsealed value. ERROR when the field is of another type or the value sealed already.
+struct varlena *seal_unsealed(const sealed::Type &type, Datum value, const Field &field,
+                              const pg_uuid_t &tenant, const Bond &bond);
 
 // A ledger entry about a field.
 void record(const char *event_type, const char *field, const ledger::DetailPair *pairs, int count);

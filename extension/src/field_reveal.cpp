@@ -18,9 +18,9 @@ struct Claim {
     const field::Field *field;  // never dangles
 };
 
-// One error for all that belongs to others. Functions of two arguments take any type.
+// One error for all that belongs to others.
 Claim claim(FunctionCallInfo fcinfo) {
-    if (PG_NARGS() > 1) field::sealed_argument(fcinfo);
+    const sealed::Kind &kind = *sealed::type_of(fcinfo).kind;
     core::ByteView value = pg::varlena_view(PG_GETARG_DATUM(0));
     Claim claim;
     claim.tenant = context::require().tenant;
@@ -32,7 +32,8 @@ Claim claim(FunctionCallInfo fcinfo) {
     }
     uint8_t tag[core::kTenantTagBytes];
     sealed::tenant_tag(claim.tenant, tag);
-    const field::Field *found = memcmp(claim.envelope.header.tenant_tag, tag, sizeof tag) == 0
+    const field::Field *found = memcmp(claim.envelope.header.tenant_tag, tag, sizeof tag) == 0 &&
+                                        claim.envelope.header.type == kind.plaintext
                                     ? field::find(claim.envelope.header.field)
                                     : nullptr;
     if (found == nullptr) field::cannot_open();
@@ -52,17 +53,32 @@ void require_bond(FunctionCallInfo fcinfo, const Claim &claim, field::Bond *bond
     if (!field::read_bond(fcinfo, claim.envelope, bond)) field::cannot_open();
 }
 
+// The plain value as its type prints it.
+Datum as_text(const sealed::Kind &kind, Datum plain) {
+    Oid output;
+    bool is_varlena;
+    getTypeOutputInfo(kind.plain, &output, &is_varlena);
+    return CStringGetTextDatum(OidOutputFunctionCall(output, plain));
+}
+
 }  // namespace
 
+// Returns text where the function says so, else the plain type.
 AEGIS_FUNCTION(aegis_reveal) {
     const Claim value = claim(fcinfo);
+    const sealed::Kind &kind = *sealed::type_of(fcinfo).kind;
     require_level(*value.field, field::Level::full);
     field::Bond bond;
     require_bond(fcinfo, value, &bond);
     charge::count_reveal(value.tenant, value.field->reference, 1);
-    struct varlena *text = pg::alloc_varlena(core::envelope_plaintext_size(value.envelope));
-    field::open(value.tenant, *value.field, value.envelope, pg::payload(text), bond);
-    PG_RETURN_TEXT_P(text);
+    struct varlena *plaintext = pg::alloc_varlena(core::envelope_plaintext_size(value.envelope));
+    field::open(value.tenant, *value.field, value.envelope, pg::payload(plaintext), bond);
+    if (kind.plain == TEXTOID) PG_RETURN_TEXT_P(plaintext);
+    Datum plain = sealed::plain_of(kind, pg::payload(plaintext));
+    core::wipe(pg::payload(plaintext));
+    pfree(plaintext);
+    if (get_func_rettype(fcinfo->flinfo->fn_oid) == TEXTOID) return as_text(kind, plain);
+    PG_RETURN_DATUM(plain);
 }
 
 AEGIS_FUNCTION(aegis_masked) {
@@ -73,10 +89,11 @@ AEGIS_FUNCTION(aegis_masked) {
     size_t size = core::envelope_plaintext_size(value.envelope);
     core::ByteSpan plaintext{static_cast<uint8_t *>(palloc(size + 1)), size};
     field::open(value.tenant, *value.field, value.envelope, plaintext, bond);
-    size_t room = core::mask_capacity(plaintext.size);
-    struct varlena *text = pg::alloc_varlena(room);
-    SET_VARSIZE(text, VARHDRSZ + core::mask(value.field->mask, plaintext, pg::payload(text)));
+    core::ByteSpan shown = sealed::text_to_mask(*value.field->type->kind, plaintext);
     sealed::discard(plaintext);
+    struct varlena *text = pg::alloc_varlena(core::mask_capacity(shown.size));
+    SET_VARSIZE(text, VARHDRSZ + core::mask(value.field->mask, shown, pg::payload(text)));
+    sealed::discard(shown);
     PG_RETURN_TEXT_P(text);
 }
 

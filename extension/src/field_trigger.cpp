@@ -65,7 +65,7 @@ bool is_current(const pg_uuid_t &tenant, const Field &field, core::ByteView enve
 }
 
 void require_thawed(const pg_uuid_t &tenant, const Field &field) {
-    if (field.type_reference == 0 || !key_cache::search_is_frozen(tenant)) return;
+    if (!field.type->kind->searchable() || !key_cache::search_is_frozen(tenant)) return;
     ereport(ERROR, (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
                     errmsg("field \"%s\" cannot be written while the search key of its tenant is "
                            "rotated",

@@ -98,7 +98,8 @@ const char *key_fault(const pg_uuid_t &tenant, const Field &field, uint32 epoch)
         uint32_t wanted = epoch;
         key::field_cipher(tenant, field.reference, &wanted);
         uint8_t token[core::kTokenBytes];
-        if (field.type_reference != 0) key::search_token(tenant, field.type_reference, {}, token);
+        if (field.type->kind->searchable())
+            key::search_token(tenant, field.type->reference, {}, token);
     };
     const ErrorData *error = pg::try_in_subtransaction(use);
     return error != nullptr ? error->message : nullptr;
@@ -137,11 +138,10 @@ const char *judge(const pg_uuid_t &tenant, const Field &field, const core::Envel
     const char *wrong = nullptr;
     if (pg::run([&] { core::open_envelope(*cipher, parts, binding, plaintext); }).failed)
         wrong = "the value cannot be opened: it was changed, or moved here";
-    *has_token = wrong == nullptr && field.type_reference != 0;
+    *has_token = wrong == nullptr && field.type->kind->searchable();
     if (*has_token) {
-        sealed::Type type{field.name, field.normaliser, field.type_reference};
         uint8_t token[core::kTokenBytes];
-        sealed::token_of_plaintext(tenant, type, plaintext, token);
+        sealed::token_of_plaintext(tenant, *field.type, plaintext, token);
         if (parts.token.size != sizeof token || !core::equal_constant_time(token, parts.token))
             wrong = "the search token is that of another value";
     }
@@ -168,7 +168,7 @@ void verify_value(Verification *v, TupleTableSlot *slot, AttrNumber column, cons
     if (tenant != nullptr) sealed::tenant_tag(*tenant, tag);
     const Field *field = find(parts.header.field);
     if (tenant == nullptr || memcmp(tag, parts.header.tenant_tag, sizeof tag) != 0 ||
-        field == nullptr || field->type != parts.header.type) {
+        field == nullptr || field->type->kind->plaintext != parts.header.type) {
         put_finding(v, slot, column, tenant, &parts.header.epoch,
                     "the value belongs to another tenant, or to no field");
         return;

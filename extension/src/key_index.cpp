@@ -77,7 +77,7 @@ char *rewriting(Oid oid) {
         Form_pg_attribute attribute = TupleDescAttr(shape, i);
         if (attribute->attisdropped) continue;
         const sealed::Type *type = sealed::find_type(attribute->atttypid);
-        if (type == nullptr || type->reference == 0) continue;
+        if (type == nullptr || !type->kind->searchable()) continue;
         const char *column = quote_identifier(NameStr(attribute->attname));
         appendStringInfo(&changes, "%s%s = aegis.retoken(%s%s)", changes.len > 0 ? ", " : "",
                          column, column, field::row_argument(relation, attribute->attnum));
@@ -228,14 +228,13 @@ const pg_uuid_t &require_job() {
 // The same value with the token that the current search key gives; as it is when it does not open.
 AEGIS_FUNCTION(aegis_retoken) {
     const pg_uuid_t &tenant = require_job();
-    if (PG_NARGS() > 1) field::sealed_argument(fcinfo);
+    if (PG_NARGS() > 1) sealed::type_of(fcinfo);
     const field::Field *field = nullptr;
     core::ByteSpan plaintext;
     if (!reseal::open_value(tenant, fcinfo, &field, &plaintext))
         PG_RETURN_DATUM(PG_GETARG_DATUM(0));
     struct varlena *result = pg::copy_varlena(pg::varlena_view(PG_GETARG_DATUM(0)));
-    sealed::Type type{field->name, field->normaliser, field->type_reference};
-    sealed::token_of_plaintext(tenant, type, plaintext,
+    sealed::token_of_plaintext(tenant, *field->type, plaintext,
                                pg::payload(result).data + core::kEnvelopeHeaderBytes);
     sealed::discard(plaintext);
     PG_RETURN_POINTER(result);

@@ -193,7 +193,7 @@ AEGIS_FUNCTION(aegis_reseal) {
         ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_ALLOWED),
                         errmsg("values are sealed again by a job only"),
                         errhint("aegis.rotate_tenant_key() creates one.")));
-    if (PG_NARGS() > 1) field::sealed_argument(fcinfo);
+    if (PG_NARGS() > 1) sealed::type_of(fcinfo);
     struct varlena *result = reseal::seal_anew(context->tenant, fcinfo);
     if (result == nullptr) PG_RETURN_DATUM(PG_GETARG_DATUM(0));
     PG_RETURN_POINTER(result);

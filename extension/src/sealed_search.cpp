@@ -42,20 +42,32 @@ const uint8_t *embedded_token(core::ByteView envelope) {
 
 }  // namespace
 
+pg::Report make_token(const pg_uuid_t &tenant, const Type &type, core::ByteView plaintext,
+                      uint8_t out[core::kTokenBytes]) {
+    core::Normaliser how = type.kind->normaliser;
+    uint8_t small[512];
+    core::ByteSpan room{small, core::normalised_capacity(how, plaintext.size)};
+    if (room.size > sizeof small) room.data = static_cast<uint8_t *>(palloc(room.size));
+    size_t size = 0;
+    pg::Report report = pg::run([&] { size = core::normalise(how, plaintext, room); });
+    if (!report.failed) key::search_token(tenant, type.reference, {room.data, size}, out);
+    core::wipe(room);
+    if (room.data != small) pfree(room.data);
+    if (report.failed && how == core::Normaliser::phone)
+        report.hint = "Write it with its country prefix, like +49 171 2345678.";
+    return report;
+}
+
 void token_of_plaintext(const pg_uuid_t &tenant, const Type &type, core::ByteView plaintext,
                         uint8_t out[core::kTokenBytes]) {
-    uint8_t small[256];
-    core::ByteSpan normal{small, plaintext.size};
-    if (plaintext.size > sizeof small) normal.data = static_cast<uint8_t *>(palloc(plaintext.size));
-    pg::Report report =
-        pg::run([&] { normal.size = core::normalise(type.normaliser, plaintext, normal); });
-    if (report.failed && report.sqlstate != ERRCODE_INVALID_TEXT_REPRESENTATION) pg::raise(report);
-    // No stored value equals a text that is not well formed: it is compared as it stands.
-    key::search_token(tenant, type.reference, report.failed ? plaintext : core::ByteView(normal),
-                      out);
-    normal.size = plaintext.size;
-    core::wipe(normal);
-    if (normal.data != small) pfree(normal.data);
+    // No stored value equals a text that is not well formed or too long: it is compared as it
+    // stands.
+    if (plaintext.size <= kMaxSearchableBytes) {
+        pg::Report report = make_token(tenant, type, plaintext, out);
+        if (!report.failed) return;
+        if (report.sqlstate != ERRCODE_INVALID_TEXT_REPRESENTATION) pg::raise(report);
+    }
+    key::search_token(tenant, type.reference, plaintext, out);
 }
 
 void token_of_value(const Type &type, core::ByteView value, uint8_t out[core::kTokenBytes]) {
@@ -89,16 +101,20 @@ namespace {
 using namespace aegis;
 
 // Negative, zero or positive, by the tokens' bytes.
-int compare(Datum a, Datum b) {
-    const sealed::Type &type = sealed::email_type();
+int compare(const sealed::Type &type, Datum a, Datum b) {
     uint8_t first[core::kTokenBytes], second[core::kTokenBytes];
     sealed::token_of_value(type, pg::varlena_view(a), first);
     sealed::token_of_value(type, pg::varlena_view(b), second);
     return memcmp(first, second, sizeof first);
 }
 
+int compare(FunctionCallInfo fcinfo) {
+    return compare(sealed::type_of(fcinfo), PG_GETARG_DATUM(0), PG_GETARG_DATUM(1));
+}
+
 // A text that a plan compares with every row is read once.
 struct LastText {
+    const sealed::Type *type;
     struct varlena *text;
     struct varlena *value;
 };
@@ -106,8 +122,10 @@ struct LastText {
 int compare_with_text(FunctionCallInfo fcinfo, Datum value, Datum text) {
     LastText *last = static_cast<LastText *>(fcinfo->flinfo->fn_extra);
     if (last == nullptr) {
+        const sealed::Type &type = sealed::type_of(fcinfo);
         last = static_cast<LastText *>(
             MemoryContextAllocZero(fcinfo->flinfo->fn_mcxt, sizeof(LastText)));
+        last->type = &type;
         fcinfo->flinfo->fn_extra = last;
     }
     core::ByteView view = pg::varlena_view(text);
@@ -115,7 +133,7 @@ int compare_with_text(FunctionCallInfo fcinfo, Datum value, Datum text) {
         memcmp(view.data, VARDATA(last->text), view.size) != 0) {
         MemoryContext caller = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
         struct varlena *copy = pg::copy_varlena(view);
-        struct varlena *made = sealed::from_text(sealed::email_type(), pg::payload(copy));
+        struct varlena *made = sealed::from_text(*last->type->kind, pg::payload(copy));
         MemoryContextSwitchTo(caller);
         if (last->value != nullptr) {
             core::wipe(pg::payload(last->text));
@@ -125,7 +143,7 @@ int compare_with_text(FunctionCallInfo fcinfo, Datum value, Datum text) {
         last->text = copy;
         last->value = made;
     }
-    return compare(value, PointerGetDatum(last->value));
+    return compare(*last->type, value, PointerGetDatum(last->value));
 }
 
 [[noreturn]] void no_order() {
@@ -136,40 +154,40 @@ int compare_with_text(FunctionCallInfo fcinfo, Datum value, Datum text) {
 
 }  // namespace
 
-AEGIS_FUNCTION(aegis_sealed_email_eq) {
-    PG_RETURN_BOOL(compare(PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)) == 0);
+AEGIS_FUNCTION(aegis_sealed_eq) {
+    PG_RETURN_BOOL(compare(fcinfo) == 0);
 }
-AEGIS_FUNCTION(aegis_sealed_email_ne) {
-    PG_RETURN_BOOL(compare(PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)) != 0);
+AEGIS_FUNCTION(aegis_sealed_ne) {
+    PG_RETURN_BOOL(compare(fcinfo) != 0);
 }
-AEGIS_FUNCTION(aegis_sealed_email_cmp) {
-    PG_RETURN_INT32(compare(PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)));
+AEGIS_FUNCTION(aegis_sealed_cmp) {
+    PG_RETURN_INT32(compare(fcinfo));
 }
-AEGIS_FUNCTION(aegis_sealed_email_hash) {
+AEGIS_FUNCTION(aegis_sealed_hash) {
     uint8_t token[core::kTokenBytes];
-    sealed::token_of_value(sealed::email_type(), pg::varlena_view(PG_GETARG_DATUM(0)), token);
+    sealed::token_of_value(sealed::type_of(fcinfo), pg::varlena_view(PG_GETARG_DATUM(0)), token);
     return hash_any(token, sizeof token);
 }
-AEGIS_FUNCTION(aegis_sealed_email_hash_extended) {
+AEGIS_FUNCTION(aegis_sealed_hash_extended) {
     uint8_t token[core::kTokenBytes];
-    sealed::token_of_value(sealed::email_type(), pg::varlena_view(PG_GETARG_DATUM(0)), token);
+    sealed::token_of_value(sealed::type_of(fcinfo), pg::varlena_view(PG_GETARG_DATUM(0)), token);
     return hash_any_extended(token, sizeof token, static_cast<uint64>(PG_GETARG_INT64(1)));
 }
-AEGIS_FUNCTION(aegis_sealed_email_eq_text) {
+AEGIS_FUNCTION(aegis_sealed_eq_text) {
     PG_RETURN_BOOL(compare_with_text(fcinfo, PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)) == 0);
 }
-AEGIS_FUNCTION(aegis_sealed_email_ne_text) {
+AEGIS_FUNCTION(aegis_sealed_ne_text) {
     PG_RETURN_BOOL(compare_with_text(fcinfo, PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)) != 0);
 }
-AEGIS_FUNCTION(aegis_text_eq_sealed_email) {
+AEGIS_FUNCTION(aegis_text_eq_sealed) {
     PG_RETURN_BOOL(compare_with_text(fcinfo, PG_GETARG_DATUM(1), PG_GETARG_DATUM(0)) == 0);
 }
-AEGIS_FUNCTION(aegis_text_ne_sealed_email) {
+AEGIS_FUNCTION(aegis_text_ne_sealed) {
     PG_RETURN_BOOL(compare_with_text(fcinfo, PG_GETARG_DATUM(1), PG_GETARG_DATUM(0)) != 0);
 }
 
-// Lets sealed_email = text use an index: the text is read once and compared as a sealed value.
-AEGIS_FUNCTION(aegis_sealed_email_text_support) {
+// Lets a sealed value = text use an index: the text is read once and compared as a sealed value.
+AEGIS_FUNCTION(aegis_sealed_support) {
     Node *request = reinterpret_cast<Node *>(PG_GETARG_POINTER(0));
     if (!IsA(request, SupportRequestIndexCondition)) PG_RETURN_POINTER(nullptr);
     auto *condition = reinterpret_cast<SupportRequestIndexCondition *>(request);
@@ -200,7 +218,7 @@ AEGIS_FUNCTION(aegis_sealed_email_text_support) {
 // The ordering operators exist for the operator class alone, because sorts and merge joins need
 // one. A statement that uses them is refused: when it runs, and when it is planned, because an
 // index would answer without calling them.
-AEGIS_FUNCTION(aegis_sealed_email_order) {
+AEGIS_FUNCTION(aegis_sealed_order) {
     no_order();
 }
 AEGIS_FUNCTION(aegis_sealed_order_selectivity) {

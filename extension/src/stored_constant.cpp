@@ -160,8 +160,11 @@ void check_object(ObjectAccessType access, Oid class_id, Oid object_id, int sub_
         case ProcedureRelationId:
         case TriggerRelationId:
         case StatisticExtRelationId:
+            check_by_oid(class_id, object_id);
+            break;
         case TypeRelationId:
             check_by_oid(class_id, object_id);
+            sealed::check_type(object_id);
             break;
         default:
             break;

@@ -176,7 +176,7 @@ void require_job() {
 
 bool has_dead_token(FunctionCallInfo fcinfo) {
     require_job();
-    field::sealed_argument(fcinfo);
+    sealed::type_of(fcinfo);
     core::ByteView value = pg::varlena_view(PG_GETARG_DATUM(0));
     core::EnvelopeParts parts{};
     field::Bond bond;

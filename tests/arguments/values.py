@@ -74,8 +74,10 @@ def scalars(known, dropped):
     }
     for kind, (low, high) in NUMBERS.items():
         found[kind] = ["'%d'" % n for n in (low, low + 1, high, high - 1, -1, 0, 1, 2, 3, 4, 5, 7, 100, 32767)]
-    for kind in ("aegis.sealed_text", "aegis.sealed_email"):
+    for kind in ("aegis.sealed_text", "aegis.sealed_email", "aegis.sealed_keyword", "aegis.sealed_phone"):
         found[kind] = [quoted(e) for e in known["envelopes"]] + [quoted(t) for t in ("plain", "a@b.example", "\x01")] + ["repeat('x', 1048576)"]
+    for kind, plain in (("bytea", "bytea"), ("jsonb", "jsonb"), ("numeric", "numeric"), ("date", "date"), ("timestamptz", "timestamp with time zone")):
+        found["aegis.sealed_" + kind] = [quoted(e) for e in known["envelopes"]] + ["(%s)::%s::aegis.sealed_%s" % (v, plain, kind) for v in found[plain]]
     return found
 
 

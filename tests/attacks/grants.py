@@ -15,7 +15,7 @@ GETTERS = {"tenant_id", "user_id", "session_id", "user_lo", "user_hi", "team_ord
 CHECKED = {"record", "audit_table", "unaudit_table", "protect_table", "unprotect_table", "reseal", "retoken", "has_dead_token", "without_dead_token", "convert_keys", "row_findings", "backfill_table",
            "backfill_progress"}
 TRIGGERS = {"audit_row", "audit_truncate", "follow_parent", "refuse_truncate", "stamp_row", "seal_row"}
-PURE = {"armor", "is_sealed", "is_sealed_for", "to_sealed_email", "to_sealed_text", "wait_sealed", "key_epoch"}
+PURE = {"armor", "is_sealed", "is_sealed_for", "wait_sealed", "key_epoch"}
 TENANTS = "ARRAY['public', 'aegis_gateway', 'aegis_member', 'aegis_payment_service', 'aegis_agent']"
 
 
@@ -29,7 +29,7 @@ def public_functions(w):
     root = w.connect("postgres")
     found = {row[0] for row in root.run("SELECT DISTINCT proname FROM pg_proc WHERE %s AND %s AND (prosecdef OR prolang = %s)"
                                          % (OURS, to_everybody(), IN_C))}
-    rest = {name for name in found - GETTERS - CHECKED - TRIGGERS - PURE if not name.startswith(("sealed_email_", "sealed_text_"))}
+    rest = {name for name in found - GETTERS - CHECKED - TRIGGERS - PURE if not name.startswith(("sealed_", "to_sealed_"))}
     equal(rest, set())
     holds(len(found) > 30, "too few: %s" % found)
     equal(root.run("SELECT proname FROM pg_proc WHERE prolang = (SELECT oid FROM pg_language WHERE lanname = 'c') AND probin ~ 'aegis' AND NOT (%s)" % OURS), [])
@@ -74,10 +74,10 @@ def parameters(w):
 
 
 @attack("G5", "Have a function run before row security that is called leakproof", "any login",
-        "only getters without arguments and the equality of sealed e-mails are")
+        "only getters without arguments and the equality of searchable values are")
 def leakproof(w):
     found = {row[0] for row in w.connect("postgres").run("SELECT proname FROM pg_proc WHERE proleakproof AND pronamespace <> 'pg_catalog'::regnamespace")}
-    equal(found - GETTERS, {"sealed_email_eq"})
+    equal(found - GETTERS, {"sealed_email_eq", "sealed_keyword_eq", "sealed_phone_eq"})
 
 
 @attack("G6", "Read or write a table of the extension's", "member, gateway, any login",

@@ -177,11 +177,12 @@ std::string token(const Arguments &in) {
     return is_session_token(in[0]) ? hex(session_token_hash(in[0]).view()) : "refused";
 }
 
-std::string email(const Arguments &in) {
-    std::string out(in[0].size(), '\0');
-    out.resize(normalise(Normaliser::email, as_bytes(in[0]),
-                         {reinterpret_cast<uint8_t *>(out.data()), out.size()}));
-    return hex(out);
+template <Normaliser how>
+std::string normal(const Arguments &in) {
+    std::string out(normalised_capacity(how, in[0].size()), '\0');
+    out.resize(
+        normalise(how, as_bytes(in[0]), {reinterpret_cast<uint8_t *>(out.data()), out.size()}));
+    return "n" + hex(out);
 }
 
 std::string keyring(const Arguments &in) {
@@ -208,7 +209,11 @@ const std::map<std::string, std::string (*)(const Arguments &)> kJudges = {
     {"inclusion", inclusion},
     {"consistency", consistency},
     {"token", token},
-    {"email", email},
+    {"email", normal<Normaliser::email>},
+    {"keyword", normal<Normaliser::keyword>},
+    {"caseless", normal<Normaliser::caseless>},
+    {"phone", normal<Normaliser::phone>},
+    {"alnum", normal<Normaliser::alnum>},
     {"keyring", keyring}};
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "core/envelope.hpp"
 #include "core/error.hpp"
 #include "core/keyring.hpp"
+#include "core/mask.hpp"
 #include "core/normalise.hpp"
 #include "core/note.hpp"
 #include "core/receipt.hpp"
@@ -116,13 +117,21 @@ void keyring(std::string_view in) {
 
 void text(std::string_view in) {
     std::vector<uint8_t> out(mask_capacity(in.size()));
-    for (Mask how : {Mask::none, Mask::full, Mask::email, Mask::last4})
+    for (Mask how : {Mask::none, Mask::full, Mask::email, Mask::last4, Mask::domain, Mask::phone,
+                     Mask::initial, Mask::initials, Mask::year, Mask::card})
         require(mask(how, as_bytes(in), span(out)) <= out.size());
-    out.resize(in.size());
-    const size_t size = normalise(Normaliser::email, as_bytes(in), span(out));
-    std::vector<uint8_t> again(size);
-    require(normalise(Normaliser::email, {out.data(), size}, span(again)) == size);
-    require(same(span(again), {out.data(), size}));
+    for (Normaliser how : {Normaliser::email, Normaliser::keyword, Normaliser::caseless,
+                           Normaliser::phone, Normaliser::alnum}) {
+        out.resize(normalised_capacity(how, in.size()));
+        try {
+            out.resize(normalise(how, as_bytes(in), span(out)));
+        } catch (const Error &) {
+            continue;
+        }
+        std::vector<uint8_t> again(normalised_capacity(how, out.size()));
+        again.resize(normalise(how, span(out), span(again)));
+        require(same(span(again), span(out)));
+    }
 }
 
 }  // namespace

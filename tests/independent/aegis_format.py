@@ -8,7 +8,9 @@ no protection against timing.
 import base64
 import hashlib
 import hmac
+import re
 import struct
+import unicodedata
 
 from aegis_cipher import Refused, xaes_open, xaes_seal
 
@@ -126,6 +128,51 @@ def normalise_email(value):
     if at <= 0 or at == len(value) - 1:
         raise Refused("not an e-mail address")
     return value
+
+
+def text_of(value):
+    try:
+        return value.decode()
+    except UnicodeDecodeError as error:
+        raise Refused("not UTF-8") from error
+
+
+def normalise_keyword(value):
+    return unicodedata.normalize("NFC", text_of(value)).encode()
+
+
+# Default_Ignorable_Code_Point, which Python's tables do not have.
+IGNORED = ((0xad, 0xad), (0x34f, 0x34f), (0x61c, 0x61c), (0x115f, 0x1160), (0x17b4, 0x17b5), (0x180b, 0x180f), (0x200b, 0x200f),
+           (0x202a, 0x202e), (0x2060, 0x206f), (0x3164, 0x3164), (0xfe00, 0xfe0f), (0xfeff, 0xfeff), (0xffa0, 0xffa0),
+           (0xfff0, 0xfff8), (0x1bca0, 0x1bca3), (0x1d173, 0x1d17a), (0xe0000, 0xe0fff))
+
+
+def normalise_caseless(value):
+    folded, text = None, unicodedata.normalize("NFC", text_of(value))
+    while text != folded:
+        folded = text
+        text = "".join(c for c in unicodedata.normalize("NFKD", folded.casefold())
+                       if not any(first <= ord(c) <= last for first, last in IGNORED))
+    return unicodedata.normalize("NFC", text).encode().strip(b" \t\n\v\f\r")
+
+
+def normalise_phone(value):
+    digits = re.sub(rb"\(0\)|[ \t-\r./()-]|\xc2\xa0", b"", value)
+    match = re.fullmatch(rb"(?:\+|00)([1-9][0-9]{6,14})", digits)
+    if not match:
+        raise Refused("not a phone number with its country prefix")
+    return b"+" + match[1]
+
+
+def normalise_alnum(value):
+    value = value.replace(b"\xc2\xa0", b"")
+    if re.search(rb"[^\t-\r -~]", value) or not re.search(rb"[A-Za-z0-9]", value):
+        raise Refused("not made of letters and digits")
+    return re.sub(rb"[^A-Z0-9]", b"", bytes(c - 32 if 97 <= c <= 122 else c for c in value))
+
+
+NORMALISERS = {"exact": bytes, "keyword": normalise_keyword, "caseless": normalise_caseless, "email": normalise_email,
+               "phone": normalise_phone, "alnum": normalise_alnum}
 
 
 def search_token(index_key, normalised):

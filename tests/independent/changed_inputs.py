@@ -342,12 +342,16 @@ class Inputs:
         keyrings = [b"# two\n1:%s\n\n 12:%s\r\n" % (bytes(range(32)).hex().encode(), bytes(range(1, 33)).hex().encode()),
                     b"\n".join(b"%d:%064x" % (i, i + 1) for i in range(1, 9)), b"3:%s" % (32 * b"07"), b"4:%s01" % (31 * b"00")]
         emails = [b"bob@example.com", b"  Bob@Example.COM\n", "Zo\u00eb@\u00dcber.example".encode(), b"a@b@c", b"@", b"a@", b" @b ", b"\x0b\x0ca@b\x85"]
+        texts = [" Stra\u00dfe\u3000\ufb01\n".encode(), "A\u030a o\u0302\u0323 \u1100\u1161\u11a8".encode(), "\u03b1\u0345\u0301 a\u00ad\u200b\ufdfa".encode(), b" Plain "]
+        phones = [b"+491712345678", b" 00 49 (171) 234-56.78", "+49 (0) 171\u00a0/ 2345678".encode(), b"+2901234", b"0171 2345678"]
+        numbers = [b"de89 3704 0044 0532 0130 00", "AT-U/1234\u00a05678.".encode(), b" - "]
         sources = [
             self.structures("entry", entries, 1500), self.structures("seal", seals, 500), self.structures("record", records, 800),
             self.changed("envelope", [h(case[form]) for case in envelopes for form in ("envelope", "stripped")], 1500),
             self.changed("armor", [case["armor"].encode() for case in envelopes], 500), self.changed("token", tokens, 500),
             self.changed("vkey", [key.encode() for key in notes["keys"]], 500), self.changed("keyring", keyrings, 500),
-            self.changed("email", emails, 500), self.changed("checkpoint", [notes["text"].encode()], 500),
+            self.changed("email", emails, 500), self.changed("keyword", texts, 500), self.changed("caseless", texts, 500),
+            self.changed("phone", phones, 500), self.changed("alnum", numbers, 500), self.changed("checkpoint", [notes["text"].encode()], 500),
             self.changed("proof_file", [notes["proof_file"].encode()], 500), self.bundles(250), self.proofs(300), self.receipts(80), self.notes(150)]
         for source in sources:
             yield from source

@@ -72,6 +72,8 @@ def xaes():
 
 def keys():
     vectors = load("keys_v1")
+    for case in vectors["not_normalised"]:
+        refuses(case["value"], f.NORMALISERS[case["normaliser"]], h(case["value"]))
     for case in vectors["wrapped_committing_root"]:
         arguments = (h(case["master"]), case["version"], h(case["salt"]), h(case["tenant"]), case["epoch"])
         same("committing root", f.unwrap_root(*arguments, h(case["wrapped"]), 2).hex(), case["root"])

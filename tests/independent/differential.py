@@ -118,8 +118,11 @@ def token(text):
     return f.session_token_hash(text).hex()
 
 
-def email(value):
-    return f.normalise_email(value).hex()
+def normaliser(how):
+    def normal(value):
+        return "n" + f.NORMALISERS[how](value).hex()
+    normal.__name__ = how
+    return normal
 
 
 def keyring(text):
@@ -127,7 +130,8 @@ def keyring(text):
 
 
 HERE = {function.__name__: function for function in (entry, seal, envelope, record, bundle, note, vkey, checkpoint, proof_file, receipt,
-                                                     inclusion, consistency, armor, token, email, keyring)}
+                                                     inclusion, consistency, armor, token, keyring,
+                                                     *(normaliser(how) for how in f.NORMALISERS if how != "exact"))}
 
 
 def main():

@@ -42,6 +42,25 @@ def plain(value):
     return value
 
 
+# What each normaliser makes of a value, and what it refuses.
+NORMALISED = [
+    ("email", b"bob@example.com"), ("email", b"  Bob@Example.COM\n"), ("email", "Zo\u00eb@B\u00dcCHER.example".encode()), ("email", b"a@b"),
+    ("exact", " A\u030a ".encode()), ("exact", b""),
+    ("keyword", b""), ("keyword", b" Plain "), ("keyword", "A\u030a".encode()), ("keyword", "\u212b".encode()),
+    ("keyword", "o\u0302\u0323".encode()), ("keyword", "\ufb01 \u1100\u1161\u11a8".encode()), ("keyword", "\U0001d15e".encode()),
+    ("caseless", b""), ("caseless", b"  Ann LEE\n"), ("caseless", "Stra\u00dfe\u3000\ufb01".encode()), ("caseless", "\u0130\u01c5\u03c2".encode()),
+    ("caseless", "\u03b1\u0345\u0301".encode()), ("caseless", "a\u00ad\u200bB\ufdfa".encode()),
+    ("phone", b"+491712345678"), ("phone", b" 00 49 (171) 234-56.78"), ("phone", "+49 (0) 171\u00a0/ 2345678".encode()),
+    ("phone", b"+2901234"), ("phone", b"+123456789012345"), ("phone", b"+39 06 12345678"),
+    ("alnum", b"de89 3704 0044 0532 0130 00"), ("alnum", "AT-U/1234\u00a05678.".encode())]
+NOT_NORMALISED = [
+    ("email", b""), ("email", b"bob"), ("email", b" @b "), ("email", b"a@"),
+    ("keyword", b"a\x80"), ("keyword", b"\xed\xa0\x80"), ("caseless", b"\xc3"),
+    ("phone", b""), ("phone", b"0171 2345678"), ("phone", b"1712345678"), ("phone", b"+0491712345"), ("phone", b"+123456"),
+    ("phone", b"+1234567890123456"), ("phone", b"++491712345678"), ("phone", b"+49 171 2345678 x9"), ("phone", "+\uff14\uff19171234567".encode()),
+    ("alnum", b" - "), ("alnum", "\u00c41".encode()), ("alnum", b"a\x00b"), ("alnum", b"a\x7f")]
+
+
 def keys_v1():
     infos = [("check_value", b"", 0, 1), ("tenant_kek", TENANT, 1, 1), ("encrypt", TENANT, 1, 0x01020304),
              ("blind_index", TENANT, 1, 2), ("audit", b"", 1, 0), ("login", TENANT, 1, 0),
@@ -81,13 +100,12 @@ def keys_v1():
                               for e, r in [(1, 0x01020304), (1, f.field_reference("customer.email")), (2, 0x01020304)]],
         "field_reference": [{"name": name, "reference": f.field_reference(name)}
                             for name in ("customer.email", "customer.name", "user.email", "")],
-        "type_reference": [{"name": name, "reference": f.type_reference(name)} for name in ("sealed_email",)],
+        "type_reference": [{"name": name, "reference": f.type_reference(name)} for name in ("sealed_email", "sealed_keyword", "sealed_phone")],
         "look_up_value": [{"login_key": MASTER, "normalised": v, "value": f.hmac_sha256(MASTER, v)} for v in (b"bob@example.com",)],
         "tenant_tag": [{"tenant": t, "tag": f.tenant_tag(t)} for t in (TENANT, OTHER_TENANT, NO_TENANT)],
-        "search_token": [{"index_key": MASTER, "value": v, "normalised": f.normalise_email(v),
-                          "token": f.search_token(MASTER, f.normalise_email(v))}
-                         for v in (b"bob@example.com", b"  Bob@Example.COM\n",
-                                   "Zo\u00eb@B\u00dcCHER.example".encode(), b"a@b")],
+        "search_token": [{"index_key": MASTER, "normaliser": how, "value": v, "normalised": f.NORMALISERS[how](v),
+                          "token": f.search_token(MASTER, f.NORMALISERS[how](v))} for how, v in NORMALISED],
+        "not_normalised": [{"normaliser": how, "value": v} for how, v in NOT_NORMALISED],
     }
 
 

@@ -20,7 +20,7 @@ if grep -L '^#ifdef AEGIS_TESTING' extension/src/*_probe.cpp | grep .; then
   exit 1
 fi
 # Every C function that SQL binds exists, and the other way round.
-bound=$(grep -rhoE "'MODULE_PATHNAME', *'[a-z0-9_]+'" extension/sql | sed "s/.*'\(aegis_[a-z0-9_]*\)'/\1/" | sort -u)
+bound=$(grep -rhoE "('MODULE_PATHNAME', *'aegis_|'aegis_sealed_in_)[a-z0-9_]+'" extension/sql | sed "s/.*'\(aegis_[a-z0-9_]*\)'/\1/" | sort -u)
 built=$(nm -D --defined-only aegis.so | sed -n 's/.* pg_finfo_//p' | sort -u)
 if ! diff <(echo "$bound") <(echo "$built" | grep -vE '^aegis_(probe|test)_'); then
   echo "the symbols that extension/sql binds (<) and those that aegis.so has (>) differ"

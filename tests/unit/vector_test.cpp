@@ -3,6 +3,7 @@
 #include <rapidjson/document.h>
 
 #include <fstream>
+#include <map>
 #include <sstream>
 
 #include "bytes_of.hpp"
@@ -52,6 +53,14 @@ MasterKey master_of(const Value &v) {
     MasterKey master{u32(v, "version"), {}};
     memcpy(master.key, hex(v, "master").data(), kKeyBytes);
     return master;
+}
+
+Normaliser normaliser(const std::string &word) {
+    static const std::map<std::string, Normaliser> words = {
+        {"email", Normaliser::email},     {"exact", Normaliser::exact},
+        {"keyword", Normaliser::keyword}, {"caseless", Normaliser::caseless},
+        {"phone", Normaliser::phone},     {"alnum", Normaliser::alnum}};
+    return words.at(word);
 }
 
 }  // namespace
@@ -166,12 +175,19 @@ TEST(Vectors, KeysV1) {
     }
     for (const Value &v : all["search_token"].GetArray()) {
         const Bytes value = hex(v, "value");
-        Bytes normal(value.size());
-        normal.resize(normalise(Normaliser::email, view(value), span(normal)));
+        const Normaliser how = normaliser(str(v, "normaliser"));
+        Bytes normal(normalised_capacity(how, value.size()));
+        normal.resize(normalise(how, view(value), span(normal)));
         EXPECT_EQ(to_hex(view(normal)), str(v, "normalised"));
         uint8_t token[kTokenBytes];
         search_token(HmacKey(view(hex(v, "index_key"))), view(normal), token);
         EXPECT_EQ(to_hex(token), str(v, "token"));
+    }
+    for (const Value &v : all["not_normalised"].GetArray()) {
+        const Bytes value = hex(v, "value");
+        const Normaliser how = normaliser(str(v, "normaliser"));
+        Bytes normal(normalised_capacity(how, value.size()));
+        expect_error(Code::malformed, [&] { normalise(how, view(value), span(normal)); });
     }
     EXPECT_GE(all["derived_key"].Size(), 8u);
 }
