@@ -251,6 +251,8 @@ int open(const Order &order) {
     if (guc::restore_mode)
         refuse("The server runs in restore mode and writes no ledger entries.",
                "Switch aegis.restore_mode off and restart the server when everything is restored.");
+    if (RecoveryInProgress())
+        refuse("The server is a standby, where nothing can be recorded.", "Ask the primary.");
     if (!worker::is_alive())
         refuse(
             "The aegis worker of this database does not run.",

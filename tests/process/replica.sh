@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# A subscriber and a standby hold sealed values as they are: the same bytes, in text and in binary, sealed once, found by their
+# tokens and opened where the keys are, and no plaintext in their files. docs/field.md.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. tests/cluster.sh
+. tests/sealed_rows.sh
+
+primary=$cluster
+port=5432  # of the server that is asked
+query() { as_server "$bin/psql" -XAtq -v ON_ERROR_STOP=1 -h "$place" -p "$port" -U postgres -d "${query_database:-postgres}" -c "$@" 2>&1; }
+as_role() { as_server "$bin/psql" -XAtq -v ON_ERROR_STOP=1 -h "$place" -p "$port" -d "${query_database:-postgres}" -U "$@" 2>&1; }
+ended() {
+  for cluster in "$place/subscriber" "$place/standby" "$primary"; do stop immediate > /dev/null 2>&1 || true; done
+  end
+}
+trap ended EXIT
+# at PORT COMMAND ...: asks that server.
+at() {
+  local port=$1
+  shift
+  "$@"
+}
+# same_rows PORT: whether that server holds what the primary holds.
+same_rows() { [ "$(at "$1" rows | md5sum)" = "$(at 5432 rows | md5sum)" ]; }
+change() {
+  at 5432 inside one "INSERT INTO shop.person (id, email, note) VALUES ($1, 'Zwartkop-$1@one.example', 'zwartkop of one, $1');
+    UPDATE shop.person SET email = 'Zwartkop-' || id || '@one.example', note = 'zwartkop of one, again' WHERE id % 3 = 0;
+    UPDATE shop.person SET id = id + 1000 WHERE id = 5; UPDATE shop.person SET id = id - 1000 WHERE id > 1000; DELETE FROM shop.person WHERE id = $2"
+}
+checked() {
+  is "$1 holds the same bytes" "$(within 30 same_rows "$2" && echo same)" "same"
+  is "$1 opens and is found" "$(at "$2" opened one) $(at "$2" opened two)" "$3"
+  is "$1 verifies" "$(at "$2" as_role auditor -c "SELECT outcome, sum(items) FROM aegis.verify_fields('shop.person') GROUP BY 1")" "ok|80"
+}
+
+make_cluster
+preload
+settings "fsync = off" "wal_level = logical" "wal_retrieve_retry_interval = 100ms"
+must_start
+query "CREATE DATABASE app" > /dev/null
+query_database=app
+fill
+as_server "$bin/pg_dumpall" -h "$place" -U postgres --roles-only --no-role-passwords -f "$place/roles"
+as_server "$bin/pg_dump" -h "$place" -U postgres -Fc --exclude-table-data=shop.person -f "$place/app" app 2> /dev/null
+query "CREATE PUBLICATION people FOR TABLE shop.person, open_note" > /dev/null
+
+# A standby of the primary, from before the changes.
+as_server "$bin/pg_basebackup" -h "$place" -U postgres -D "$place/standby" -R -X stream -C -S standby
+cluster=$place/standby
+settings "port = 5434"
+must_start
+
+cluster=$place/subscriber
+as_server rm -f "$place/keyring"  # made again with the same content
+make_cluster
+preload
+settings "port = 5433" "fsync = off" "wal_retrieve_retry_interval = 100ms" "aegis.restore_mode = on"
+must_start
+port=5433
+query_database=postgres
+as_role postgres -v ON_ERROR_STOP=0 -f "$place/roles" > /dev/null || true
+query "CREATE DATABASE app" > /dev/null
+query_database=app
+as_server "$bin/pg_restore" -h "$place" -p 5433 -U postgres -d app --exit-on-error "$place/app"
+settings "aegis.restore_mode = off"
+stop
+must_start
+query "SET ROLE operator; SELECT aegis.begin_epoch('a subscriber')" > /dev/null
+is "the subscriber begins with no row" "$(query "DELETE FROM open_note; SELECT count(*) FROM shop.person")" 0
+query "CREATE SUBSCRIPTION people CONNECTION 'host=$place port=5432 dbname=app user=postgres' PUBLICATION people" > /dev/null
+checked "a subscriber" 5433 "20|20|20|1 20|20|20|1"
+change 21 1
+checked "a subscriber, after changes in text," 5433 "20|20|20|1 20|20|20|1"
+query "DROP SUBSCRIPTION people" > /dev/null
+query "CREATE SUBSCRIPTION people CONNECTION 'host=$place port=5432 dbname=app user=postgres' PUBLICATION people WITH (binary = true, copy_data = false)" > /dev/null
+change 22 2
+checked "a subscriber, after changes in binary," 5433 "20|20|20|1 20|20|20|1"
+settings "aegis.key_provider = ''"
+stop
+must_start
+change 23 3
+is "a subscriber without keys holds the same bytes" "$(within 30 same_rows 5433 && echo same)" "same"
+says "and opens none" "$(at 5433 opened one || true)" '^ERROR:  AG004: master key is not available'
+as_server sed -i "/^aegis.key_provider = ''/d" "$cluster/postgresql.conf"
+stop
+must_start
+checked "a subscriber, with keys again," 5433 "20|20|20|1 20|20|20|1"
+query "CHECKPOINT" > /dev/null
+shows "the subscriber" "$cluster/base" "$cluster/pg_wal"
+stop
+
+cluster=$place/standby
+is "a standby holds the same bytes" "$(within 30 same_rows 5434 && echo same)" "same"
+is "a standby's values open" "$(at 5434 as_role auditor -c "SELECT outcome, sum(items) FROM aegis.verify_fields('shop.person') GROUP BY 1")" "ok|80"
+says "a standby gives no context, for it cannot record it" "$(at 5434 inside one "SELECT aegis.reveal(email) FROM shop.person" || true)" \
+  '^ERROR:  AG007: operation cannot be charged' '^DETAIL:  The server is a standby'
+settings "aegis.key_provider = ''"
+stop
+must_start
+is "a standby without keys holds the same bytes" "$(at 5434 rows | md5sum)" "$(at 5432 rows | md5sum)"
+is "a standby without keys opens none, and says why" \
+  "$(at 5434 as_role auditor -c "SELECT outcome, sum(items), min(detail) FROM aegis.verify_fields('shop.person') GROUP BY 1")" "finding|80|master key is not available"
+as_server sed -i "/^aegis.key_provider = ''/d" "$cluster/postgresql.conf"
+stop
+must_start
+as_server "$bin/pg_ctl" promote -s -w -D "$cluster"
+checked "a standby that was promoted" 5434 "20|20|20|1 20|20|20|1"
+port=5434
+is "and goes on" "$(inside two "INSERT INTO shop.person (id, email) VALUES (99, 'late@two.example'); SELECT count(*) FROM shop.person WHERE email = 'LATE@two.example'")" 1
+is "its ledger goes on and verifies" "$(query "SELECT aegis.wait_sealed('60 s') > 0"; as_role auditor -c "SELECT checked, detail FROM aegis.verify_ledger() WHERE outcome <> 'ok'")" t
+query "CHECKPOINT" > /dev/null
+shows "the standby" "$cluster/base" "$cluster/pg_wal"
+shows "the primary" "$primary/base" "$primary/pg_wal"
+finish
