@@ -78,6 +78,9 @@ SELECT aegis.reveal(c.email, o) FROM subject.contact c, subject.contact o WHERE 
 ROLLBACK TO s;
 SELECT aegis.reveal(c.kind, c) FROM subject.contact c WHERE id = 2;
 ROLLBACK TO s;
+-- the check of a constraint too, whose caller may be anybody
+SELECT aegis.is_sealed_for(1, 2, c.tenant_id, c.person) FROM subject.contact c WHERE id = 2;
+ROLLBACK TO s;
 
 -- refuses: a value without its person; another person's value; a value of the field that is bound to nobody
 INSERT INTO subject.contact (id, email) VALUES (5, 'x@one.com');

@@ -322,8 +322,9 @@ Datum is_sealed_with(FunctionCallInfo fcinfo, uint8_t bond_flags) {
     if (PG_ARGISNULL(0)) PG_RETURN_BOOL(true);
     for (int i = 1; i < PG_NARGS(); i++)
         if (PG_ARGISNULL(i)) PG_RETURN_BOOL(false);
-    PG_RETURN_BOOL(sealed::is_for(sealed::type_of(fcinfo), pg::varlena_view(PG_GETARG_DATUM(0)),
-                                  PG_GETARG_INT64(1), *PG_GETARG_UUID_P(2), bond_flags));
+    const sealed::Type &type = sealed::type_of(fcinfo);  // before the value is read as one
+    PG_RETURN_BOOL(sealed::is_for(type, pg::varlena_view(PG_GETARG_DATUM(0)), PG_GETARG_INT64(1),
+                                  *PG_GETARG_UUID_P(2), bond_flags));
 }
 
 }  // namespace

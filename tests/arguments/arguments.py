@@ -28,9 +28,9 @@ TIMES = {"some": 2, "all": 30}    # calls of a function by each login, beside on
 CRASH = re.compile(r"PANIC|TRAP|FATAL|server process .* (was terminated|exited)|terminating any other|stack smashing|AddressSanitizer"
                    r"|leak: |was not closed|leaked|still referenced|buffer refcount")
 INTERNAL = re.compile(r"cache lookup failed|could not open relation|unrecognized node|invalid memory alloc")
-# PostgreSQL's, of bad values, missing rights, missing objects, states and limits. Not 42601, the syntax error: the arguments are
-# values, so it would be of a statement that a function made of one.
-PLAIN = re.compile(r"0A000|2[2-8B-F]...|3[4BDF]...|39P01|40...|42501|426[02]2|4270[1-4]|42710|428[0-9].|428C9|42939|42P[01].|53400|54...|55...|57014|P000[12]")
+# PostgreSQL's, of bad values, missing rights, missing objects, states and limits, and of a NULL that may be of several types (42725).
+# Not 42601, the syntax error: the arguments are values, so it would be of a statement that a function made of one.
+PLAIN = re.compile(r"0A000|2[2-8B-F]...|3[4BDF]...|39P01|40...|42501|426[02]2|4270[1-4]|42710|42725|428[0-9].|428C9|42939|42P[01].|53400|54...|55...|57014|P000[12]")
 PARAMETERS = """
 SELECT n.nspname, p.proname, p.prokind, p.proretset, p.oid::regprocedure,
        p.proargnames && ARRAY['tenant_from', 'created_by_from', 'team_from'],

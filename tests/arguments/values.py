@@ -58,7 +58,10 @@ def scalars(known, dropped):
     oids = ["0", "1", "4294967295", "1259", "'%s'" % dropped]
     found = {
         "text": texts(known["text"]), "character varying": texts([]), "cstring": texts([])[:20], "name": names, '"char"': ["''", "'x'", "'\\377'"],
-        "jsonb": jsons(), "json": jsons(), "uuid": uuids(known["uuid"]), "boolean": ["true", "false"], "\"any\"": ["1", "''::text"], "anyelement": ["1"],
+        "jsonb": jsons(), "json": jsons(), "uuid": uuids(known["uuid"]), "boolean": ["true", "false"], "anyelement": ["1"],
+        "\"any\"": ["1", "''::text", "NULL::uuid", *("%s::aegis.sealed_%s" % (quoted(e), t) for e in known["envelopes"][:6] + ["plain"] for t in ("text", "email"))],
+        "record": ["ROW()", "ROW(NULL)", "ROW(1)", "ROW(1, 'x', NULL)", "ROW(ROW(1))", "ROW(%s)" % ", ".join(["1"] * 40), "ROW(repeat('x', 1048576))",
+                   "(SELECT d FROM shop.document d LIMIT 1)", "(SELECT a FROM aegis.audit_log a LIMIT 1)"],
         "bytea": ["''", "'\\x00'", "'\\x01'", "decode(repeat('00', 1048576), 'hex')", "decode(repeat('ff', 32), 'hex')", "decode(repeat('a5', 64), 'hex')",
                   "'\\xffffffffffffffffffffff'"],
         "regclass": [quoted(r) for r in RELATIONS] + oids, "oid": oids + ["'shop.document'::regclass::oid", "'aegis.tenant_id()'::regprocedure::oid"],
