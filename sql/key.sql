@@ -7,6 +7,11 @@ CREATE FUNCTION probe_audit_epoch(uuid) RETURNS int AS '$libdir/aegis', 'aegis_p
 CREATE TEMP TABLE t(a uuid, b uuid);
 INSERT INTO t VALUES ('5a000000-0000-4000-8000-000000000001', '5a000000-0000-4000-8000-000000000002');
 
+-- allows: a secret on the stack does not survive an error
+CREATE FUNCTION probe_wiping() RETURNS boolean AS '$libdir/aegis', 'aegis_probe_wiping' LANGUAGE C;
+SELECT probe_wiping();
+DROP FUNCTION probe_wiping();
+
 -- allows: the provider's key is known by its check value
 SELECT count(*) = 1 AS one_key, bool_and(version = 1 AND length(check_value) = 16 AND fault IS NULL) AS healthy
   FROM aegis.key_status();

@@ -7,10 +7,28 @@
 #include "key.hpp"
 
 #include "pg/function.hpp"
+#include "pg/subtransaction.hpp"
+#include "pg/wiping.hpp"
 
 AEGIS_FUNCTION(aegis_probe_create_keys) {
     aegis::key::create_tenant_keys(*PG_GETARG_UUID_P(0));
     PG_RETURN_VOID();
+}
+
+// Whether a secret on the stack is gone after an error, and that it was there before.
+AEGIS_FUNCTION(aegis_probe_wiping) {
+    uint8_t secret[32];
+    bool was_there = false, is_gone = true;
+    auto fail = [&] {
+        aegis::pg::wiping(secret, [&] {
+            memset(secret, 0xa5, sizeof secret);
+            was_there = true;
+            ereport(ERROR, (errcode(ERRCODE_RAISE_EXCEPTION), errmsg("probe")));
+        });
+    };
+    const ErrorData *error = aegis::pg::try_in_subtransaction(fail);
+    for (volatile uint8_t &byte : secret) is_gone = is_gone && byte == 0;
+    PG_RETURN_BOOL(error != nullptr && was_there && is_gone);
 }
 
 AEGIS_FUNCTION(aegis_probe_login_token) {

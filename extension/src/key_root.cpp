@@ -7,6 +7,7 @@
 #include "key_master.hpp"
 #include "own_table.hpp"
 #include "pg/function.hpp"
+#include "pg/wiping.hpp"
 #include "role.hpp"
 
 namespace aegis::key {
@@ -132,6 +133,27 @@ bool insert_root(const pg_uuid_t &tenant, RootKind kind, uint32_t epoch,
     return SPI_processed > 0;
 }
 
+core::ByteSpan bytes_of(core::MasterKey *master) {
+    return {reinterpret_cast<uint8_t *>(master), sizeof *master};
+}
+
+// Runs `insert` with the active master key, in SPI and as the owner of the tables.
+template <typename Insert>
+void under_active_master(Insert &&insert) {
+    core::MasterKey master;
+    pg::wiping(bytes_of(&master), [&] {
+        require_active_master(&master);
+        Oid user;
+        int security;
+        GetUserIdAndSecContext(&user, &security);
+        SPI_connect();
+        SetUserIdAndSecContext(role::owner(), security | SECURITY_LOCAL_USERID_CHANGE);
+        insert(master);
+        SetUserIdAndSecContext(user, security);
+        SPI_finish();
+    });
+}
+
 }  // namespace
 
 core::ByteView tenant_name(const pg_uuid_t &tenant) {
@@ -160,12 +182,14 @@ void load_root(const pg_uuid_t &tenant, RootKind kind, uint32_t epoch, Root *out
         ereport(ERROR, (errcode(AEGIS_ERRCODE_KEY_SHREDDED), errmsg("the key was destroyed"),
                         errdetail("What was sealed under it cannot be opened by anyone.")));
     core::MasterKey master;
-    require_master(row.master_version, &master);
-    pg::Report report = pg::run([&] {
-        core::unwrap_root(master, row.salt, tenant_name(tenant), row.epoch, row.wrapped, out->key,
-                          row.suite);
+    pg::Report report{};
+    pg::wiping(bytes_of(&master), [&] {
+        require_master(row.master_version, &master);
+        report = pg::run([&] {
+            core::unwrap_root(master, row.salt, tenant_name(tenant), row.epoch, row.wrapped,
+                              out->key, row.suite);
+        });
     });
-    core::wipe({reinterpret_cast<uint8_t *>(&master), sizeof master});
     if (report.failed)
         ereport(ERROR,
                 (errcode(AEGIS_ERRCODE_CANNOT_OPEN), errmsg("wrapped root key cannot be opened"),
@@ -190,17 +214,10 @@ uint32_t open_epoch(const pg_uuid_t &tenant, RootKind kind, NewRoot made) {
     core::wipe(before.key);
     uint32_t epoch = before.epoch + 1;
     if (before.suite == core::Suite::xaes_256_gcm_committing) made.suite = before.suite;
-    core::MasterKey master;
-    require_active_master(&master);
-    Oid user;
-    int security;
-    GetUserIdAndSecContext(&user, &security);
-    SPI_connect();
-    SetUserIdAndSecContext(role::owner(), security | SECURITY_LOCAL_USERID_CHANGE);
-    bool inserted = insert_root(tenant, kind, epoch, master, made);
-    SetUserIdAndSecContext(user, security);
-    SPI_finish();
-    core::wipe({reinterpret_cast<uint8_t *>(&master), sizeof master});
+    bool inserted = false;
+    under_active_master([&](const core::MasterKey &master) {
+        inserted = insert_root(tenant, kind, epoch, master, made);
+    });
     if (!inserted)
         ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
                         errmsg("the key was rotated by another transaction")));
@@ -214,20 +231,12 @@ bool create_roots(const pg_uuid_t &tenant) {
     bool has[] = {find_row(tenant, RootKind::root, kFirstEpoch, &row),
                   find_row(tenant, RootKind::index, kFirstEpoch, &row)};
     if (has[0] && has[1]) return false;
-    core::MasterKey master;
-    require_active_master(&master);
-    Oid user;
-    int security;
-    GetUserIdAndSecContext(&user, &security);
-    SPI_connect();
-    SetUserIdAndSecContext(role::owner(), security | SECURITY_LOCAL_USERID_CHANGE);
     bool made = false;
-    for (RootKind kind : {RootKind::root, RootKind::index})
-        if (!has[static_cast<int>(kind)])
-            made |= insert_root(tenant, kind, kFirstEpoch, master, {});
-    SetUserIdAndSecContext(user, security);
-    SPI_finish();
-    core::wipe({reinterpret_cast<uint8_t *>(&master), sizeof master});
+    under_active_master([&](const core::MasterKey &master) {
+        for (RootKind kind : {RootKind::root, RootKind::index})
+            if (!has[static_cast<int>(kind)])
+                made |= insert_root(tenant, kind, kFirstEpoch, master, {});
+    });
     CommandCounterIncrement();
     key_cache::expect_abort();
     return made;

@@ -10,6 +10,7 @@
 #include "ledger.hpp"
 #include "pg/function.hpp"
 #include "pg/statement.hpp"
+#include "pg/wiping.hpp"
 
 namespace aegis::tenant_import {
 
@@ -74,20 +75,15 @@ AEGIS_FUNCTION(aegis_import_key) {
     pg::Identity before = pg::enter();
     uint8_t own[core::kKeyBytes], shown[core::kHpkeKeyBytes];
     struct varlena *envelope = pg::alloc_varlena(ledger::personal_room(sizeof own));
-    pg::raise(pg::run([&] {
-        core::Key32 key;
-        core::random_secret(key.span());
-        core::hpke_public_key(key, shown);
-        memcpy(own, key.view().data, sizeof own);
-    }));
-    PG_TRY();
-    {
-        size_t size = ledger::seal_personal(tenant_import::nobody, own, pg::payload(envelope));
-        SET_VARSIZE(envelope, VARHDRSZ + size);
-    }
-    PG_FINALLY();
-    { core::wipe(own); }
-    PG_END_TRY();
+    pg::wiping(own, [&] {
+        pg::raise(pg::run([&] {
+            core::Key32 key;
+            core::random_secret(key.span());
+            core::hpke_public_key(key, shown);
+            memcpy(own, key.view().data, sizeof own);
+        }));
+        ledger::seal_personal(tenant_import::nobody, own, pg::payload(envelope));
+    });
     Datum values[] = {PointerGetDatum(pg::copy_varlena(shown)), PointerGetDatum(envelope),
                       CStringGetTextDatum(GetUserNameFromId(GetSessionUserId(), false))};
     pg::execute(tenant_import::insert_key, values);

@@ -183,7 +183,9 @@ void define() {
     BackgroundWorker worker;
     memset(&worker, 0, sizeof worker);
     worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-    worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+    // On a standby too: its keys are reloaded like a primary's. Workers wait for the end of
+    // recovery.
+    worker.bgw_start_time = BgWorkerStart_ConsistentState;
     worker.bgw_restart_time = 1;
     strlcpy(worker.bgw_library_name, "aegis", BGW_MAXLEN);
     strlcpy(worker.bgw_function_name, "aegis_launcher_main", BGW_MAXLEN);
@@ -219,8 +221,11 @@ extern "C" AEGIS_EXPORT void aegis_launcher_main(Datum) {
             worker::reload_keys();
         }
         MemoryContextSwitchTo(pass);
-        worker::look();
-        long wait = worker::tend();
+        long wait = worker::kLookMillis;
+        if (!RecoveryInProgress()) {
+            worker::look();
+            wait = worker::tend();
+        }
         MemoryContextReset(pass);
         (void)WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, wait,
                         PG_WAIT_EXTENSION);
