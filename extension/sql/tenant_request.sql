@@ -21,7 +21,7 @@ SELECT pg_catalog.pg_extension_config_dump('aegis.tenant_request', '');
 SELECT pg_catalog.pg_extension_config_dump('aegis.tenant_request_id_seq', '');
 COMMENT ON TABLE aegis.tenant_request IS 'what operators ask for that takes a second one: erasure, export, move of a tenant, a key of its own';
 COMMENT ON COLUMN aegis.tenant_request.result IS 'export: the chain of the file, until the tenant is reactivated';
-COMMENT ON COLUMN aegis.tenant_request.argument IS 'export: region and public key of who may open it; move: the region; adopt_key: the sealed key';
+COMMENT ON COLUMN aegis.tenant_request.argument IS 'export: region and public key of who may open it; move: the region and the public key of its signer; adopt_key: the sealed key';
 
 CREATE VIEW aegis.tenant_requests AS
   SELECT r.id, r.action, r.tenant_id, r.reason, r.argument, r.requested_by, r.requested_at, r.expires_at, r.approved_by,
@@ -63,8 +63,10 @@ BEGIN
   IF action = 'export' AND (argument IS NULL OR argument !~ '^[A-Z0-9_]{1,16}:[0-9a-f]{64}$') THEN
     RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'public key of the recipient must be given',
       HINT = 'aegis.import_key() makes it at the target: its region, a colon and 64 hexadecimal digits.';
-  ELSIF action = 'move' AND (argument IS NULL OR argument !~ '^[A-Z0-9_]{1,16}$' OR argument = known.region) THEN
-    RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'region to move to must be given, and be another one';
+  ELSIF action = 'move' AND (argument IS NULL OR octet_length(argument) > 300 OR split_part(argument, ':', 1) = known.region
+                             OR argument !~ '^[A-Z0-9_]{1,16}:[^+[:space:]]+\+[0-9a-f]{8}\+[A-Za-z0-9+/]+={0,2}$') THEN
+    RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'region to move to, another one, and the key of its signer must be given',
+      HINT = 'The region, a colon, and what the signer of the target prints as its vkey.';
   ELSIF action = 'adopt_key' AND (argument IS NULL OR argument !~ '^AT1\.[A-Za-z0-9_-]{150}$') THEN
     RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'sealed key of the tenant must be given',
       HINT = 'aegis-keygen --tenant-key makes it at the tenant, for a key that aegis.import_key() made here.';

@@ -276,15 +276,16 @@ receipt 1 > "$files/second"
 
 # The source believes the receipt, and nothing else.
 at UK
-number=$(asked move "'SG'")
+number=$(asked move "'SG:$(key_of SG 64)'")
+another=$(asked move "'SG:$(key_of SG 65)'")
 ends() { query "SELECT aegis.move_tenant($1, 'orchid', \$r\$$(cat "$2")
-\$r\$, '$3')" -U olga; }
-says "refuses a receipt of another entry" "$(ends "$number" "$files/second" "$(key_of SG 64)" || true)" 'not that of the first entry'
-says "refuses another key" "$(ends "$number" "$files/arrived" "$(key_of SG 65)" || true)" ERROR
+\$r\$)" -U olga; }
+says "refuses a receipt of another entry" "$(ends "$number" "$files/second" || true)" 'not that of the first entry'
+says "refuses another key" "$(ends "$another" "$files/arrived" || true)" ERROR
 sed 's/^index .*/index 0/' "$files/arrived" > "$files/forged"
 sed -i '2s/AB/AC/' "$files/forged"
-says "refuses a changed receipt" "$(ends "$number" "$files/forged" "$(key_of SG 64)" || true)" ERROR
-ends "$number" "$files/arrived" "$(key_of SG 64)" > /dev/null
+says "refuses a changed receipt" "$(ends "$number" "$files/forged" || true)" ERROR
+ends "$number" "$files/arrived" > /dev/null
 is "the tenant moved" "$(query "SELECT status, moved_to FROM aegis.tenants() WHERE slug = 'orchid'")" "moved|SG"
 answer=$(query "SELECT status, body FROM aegis.handle('POST', '/api/session', ARRAY['host', 'a.test', 'content-type', 'application/json'], '{\"tenant\": \"orchid\", \"email\": \"ada@example.test\", \"password\": \"x\"}'::bytea, NULL, 'r1')" -U gateway)
 is "sign-in answers that it is gone" "${answer%%|*}" 410
