@@ -79,7 +79,7 @@ ROLLBACK TO s;
 SELECT aegis.reveal(c.kind, c) FROM subject.contact c WHERE id = 2;
 ROLLBACK TO s;
 -- the check of a constraint too, whose caller may be anybody
-SELECT aegis.is_sealed_for(1, 2, c.tenant_id, c.person) FROM subject.contact c WHERE id = 2;
+SELECT aegis.is_sealed_for(1, 2, c.tenant_id, c.email) FROM subject.contact c WHERE id = 2;
 ROLLBACK TO s;
 
 -- refuses: a value without its person; another person's value; a value of the field that is bound to nobody

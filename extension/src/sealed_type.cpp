@@ -124,6 +124,7 @@ const Type &type_of(FunctionCallInfo fcinfo) {
     for (int i = 0; i < count && found == nullptr; i++) {
         bool open = IsPolymorphicType(arguments[i]) || arguments[i] == ANYOID;
         found = find_type(open ? get_fn_expr_argtype(function, i) : arguments[i]);
+        if (open) break;  // this is the value; a sealed argument behind it says nothing of it
     }
     if (found == nullptr)
         ereport(ERROR,
