@@ -47,6 +47,12 @@ query "CREATE SCHEMA shop; CREATE TABLE shop.item (tenant_id uuid, id int, PRIMA
   CREATE TABLE shop.event_1 PARTITION OF shop.event FOR VALUES FROM (0) TO (10) PARTITION BY HASH (tenant_id);
   CREATE TABLE shop.event_1_0 PARTITION OF shop.event_1 FOR VALUES WITH (MODULUS 1, REMAINDER 0);
   SELECT aegis.protect_table('shop.event'); CREATE TABLE shop.event_2 PARTITION OF shop.event FOR VALUES FROM (10) TO (20); SELECT aegis.guard_schema('shop', 'repair'); SELECT aegis.guard_schema('aegis_app')" > /dev/null
+# A type of one's own, whose input function must know its kind before any row of the registry is back.
+query "SELECT aegis.create_sealed_type('public.iban', 'alnum', 'last4');
+  CREATE TABLE account (tenant_id uuid, id int, iban iban, note aegis.sealed_numeric, PRIMARY KEY (tenant_id, id), UNIQUE (tenant_id, iban));
+  SELECT aegis.protect_table('account'); GRANT SELECT ON account TO aegis_operator; SELECT aegis.encrypt_column('account', 'iban', 'account.iban', 'iban');
+  SELECT aegis.encrypt_column('account', 'note', 'account.note', 'aegis.sealed_numeric');
+  INSERT INTO account SELECT id, 1, 'de89 3704 0044'::text, 1.50 FROM aegis.tenant" > /dev/null
 query "SELECT aegis.wait_sealed('60 s')" > /dev/null
 read -r last_entry last_seal < <(query "SELECT (SELECT max(seq) FROM aegis.entry), (SELECT max(number) FROM aegis.seal)" -F ' ')
 before=$(state "$last_entry" "$last_seal") || { echo "$before"; exit 1; }
@@ -93,5 +99,10 @@ SQL
 is "a user signs in, reveals, finds and changes" "$found" $'1\n1'
 is "the change is sealed" "$(query "SELECT aegis.wait_sealed('60 s') > 0; SELECT event, count(*) FROM aegis.audit_log WHERE seq > $last_entry AND event IN ('row.changed', 'pii.revealed', 'auth.sign_in', 'ledger.epoch_begun') AND seal IS NOT NULL GROUP BY 1 ORDER BY 1")" \
   $'t\nauth.sign_in|1\nledger.epoch_begun|1\npii.revealed|1\nrow.changed|1'
+is "a type of one's own is back with its mask" "$(query "SELECT type, normaliser, mask FROM aegis.sealed_type WHERE type = 'iban'::regtype; SELECT DISTINCT outcome FROM aegis.verify_fields('account')")" \
+  $'iban|alnum|last4\nok'
+says "and keeps its keys unique" "$(query "INSERT INTO account SELECT id, 2, 'DE89-3704-0044'::text, 2 FROM aegis.tenant" || true)" 'duplicate key value'
+is "and its values are found" "$(as_role operator -c "BEGIN; SELECT aegis.assume_tenant((SELECT id FROM aegis.tenants() WHERE slug = 'northgate-dental'), 'r', 't')" \
+  -c "SELECT count(*) FROM account WHERE iban = 'DE89 37040044'" -c COMMIT | tail -n 1)" 1
 is "and verifies again" "$(as_role auditor -c "SELECT checked, detail FROM aegis.verify_ledger() WHERE outcome <> 'ok'")" ""
 finish
