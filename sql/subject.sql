@@ -43,6 +43,13 @@ SELECT count(*) AS keys, count(DISTINCT name) AS people, bool_and(octet_length(w
 SELECT get_byte(aegis.sealed_email_send(email), 3) AS flags FROM subject.contact;
 GRANT SELECT, INSERT, UPDATE, DELETE ON subject.contact, subject.note TO regress_subject, regress_subject_operator;
 
+-- refuses: what is not sealed at all
+SELECT aegis.is_sealed_for(1, 1, :'one'::uuid, 1);
+SELECT aegis.is_sealed_for(1, 1, :'one'::uuid, ROW(1));
+SELECT aegis.is_sealed_for(1, 1, :'one'::uuid, 1, ROW(1));
+SELECT aegis.is_sealed_for(1, 1, :'one'::uuid, 'x'::aegis.sealed_text);
+SELECT aegis.subject_name(:'one', 1.5);
+
 -- allows: writing for people, new and known; one key for each; searching as ever; reading with the row
 \c - regress_subject
 BEGIN;

@@ -122,7 +122,9 @@ const Type &type_of(FunctionCallInfo fcinfo) {
     Oid result = get_func_signature(function->fn_oid, &arguments, &count);
     const Type *found = find_type(result);
     for (int i = 0; i < count && found == nullptr; i++) {
-        bool open = IsPolymorphicType(arguments[i]) || arguments[i] == ANYOID;
+        // Only the first may stand for the value where a function takes any: behind it stands what
+        // the value is bound to, and says nothing of the value.
+        bool open = i == 0 && (IsPolymorphicType(arguments[i]) || arguments[i] == ANYOID);
         found = find_type(open ? get_fn_expr_argtype(function, i) : arguments[i]);
         if (open) break;  // this is the value; a sealed argument behind it says nothing of it
     }
