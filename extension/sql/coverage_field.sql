@@ -57,7 +57,17 @@ AS $$
          'the column has a sealed type and is no registered field, so nothing seals it',
          format('SELECT aegis.encrypt_column(%L, %L, %L, %L)', s.name, s.attname,
                 regexp_replace(lower(s.relname || '.' || s.attname), '[^a-z0-9_.]', '_', 'g'), s.type)
-    FROM sealed s WHERE s.reference IS NULL
+    FROM sealed s
+   WHERE s.reference IS NULL
+     AND NOT EXISTS (SELECT FROM aegis.conversion x CROSS JOIN LATERAL aegis.twin_pair(s.oid, x.field) p WHERE x.relation = s.oid AND p.twin = s.attname)
+  UNION ALL
+  SELECT c.relnamespace, 'medium', 'column', format('%s.%I', x.relation, coalesce(p.source, x.column_name)), 'conversion-unfinished',
+         format('a conversion to %s it began at %s and has not ended; meanwhile the plain text is there', x.direction, x.started_at::timestamp(0)),
+         CASE x.direction WHEN 'encrypt' THEN format('CALL aegis.encrypt_column_online(%L, %L, %L, %L, %L%s%s)', x.relation, coalesce(p.source, x.column_name), f.name, f.type, f.mask,
+                                                               ', subject => ' || quote_literal(f.subject_column), CASE WHEN f.row_key IS NOT NULL THEN ', row_bound => true' END)
+                          ELSE format('CALL aegis.decrypt_column_online(%L, %L, %L)', x.relation, coalesce(p.source, x.column_name), x.reason) END
+    FROM aegis.conversion x JOIN aegis.field f ON f.reference = x.field JOIN pg_class c ON c.oid = x.relation
+    LEFT JOIN LATERAL aegis.twin_pair(x.relation, x.field) p ON true
   UNION ALL
   SELECT NULL::oid, 'low', 'field', f.name, 'field-without-column',
          'its table, its column or its type was dropped; entries of the ledger may still hold values of it',

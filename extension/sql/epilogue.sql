@@ -106,8 +106,13 @@ GRANT EXECUTE ON FUNCTION aegis.legible(anyelement, record), aegis.masked(anyele
   TO aegis_member, aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.seal_bound(anyelement, bigint, uuid, "any", record),
   aegis.set_reveal_policy(text, regrole, text), aegis.set_reveal_policy(text, smallint, text) TO aegis_operator;
-GRANT EXECUTE ON FUNCTION aegis.seal_row() TO PUBLIC;
-GRANT SELECT ON aegis.field, aegis.reveal_bound, aegis.reveal_policy TO aegis_auditor, aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.is_twin("any", "any"), aegis.keep_twin(), aegis.seal_row() TO PUBLIC;
+GRANT EXECUTE ON PROCEDURE aegis.encrypt_column_online(regclass, name, text, regtype, text, text, name, boolean, integer, bigint, interval),
+  aegis.decrypt_column_online(regclass, name, text, integer, bigint, interval) TO aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.conversion_findings(regclass, name, regtype, boolean, name), aegis.decrypt_column(regclass, name, text),
+  aegis.undo_conversion(regclass, name), aegis.unsealable_rows(regclass, name, regtype, name) TO aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.conversion_progress() TO PUBLIC;
+GRANT SELECT ON aegis.conversion, aegis.field, aegis.reveal_bound, aegis.reveal_policy TO aegis_auditor, aegis_operator;
 -- operator
 GRANT EXECUTE ON FUNCTION aegis.assume_tenant(uuid, text, text, boolean, interval) TO aegis_operator;
 

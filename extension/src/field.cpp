@@ -3,6 +3,7 @@
 // tables change, so a pointer to one never dangles.
 #include "core/digest.hpp"
 #include "field.hpp"
+#include "field_twin.hpp"
 
 #include "context.hpp"
 #include "key.hpp"
@@ -225,6 +226,11 @@ Level level(const Field &field) {
     return Min(known->levels[rank], known->bound);
 }
 
+Level operator_level(const Field &field) {
+    const Known *known = find_known(field.reference);
+    return known == nullptr ? Level::none : Min(known->levels[kOperatorRank], known->bound);
+}
+
 void cannot_open() {
     pg::raise(pg::report_of(core::Error{core::Code::cannot_open, ""}));
     pg_unreachable();
@@ -328,6 +334,7 @@ void define() {
     CacheRegisterSyscacheCallback(AUTHOID, roles_changed, 0);
     CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, roles_changed, 0);
     define_bond();
+    define_twin();
 }
 
 }  // namespace aegis::field

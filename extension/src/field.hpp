@@ -25,6 +25,8 @@ inline constexpr int kRanks = 5;         // 1 to 4: users
 const Field *find(uint32_t reference);
 // What the current context may see of a field; none without one.
 Level level(const Field &field);
+// What an operator's contexts may see of it in this session, whether or not there is one.
+Level operator_level(const Field &field);
 
 // Seals plaintext for a tenant, a field and what it is bound to into a new envelope varlena. ERROR
 // 22P02 when a searchable value is not well formed, 54000 when it is too long for an index, AG005

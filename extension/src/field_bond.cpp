@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "field_bond.hpp"
+#include "field_twin.hpp"
 
 #include "key_subject.hpp"
 #include "pg/function.hpp"
@@ -65,17 +66,6 @@ bool read_constraint(const char *expression, Column *column) {
             return false;
     }
     return true;
-}
-
-Column describe(TupleDesc row, AttrNumber number) {
-    for (int i = 0; row->constr != nullptr && i < row->constr->num_check; i++) {
-        Column column{};
-        if (read_constraint(row->constr->check[i].ccbin, &column) && column.number == number)
-            return column;
-    }
-    Column none{};
-    none.number = number;
-    return none;
 }
 
 // Text in UTF-8, whatever the encoding of the server.
@@ -161,6 +151,17 @@ const Plan *plan_of_row(Oid row_type) {
 
 }  // namespace
 
+Column describe(TupleDesc row, AttrNumber number) {
+    for (int i = 0; row->constr != nullptr && i < row->constr->num_check; i++) {
+        Column column{};
+        if (read_constraint(row->constr->check[i].ccbin, &column) && column.number == number)
+            return column;
+    }
+    Column none{};
+    none.number = number;
+    return none;
+}
+
 const Plan *plan_for(Relation relation) {
     Plan *plan = entry_for(RelationGetRelid(relation));
     if (plan->valid) return plan;
@@ -172,6 +173,7 @@ const Plan *plan_for(Relation relation) {
         if (!attribute->attisdropped && sealed::find_type(attribute->atttypid) != nullptr)
             columns[count++] = describe(row, attribute->attnum);
     }
+    mark_twins(row, columns, count);
     if (plan->columns != nullptr) pfree(plan->columns);
     plan->columns = nullptr;
     plan->count = 0;

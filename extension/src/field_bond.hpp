@@ -25,6 +25,7 @@ struct Column {
     AttrNumber subject;  // 0: none
     uint8_t key_count;   // 0: not bound to its row
     AttrNumber keys[INDEX_MAX_KEYS];
+    bool is_twin;  // of a column that is being converted
 };
 
 inline bool is_bound(const Column &column) {
@@ -38,6 +39,8 @@ struct Plan {   // of one table
     Column *columns;  // those of a sealed type
 };
 
+// What the constraint of a column says; without one only its number is set.
+Column describe(TupleDesc row, AttrNumber number);
 // Kept until the table changes; use it at once.
 const Plan *plan_for(Relation relation);
 // A column by its number; nullptr when its values are not bound.

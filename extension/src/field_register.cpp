@@ -2,6 +2,7 @@
 // aegis.encrypt_column(): the registry's row, and a table that is altered in one statement.
 #include "core/encoding.hpp"
 #include "field_register.hpp"
+#include "field_twin.hpp"
 
 #include "pg/function.hpp"
 #include "role.hpp"
@@ -11,8 +12,6 @@ namespace aegis::field {
 namespace {
 
 // Arguments of encrypt_column that may be null: the type's mask, no subject.
-constexpr int kMaskArgument = 4, kSubjectArgument = 6;
-
 bool is_field_name(const char *name) {
     size_t length = strlen(name);
     const char *dot = strchr(name, '.');
@@ -52,6 +51,26 @@ bool has_seal_trigger(Oid table) {
                "SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = $1 AND t.tgname = "
                "'zzz_aegis_seal'",
                1, types, values, false) > 0;  // sees what this very statement made
+}
+
+// Up to here a rewrite takes a second or so; conversions beside writers are for what is larger.
+constexpr int64 kSmallBytes = 64 * 1024 * 1024;
+
+void warn_of_size(const Order &order) {
+    int64 pages = 0;
+    ListCell *cell;
+    foreach (cell, find_all_inheritors(order.table, NoLock, nullptr)) {
+        Relation relation = table_open(lfirst_oid(cell), AccessShareLock);
+        if (relation->rd_rel->relkind == RELKIND_RELATION)
+            pages += RelationGetNumberOfBlocks(relation);
+        table_close(relation, NoLock);
+    }
+    if (pages * BLCKSZ > kSmallBytes)
+        ereport(
+            NOTICE,
+            (errmsg("table \"%s\" is rewritten, and locked meanwhile: it has " INT64_FORMAT " MB",
+                    get_rel_name(order.table), pages * BLCKSZ / (1024 * 1024)),
+             errhint("CALL aegis.encrypt_column_online() works beside readers and writers.")));
 }
 
 void alter_table(const Order &order, Oid old_type) {
@@ -104,7 +123,7 @@ uint64 run_as_owner(const char *command, int count, Oid *types, Datum *values, b
 }
 
 Order read_order(FunctionCallInfo fcinfo) {
-    for (int i = 0; i < PG_NARGS(); i++)
+    for (int i = 0; i <= kSubjectArgument + 1; i++)
         if (i != kMaskArgument && i != kSubjectArgument && PG_ARGISNULL(i))
             ereport(ERROR,
                     (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
@@ -160,6 +179,21 @@ Oid check_table(Order *asked) {
                                 format_type_be(order.type_oid))));
     asked->bond = bond_terms(order.table, order.column, order.subject, order.row_bound);
     return type;
+}
+
+void refuse_conversion(const Order &order) {
+    Relation relation = table_open(order.table, NoLock);
+    Pair pairs[kMostPairs];
+    int count = find_pairs(RelationGetDescr(relation), pairs);
+    table_close(relation, NoLock);
+    AttrNumber number = get_attnum(order.table, order.column);
+    for (int i = 0; i < count; i++)
+        if (pairs[i].source == number || pairs[i].twin == number)
+            ereport(ERROR,
+                    (errcode(ERRCODE_OBJECT_IN_USE),
+                     errmsg("column \"%s\" of table \"%s\" is being converted", order.column,
+                            get_rel_name(order.table)),
+                     errhint("aegis.conversion_progress() tells how; end that conversion first.")));
 }
 
 Registration find_registration(const Order &order) {
@@ -238,6 +272,18 @@ void record(const char *event_type, const char *field, const ledger::DetailPair 
     ledger::append(event);
 }
 
+void record_registration(const Order &order) {
+    ledger::DetailPair pairs[] = {
+        {"column", order.column, 0},   {"mask", order.mask, 0},
+        {"reveal", order.reveal, 0},   {"table", get_rel_name(order.table), 0},
+        {"type", order.type->name, 0}, {"row_bound", nullptr, order.row_bound},
+        {"subject", order.subject, 0}};
+    record("field.registered", order.field, pairs,
+           order.subject != nullptr ? 7
+           : order.row_bound        ? 6
+                                    : 5);
+}
+
 }  // namespace aegis::field
 
 AEGIS_FUNCTION(aegis_encrypt_column) {
@@ -246,23 +292,18 @@ AEGIS_FUNCTION(aegis_encrypt_column) {
     LockRelationOid(order.table, AccessExclusiveLock);
     Oid old_type = check_table(&order);
 
+    refuse_conversion(order);
+
     SPI_connect();
     Registration known = find_registration(order);
     if (known == Registration::same && old_type == order.type_oid) {
         ereport(NOTICE, (errmsg("column \"%s\" is already encrypted as field \"%s\"", order.column,
                                 order.field)));
     } else {
+        if (old_type != order.type_oid) warn_of_size(order);
         register_field(order);
         alter_table(order, old_type);
-        aegis::ledger::DetailPair pairs[] = {
-            {"column", order.column, 0},   {"mask", order.mask, 0},
-            {"reveal", order.reveal, 0},   {"table", get_rel_name(order.table), 0},
-            {"type", order.type->name, 0}, {"row_bound", nullptr, order.row_bound},
-            {"subject", order.subject, 0}};
-        record("field.registered", order.field, pairs,
-               order.subject != nullptr ? 7
-               : order.row_bound        ? 6
-                                        : 5);
+        record_registration(order);
     }
     SPI_finish();
     PG_RETURN_VOID();

@@ -23,11 +23,15 @@ struct Order {  // what encrypt_column was asked for
     BondTerms bond;  // what both mean for the table: set by check_table()
 };
 
+inline constexpr int kMaskArgument = 4, kSubjectArgument = 6;  // of encrypt_column
 // The arguments of aegis.encrypt_column(), with the words checked; only `mask` and `subject` may be
 // null.
 Order read_order(FunctionCallInfo fcinfo);
 // The column's type, after checks that need the catalogs.
 Oid check_table(Order *order);
+
+// ERROR 55006 while the column is converted beside its writers.
+void refuse_conversion(const Order &order);
 
 // What the registry already says. Orphaned: the table that had the field is gone.
 enum class Registration { fresh, same, orphaned };
@@ -50,5 +54,7 @@ struct varlena *seal_unsealed(const sealed::Type &type, Datum value, const Field
 
 // A ledger entry about a field.
 void record(const char *event_type, const char *field, const ledger::DetailPair *pairs, int count);
+// The one that says that a column is a field now.
+void record_registration(const Order &order);
 
 }  // namespace aegis::field

@@ -190,6 +190,7 @@ HeapTuple seal_row(TriggerData *trigger) {
     for (int i = 0; i < count; i++) {
         const Column &column = columns[i];
         bool is_null = false;
+        if (column.is_twin) continue;  // it follows another column, whatever is written into it
         Change change;
         change.value = heap_getattr(tuple, column.number, row, &is_null);
         if (is_null) continue;

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// Conversion of a column beside readers and writers: encrypt_column and decrypt_column for tables
+// of any size. docs/field_convert.md.
+#pragma once
+
+#include "field_register.hpp"
+
+namespace aegis::field::convert {
+
+struct Tally {
+    int64 twins;      // given or corrected
+    int64 passed_by;  // rows that somebody else holds; their pages have to be seen again
+};
+
+// Gives rows of some pages of a table without partitions their twins, in the current transaction.
+// Below SQL: row security, triggers and the capture of changes have no part in it, for the row says
+// what it said.
+Tally convert_pages(Oid relation, uint32_t reference, BlockNumber from, BlockNumber to);
+
+// Builds the twin of an index beside writers, in a process and transactions of its own: this one
+// must have no snapshot. Whether it came about aegis.twin_indexes() says, why not the server log.
+void build_index(Oid relation, uint32_t reference, Oid like);
+
+// One conversion, however many calls it takes. SPI must be connected.
+struct Conversion {
+    Oid table;
+    uint32_t reference;
+    const char *field, *column;  // the column as the caller names it
+    bool seals;
+    const char *reason;  // of a decryption
+    Order *order;        // of an encryption
+    int64 batch;         // pages; 0: all in one transaction
+    int64 converted;
+    int64 longest_lock;  // microseconds
+};
+
+// Begins, goes on and ends: does what is left to do.
+void run(Conversion *conversion);
+
+// A query or change of ours about the table ($1) and the field ($2), as aegis_owner; the first
+// column of its rows, which texts() gives for any other statement.
+List *ask(const Conversion &conversion, const char *query);
+List *texts();
+// Statements as the caller, in order.
+void run_all(List *statements);
+// Takes the field from the registry, with its policy.
+void forget_field(const Conversion &conversion);
+// The lock that one conversion at a time has, over all its transactions.
+LOCKTAG tag_of(uint32_t reference);
+
+}  // namespace aegis::field::convert
