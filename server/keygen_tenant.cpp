@@ -56,12 +56,31 @@ void read_root(core::Key32 *root) {
     }
 }
 
+int make_client_key(const std::string &path) {
+    core::Key32 key;
+    uint8_t shown[core::kHpkeKeyBytes];
+    core::random_secret(key.span());
+    core::hpke_public_key(key, shown);
+    key_file::SecretText content;
+    content.text.resize(core::hex_size(core::kKeyBytes));
+    core::to_hex(key.view(), content.text.data());
+    content.text += '\n';
+    key_file::create(path, content.text, key_file::Owner{});
+    printf("%s\n", hex(shown).c_str());
+    fprintf(stderr, "wrote %s: only the application reads it; the line above is public\n",
+            path.c_str());
+    return 0;
+}
+
 }  // namespace
 
 void add_options(CLI::App *app, Wish *wish) {
     CLI::Option *wanted =
         app->add_flag("--tenant-key", wish->tenant_key,
                       "Make a tenant's own key instead, and print it sealed for a database");
+    app->add_flag("--client-key", wish->client_key,
+                  "Make the key pair of an application instead, and print its public key")
+        ->excludes(wanted);
     app->add_option("--tenant", wish->tenant, "With --tenant-key: id of the tenant")->needs(wanted);
     app->add_option("--for", wish->recipient,
                     "With --tenant-key: public key of the database (aegis.import_key())")
@@ -72,6 +91,7 @@ void add_options(CLI::App *app, Wish *wish) {
 }
 
 int run(const std::string &path, const Wish &wish) {
+    if (wish.client_key) return make_client_key(path);
     uint8_t tenant[16], recipient[core::kHpkeKeyBytes], check[core::kCheckValueBytes];
     read_tenant(wish.tenant, tenant);
     read_recipient(wish.recipient, recipient);

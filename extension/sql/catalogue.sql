@@ -35,6 +35,7 @@ SELECT t.name, t.description, 'c', true FROM (VALUES
   ('job.paused',               'a job was stopped by an operator'),
   ('job.resumed',              'a paused or failed job was let go on'),
   ('key.epoch_retired',        'no row uses an older key of a tenant any more'),
+  ('key.field_exported',       'the key of a field left the database, sealed for an application'),
   ('key.index_rewritten',      'the search tokens of a tenant were rewritten under a new key'),
   ('key.index_rotated',        'an operator ordered a new search key for a tenant'),
   ('key.master_registered',    'a master key was seen for the first time'),

@@ -80,7 +80,7 @@ GRANT EXECUTE ON FUNCTION aegis.create_team(text, uuid), aegis.delete_team(uuid)
   TO aegis_member, aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.create_tenant(text, text, text), aegis.reactivate_tenant(uuid, text),
   aegis.suspend_tenant(uuid, text) TO aegis_operator;
-GRANT EXECUTE ON FUNCTION aegis.adopt_tenant_key(bigint, text), aegis.approve_tenant_action(bigint, text), aegis.erase_tenant(bigint, text), aegis.export_tenant(bigint, text), aegis.import_key(), aegis.import_tenant(regclass, text),
+GRANT EXECUTE ON FUNCTION aegis.adopt_tenant_key(bigint, text), aegis.approve_tenant_action(bigint, text), aegis.erase_tenant(bigint, text), aegis.export_field_key(bigint, text), aegis.export_tenant(bigint, text), aegis.import_key(), aegis.import_tenant(regclass, text),
   aegis.move_tenant(bigint, text, text), aegis.open_receipt(text, text),
   aegis.request_tenant_action(text, uuid, text, text, text), aegis.withdraw_tenant_action(bigint, text) TO aegis_operator;
 GRANT SELECT ON aegis.tenant_requests TO aegis_auditor, aegis_operator;

@@ -254,6 +254,11 @@ def brought_key(recipient, encapsulated, sealed):
     return "AT1." + base64url(recipient + encapsulated + sealed)
 
 
+def field_key(suite, kind, normaliser, epoch, field, type_reference, tenant, key, index_key):
+    """field-key-v1: what is sealed for the application"""
+    return struct.pack(">BBBBIII", 1, suite, kind, normaliser, epoch, field, type_reference) + tenant + key + index_key
+
+
 def base64url(data):
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 

@@ -309,6 +309,15 @@ def tenant_keys():
     refuses("another use", hpke.open_sealed, h(v["private"]), data[32:64], b"aegis/tenant-key/1", h(v["tenant"]), data[64:])
 
 
+def field_keys():
+    v = load("field_key_v1")
+    for case in v["keys"]:
+        data = f.from_base64url(case["text"][4:])
+        plain = hpke.open_sealed(h(v["private"]), data[:32], b"aegis/field-key/1", b"", data[32:])
+        same("field key", plain.hex(), case["plain"])
+        same("a value under it", f.open_envelope(plain[32:64], f.from_armor(case["armor"]), plain[16:32], b"", [], plain[1]).hex(), case["plaintext"])
+
+
 def documents():
     """What docs/format/ prints as a vector stands in the vector files."""
     known = ""
@@ -326,7 +335,7 @@ def documents():
 
 
 def main():
-    for part in (xaes, keys, subjects, envelopes, entries, seals, tokens, wrapped_keyrings, bundles, proofs, checkpoints, receipts, tenants, tenant_keys, documents):
+    for part in (xaes, keys, subjects, envelopes, entries, seals, tokens, wrapped_keyrings, bundles, proofs, checkpoints, receipts, tenants, tenant_keys, field_keys, documents):
         part()
     print("%d checks agree" % checked)
     return 0

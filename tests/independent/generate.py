@@ -567,10 +567,35 @@ def tenant_key_v1():
             "encapsulated": encapsulated, "sealed": sealed, "text": f.brought_key(recipient, encapsulated, sealed)}
 
 
+def field_key_v1():
+    """Keys of a field for the application of RFC 9180 A.1.1, one of each suite, and what it must refuse."""
+    private = bytes.fromhex("4612c550263fc8ad58375df3f557aac531d26850903e55a9f23f21d8534e8ac8")
+    ephemeral = bytes.fromhex("52c4a758a802cd8b936eceea314432798d5baf2d7e9235dc084ab1b9cfa2f736")
+    recipient, email, type_reference = hpke.public_key(private), f.field_reference("customer.email"), f.type_reference("sealed_email")
+    key = f.derive_key(ROOT, b"", "encrypt", TENANT, 1, email)
+    index_key = f.derive_key(bytes(range(0x60, 0x80)), b"", "blind_index", TENANT, 1, type_reference)
+
+    def text(plain, info=b"aegis/field-key/1"):
+        return "AF1." + f.base64url(b"".join(hpke.seal(ephemeral, recipient, info, b"", plain)))
+
+    keys = []
+    for suite, searchable in ((1, True), (1, False), (2, True)):
+        plain = f.field_key(suite, 1, int(searchable), 1, email, type_reference if searchable else 0, TENANT, key, index_key if searchable else b"")
+        token = f.search_token(index_key, b"bob@example.com") if searchable else b""
+        envelope = f.seal_envelope(key, 1, f.TOKEN if searchable else 0, TENANT, b"", [], 1, email, token, nonce(0x70 + len(keys)), b"bob@example.com", suite)
+        keys.append({"suite": suite, "plain": plain, "text": text(plain), "armor": f.armor(envelope), "plaintext": b"bob@example.com"})
+    good = keys[0]["plain"]
+    refused = [("version 2", text(b"\x02" + good[1:])), ("suite 3", text(good[:1] + b"\x03" + good[2:])), ("type 2", text(good[:2] + b"\x02" + good[3:])),
+               ("not searchable, with an index key", text(good[:3] + b"\x00" + good[4:])), ("no index key", text(good[:64])),
+               ("a byte more", text(good + b"\x00")), ("epoch 0", text(good[:4] + bytes(4) + good[8:])),
+               ("another use", text(good, b"aegis/tenant-root/1")), ("another prefix", "AT1." + keys[0]["text"][4:]), ("nothing", "AF1.")]
+    return {"private": private, "recipient": recipient, "keys": keys, "refused": [{"name": name, "text": value} for name, value in refused]}
+
+
 ALL = {"keys_v1": keys_v1, "envelope_v1": envelope_v1, "envelope_v1_committing": envelope_v1_committing, "entry_v1": entry_v1, "seal_v1": seal_v1,
        "session_token_v1": session_token_v1, "bundle_v1": bundle_v1, "proof_v1": proof_v1,
        "checkpoint_v1": checkpoint_v1, "receipt_v1": receipt_v1,
-       "tenant_v1": tenant_v1, "tenant_key_v1": tenant_key_v1, "wrapped_keyring_v1": wrapped_keyring_v1}
+       "tenant_v1": tenant_v1, "tenant_key_v1": tenant_key_v1, "field_key_v1": field_key_v1, "wrapped_keyring_v1": wrapped_keyring_v1}
 
 
 def text(name):

@@ -66,6 +66,10 @@ is "tenant key: not random" "$(printf '%064d\n' 0 | "$keygen" --tenant-key "$pla
 is "tenant key: no tenant" "$("$keygen" --tenant-key "$place/none" --for "$for" 2>&1 | head -n 1)" "aegis-keygen: --tenant is not the id of a tenant"
 is "tenant key: no public key" "$("$keygen" --tenant-key "$place/none" --tenant "$tenant" --for UK:00 2>&1 | head -n 1)" "aegis-keygen: --for is not a public key"
 is "tenant key: a public key of nobody" "$("$keygen" --tenant-key "$place/none" --tenant "$tenant" --for "$(printf '%064d' 0)" 2>&1 | head -n 1)" "aegis-keygen: --for is not a public key"
+public=$("$keygen" --client-key "$place/client" 2> /dev/null)
+is "client key: public, one line" "$(grep -cE '^[0-9a-f]{64}$' <<< "$public")" "1"
+is "client key: private, one line" "$(grep -cE '^[0-9a-f]{64}$' "$place/client") $(stat -c %a "$place/client")" "1 600"
+is "client key: two keys" "$(grep -cF "$public" "$place/client" || true)" "0"
 is "its options alone" "$("$keygen" "$place/none" --for "$for" > /dev/null 2>&1 || echo refused)" "refused"
 
 echo "1:00" > "$place/bad"
