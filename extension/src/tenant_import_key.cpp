@@ -82,7 +82,8 @@ AEGIS_FUNCTION(aegis_import_key) {
             core::hpke_public_key(key, shown);
             memcpy(own, key.view().data, sizeof own);
         }));
-        ledger::seal_personal(tenant_import::nobody, own, pg::payload(envelope));
+        size_t size = ledger::seal_personal(tenant_import::nobody, own, pg::payload(envelope));
+        SET_VARSIZE(envelope, VARHDRSZ + size);
     });
     Datum values[] = {PointerGetDatum(pg::copy_varlena(shown)), PointerGetDatum(envelope),
                       CStringGetTextDatum(GetUserNameFromId(GetSessionUserId(), false))};
