@@ -2,9 +2,10 @@
 -- time, and shows nothing to those who have no tenant.
 \set VERBOSITY terse
 SET client_min_messages = warning;
+SET jit = off;  -- what is switched off costs so much that every plan would be compiled
 CREATE FUNCTION probe_create_keys(uuid) RETURNS void AS '$libdir/aegis', 'aegis_probe_create_keys' LANGUAGE C STRICT;
 CREATE FUNCTION probe_context(uuid, uuid, int, bigint, bigint) RETURNS void AS '$libdir/aegis', 'aegis_probe_context' LANGUAGE C STRICT;
-CREATE FUNCTION probe_tenant(int) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$ SELECT ('5c000000-0000-4000-8000-00000000000' || $1)::uuid $$;
+CREATE FUNCTION probe_tenant(int) RETURNS uuid LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$ SELECT ('5c000000-0000-4000-8000-00000000000' || $1)::uuid $$;
 CREATE FUNCTION probe_as(int) RETURNS void LANGUAGE sql AS
   $$ SELECT public.probe_context(public.probe_tenant($1), '5c000000-0000-4000-8000-0000000000ff', 4, 1, 100) $$;
 SELECT count(probe_create_keys(probe_tenant(i))) FROM generate_series(1, 3) i;

@@ -14,18 +14,40 @@ namespace aegis::sealed {
 
 namespace {
 
-// Tokens of the unsealed values that a plan compares with every row. A value's nonce is random, so
-// equal nonces mean equal values.
+// Tokens of the unsealed values that a plan compares with every row, which may be a list of
+// hundreds that nothing hashes. A value's nonce is random, so equal nonces mean equal values, and
+// its first bytes choose the set evenly.
 struct Remembered {
     uint64_t version;  // of the keys
     pg_uuid_t tenant;
     uint32_t type;
     uint8_t nonce[core::kXaesNonceBytes];
     uint8_t token[core::kTokenBytes];
-} remembered[64];
+} remembered[1024][4];
 
 core::ByteView nonce_of_unsealed(core::ByteView value) {
     return value.slice(4 + core::kBootIdBytes, core::kXaesNonceBytes);
+}
+
+// The place of an unsealed value, whose version is 0 when its token is still to be made.
+Remembered &remember(const pg_uuid_t &tenant, uint32_t type, core::ByteView nonce) {
+    uint64_t version = key_cache::version();
+    uint16_t number;
+    memcpy(&number, nonce.data, sizeof number);
+    Remembered(&set)[4] = remembered[number % lengthof(remembered)];
+    for (Remembered &entry : set)
+        if (entry.version == version && entry.type == type &&
+            memcmp(entry.nonce, nonce.data, sizeof entry.nonce) == 0 &&
+            memcmp(&entry.tenant, &tenant, sizeof tenant) == 0)
+            return entry;
+    // Any but the one replaced last: a list that is longer than a set then keeps a part of it.
+    static unsigned turn = 0;
+    Remembered &entry = set[turn++ % lengthof(set)];
+    entry.version = 0;
+    entry.tenant = tenant;
+    entry.type = type;
+    memcpy(entry.nonce, nonce.data, sizeof entry.nonce);
+    return entry;
 }
 
 // ERROR when an envelope has no token to compare. A value whose subject was erased has lost its
@@ -76,19 +98,11 @@ void token_of_value(const Type &type, core::ByteView value, uint8_t out[core::kT
         return;
     }
     const pg_uuid_t &tenant = context::require().tenant;
-    core::ByteView nonce = nonce_of_unsealed(value);
-    uint64_t version = key_cache::version();
-    Remembered &entry = remembered[nonce.data[0] % lengthof(remembered)];
-    if (entry.version != version || entry.type != type.reference ||
-        memcmp(&entry.tenant, &tenant, sizeof tenant) != 0 ||
-        memcmp(entry.nonce, nonce.data, nonce.size) != 0) {
+    Remembered &entry = remember(tenant, type.reference, nonce_of_unsealed(value));
+    if (entry.version == 0) {
         core::ByteSpan plaintext = open_unsealed(value);
-        entry.version = 0;
         token_of_plaintext(tenant, type, plaintext, entry.token);
         discard(plaintext);
-        entry.tenant = tenant;
-        entry.type = type.reference;
-        memcpy(entry.nonce, nonce.data, nonce.size);
         entry.version = key_cache::version();
     }
     memcpy(out, entry.token, core::kTokenBytes);
