@@ -30,7 +30,7 @@ from live_sealed import Sealed  # noqa: E402
 def read_keys(database, keyring, report):
     with open(keyring, encoding="ascii") as file:
         masters = read_provider(file.read())
-    rows = database.rows("SELECT tenant_id, kind, epoch, master_version, encode(salt, 'hex') AS salt, encode(wrapped, 'hex') AS wrapped"
+    rows = database.rows("SELECT tenant_id, kind, epoch, master_version, encode(salt, 'hex') AS salt, encode(wrapped, 'hex') AS wrapped, suite"
                          " FROM aegis.tenant_key WHERE state = 'active'")
     keys = Keys(masters, [dict(row, tenant_id=None if row["tenant_id"] == "00000000-0000-0000-0000-000000000000" else row["tenant_id"]) for row in rows])
     keys.masters = masters
