@@ -46,7 +46,7 @@ as_server "$bin/pg_dump" -h "$place" -U postgres -Fc --exclude-table-data=shop.p
 query "CREATE PUBLICATION people FOR TABLE shop.person, open_note" > /dev/null
 
 # A standby of the primary, from before the changes.
-as_server "$bin/pg_basebackup" -h "$place" -U postgres -D "$place/standby" -R -X stream -C -S standby
+as_server "$bin/pg_basebackup" -c fast -h "$place" -U postgres -D "$place/standby" -R -X stream -C -S standby
 cluster=$place/standby
 settings "port = 5434"
 must_start
@@ -105,6 +105,7 @@ as_server sed -i "/^aegis.key_provider = ''/d" "$cluster/postgresql.conf"
 stop
 must_start
 as_server "$bin/pg_ctl" promote -s -w -D "$cluster"
+is "its worker starts" "$(within 30 at 5434 inside one "SELECT aegis.reveal(email) FROM shop.person" && echo started)" started
 checked "a standby that was promoted" 5434 "20|20|20|1 20|20|20|1"
 port=5434
 is "and goes on" "$(inside two "INSERT INTO shop.person (id, email) VALUES (99, 'late@two.example'); SELECT count(*) FROM shop.person WHERE email = 'LATE@two.example'")" 1
