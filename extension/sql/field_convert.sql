@@ -80,7 +80,11 @@ AS $$
     LEFT JOIN LATERAL (SELECT v.indisvalid AS valid FROM pg_class o JOIN pg_index v ON v.indexrelid = o.oid
                         WHERE o.relnamespace = c.relnamespace AND o.relname = 'aegis_twin_' || i.indexrelid AND v.indrelid = $1) t ON true
     CROSS JOIN LATERAL (
-      SELECT string_agg(CASE WHEN i.indkey[g - 1] = a.attnum THEN quote_ident(p.twin) ELSE pg_get_indexdef(i.indexrelid, g, false) END
+      SELECT string_agg(CASE WHEN i.indkey[g - 1] = a.attnum THEN quote_ident(p.twin)
+                             ELSE pg_get_indexdef(i.indexrelid, g, false) || coalesce(
+                                    (SELECT format(' COLLATE %I.%I', cn.nspname, o.collname) FROM pg_attribute x JOIN pg_collation o ON o.oid = i.indcollation[g - 1]
+                                       JOIN pg_namespace cn ON cn.oid = o.collnamespace
+                                      WHERE x.attrelid = i.indrelid AND x.attnum = i.indkey[g - 1] AND x.attcollation <> o.oid), '') END
                         || CASE WHEN k.oid IS NOT NULL OR m.amname <> 'btree' THEN ''
                                 ELSE CASE i.indoption[g - 1] WHEN 0 THEN '' WHEN 1 THEN ' DESC NULLS LAST' WHEN 2 THEN ' NULLS FIRST' ELSE ' DESC' END END,
                         ', ' ORDER BY g) FILTER (WHERE g <= i.indnkeyatts) AS keys,
@@ -140,6 +144,11 @@ AS $$
   SELECT format('trigger %I names it', t.tgname), format('DROP TRIGGER %I ON %s; -- afterwards %s', t.tgname, t.tgrelid::regclass, pg_get_triggerdef(t.oid))
     FROM dependent d JOIN pg_trigger t ON d.classid = 'pg_trigger'::regclass AND t.oid = d.objid AND NOT t.tgisinternal
   UNION ALL
+  SELECT format('trigger %I runs after the one that keeps the twin', t.tgname), format('ALTER TRIGGER %I ON %s RENAME TO ...; -- a name before zzz_aegis', t.tgname, t.tgrelid::regclass)
+    FROM attribute a CROSS JOIN LATERAL (SELECT a.attrelid UNION SELECT p.relid FROM pg_partition_tree(a.attrelid) p) r(relation)
+    JOIN pg_trigger t ON t.tgrelid = r.relation AND NOT t.tgisinternal AND t.tgname > 'zzz_aegis_twin'
+   WHERE (t.tgtype & 3) = 3 AND (t.tgtype & 20) <> 0  -- BEFORE, FOR EACH ROW, INSERT or UPDATE
+  UNION ALL
   SELECT format('generated column %I is computed from it', g.attname), format('ALTER TABLE %s DROP COLUMN %I;', "table", g.attname)
     FROM dependent d JOIN pg_attrdef e ON d.classid = 'pg_attrdef'::regclass AND e.oid = d.objid AND (e.adrelid <> "table" OR e.adnum <> d.attnum)
     JOIN pg_attribute g ON g.attrelid = e.adrelid AND g.attnum = e.adnum
@@ -156,7 +165,7 @@ AS $$
       WHEN i.indisprimary THEN 'is of the primary key'
       WHEN i.contype = 'x' THEN 'is of an exclusion constraint'
       WHEN i.indexprs IS NOT NULL THEN 'has expressions'
-      WHEN i.indpred IS NOT NULL AND pg_get_expr(i.indpred, i.indrelid) ~ ('\m' || i.attname || '\M') THEN 'has a predicate on it'
+      WHEN i.indpred::text ~ format(':varattno %s ', i.attnum) THEN 'has a predicate on it'
       WHEN i.indisreplident THEN 'is the replica identity'
       WHEN i.indisclustered THEN 'is what the table is clustered on'
       WHEN EXISTS (SELECT FROM unnest(i.indclass) u(oid) JOIN pg_opclass o ON o.oid = u.oid WHERE NOT o.opcdefault) THEN 'has an operator class that is not the default'

@@ -24,6 +24,11 @@ void table_changed(Datum, Oid relid) {
     while (Plan *plan = static_cast<Plan *>(hash_seq_search(&each))) plan->valid = false;
 }
 
+// A column that the table's owner made: no system column, and not the row as a whole.
+bool is_column(Node *node) {
+    return IsA(node, Var) && reinterpret_cast<Var *>(node)->varattno > 0;
+}
+
 // ROW(column, column, …)
 bool read_key(Node *node, Column *column) {
     if (!IsA(node, RowExpr)) return false;
@@ -32,7 +37,7 @@ bool read_key(Node *node, Column *column) {
     ListCell *cell;
     foreach (cell, parts) {
         Node *part = static_cast<Node *>(lfirst(cell));
-        if (!IsA(part, Var)) return false;
+        if (!is_column(part)) return false;
         column->keys[column->key_count++] = reinterpret_cast<Var *>(part)->varattno;
     }
     return true;
@@ -51,7 +56,7 @@ bool read_constraint(const char *expression, Column *column) {
     Node *value = static_cast<Node *>(linitial(call->args));
     Node *reference = static_cast<Node *>(lsecond(call->args));
     Node *tenant = static_cast<Node *>(lthird(call->args));
-    if (!IsA(value, Var) || !IsA(reference, Const) || !IsA(tenant, Var) ||
+    if (!is_column(value) || !IsA(reference, Const) || !is_column(tenant) ||
         reinterpret_cast<Const *>(reference)->constisnull)
         return false;
     column->number = reinterpret_cast<Var *>(value)->varattno;
@@ -60,7 +65,7 @@ bool read_constraint(const char *expression, Column *column) {
     column->tenant = reinterpret_cast<Var *>(tenant)->varattno;
     for (int i = 3; i < count; i++) {
         Node *argument = static_cast<Node *>(list_nth(call->args, i));
-        if (i == 3 && IsA(argument, Var))
+        if (i == 3 && is_column(argument))
             column->subject = reinterpret_cast<Var *>(argument)->varattno;
         else if (column->key_count != 0 || !read_key(argument, column))
             return false;

@@ -159,7 +159,16 @@ void make_twin_column(const Conversion &c) {
     run_as_caller(psprintf("ALTER TABLE %s ENABLE ALWAYS TRIGGER zzz_aegis_twin", table));
 }
 
+// A constraint that names a field can stand in a table of whoever likes to read it.
+void require_registered(const Conversion &c) {
+    if (ask(c, "SELECT 1 FROM aegis.field WHERE relation = $1 AND reference = $2") == NIL)
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("field \"%s\" is registered for another table than \"%s\"", c.field,
+                               get_rel_name(c.table))));
+}
+
 void begin(Conversion *c) {
+    if (!c->seals) require_registered(*c);
     refuse_findings(*c, true);
     TimestampTz since = lock_exclusively(c);
     refuse_second(*c);

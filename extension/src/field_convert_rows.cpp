@@ -4,6 +4,7 @@
 #include "field_convert.hpp"
 #include "field_twin.hpp"
 
+#include "job_table.hpp"
 #include "key_root.hpp"
 #include "pg/function.hpp"
 
@@ -86,6 +87,8 @@ Tally convert_pages(Oid relation, uint32_t reference, BlockNumber from, BlockNum
                         "gone",
                         RelationGetRelationName(work.relation)),
                  errhint("Call aegis.undo_conversion() for the column, then begin again.")));
+    // Expressions of other indexes are the owner's, and get no rights of whoever converts.
+    job::AsOwner entered = job::enter_table(relation, false);
     work.snapshot = RegisterSnapshot(GetLatestSnapshot());
     work.estate = CreateExecutorState();
     work.target = makeNode(ResultRelInfo);
@@ -116,6 +119,7 @@ Tally convert_pages(Oid relation, uint32_t reference, BlockNumber from, BlockNum
     ExecResetTupleTable(work.estate->es_tupleTable, false);
     FreeExecutorState(work.estate);
     UnregisterSnapshot(work.snapshot);
+    job::leave_table(entered);
     table_close(work.relation, NoLock);
     return work.tally;
 }

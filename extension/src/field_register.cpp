@@ -5,6 +5,7 @@
 #include "field_twin.hpp"
 
 #include "pg/function.hpp"
+#include "pg/statement.hpp"
 #include "role.hpp"
 
 namespace aegis::field {
@@ -105,7 +106,9 @@ void alter_table(const Order &order, Oid old_type) {
 }  // namespace
 
 void run_as_caller(const char *command) {
+    int settings = pg::pin_search_path();
     int result = SPI_execute(command, false, 0);
+    AtEOXact_GUC(false, settings);
     if (result < 0) elog(ERROR, "could not run a statement: %s", SPI_result_code_string(result));
 }
 
@@ -115,9 +118,11 @@ uint64 run_as_owner(const char *command, int count, Oid *types, Datum *values, b
     Oid user;
     int security;
     GetUserIdAndSecContext(&user, &security);
+    int settings = pg::pin_search_path();
     SetUserIdAndSecContext(role::owner(), security | SECURITY_LOCAL_USERID_CHANGE);
     int result = SPI_execute_with_args(command, count, types, values, nulls, read_only, 0);
     SetUserIdAndSecContext(user, security);
+    AtEOXact_GUC(false, settings);
     if (result < 0) elog(ERROR, "could not run a statement: %s", SPI_result_code_string(result));
     return SPI_processed;
 }

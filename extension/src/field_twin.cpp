@@ -5,6 +5,7 @@
 
 #include "key_cache.hpp"
 #include "key_subject.hpp"
+#include "own_table.hpp"
 #include "pg/function.hpp"
 #include "pg/invalidation.hpp"
 
@@ -17,7 +18,11 @@ struct TwinPlan {  // of one table
     bool valid;
     int count;
     Pair pairs[kMostPairs];
+    bool under_way[kMostPairs];
 };
+
+// Columns of aegis.conversion.
+enum ConversionColumn { kConversionRelation = 2, kConversionDirection = 4 };
 
 HTAB *plans = nullptr;
 
@@ -27,6 +32,31 @@ void table_changed(Datum, Oid relid) {
     hash_seq_init(&each, plans);
     while (TwinPlan *plan = static_cast<TwinPlan *>(hash_seq_search(&each)))
         if (relid == InvalidOid || plan->relid == relid) plan->valid = false;
+}
+
+// Whether somebody who may began the conversion of this table, or of the one that it is a part of,
+// in this direction. The constraints alone do not say so: whoever may make a table may write them,
+// and would read what the keys of others open.
+bool is_under_way(Relation relation, const Pair &pair) {
+    ScanKeyData key;
+    ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(pair.sealed.reference));
+    own_table::Scan scan = own_table::begin("conversion", &key);
+    HeapTuple tuple = own_table::next(scan);
+    bool found = false;
+    if (HeapTupleIsValid(tuple)) {
+        bool is_null = false;
+        Oid table = DatumGetObjectId(own_table::column(scan, tuple, kConversionRelation, &is_null));
+        core::ByteView direction =
+            pg::varlena_view(own_table::column(scan, tuple, kConversionDirection, &is_null));
+        const char *wanted = pair.seals() ? "encrypt" : "decrypt";
+        found = direction.size == strlen(wanted) &&
+                memcmp(direction.data, wanted, direction.size) == 0 &&
+                (table == RelationGetRelid(relation) ||
+                 (relation->rd_rel->relispartition &&
+                  list_member_oid(get_partition_ancestors(RelationGetRelid(relation)), table)));
+    }
+    own_table::end(scan);
+    return found;
 }
 
 const TwinPlan &plan_for_twins(Relation relation) {
@@ -42,7 +72,13 @@ const TwinPlan &plan_for_twins(Relation relation) {
     if (!found) plan->valid = false;
     if (!plan->valid) {
         plan->valid = true;  // first: a change that arrives meanwhile clears it again
-        plan->count = find_pairs(RelationGetDescr(relation), plan->pairs);
+        plan->count = 0;
+        int count = find_pairs(RelationGetDescr(relation), plan->pairs);
+        bool all = true;
+        for (int i = 0; i < count; i++)
+            all &= plan->under_way[i] = is_under_way(relation, plan->pairs[i]);
+        plan->count = count;
+        if (!all) plan->valid = false;  // a restore may bring the conversion later
     }
     return *plan;
 }
@@ -74,12 +110,14 @@ bool is_untouched(const Pair &pair, TupleDesc shape, HeapTuple before, HeapTuple
             read_bond(pair.sealed, shape, now, &bond) && is_same_bond(old_bond, bond));
 }
 
-const Field &registered(uint32_t reference) {
-    const Field *found = find(reference);
+const Field &converted(const Pair &pair, bool under_way, TupleDesc shape) {
+    const Field *found = under_way ? find(pair.sealed.reference) : nullptr;
     if (found == nullptr)
-        ereport(ERROR,
-                (errcode(AEGIS_ERRCODE_UNSEALED), errmsg("a converted column is no field any more"),
-                 errhint("Call aegis.undo_conversion() for it.")));
+        ereport(ERROR, (errcode(AEGIS_ERRCODE_UNSEALED),
+                        errmsg("column \"%s\" is not being converted",
+                               NameStr(TupleDescAttr(shape, pair.source - 1)->attname)),
+                        errhint("Drop the trigger, and the column \"%s\" that followed it.",
+                                NameStr(TupleDescAttr(shape, pair.twin - 1)->attname))));
     return *found;
 }
 
@@ -95,7 +133,7 @@ HeapTuple keep_twins(TriggerData *trigger) {
     for (int i = 0; i < plan.count; i++) {
         const Pair &pair = plan.pairs[i];
         if (update && is_untouched(pair, shape, trigger->tg_trigtuple, tuple)) continue;
-        const Field &field = registered(pair.sealed.reference);
+        const Field &field = converted(pair, plan.under_way[i], shape);
         if (is_held_back(pair, field, shape, tuple))
             ereport(ERROR, (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
                             errmsg("field \"%s\" cannot be written while the search key of its "
@@ -160,7 +198,8 @@ bool read_constraint(const char *expression, Pair *pair) {
         return false;
     pair->source = reinterpret_cast<Var *>(linitial(call->args))->varattno;
     pair->twin = reinterpret_cast<Var *>(lsecond(call->args))->varattno;
-    return true;
+    // No system column, and not the row as a whole.
+    return pair->source > 0 && pair->twin > 0 && pair->source != pair->twin;
 }
 
 }  // namespace
@@ -171,7 +210,13 @@ int find_pairs(TupleDesc row, Pair *pairs) {
          i++) {
         Pair pair{};
         if (!read_constraint(row->constr->check[i].ccbin, &pair)) continue;
-        bool seals = sealed::find_type(TupleDescAttr(row, pair.twin - 1)->atttypid) != nullptr;
+        Oid twin_type = TupleDescAttr(row, pair.twin - 1)->atttypid;
+        Oid source_type = TupleDescAttr(row, pair.source - 1)->atttypid;
+        const sealed::Type *type = sealed::find_type(twin_type);
+        bool seals = type != nullptr;
+        if (!seals) type = sealed::find_type(source_type);
+        // Whoever may make a table may write such a constraint over columns of any type.
+        if (type == nullptr || !has_plaintext(*type, seals ? source_type : twin_type)) continue;
         pair.sealed = describe(row, seals ? pair.twin : pair.source);
         if (pair.sealed.tenant == 0) continue;  // whoever dropped its constraint gets no twins
         pairs[count++] = pair;

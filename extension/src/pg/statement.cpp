@@ -49,6 +49,13 @@ void resume(const Identity &identity) {
     SetUserIdAndSecContext(identity.user, identity.security);
 }
 
+int pin_search_path() {
+    int level = NewGUCNestLevel();
+    (void)set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
+                            GUC_ACTION_SAVE, true, 0, false);
+    return level;
+}
+
 Identity enter() {
     Identity before = become(role::owner());
     if (SPI_connect() != SPI_OK_CONNECT)

@@ -34,6 +34,11 @@ struct Identity {
 Identity become(Oid role);  // with SECURITY_LOCAL_USERID_CHANGE: SET ROLE is refused
 void resume(const Identity &identity);
 
+// For SQL that is not fixed: names and operators in it are found in pg_catalog until the level that
+// this returns is given to AtEOXact_GUC(). Whoever made an operator of a caller's schema would
+// otherwise run it as the role above.
+int pin_search_path();
+
 // The same, with an SPI connection around it: enter() runs as aegis_owner.
 Identity enter();
 void leave(const Identity &identity);
