@@ -95,5 +95,9 @@ SELECT pg_get_indexdef('twin_collation'::regclass);
 SELECT count(*) AS unfinished FROM aegis.conversion;
 
 DROP TABLE twin_t, twin_late, twin_names;
+DROP FUNCTION lower_email();
 DROP OWNED BY regress_maker, regress_asker;
+DELETE FROM aegis.field WHERE name LIKE 'twin_test.%';
+DELETE FROM aegis.tenant_key WHERE tenant_id IN (SELECT probe_tenant(i) FROM generate_series(1, 2) i);
+DROP FUNCTION probe_create_keys(uuid), probe_tenant(int);
 DROP ROLE regress_maker, regress_asker;

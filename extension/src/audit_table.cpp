@@ -6,6 +6,7 @@
 #include "ledger.hpp"
 #include "ledger_tables.hpp"
 #include "pg/function.hpp"
+#include "pg/statement.hpp"
 #include "role.hpp"
 #include "audit_value.hpp"
 
@@ -29,9 +30,11 @@ uint64 run_as_owner(const char *statement, int count, Oid *types, Datum *values)
     Oid user;
     int security;
     GetUserIdAndSecContext(&user, &security);
+    int settings = aegis::pg::pin_search_path();
     SetUserIdAndSecContext(aegis::role::owner(), security | SECURITY_LOCAL_USERID_CHANGE);
     int result = SPI_execute_with_args(statement, count, types, values, nullptr, false, 0);
     SetUserIdAndSecContext(user, security);
+    AtEOXact_GUC(false, settings);
     if (result < 0)
         ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
                         errmsg("could not change the registry of audited tables")));
