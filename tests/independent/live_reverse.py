@@ -24,7 +24,7 @@ END $$;
 """
 PLAINTEXTS = ["", "from the second reader", "Zo\u00eb \u5c71\u7530 \U0001F600\n\ttab", "x" * 70000, "A1 is not armor"]
 MAILS = ["Second.Reader@Example.ORG", " zo\u00eb@\u00dcber.example ", "a@b"]
-REFUSALS = ("22P02", "AG003", "AG005", "AG004")
+REFUSALS = ("22P02", "22023", "AG003", "AG005", "AG004")  # 22023: it says that it is bound to its row
 
 
 class Reverse:
