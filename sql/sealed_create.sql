@@ -19,6 +19,9 @@ SELECT aegis.create_sealed_type('"own Types".own_name', 'caseless', 'initials');
 SELECT aegis.create_sealed_type('public.own_note');
 SELECT aegis.create_sealed_type('own_' || n, n) FROM unnest(ARRAY['exact', 'keyword', 'email', 'phone']) n;
 SELECT * FROM aegis.sealed_type WHERE type::text ~ 'own_' ORDER BY type::text;
+-- allows: the ledger says so
+SELECT d.target_kind, d.target_id, d.detail FROM aegis.entry e CROSS JOIN LATERAL aegis.decode_entry(e.body) d
+ WHERE d.event = 'field.type_created' AND d.target_id ~ 'own_' ORDER BY d.target_id;
 
 -- allows: columns of it are fields like any other, masked as the type says
 CREATE TABLE own_t (tenant_id uuid NOT NULL, id int PRIMARY KEY, iban text, name varchar(40), note text, other own_exact, email aegis.sealed_email, mail own_email);

@@ -30,6 +30,7 @@ SELECT t.name, t.description, 'c', true FROM (VALUES
   ('field.policy_changed',     'who may reveal a field was changed'),
   ('field.registered',         'a column was encrypted'),
   ('field.resealed',           'the values of a tenant in a table were sealed under a newer key'),
+  ('field.type_created',       'a sealed type was made'),
   ('job.created',              'a job was created'),
   ('job.finished',             'a job finished or failed'),
   ('job.paused',               'a job was stopped by an operator'),

@@ -3,6 +3,7 @@
 // sql/sealed.sql says.
 #include "sealed.hpp"
 
+#include "ledger.hpp"
 #include "pg/function.hpp"
 
 namespace aegis::sealed {
@@ -66,6 +67,17 @@ Datum run(const char *command, int count, Oid *types, Datum *values) {
     return SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null);
 }
 
+void record_creation(Oid type, const char *normaliser) {
+    uint8_t buffer[128];
+    ledger::DetailPair pairs[] = {{"mask", core::mask_word(mask_of(type)), 0},
+                                  {"normaliser", normaliser, 0}};
+    ledger::Event event{"field.type_created"};
+    event.target_kind = "type";
+    event.target_id = format_type_be_qualified(type);
+    event.detail = ledger::encode_detail(pairs, normaliser != nullptr ? 2 : 1, buffer);
+    ledger::append(event);
+}
+
 }  // namespace
 
 }  // namespace aegis::sealed
@@ -117,6 +129,7 @@ AEGIS_FUNCTION(aegis_create_sealed_type) {
     Datum grant_values[] = {ObjectIdGetDatum(type)};
     sealed::run("SELECT aegis.grant_sealed_type($1::pg_catalog.regtype)", 1, grant_types,
                 grant_values);
+    sealed::record_creation(type, normaliser);
     SPI_finish();
     PG_RETURN_OID(type);
 }
