@@ -34,13 +34,18 @@ AS $$
 $$;
 COMMENT ON FUNCTION aegis.coverage_personal() IS 'coverage: personal data in clear, by name and content';
 
+CREATE FUNCTION aegis.coverage_entropy("table" regclass, "column" name) RETURNS text
+  AS 'MODULE_PATHNAME', 'aegis_coverage_entropy' LANGUAGE C STABLE STRICT PARALLEL SAFE COST 10000;
+COMMENT ON FUNCTION aegis.coverage_entropy(regclass, name) IS
+  'why a sealed column has too few different values for search, in numbers, judged by its stored tokens; NULL otherwise; nobody may call it';
+
 CREATE FUNCTION aegis.coverage_sealed()
   RETURNS TABLE (namespace oid, severity text, object_kind text, object text, finding text, problem text, fix text)
   LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
   WITH sealed AS (
     SELECT c.oid, c.oid::regclass::text AS name, c.relnamespace AS namespace, c.relname, a.attname, t.type, f.reference,
-           f.subject_column, f.row_key, p.columns AS key_columns, p.types AS key_types,
+           t.normaliser, f.name AS field, f.mask, f.low_entropy_confirmed, f.subject_column, f.row_key, p.columns AS key_columns, p.types AS key_types,
            CASE WHEN f.row_key IS NULL THEN '' ELSE format(', ROW(%s)', p.columns) END AS row_bond
       FROM pg_attribute a
       JOIN pg_class c ON c.oid = a.attrelid AND c.relkind IN ('r', 'p') AND c.relpersistence <> 't'
@@ -101,6 +106,13 @@ AS $$
          'its values are bound to a primary key that the table does not have any more, so they do not open',
          format('Give table %s a primary key of types %s in the order that the values were sealed for', s.name, array_to_string(s.row_key, ', '))
     FROM sealed s WHERE s.row_key IS NOT NULL AND s.row_key IS DISTINCT FROM s.key_types
+  UNION ALL
+  SELECT s.namespace, 'medium', 'column', format('%s.%I', s.name, s.attname), 'field-low-entropy',
+         'its values can be searched and are few, so how often each occurs tells which is which. ' || e.why,
+         format('SELECT aegis.encrypt_column(%L, %L, %L, %L, %L%s%s, confirm_low_entropy => true)', s.name, s.attname, s.field, s.type, s.mask,
+                ', subject => ' || quote_literal(s.subject_column), CASE WHEN s.row_key IS NOT NULL THEN ', row_bound => true' END)
+    FROM sealed s CROSS JOIN LATERAL (SELECT aegis.coverage_entropy(s.oid, s.attname) AS why) e
+   WHERE s.normaliser IS NOT NULL AND NOT s.low_entropy_confirmed AND e.why IS NOT NULL
 $$;
 COMMENT ON FUNCTION aegis.coverage_sealed() IS 'coverage: sealed columns that nothing seals or checks';
 

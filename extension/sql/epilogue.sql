@@ -101,15 +101,16 @@ GRANT EXECUTE ON FUNCTION aegis.is_sealed_for("any", bigint, uuid, "any"), aegis
   aegis.is_sealed_for("any", bigint, uuid, "any", record) TO PUBLIC;
 
 -- field: seal_row is for whoever creates or restores a table with sealed columns.
-GRANT EXECUTE ON FUNCTION aegis.encrypt_column(regclass, name, text, regtype, text, text, name, boolean) TO aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.encrypt_column(regclass, name, text, regtype, text, text, name, boolean, boolean),
+  aegis.low_entropy(regclass, name, regtype) TO aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.legible(anyelement, record), aegis.masked(anyelement, record), aegis.reveal(anyelement, record)
   TO aegis_member, aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.seal_bound(anyelement, bigint, uuid, "any", record),
   aegis.set_reveal_policy(text, regrole, text), aegis.set_reveal_policy(text, smallint, text) TO aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.is_twin("any", "any"), aegis.keep_twin(), aegis.seal_row() TO PUBLIC;
-GRANT EXECUTE ON PROCEDURE aegis.encrypt_column_online(regclass, name, text, regtype, text, text, name, boolean, integer, bigint, interval),
+GRANT EXECUTE ON PROCEDURE aegis.encrypt_column_online(regclass, name, text, regtype, text, text, name, boolean, boolean, integer, bigint, interval),
   aegis.decrypt_column_online(regclass, name, text, integer, bigint, interval) TO aegis_operator;
-GRANT EXECUTE ON FUNCTION aegis.conversion_findings(regclass, name, regtype, boolean, name), aegis.decrypt_column(regclass, name, text),
+GRANT EXECUTE ON FUNCTION aegis.conversion_findings(regclass, name, regtype, boolean, name, boolean), aegis.decrypt_column(regclass, name, text),
   aegis.undo_conversion(regclass, name), aegis.unsealable_rows(regclass, name, regtype, name) TO aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.conversion_progress() TO PUBLIC;
 GRANT SELECT ON aegis.conversion, aegis.field, aegis.reveal_bound, aegis.reveal_policy TO aegis_auditor, aegis_operator;

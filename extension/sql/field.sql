@@ -9,12 +9,14 @@ CREATE TABLE aegis.field (
   mask         text NOT NULL CHECK (mask IN ('full', 'email', 'last4', 'domain', 'phone', 'initial', 'initials', 'year', 'card')),
   by_extension boolean NOT NULL,
   subject_column name,
-  row_key        regtype[]
+  row_key        regtype[],
+  low_entropy_confirmed boolean NOT NULL DEFAULT false
 );
 SELECT pg_catalog.pg_extension_config_dump('aegis.field', 'WHERE NOT by_extension');
 COMMENT ON TABLE aegis.field IS 'encrypted fields: a stable number for a column, and how it is masked';
 COMMENT ON COLUMN aegis.field.subject_column IS 'at registration: the column that names whose data a value is';
 COMMENT ON COLUMN aegis.field.row_key IS 'types of the primary key that values are bound to, in order';
+COMMENT ON COLUMN aegis.field.low_entropy_confirmed IS 'somebody has confirmed that its values may be few, although they can be searched';
 
 CREATE TABLE aegis.reveal_policy (
   field        bigint NOT NULL REFERENCES aegis.field ON DELETE CASCADE,
@@ -85,11 +87,17 @@ COMMENT ON FUNCTION aegis.seal_bound(anyelement, bigint, uuid, "any", record) IS
 CREATE FUNCTION aegis.encrypt_column("table" regclass, "column" name, field text,
                                      type regtype DEFAULT 'aegis.sealed_text', mask text DEFAULT NULL,
                                      reveal text DEFAULT 'full', subject name DEFAULT NULL,
-                                     row_bound boolean DEFAULT false) RETURNS void
+                                     row_bound boolean DEFAULT false, confirm_low_entropy boolean DEFAULT false) RETURNS void
   AS 'MODULE_PATHNAME', 'aegis_encrypt_column' LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE
   SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION aegis.encrypt_column(regclass, name, text, regtype, text, text, name, boolean) IS
+COMMENT ON FUNCTION aegis.encrypt_column(regclass, name, text, regtype, text, text, name, boolean, boolean) IS
   'encrypts a column as a field: registers it, seals existing rows, installs trigger and constraint';
+
+CREATE FUNCTION aegis.low_entropy("table" regclass, "column" name, type regtype) RETURNS text
+  AS 'MODULE_PATHNAME', 'aegis_low_entropy' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+  SET search_path = pg_catalog, pg_temp;
+COMMENT ON FUNCTION aegis.low_entropy(regclass, name, regtype) IS
+  'why a column has too few different values for a searchable type, in numbers, or NULL; for the owner of the table';
 
 CREATE FUNCTION aegis.set_reveal_policy(field text, rank smallint, level text) RETURNS void
   AS 'MODULE_PATHNAME', 'aegis_set_reveal_policy' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE

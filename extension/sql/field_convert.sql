@@ -97,7 +97,7 @@ COMMENT ON FUNCTION aegis.twin_indexes(regclass, bigint) IS 'indexes of a column
 
 -- Everything at once, so that nobody mends one thing to learn of the next. Without a type: of a decryption.
 CREATE FUNCTION aegis.conversion_findings("table" regclass, "column" name, type regtype DEFAULT NULL, rows boolean DEFAULT true,
-                                          subject name DEFAULT NULL)
+                                          subject name DEFAULT NULL, confirm_low_entropy boolean DEFAULT false)
   RETURNS TABLE (problem text, fix text)
   LANGUAGE sql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -184,8 +184,12 @@ AS $$
   UNION ALL
   SELECT u.problem, u.fix FROM attribute a CROSS JOIN LATERAL aegis.unsealable_rows("table", "column", type, subject) u
    WHERE rows AND type IS NOT NULL
+  UNION ALL
+  SELECT 'its different values are too few to be searchable: ' || l.why, '-- choose a type without search, like aegis.sealed_text, or pass confirm_low_entropy => true'
+    FROM attribute a CROSS JOIN LATERAL (SELECT aegis.low_entropy("table", "column", type) AS why) l
+   WHERE rows AND NOT confirm_low_entropy AND l.why IS NOT NULL
 $$;
-COMMENT ON FUNCTION aegis.conversion_findings(regclass, name, regtype, boolean, name) IS
+COMMENT ON FUNCTION aegis.conversion_findings(regclass, name, regtype, boolean, name, boolean) IS
   'a dry run of a conversion beside writers: everything that blocks it, each with the statement that mends it; without a type, of a decryption';
 
 -- What puts the twin in the place of its column, in order. Read as a whole before the first runs.
@@ -266,10 +270,10 @@ COMMENT ON FUNCTION aegis.conversion_progress() IS
 -- Procedures, for they commit after each batch, and without settings of their own, for PostgreSQL lets none with one commit.
 CREATE PROCEDURE aegis.encrypt_column_online("table" regclass, "column" name, field text, type regtype DEFAULT 'aegis.sealed_text',
                                              mask text DEFAULT NULL, reveal text DEFAULT 'full', subject name DEFAULT NULL,
-                                             row_bound boolean DEFAULT false, pages integer DEFAULT 200,
+                                             row_bound boolean DEFAULT false, confirm_low_entropy boolean DEFAULT false, pages integer DEFAULT 200,
                                              INOUT converted bigint DEFAULT NULL, INOUT locked interval DEFAULT NULL)
   AS 'MODULE_PATHNAME', 'aegis_encrypt_column_online' LANGUAGE C;
-COMMENT ON PROCEDURE aegis.encrypt_column_online(regclass, name, text, regtype, text, text, name, boolean, integer, bigint, interval) IS
+COMMENT ON PROCEDURE aegis.encrypt_column_online(regclass, name, text, regtype, text, text, name, boolean, boolean, integer, bigint, interval) IS
   'encrypts a column of a large table beside readers and writers; called again it goes on where it stopped';
 
 CREATE PROCEDURE aegis.decrypt_column_online("table" regclass, "column" name, reason text, pages integer DEFAULT 200,

@@ -40,14 +40,17 @@ void refuse_findings(const Conversion &c, bool rows) {
     NameData column;
     namestrcpy(&column, c.column);
     const char *subject = c.seals ? c.order->subject : nullptr;
-    Oid types[] = {REGCLASSOID, NAMEOID, REGTYPEOID, BOOLOID, TEXTOID};
-    Datum values[] = {ObjectIdGetDatum(c.table), NameGetDatum(&column),
+    Oid types[] = {REGCLASSOID, NAMEOID, REGTYPEOID, BOOLOID, TEXTOID, BOOLOID};
+    Datum values[] = {ObjectIdGetDatum(c.table),
+                      NameGetDatum(&column),
                       ObjectIdGetDatum(c.seals ? c.order->type_oid : InvalidOid),
-                      BoolGetDatum(rows), subject ? CStringGetTextDatum(subject) : 0};
-    char nulls[] = {' ', ' ', c.seals ? ' ' : 'n', ' ', subject ? ' ' : 'n', '\0'};
+                      BoolGetDatum(rows),
+                      subject ? CStringGetTextDatum(subject) : 0,
+                      BoolGetDatum(c.seals && c.order->confirms)};
+    char nulls[] = {' ', ' ', c.seals ? ' ' : 'n', ' ', subject ? ' ' : 'n', ' ', '\0'};
     if (SPI_execute_with_args("SELECT problem, fix FROM aegis.conversion_findings($1, $2, $3, $4, "
-                              "$5::pg_catalog.name) ORDER BY problem",
-                              5, types, values, nulls, false, 0) != SPI_OK_SELECT)
+                              "$5::pg_catalog.name, $6) ORDER BY problem",
+                              6, types, values, nulls, false, 0) != SPI_OK_SELECT)
         elog(ERROR, "could not look for what blocks a conversion");
     if (SPI_processed == 0) return;
     StringInfoData problems, fixes;

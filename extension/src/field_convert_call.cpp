@@ -9,14 +9,6 @@ namespace aegis::field::convert {
 
 namespace {
 
-void require_owner(Oid table) {
-    const char *name = get_rel_name(table);
-    if (name == nullptr)
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("table does not exist")));
-    if (!pg_class_ownercheck(table, GetUserId()))
-        aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, name);
-}
-
 // The arguments before the results, and that the procedure may commit.
 int64 check_call(FunctionCallInfo fcinfo, int pages, const char *name) {
     for (int i = 0; i <= pages; i++)
@@ -97,7 +89,7 @@ AEGIS_FUNCTION(aegis_encrypt_column_online) {
     using namespace aegis::field;
     using namespace aegis::field::convert;
     Conversion c{};
-    c.batch = check_call(fcinfo, 8, "encrypt_column_online");
+    c.batch = check_call(fcinfo, kConfirmArgument + 1, "encrypt_column_online");
     Order order = read_order(fcinfo);
     c.table = order.table;
     c.reference = order.reference;
@@ -118,8 +110,7 @@ AEGIS_FUNCTION(aegis_encrypt_column_online) {
     if (old_type != order.type_oid)
         run(&c);
     else if (known == Registration::same)
-        ereport(NOTICE, (errmsg("column \"%s\" is already encrypted as field \"%s\"", order.column,
-                                order.field)));
+        confirm_registration(order);
     else
         ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
                         errmsg("column \"%s\" of table \"%s\" has a sealed type already",

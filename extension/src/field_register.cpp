@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // aegis.encrypt_column(): the registry's row, and a table that is altered in one statement.
 #include "core/encoding.hpp"
+#include "field_entropy.hpp"
 #include "field_register.hpp"
 #include "field_twin.hpp"
 
@@ -128,7 +129,7 @@ uint64 run_as_owner(const char *command, int count, Oid *types, Datum *values, b
 }
 
 Order read_order(FunctionCallInfo fcinfo) {
-    for (int i = 0; i <= kSubjectArgument + 1; i++)
+    for (int i = 0; i <= kConfirmArgument; i++)
         if (i != kMaskArgument && i != kSubjectArgument && PG_ARGISNULL(i))
             ereport(ERROR,
                     (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
@@ -143,10 +144,19 @@ Order read_order(FunctionCallInfo fcinfo) {
     order.reveal = text_to_cstring(PG_GETARG_TEXT_PP(5));
     if (!PG_ARGISNULL(kSubjectArgument)) order.subject = NameStr(*PG_GETARG_NAME(kSubjectArgument));
     order.row_bound = PG_GETARG_BOOL(kSubjectArgument + 1);
+    order.confirms = PG_GETARG_BOOL(kConfirmArgument);
     order.type = sealed::find_type(order.type_oid);
     check_words(order);
     order.reference = reference_of(order.field);
     return order;
+}
+
+void require_owner(Oid table) {
+    const char *name = get_rel_name(table);
+    if (name == nullptr)
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("table does not exist")));
+    if (!pg_class_ownercheck(table, GetUserId()))
+        aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, name);
 }
 
 Oid check_table(Order *asked) {
@@ -240,25 +250,27 @@ void register_field(const Order &order) {
     // Rows of an extension's own script come back with the extension; a dump must not hold them
     // twice.
     bool by_extension = creating_extension;
-    Oid types[] = {INT8OID, TEXTOID, OIDOID, NAMEOID, OIDOID, TEXTOID, BOOLOID, TEXTOID, TEXTOID};
+    Oid types[] = {INT8OID, TEXTOID, OIDOID,  NAMEOID, OIDOID,
+                   TEXTOID, BOOLOID, TEXTOID, TEXTOID, BOOLOID};
     NameData column;
     namestrcpy(&column, order.column);
-    Datum values[] = {Int64GetDatum(order.reference),    CStringGetTextDatum(order.field),
-                      ObjectIdGetDatum(order.table),     NameGetDatum(&column),
-                      ObjectIdGetDatum(order.type_oid),  CStringGetTextDatum(order.mask),
-                      BoolGetDatum(by_extension),        text_or_null(order.subject),
-                      text_or_null(order.bond.key_types)};
+    Datum values[] = {Int64GetDatum(order.reference),     CStringGetTextDatum(order.field),
+                      ObjectIdGetDatum(order.table),      NameGetDatum(&column),
+                      ObjectIdGetDatum(order.type_oid),   CStringGetTextDatum(order.mask),
+                      BoolGetDatum(by_extension),         text_or_null(order.subject),
+                      text_or_null(order.bond.key_types), BoolGetDatum(order.confirms)};
     run_as_owner(
         "INSERT INTO aegis.field (reference, name, relation, column_name, type, mask, "
-        "by_extension, subject_column, row_key) "
+        "by_extension, subject_column, row_key, low_entropy_confirmed) "
         "VALUES ($1, $2, $3::pg_catalog.regclass, $4, $5::pg_catalog.regtype, $6, $7, "
         "$8::pg_catalog.name, "
-        "$9::pg_catalog.regtype[]) "
+        "$9::pg_catalog.regtype[], $10) "
         "ON CONFLICT (reference) DO UPDATE SET relation = EXCLUDED.relation, column_name = "
         "EXCLUDED.column_name, "
         "type = EXCLUDED.type, mask = EXCLUDED.mask, by_extension = EXCLUDED.by_extension, "
-        "subject_column = EXCLUDED.subject_column, row_key = EXCLUDED.row_key",
-        9, types, values, false);
+        "subject_column = EXCLUDED.subject_column, row_key = EXCLUDED.row_key, "
+        "low_entropy_confirmed = EXCLUDED.low_entropy_confirmed",
+        10, types, values, false);
     for (int rank = 1; rank < kRanks; rank++)
         set_policy(order.reference, rank, order.reveal, by_extension);
     // Whoever looks after the system sees that a value is there and what it is like, not what it
@@ -278,15 +290,23 @@ void record(const char *event_type, const char *field, const ledger::DetailPair 
 }
 
 void record_registration(const Order &order) {
-    ledger::DetailPair pairs[] = {
-        {"column", order.column, 0},   {"mask", order.mask, 0},
-        {"reveal", order.reveal, 0},   {"table", get_rel_name(order.table), 0},
-        {"type", order.type->name, 0}, {"row_bound", nullptr, order.row_bound},
-        {"subject", order.subject, 0}};
-    record("field.registered", order.field, pairs,
-           order.subject != nullptr ? 7
-           : order.row_bound        ? 6
-                                    : 5);
+    ledger::DetailPair pairs[8] = {{"column", order.column, 0},
+                                   {"mask", order.mask, 0},
+                                   {"reveal", order.reveal, 0},
+                                   {"table", get_rel_name(order.table), 0},
+                                   {"type", order.type->name, 0}};
+    int count = 5;
+    if (order.row_bound || order.subject != nullptr)
+        pairs[count++] = {"row_bound", nullptr, order.row_bound};
+    if (order.subject != nullptr) pairs[count++] = {"subject", order.subject, 0};
+    if (order.confirms) pairs[count++] = {"low_entropy_confirmed", nullptr, 1};
+    record("field.registered", order.field, pairs, count);
+}
+
+void confirm_registration(const Order &order) {
+    if (entropy::confirm(order)) return;
+    ereport(NOTICE, (errmsg("column \"%s\" is already encrypted as field \"%s\"", order.column,
+                            order.field)));
 }
 
 }  // namespace aegis::field
@@ -294,6 +314,7 @@ void record_registration(const Order &order) {
 AEGIS_FUNCTION(aegis_encrypt_column) {
     using namespace aegis::field;
     Order order = read_order(fcinfo);
+    require_owner(order.table);
     LockRelationOid(order.table, AccessExclusiveLock);
     Oid old_type = check_table(&order);
 
@@ -302,9 +323,9 @@ AEGIS_FUNCTION(aegis_encrypt_column) {
     SPI_connect();
     Registration known = find_registration(order);
     if (known == Registration::same && old_type == order.type_oid) {
-        ereport(NOTICE, (errmsg("column \"%s\" is already encrypted as field \"%s\"", order.column,
-                                order.field)));
+        confirm_registration(order);
     } else {
+        entropy::refuse(order);
         if (old_type != order.type_oid) warn_of_size(order);
         register_field(order);
         alter_table(order, old_type);
@@ -312,44 +333,4 @@ AEGIS_FUNCTION(aegis_encrypt_column) {
     }
     SPI_finish();
     PG_RETURN_VOID();
-}
-
-namespace {
-
-using namespace aegis;
-
-const field::Field &registered(int64 reference) {
-    const field::Field *found = field::find(static_cast<uint32_t>(reference));
-    if (found == nullptr)
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("field is not registered")));
-    return *found;
-}
-
-}  // namespace
-
-struct varlena *field::seal_unsealed(const sealed::Type &type, Datum datum, const Field &field,
-                                     const pg_uuid_t &tenant, const Bond &bond) {
-    core::ByteView value = pg::varlena_view(datum);
-    if (field.type != &type)
-        ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
-                        errmsg("field \"%s\" is of another type", field.name)));
-    if (sealed::is_envelope(value))
-        ereport(ERROR,
-                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("value is sealed already")));
-    core::ByteSpan plaintext = sealed::open_unsealed(value);
-    struct varlena *result = seal(tenant, field, plaintext, bond);
-    sealed::discard(plaintext);
-    return result;
-}
-
-// Seals what a column holds while its type is changed.
-AEGIS_FUNCTION(aegis_seal) {
-    PG_RETURN_POINTER(field::seal_unsealed(sealed::type_of(fcinfo), PG_GETARG_DATUM(0),
-                                           registered(PG_GETARG_INT64(1)), *PG_GETARG_UUID_P(2),
-                                           field::Bond()));
-}
-
-AEGIS_FUNCTION(aegis_seal_plaintext) {
-    PG_RETURN_POINTER(field::seal(*PG_GETARG_UUID_P(2), registered(PG_GETARG_INT64(1)),
-                                  pg::varlena_view(PG_GETARG_DATUM(0)), field::Bond()));
 }

@@ -20,13 +20,17 @@ struct Order {  // what encrypt_column was asked for
     uint32_t reference;
     const char *subject;  // column that says whose data a value is; nullptr: none
     bool row_bound;
+    bool confirms;   // that the values may be few
     BondTerms bond;  // what both mean for the table: set by check_table()
 };
 
-inline constexpr int kMaskArgument = 4, kSubjectArgument = 6;  // of encrypt_column
+// Of encrypt_column.
+inline constexpr int kMaskArgument = 4, kSubjectArgument = 6, kConfirmArgument = 8;
 // The arguments of aegis.encrypt_column(), with the words checked; only `mask` and `subject` may be
 // null.
 Order read_order(FunctionCallInfo fcinfo);
+// ERROR 42501 for everybody but the owner of the table.
+void require_owner(Oid table);
 // The column's type, after checks that need the catalogs.
 Oid check_table(Order *order);
 
@@ -56,5 +60,7 @@ struct varlena *seal_unsealed(const sealed::Type &type, Datum value, const Field
 void record(const char *event_type, const char *field, const ledger::DetailPair *pairs, int count);
 // The one that says that a column is a field now.
 void record_registration(const Order &order);
+// A second order for a field that is as ordered: says so, or remembers what it confirms.
+void confirm_registration(const Order &order);
 
 }  // namespace aegis::field
