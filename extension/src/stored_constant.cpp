@@ -142,6 +142,50 @@ void check_default(Oid relation, int number) {
     check_rows(AttrDefaultRelationId, AttrDefaultIndexId, keys, 2);
 }
 
+[[noreturn]] void refuse_common_values() {
+    ereport(
+        ERROR,
+        (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+         errmsg("most common sealed values cannot be collected"),
+         errdetail("They show how often values occur, and plans compare them without a tenant."),
+         errhint("Name other kinds: CREATE STATISTICS ... (ndistinct, dependencies) ON ...")));
+    pg_unreachable();
+}
+
+// Extended statistics go by the operators of a type and not by its ANALYZE function.
+void check_common_values(Form_pg_statistic_ext statistics, List *expressions) {
+    for (int i = 0; i < statistics->stxkeys.dim1; i++)
+        if (is_sealed_type(get_atttype(statistics->stxrelid, statistics->stxkeys.values[i])))
+            refuse_common_values();
+    ListCell *cell;
+    foreach (cell, expressions)
+        if (is_sealed_type(exprType(static_cast<Node *>(lfirst(cell))))) refuse_common_values();
+}
+
+void check_statistics(Oid object_id) {
+    ScanKeyData key;
+    ScanKeyInit(&key, Anum_pg_statistic_ext_oid, BTEqualStrategyNumber, F_OIDEQ,
+                ObjectIdGetDatum(object_id));
+    Relation catalog = table_open(StatisticExtRelationId, AccessShareLock);
+    SysScanDesc scan =
+        systable_beginscan(catalog, StatisticExtOidIndexId, true, SnapshotSelf, 1, &key);
+    HeapTuple tuple = systable_getnext(scan);
+    if (!HeapTupleIsValid(tuple)) elog(ERROR, "statistics object %u not found", object_id);
+    TupleDesc row = RelationGetDescr(catalog);
+    bool is_null = false;
+    ArrayType *kinds =
+        DatumGetArrayTypeP(heap_getattr(tuple, Anum_pg_statistic_ext_stxkind, row, &is_null));
+    if (memchr(ARR_DATA_PTR(kinds), STATS_EXT_MCV,
+               ArrayGetNItems(ARR_NDIM(kinds), ARR_DIMS(kinds))) != nullptr) {
+        Datum tree = heap_getattr(tuple, Anum_pg_statistic_ext_stxexprs, row, &is_null);
+        check_common_values(
+            reinterpret_cast<Form_pg_statistic_ext>(GETSTRUCT(tuple)),
+            is_null ? NIL : static_cast<List *>(stringToNode(TextDatumGetCString(tree))));
+    }
+    systable_endscan(scan);
+    table_close(catalog, AccessShareLock);
+}
+
 }  // namespace
 
 void check_object(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void *) {
@@ -159,8 +203,11 @@ void check_object(ObjectAccessType access, Oid class_id, Oid object_id, int sub_
         case PolicyRelationId:
         case ProcedureRelationId:
         case TriggerRelationId:
+            check_by_oid(class_id, object_id);
+            break;
         case StatisticExtRelationId:
             check_by_oid(class_id, object_id);
+            if (access == OAT_POST_CREATE) check_statistics(object_id);
             break;
         case TypeRelationId:
             check_by_oid(class_id, object_id);
