@@ -121,6 +121,34 @@ COMMIT;
 RESET SESSION AUTHORIZATION;
 SELECT outcome, sum(items) FROM aegis.verify_fields('convert_v') GROUP BY 1;
 
+-- survives: its column, and the one that names the person, get other names in the midst, either way
+CREATE TABLE convert_r (tenant_id uuid NOT NULL, id int PRIMARY KEY, mail text NOT NULL, person int NOT NULL, UNIQUE (tenant_id, mail));
+INSERT INTO convert_r SELECT probe_tenant(1), i, 'r' || i || '@example.com', i FROM generate_series(1, 20) i;
+INSERT INTO convert_r VALUES (probe_tenant(1), 21, 'R1@example.com', 21);
+CALL aegis.encrypt_column_online('convert_r', 'mail', 'convert_test.r', 'aegis.sealed_email', 'email', subject => 'person');
+ALTER TABLE convert_r RENAME mail TO address;
+ALTER TABLE convert_r RENAME person TO whose;
+INSERT INTO convert_r VALUES (probe_tenant(1), 22, 'r22@example.com', 22);
+DELETE FROM convert_r WHERE id = 21;
+SELECT fix FROM aegis.coverage() WHERE finding = 'conversion-unfinished';
+CALL aegis.encrypt_column_online('convert_r', 'address', 'convert_test.r', 'aegis.sealed_email', 'email', subject => 'id');
+CALL aegis.encrypt_column_online('convert_r', 'whose', 'convert_test.r', 'aegis.sealed_email', 'email', subject => 'whose');
+CALL aegis.encrypt_column_online('convert_r', 'address', 'convert_test.r', 'aegis.sealed_email', 'email', subject => 'whose') \gset
+SELECT column_name, subject_column FROM aegis.field WHERE name = 'convert_test.r';
+SELECT outcome, sum(items) FROM aegis.verify_fields('convert_r') GROUP BY 1;
+SELECT finding FROM aegis.coverage() WHERE object LIKE '%convert_r%' AND finding LIKE 'sealed%';
+\d convert_r
+SELECT aegis.set_reveal_policy('convert_test.r', 0::smallint, 'full');
+CREATE FUNCTION failing() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'stopped in the midst'; END $$;
+CREATE TRIGGER failing BEFORE UPDATE ON aegis.conversion FOR EACH ROW WHEN (NEW.state = 'indexes') EXECUTE FUNCTION failing();
+CALL aegis.decrypt_column_online('convert_r', 'address', 'test');
+DROP TRIGGER failing ON aegis.conversion;
+DROP FUNCTION failing();
+ALTER TABLE convert_r RENAME address TO mail;
+CALL aegis.decrypt_column_online('convert_r', 'mail', 'test') \gset
+SELECT count(*), min(mail) FROM convert_r;
+DROP TABLE convert_r;
+
 -- survives: an undo leaves nothing behind, and all can begin again
 CREATE TABLE convert_w (tenant_id uuid NOT NULL, id int PRIMARY KEY, email text UNIQUE);
 INSERT INTO convert_w VALUES (probe_tenant(1), 1, 'x@example.com'), (probe_tenant(1), 2, 'X@example.com');
@@ -158,6 +186,38 @@ SET ROLE regress_keeper;
 CALL aegis.encrypt_column_online('convert_q', 'email', 'convert_test.q', 'aegis.sealed_email') \gset
 SELECT :converted AS converted;
 RESET ROLE;
+
+-- allows: every plain type, either way, with what only they have: null bytes, order of keys, scale, NaN, infinity, moments of any zone
+CREATE TABLE convert_y (tenant_id uuid NOT NULL, id int PRIMARY KEY, b bytea, j jsonb, n numeric, d date, m timestamptz);
+INSERT INTO convert_y VALUES
+  (probe_tenant(1), 1, '\x00a1ff00', '{"b": [1, 2.50, null], "a": {"c": "ü"}}', 1.50, '1984-05-23', '2024-02-29 12:00:00.123456+05:30'),
+  (probe_tenant(2), 2, '', 'null', 'NaN', 'infinity', '-infinity'),
+  (probe_tenant(1), 3, '\x41312e', '"A1."', -123456789012345678901234567890.000, '0044-03-15 BC', '0001-01-01 00:00:00+00 BC'),
+  (probe_tenant(1), 4, NULL, NULL, NULL, NULL, NULL);
+INSERT INTO convert_y SELECT probe_tenant(1 + i % 2), i, sha256(i::text::bytea), jsonb_build_object('i', i), i / 7.0, date '2000-01-01' + i, timestamptz '2000-01-01 00:00+00' + i * interval '1 hour' FROM generate_series(5, 500) i;
+CREATE TABLE before_y AS SELECT * FROM convert_y;
+CALL aegis.encrypt_column_online('convert_y', 'b', 'convert_test.b', 'aegis.sealed_bytea', pages => 1, converted => NULL, locked => NULL) \gset b_
+CALL aegis.encrypt_column_online('convert_y', 'j', 'convert_test.j', 'aegis.sealed_jsonb', pages => 1) \gset j_
+CALL aegis.encrypt_column_online('convert_y', 'n', 'convert_test.n', 'aegis.sealed_numeric', pages => 1) \gset n_
+CALL aegis.encrypt_column_online('convert_y', 'd', 'convert_test.d', 'aegis.sealed_date', 'year', pages => 1) \gset d_
+CALL aegis.encrypt_column_online('convert_y', 'm', 'convert_test.m', 'aegis.sealed_timestamptz', pages => 1) \gset m_
+SELECT :b_converted AS b, :j_converted AS j, :n_converted AS n, :d_converted AS d, :m_converted AS m;
+SELECT attname, atttypid::regtype FROM pg_attribute WHERE attrelid = 'convert_y'::regclass AND attnum > 2 AND NOT attisdropped ORDER BY attnum;
+SELECT outcome, sum(items) FROM aegis.verify_fields('convert_y') GROUP BY 1;
+SELECT count(*) AS sealed FROM convert_y WHERE aegis.is_sealed(b) AND aegis.is_sealed(j) AND aegis.is_sealed(n) AND aegis.is_sealed(d) AND aegis.is_sealed(m);
+CALL aegis.encrypt_column_online('before_y', 'id', 'convert_test.id', 'aegis.sealed_numeric');
+SELECT aegis.set_reveal_policy('convert_test.' || f, 0::smallint, 'full') FROM unnest(ARRAY['b', 'j', 'n', 'd', 'm']) f;
+SET TimeZone = 'Asia/Kathmandu';
+CALL aegis.decrypt_column_online('convert_y', 'b', 'test', pages => 1) \gset b_
+CALL aegis.decrypt_column_online('convert_y', 'j', 'test', pages => 1) \gset j_
+CALL aegis.decrypt_column_online('convert_y', 'n', 'test', pages => 1) \gset n_
+CALL aegis.decrypt_column_online('convert_y', 'd', 'test', pages => 1) \gset d_
+CALL aegis.decrypt_column_online('convert_y', 'm', 'test', pages => 1) \gset m_
+RESET TimeZone;
+SELECT :b_converted AS b, :j_converted AS j, :n_converted AS n, :d_converted AS d, :m_converted AS m;
+SELECT count(*) AS rows, count(*) FILTER (WHERE (t.b, t.j, t.d, t.m) IS NOT DISTINCT FROM (o.b, o.j, o.d, o.m) AND t.n::text IS NOT DISTINCT FROM o.n::text) AS same FROM convert_y t FULL JOIN before_y o USING (tenant_id, id);
+SELECT attname, atttypid::regtype FROM pg_attribute WHERE attrelid = 'convert_y'::regclass AND attnum > 2 AND NOT attisdropped ORDER BY attnum;
+DROP TABLE convert_y, before_y;
 
 -- allows: values of a person and of their row
 CREATE TABLE convert_s (tenant_id uuid NOT NULL, id int PRIMARY KEY, person int, iban text);

@@ -37,6 +37,28 @@ struct Conversion {
 // Begins, goes on and ends: does what is left to do.
 void run(Conversion *conversion);
 
+// Its steps. What is in the way, of the rows too; the twin, what ties it to its column and what
+// keeps it; and the twin in the place of its column, false when something changed meanwhile and has
+// to be done first.
+void refuse_findings(const Conversion &conversion, bool rows);
+void begin(Conversion *conversion);
+void wait_for_snapshots(const Conversion &conversion);
+bool swap(Conversion *conversion, const char *mark);
+
+// Ends a batch: what was done stays, and locks go.
+void end_transaction(const Conversion &conversion);
+// Takes the table for itself, for as short as can be: whoever comes meanwhile waits. Returns when
+// it was taken, for release().
+TimestampTz lock_exclusively(Conversion *conversion);
+void release(Conversion *conversion, TimestampTz since);
+// The triggers that keep twins, and since when each is as it is: one that was switched off and on
+// again may have missed a row. ERROR 55000 when one is missing.
+const char *trigger_mark(const Conversion &conversion);
+// Writes down how far it is: pages in all and done, rows since the last time, and whether the pages
+// are gone through anew.
+void note(const Conversion &conversion, const char *state, int64 pages, int64 done, int64 rows,
+          bool anew);
+
 // A query or change of ours about the table ($1) and the field ($2), as aegis_owner; the first
 // column of its rows, which texts() gives for any other statement.
 List *ask(const Conversion &conversion, const char *query);

@@ -64,6 +64,31 @@ Conversion find_conversion(Oid table, const char *column, const char *reason) {
     return c;
 }
 
+// The registry holds the names from when the conversion began; the constraints follow renames.
+void follow_renames(const Conversion &c) {
+    const char *subject = c.order->subject;
+    Relation relation = table_open(c.table, AccessShareLock);
+    Pair pair;
+    bool same = find_pair(RelationGetDescr(relation), c.reference, &pair) &&
+                pair.source == get_attnum(c.table, c.column) &&
+                pair.sealed.subject == (subject != nullptr ? get_attnum(c.table, subject) : 0);
+    table_close(relation, NoLock);
+    if (!same) return;
+    NameData column;
+    namestrcpy(&column, c.column);
+    Oid types[] = {INT8OID, REGCLASSOID, NAMEOID, TEXTOID};
+    Datum values[] = {Int64GetDatum(c.reference), ObjectIdGetDatum(c.table), NameGetDatum(&column),
+                      subject != nullptr ? CStringGetTextDatum(subject) : 0};
+    if (run_as_owner("UPDATE aegis.conversion SET column_name = $3 WHERE field = $1 AND relation = "
+                     "$2 AND direction = 'encrypt'",
+                     3, types, values, false) > 0)
+        run_as_owner(
+            "UPDATE aegis.field SET column_name = $3, subject_column = $4::pg_catalog.name WHERE "
+            "reference = $1 AND relation = $2 AND (column_name, subject_column) IS DISTINCT FROM "
+            "($3, $4::pg_catalog.name)",
+            4, types, values, false);
+}
+
 // Whoever turns ciphertext into plaintext must be allowed to read it.
 void check_decryption(const Conversion &c) {
     bool blank = strspn(c.reason, " \t\r\n") == strlen(c.reason);
@@ -106,6 +131,7 @@ AEGIS_FUNCTION(aegis_encrypt_column_online) {
                         errhint("Give it the type %s first, or call aegis.encrypt_column().",
                                 format_type_be(order.type->kind->plain))));
     SPI_connect_ext(SPI_OPT_NONATOMIC);
+    follow_renames(c);
     Registration known = find_registration(order);
     if (old_type != order.type_oid)
         run(&c);

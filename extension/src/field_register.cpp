@@ -221,7 +221,7 @@ Registration find_registration(const Order &order) {
         "f.mask, f.subject_column IS NOT DISTINCT FROM $2::pg_catalog.name AND "
         "f.row_key IS NOT DISTINCT FROM $3::pg_catalog.regtype[] FROM aegis.field f "
         "WHERE f.reference = $1",
-        3, types, values, true);
+        3, types, values, false);  // sees what this very statement changed
     if (rows == 0) return Registration::fresh;
     HeapTuple tuple = SPI_tuptable->vals[0];
     TupleDesc row = SPI_tuptable->tupdesc;
