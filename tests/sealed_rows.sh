@@ -12,11 +12,19 @@ fill() {
     SELECT aegis.encrypt_column('shop.person', 'email', 'person.email', 'aegis.sealed_email', 'email');
     SELECT aegis.encrypt_column('shop.person', 'note', 'person.note');
     SELECT aegis.set_reveal_policy(f, 0::smallint, 'full') FROM unnest(ARRAY['person.email', 'person.note']) f;
-    GRANT USAGE ON SCHEMA shop TO operator, auditor; GRANT ALL ON shop.person TO operator;
+    SELECT aegis.create_sealed_type('shop.iban', 'alnum', 'last4');
+    CREATE TABLE shop.kind (tenant_id uuid, id int, b bytea, j jsonb, n numeric, d date, t timestamptz, k text, p text, i text, PRIMARY KEY (tenant_id, id));
+    SELECT aegis.protect_table('shop.kind', created_by => false, team => false);
+    SELECT aegis.encrypt_column('shop.kind', c, 'kind.' || c, t) FROM (VALUES ('b'::name, 'aegis.sealed_bytea'::regtype), ('j', 'aegis.sealed_jsonb'), ('n', 'aegis.sealed_numeric'),
+      ('d', 'aegis.sealed_date'), ('t', 'aegis.sealed_timestamptz'), ('k', 'aegis.sealed_keyword'), ('p', 'aegis.sealed_phone'), ('i', 'shop.iban')) v (c, t);
+    SELECT aegis.set_reveal_policy('kind.' || c, 0::smallint, 'full') FROM unnest(ARRAY['b', 'j', 'n', 'd', 't', 'k', 'p', 'i']) c;
+    GRANT USAGE ON SCHEMA shop TO operator, auditor; GRANT ALL ON shop.person, shop.kind TO operator;
     SELECT aegis.create_tenant(t, t) FROM unnest(ARRAY['one', 'two']) t" > /dev/null
   local tenant
   for tenant in one two; do
-    inside "$tenant" "INSERT INTO shop.person (id, email, note) SELECT n, 'Zwartkop-' || n || '@$tenant.example', 'zwartkop of $tenant, ' || n FROM generate_series(1, 20) n" > /dev/null
+    inside "$tenant" "INSERT INTO shop.person (id, email, note) SELECT n, 'Zwartkop-' || n || '@$tenant.example', 'zwartkop of $tenant, ' || n FROM generate_series(1, 20) n;
+      INSERT INTO shop.kind (id, b, j, n, d, t, k, p, i) SELECT n, convert_to('zwartkop ' || n, 'UTF8'), jsonb_build_object('zwartkop', n), n + 0.50, DATE '2000-01-01' + n, TIMESTAMPTZ '2000-01-01 00:00:00.25+00' + n * INTERVAL '1 day',
+        'Zwartkop ' || n, '+4917100000' || n, 'DE89 Zwartkop ' || n FROM generate_series(10, 14) n" > /dev/null
   done
 }
 
@@ -31,12 +39,22 @@ SQL
 }
 
 # rows: every row with its envelopes, as they are stored.
-rows() { query "COPY (SELECT tenant_id, id, email, note FROM shop.person ORDER BY tenant_id, id) TO STDOUT"; }
+rows() {
+  query "COPY (SELECT tenant_id, id, email, note FROM shop.person ORDER BY tenant_id, id) TO STDOUT"
+  query "COPY (SELECT * FROM shop.kind ORDER BY tenant_id, id) TO STDOUT"
+}
 
 # opened TENANT: how many rows there are, how many open as what was sealed, and how many a search finds.
 opened() {
   inside "$1" "SELECT count(*), count(*) FILTER (WHERE aegis.reveal(email) ~ ('^Zwartkop-' || id || '@$1.example')), count(*) FILTER (WHERE aegis.reveal(note) ~ 'zwartkop of $1, '),
     count(*) FILTER (WHERE email = 'zwartkop-7@$1.example') FROM shop.person"
+}
+
+# kinds TENANT: the same for the other types; a search in each of the three that can be searched.
+kinds() {
+  inside "$1" "SET LOCAL search_path = shop; SELECT count(*), count(*) FILTER (WHERE aegis.reveal(b) = convert_to('zwartkop ' || id, 'UTF8') AND aegis.reveal(j) = jsonb_build_object('zwartkop', id) AND aegis.reveal(n)::text = id || '.50'
+      AND aegis.reveal(d) = DATE '2000-01-01' + id AND aegis.reveal(t) = TIMESTAMPTZ '2000-01-01 00:00:00.25+00' + id * INTERVAL '1 day' AND aegis.reveal(k) = 'Zwartkop ' || id AND aegis.reveal(p) = '+4917100000' || id
+      AND aegis.reveal(i) = 'DE89 Zwartkop ' || id), count(*) FILTER (WHERE k = 'Zwartkop 11'), count(*) FILTER (WHERE p = '0049 171 000 0011'), count(*) FILTER (WHERE i = 'de89-ZWARTKOP-11') FROM kind"
 }
 
 # shows NAME FILE ...: ok when the files hold the open word and no plaintext of a sealed column.
