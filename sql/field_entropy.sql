@@ -75,6 +75,23 @@ SET client_min_messages = notice;
 SELECT aegis.encrypt_column('entropy_p', 'v', 'entropy_test.v', 'aegis.sealed_keyword', 'last4', confirm_low_entropy => true);
 SET client_min_messages = warning;
 
+-- survives: what was stored past the constraint and is no sealed value, and values longer than what can be searched
+CREATE CAST (bytea AS aegis.sealed_keyword) WITHOUT FUNCTION;
+CREATE TABLE entropy_x (tenant_id uuid NOT NULL, v aegis.sealed_keyword);
+SELECT aegis.encrypt_column('entropy_x', 'v', 'entropy_test.x', 'aegis.sealed_keyword');
+INSERT INTO entropy_x SELECT probe_tenant(1), 'same' FROM generate_series(1, 100) i;
+ALTER TABLE entropy_x DISABLE TRIGGER zzz_aegis_seal, DROP CONSTRAINT v_sealed;
+INSERT INTO entropy_x SELECT probe_tenant(1), substr('\xa1010203040506'::bytea, 1 + i % 3, i) ::aegis.sealed_keyword FROM generate_series(1, 6) i;
+SELECT count(*) AS stored, aegis.coverage_entropy('entropy_x', 'v') FROM entropy_x;
+DROP CAST (bytea AS aegis.sealed_keyword);
+CREATE TABLE entropy_y (tenant_id uuid NOT NULL, v text);
+SELECT aegis.create_sealed_type('public.entropy_caseless', 'caseless');
+INSERT INTO entropy_y SELECT probe_tenant(1), 'same' FROM generate_series(1, 100);
+INSERT INTO entropy_y SELECT probe_tenant(1), repeat('x', 90000000);
+SELECT aegis.low_entropy('entropy_y', 'v', 'entropy_caseless');
+DROP TABLE entropy_x, entropy_y;
+DROP TYPE entropy_caseless CASCADE;
+
 -- the measure is the same however large the table is: 30,000 rows are sampled
 CREATE TABLE entropy_big (tenant_id uuid NOT NULL, few text, many text, filler text DEFAULT repeat('x', 200));
 INSERT INTO entropy_big SELECT probe_tenant(1), 'v' || i % 60, 'v' || i % 1000 FROM generate_series(1, 30000) i;
