@@ -66,7 +66,9 @@ void transaction_ended(XactEvent event, void *) {
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("cannot prepare a transaction that changed keys"),
                         errdetail("Other sessions would not learn of it at once.")));
-    if (event == XACT_EVENT_ABORT && made_in_transaction) stale = true;
+    // What a prepared transaction made may still go, and is not this session's any more.
+    if ((event == XACT_EVENT_ABORT || event == XACT_EVENT_PREPARE) && made_in_transaction)
+        stale = true;
     if (event == XACT_EVENT_PRE_COMMIT && changed_in_transaction && !committing) {
         region::state()->key_changing.fetch_add(1, std::memory_order_acq_rel);
         committing = true;

@@ -12,7 +12,7 @@ make_cluster
 as_server rm -f "$place/keyring"
 echo 1:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f | as_server sh -c 'umask 0277; cat > "$0"' "$place/keyring"
 preload
-settings "aegis.seal_interval = '10ms'" "autovacuum = off"
+settings "aegis.seal_interval = '10ms'" "autovacuum = off" "max_prepared_transactions = 2"
 begin_signer subjects.example
 must_start
 query "CREATE EXTENSION aegis; CREATE ROLE operator LOGIN IN ROLE aegis_operator; CREATE ROLE auditor LOGIN IN ROLE aegis_auditor;
@@ -91,6 +91,20 @@ is "nothing is a finding" "$(query "SELECT count(*) FROM aegis.verify_fields('li
 
 query "SELECT aegis.wait_sealed('60 s')" > /dev/null
 is "the ledger verifies" "$(query "SELECT count(*) FROM aegis.verify_ledger() WHERE outcome = 'finding'")" 0
+# A key that is made in a transaction which is prepared is no key yet, for the session that made it either.
+prepared=$(as_role postgres -v ON_ERROR_STOP=0 << SQL
+BEGIN;
+INSERT INTO live.person (tenant_id, id, person, secret) VALUES ('$tenant', 10, 'cara', 'undone');
+PREPARE TRANSACTION 'cara';
+SET lock_timeout = '100ms';
+INSERT INTO live.person (tenant_id, id, person, secret) VALUES ('$tenant', 11, 'cara', 'waits');
+ROLLBACK PREPARED 'cara';
+INSERT INTO live.person (tenant_id, id, person, secret) VALUES ('$tenant', 12, 'cara', 'opens') RETURNING id;
+SQL
+)
+is "the next transaction waits for the key of a prepared one" "$(grep -cE 'lock timeout|^12$' <<< "$prepared")" 2
+is "what was written meanwhile opens" "$(query "SELECT count(*) FROM aegis.verify_fields('live.person') WHERE outcome = 'finding'")" 0
+
 certificate() { as_role auditor -c "SELECT aegis.erasure_certificate('$tenant', 'ann'::text)"; }
 within 30 certificate || { echo "not ok a certificate"; exit 1; }
 certificate > "$place/erased.tlog-proof"
