@@ -95,6 +95,15 @@ SELECT * FROM statement_each(replace($$TRUNCATE copy_%1$s; COPY t_%1$s TO '@bina
 SELECT * FROM statement_each($$SELECT bool_and(c.v::text IS NOT DISTINCT FROM t.v::text) AND count(*) = (SELECT count(*) FROM t_%1$s) FROM t_%1$s t JOIN copy_%1$s c USING (tenant_id, id)$$);
 SELECT * FROM statement_each($$SELECT count(*) || ' of ' || count(v) || ' sealed for their tenant: ' || bool_and(aegis.is_sealed_for(v, f.reference, tenant_id)) FROM t_%1$s, aegis.field f WHERE f.name = 'statement_test.%1$s' AND id >= 50$$);
 
+-- refuses: envelopes in binary that were cut, or begin like one and are none
+CREATE FUNCTION statement_cut(name text, bytes bytea) RETURNS text LANGUAGE plpgsql AS $$ BEGIN
+  EXECUTE format('COPY (SELECT %L::uuid, 1, %L::bytea) TO %L (FORMAT binary)', probe_tenant(1), bytes, current_setting('data_directory') || '/sealed_statement.cut');
+  EXECUTE format('COPY copy_%s FROM %L (FORMAT binary)', name, current_setting('data_directory') || '/sealed_statement.cut');
+  RETURN 'taken';
+EXCEPTION WHEN OTHERS THEN RETURN SQLSTATE || ' ' || SQLERRM; END $$;
+SELECT * FROM statement_each($$SELECT string_agg(DISTINCT statement_cut('%1$s', substr(v, 1, n)), ', ') FROM (SELECT %2$s_send(v) AS v FROM t_%1$s WHERE v IS NOT NULL LIMIT 1) x, unnest(ARRAY[1, 2, 19, 20, 35, 36, 43, 44, 59]) n$$);
+SELECT * FROM statement_each($$SELECT statement_cut('%1$s', '\xa1' || repeat('x', 100)::bytea)$$);
+SELECT * FROM statement_each($$SELECT statement_cut('%1$s', set_byte(%2$s_send(v), 2, 9)) FROM t_%1$s WHERE v IS NOT NULL LIMIT 1$$);
 -- survives: statistics, which hold no value and no frequency
 SELECT * FROM statement_each($$ANALYZE t_%1$s$$);
 SELECT * FROM statement_each($$SELECT num_nonnulls(most_common_vals, histogram_bounds, correlation) FROM pg_stats WHERE tablename = 't_%1$s' AND attname = 'v'$$);
@@ -152,7 +161,7 @@ COMMIT;
 
 SELECT * FROM statement_each($$DROP TABLE t_%1$s, plain_%1$s, copy_%1$s$$);
 DELETE FROM aegis.field WHERE name LIKE 'statement_test.%';
-DROP FUNCTION statement_each(text, bool), statement_instead();
+DROP FUNCTION statement_each(text, bool), statement_instead(), statement_cut(text, bytea);
 DROP TABLE statement_type;
 DROP TYPE statement_caseless, statement_alnum, statement_none CASCADE;
 DELETE FROM aegis.tenant_key WHERE tenant_id IN (SELECT probe_tenant(i) FROM generate_series(1, 2) i);

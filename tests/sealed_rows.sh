@@ -18,7 +18,8 @@ fill() {
     SELECT aegis.encrypt_column('shop.kind', c, 'kind.' || c, t) FROM (VALUES ('b'::name, 'aegis.sealed_bytea'::regtype), ('j', 'aegis.sealed_jsonb'), ('n', 'aegis.sealed_numeric'),
       ('d', 'aegis.sealed_date'), ('t', 'aegis.sealed_timestamptz'), ('k', 'aegis.sealed_keyword'), ('p', 'aegis.sealed_phone'), ('i', 'shop.iban')) v (c, t);
     SELECT aegis.set_reveal_policy('kind.' || c, 0::smallint, 'full') FROM unnest(ARRAY['b', 'j', 'n', 'd', 't', 'k', 'p', 'i']) c;
-    GRANT USAGE ON SCHEMA shop TO operator, auditor; GRANT ALL ON shop.person, shop.kind TO operator;
+    CREATE VIEW shop.eleven WITH (security_invoker) AS SELECT id FROM shop.kind WHERE p = '0049 171 000 0011'::text::aegis.sealed_phone AND i OPERATOR(shop.<>) 'AT2'::text;
+    GRANT USAGE ON SCHEMA shop TO operator, auditor; GRANT ALL ON shop.person, shop.kind, shop.eleven TO operator;
     SELECT aegis.create_tenant(t, t) FROM unnest(ARRAY['one', 'two']) t" > /dev/null
   local tenant
   for tenant in one two; do
@@ -50,11 +51,12 @@ opened() {
     count(*) FILTER (WHERE email = 'zwartkop-7@$1.example') FROM shop.person"
 }
 
-# kinds TENANT: the same for the other types; a search in each of the three that can be searched.
+# kinds TENANT: the same for the other types; a search in each of the three that can be searched, and a view that asks for a constant.
 kinds() {
   inside "$1" "SET LOCAL search_path = shop; SELECT count(*), count(*) FILTER (WHERE aegis.reveal(b) = convert_to('zwartkop ' || id, 'UTF8') AND aegis.reveal(j) = jsonb_build_object('zwartkop', id) AND aegis.reveal(n)::text = id || '.50'
       AND aegis.reveal(d) = DATE '2000-01-01' + id AND aegis.reveal(t) = TIMESTAMPTZ '2000-01-01 00:00:00.25+00' + id * INTERVAL '1 day' AND aegis.reveal(k) = 'Zwartkop ' || id AND aegis.reveal(p) = '+4917100000' || id
-      AND aegis.reveal(i) = 'DE89 Zwartkop ' || id), count(*) FILTER (WHERE k = 'Zwartkop 11'), count(*) FILTER (WHERE p = '0049 171 000 0011'), count(*) FILTER (WHERE i = 'de89-ZWARTKOP-11') FROM kind"
+      AND aegis.reveal(i) = 'DE89 Zwartkop ' || id), count(*) FILTER (WHERE k = 'Zwartkop 11'), count(*) FILTER (WHERE p = '0049 171 000 0011'), count(*) FILTER (WHERE i = 'de89-ZWARTKOP-11'),
+      (SELECT count(*) FROM eleven) FROM kind"
 }
 
 # shows NAME FILE ...: ok when the files hold the open word and no plaintext of a sealed column.

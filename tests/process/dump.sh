@@ -44,7 +44,7 @@ checked() {
     local query_database=$1_$format
     is "$1/$format holds the same bytes" "$(rows | md5sum)" "$original"
     is "$1/$format opens and is found" "$(opened one) $(opened two)" "20|20|20|1 20|20|20|1"
-    is "$1/$format opens and finds every type" "$(kinds one) $(kinds two)" "5|5|1|1|1 5|5|1|1|1"
+    is "$1/$format opens and finds every type" "$(kinds one) $(kinds two)" "5|5|1|1|1|1 5|5|1|1|1|1"
     is "$1/$format verifies" "$(as_role auditor -c "SELECT outcome, sum(items) FROM aegis.verify_fields('shop.person') GROUP BY 1")" "ok|80"
     is "$1/$format goes on" "$(inside one "UPDATE shop.person SET email = 'next-' || id || '@one.example', note = note; SELECT count(*) FROM shop.person WHERE email = 'next-3@one.example'")" 1
   done

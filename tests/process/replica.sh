@@ -32,7 +32,7 @@ change() {
 checked() {
   is "$1 holds the same bytes" "$(within 30 same_rows "$2" && echo same)" "same"
   is "$1 opens and is found" "$(at "$2" opened one) $(at "$2" opened two)" "$3"
-  is "$1 opens and finds every type" "$(at "$2" kinds one) $(at "$2" kinds two)" "5|5|1|1|1 5|5|1|1|1"
+  is "$1 opens and finds every type" "$(at "$2" kinds one) $(at "$2" kinds two)" "5|5|1|1|1|1 5|5|1|1|1|1"
   is "$1 verifies" "$(at "$2" as_role auditor -c "SELECT outcome, sum(items) FROM aegis.verify_fields('shop.person') GROUP BY 1")" "ok|80"
 }
 
