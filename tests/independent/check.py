@@ -70,6 +70,22 @@ def xaes():
          "e6b9edf2df6cec60c8cbd864e2211b597fb69a529160cd040d56c0c210081939")
 
 
+def gcm():
+    """Test cases 13 to 16 of McGrew and Viega's submission to NIST."""
+    key = h("feffe9928665731c6d6a8f9467308308" * 2)
+    plaintext = h("d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a72"
+                  "1c3c0c95956809532fcf0e2449a6b525b16aedf5aa0de657ba637b391aafd255")
+    ciphertext = ("522dc1f099567d07f47f37a32a84427d643a8cdcbfe5c0c97598a2bd2555d1aa"
+                  "8cb08e48590dbb3da7b08b1056828838c5f61e6393ba7a0abcc9f662898015ad")
+    nonce = h("cafebabefacedbaddecaf888")
+    same("GCM 13", aegis_cipher.gcm_seal(bytes(32), bytes(12), b"", b"").hex(), "530f8afbc74536b9a963b4f1c4cb738b")
+    same("GCM 14", aegis_cipher.gcm_seal(bytes(32), bytes(12), b"", bytes(16)).hex(),
+         "cea7403d4d606b6e074ec5d3baf39d18d0d1c8a799996bf0265b98b5d48ab919")
+    same("GCM 15", aegis_cipher.gcm_seal(key, nonce, b"", plaintext).hex(), ciphertext + "b094dac5d93471bdec1a502270e3cc6c")
+    same("GCM 16", aegis_cipher.gcm_seal(key, nonce, h("feedfacedeadbeeffeedfacedeadbeefabaddad2"), plaintext[:60]).hex(),
+         ciphertext[:120] + "76fc6ece0f4e1768cddf8853bb2d551b")
+
+
 def keys():
     vectors = load("keys_v1")
     for case in vectors["not_normalised"]:
@@ -335,7 +351,7 @@ def documents():
 
 
 def main():
-    for part in (xaes, keys, subjects, envelopes, entries, seals, tokens, wrapped_keyrings, bundles, proofs, checkpoints, receipts, tenants, tenant_keys, field_keys, documents):
+    for part in (gcm, xaes, keys, subjects, envelopes, entries, seals, tokens, wrapped_keyrings, bundles, proofs, checkpoints, receipts, tenants, tenant_keys, field_keys, documents):
         part()
     print("%d checks agree" % checked)
     return 0

@@ -4,14 +4,14 @@
 #include <string>
 
 #include "core/digest.hpp"
-#include "core/openssl.hpp"
+#include "core/gcm.hpp"
 #include "core/random.hpp"
 
 namespace aegis::core {
 
 namespace {
 
-constexpr size_t kNonceBytes = 12;
+constexpr char kCannotOpen[] = "what was sealed for a public key cannot be opened";
 constexpr std::string_view kVersion = "HPKE-v1";
 constexpr uint16_t kKemX25519 = 0x0020, kKdfHkdfSha256 = 0x0001;
 
@@ -77,8 +77,13 @@ void expand(const Digest &key, const std::string &suite, std::string_view label,
 
 struct Schedule {
     Key32 key;
-    uint8_t nonce[kNonceBytes];
+    uint8_t nonce[kGcmNonceBytes];
+    ~Schedule() { wipe(nonce); }
 };
+
+size_t key_bytes_of(HpkeAead aead) {
+    return aead == HpkeAead::aes_128_gcm ? 16 : kKeyBytes;
+}
 
 // From the shared point to the key and nonce of the only message.
 void derive(const Key32 &point, ByteView encapsulated, ByteView recipient, ByteView info,
@@ -96,15 +101,10 @@ void derive(const Key32 &point, ByteView encapsulated, ByteView recipient, ByteV
     const std::string schedule =
         std::string(1, '\0') + text_of(no_psk.view()) + text_of(info_hash.view());
     Digest secret = extract(shared.view(), suite, "secret", {});
-    const size_t key_bytes = aead == HpkeAead::aes_128_gcm ? 16 : kKeyBytes;
-    expand(secret, suite, "key", as_bytes(schedule), out->key.span().slice(0, key_bytes));
+    expand(secret, suite, "key", as_bytes(schedule), out->key.span().slice(0, key_bytes_of(aead)));
     expand(secret, suite, "base_nonce", as_bytes(schedule), out->nonce);
     wipe(eae.bytes);
     wipe(secret.bytes);
-}
-
-const EVP_CIPHER *cipher_of(HpkeAead aead) {
-    return aead == HpkeAead::aes_128_gcm ? EVP_aes_128_gcm() : EVP_aes_256_gcm();
 }
 
 }  // namespace
@@ -127,21 +127,9 @@ void hpke_seal_with(const Key32 &ephemeral, HpkeAead aead, ByteView recipient, B
     agree(ephemeral, recipient, &point);
     Schedule schedule;
     derive(point, encapsulated, recipient, info, aead, &schedule);
-    const CipherContext context(EVP_CIPHER_CTX_new());
-    int size = 0;
-    uint8_t *tag = sealed.data + plaintext.size;
-    const bool good =
-        context &&
-        EVP_EncryptInit_ex(context.get(), cipher_of(aead), nullptr, schedule.key.view().data,
-                           schedule.nonce) == 1 &&
-        EVP_EncryptUpdate(context.get(), nullptr, &size, associated.data,
-                          static_cast<int>(associated.size)) == 1 &&
-        EVP_EncryptUpdate(context.get(), sealed.data, &size, plaintext.data,
-                          static_cast<int>(plaintext.size)) == 1 &&
-        EVP_EncryptFinal_ex(context.get(), tag, &size) == 1 &&
-        EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_GET_TAG, kHpkeOverheadBytes, tag) == 1;
-    wipe(schedule.nonce);
-    if (!good) fail(Code::crypto_failure, "could not seal for a public key");
+    const size_t key_bytes = key_bytes_of(aead);
+    Gcm(key_bytes).seal(schedule.key.view().slice(0, key_bytes), schedule.nonce, associated,
+                        plaintext, sealed);
 }
 
 void hpke_seal(ByteView recipient, ByteView info, ByteView associated, ByteView plaintext,
@@ -155,32 +143,16 @@ void hpke_seal(ByteView recipient, ByteView info, ByteView associated, ByteView 
 void hpke_open(const Key32 &private_key, ByteView encapsulated, ByteView info, ByteView associated,
                ByteView sealed, ByteSpan plaintext, HpkeAead aead) {
     if (sealed.size != plaintext.size + kHpkeOverheadBytes || encapsulated.size != kHpkeKeyBytes)
-        throw Error{Code::cannot_open, "what was sealed for a public key cannot be opened"};
+        throw Error{Code::cannot_open, kCannotOpen};
     uint8_t recipient[kHpkeKeyBytes];
     hpke_public_key(private_key, recipient);
     Key32 point;
     agree(private_key, encapsulated, &point);
     Schedule schedule;
     derive(point, encapsulated, recipient, info, aead, &schedule);
-    const CipherContext context(EVP_CIPHER_CTX_new());
-    int size = 0;
-    uint8_t tag[kHpkeOverheadBytes], last[kHpkeOverheadBytes];
-    memcpy(tag, sealed.data + plaintext.size, sizeof tag);
-    const bool good =
-        context &&
-        EVP_DecryptInit_ex(context.get(), cipher_of(aead), nullptr, schedule.key.view().data,
-                           schedule.nonce) == 1 &&
-        EVP_DecryptUpdate(context.get(), nullptr, &size, associated.data,
-                          static_cast<int>(associated.size)) == 1 &&
-        EVP_DecryptUpdate(context.get(), plaintext.data, &size, sealed.data,
-                          static_cast<int>(plaintext.size)) == 1 &&
-        EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_GCM_SET_TAG, sizeof tag, tag) == 1 &&
-        EVP_DecryptFinal_ex(context.get(), last, &size) == 1;
-    wipe(schedule.nonce);
-    if (!good) {
-        wipe(plaintext);
-        fail(Code::cannot_open, "what was sealed for a public key cannot be opened");
-    }
+    const size_t key_bytes = key_bytes_of(aead);
+    Gcm(key_bytes).open(schedule.key.view().slice(0, key_bytes), schedule.nonce, associated, sealed,
+                        plaintext, kCannotOpen);
 }
 
 }  // namespace aegis::core

@@ -4,13 +4,10 @@
 //   subkey = AES-256_K(M_1 ^ K1) || AES-256_K(M_2 ^ K1), then AES-256-GCM(subkey, N[12:24])
 #include "core/xaes.hpp"
 
-#include <openssl/core_names.h>
-#include <openssl/params.h>
-
 #include <new>
 
 #include "core/error.hpp"
-#include "core/openssl.hpp"
+#include "core/gcm.hpp"
 
 namespace aegis::core {
 
@@ -18,54 +15,26 @@ namespace {
 
 constexpr size_t kBlockBytes = 16;
 constexpr size_t kHalfNonceBytes = kXaesNonceBytes / 2;
-constexpr size_t kMaxUpdateBytes = size_t{1} << 30;  // libcrypto counts in int
-constexpr uint64_t kMaxMessageBytes = (uint64_t{1} << 36) - 32;
+static_assert(kHalfNonceBytes == kGcmNonceBytes && kXaesTagBytes == kGcmTagBytes);
+constexpr char kCannotOpen[] = "cannot open sealed value";
 
 const EVP_CIPHER *aes_256_ecb() {
     static EVP_CIPHER *const cipher = EVP_CIPHER_fetch(nullptr, "AES-256-ECB", nullptr);
     return cipher;
 }
 
-const EVP_CIPHER *aes_256_gcm() {
-    static EVP_CIPHER *const cipher = EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr);
-    return cipher;
-}
-
-// Feeds a span of any length; `out` is null for associated data.
-bool update(EVP_CIPHER_CTX *ctx, uint8_t *out, ByteView in) {
-    for (size_t done = 0; done < in.size;) {
-        const size_t rest = in.size - done;
-        const size_t take = rest < kMaxUpdateBytes ? rest : kMaxUpdateBytes;
-        int written = 0;
-        if (EVP_CipherUpdate(ctx, out ? out + done : nullptr, &written, in.data + done,
-                             static_cast<int>(take)) != 1)
-            return false;
-        done += take;
-    }
-    return true;
-}
-
-// The tag as parameter: without EVP_CIPHER_CTX_ctrl() in between, which makes the same of it each
-// time.
-struct TagParameter {
-    OSSL_PARAM list[2];
-    explicit TagParameter(uint8_t *tag)
-        : list{OSSL_PARAM_construct_octet_string(OSSL_CIPHER_PARAM_AEAD_TAG, tag, kXaesTagBytes),
-               OSSL_PARAM_construct_end()} {}
-};
-
 }  // namespace
 
 struct Xaes::State {
     CipherContext blocks;  // AES-256-ECB under the key, for subkeys
-    CipherContext gcm;     // AES-256-GCM, a new key for every message
+    Gcm gcm;               // under a new key for every message
     uint8_t k1[kBlockBytes];
 
     ~State() { wipe(k1); }
 
-    // Keys the GCM context for one message. The parameters are applied after key and nonce.
-    bool begin(ByteView nonce, int encrypt, const OSSL_PARAM *parameters) const {
-        uint8_t derivation[2 * kBlockBytes], subkey[kKeyBytes];
+    // The key of one message. False when libcrypto refuses.
+    bool subkey(ByteView nonce, Key32 *out) const {
+        uint8_t derivation[2 * kBlockBytes];
         for (uint8_t i = 0; i < 2; ++i) {
             uint8_t *block = derivation + i * kBlockBytes;
             const uint8_t prefix[] = {0x00, static_cast<uint8_t>(i + 1), 'X', 0x00};
@@ -74,13 +43,10 @@ struct Xaes::State {
             for (size_t j = 0; j < kBlockBytes; ++j) block[j] ^= k1[j];
         }
         int written = 0;
-        const bool ok =
-            EVP_EncryptUpdate(blocks.get(), subkey, &written, derivation, sizeof derivation) == 1 &&
-            written == static_cast<int>(sizeof subkey) &&
-            EVP_CipherInit_ex2(gcm.get(), nullptr, subkey, nonce.data + kHalfNonceBytes, encrypt,
-                               parameters) == 1;
+        const bool ok = EVP_EncryptUpdate(blocks.get(), out->span().data, &written, derivation,
+                                          sizeof derivation) == 1 &&
+                        written == static_cast<int>(sizeof derivation);
         wipe(derivation);
-        wipe(subkey);
         return ok;
     }
 };
@@ -89,17 +55,15 @@ Xaes::Xaes(const Key32 &key) {
     std::unique_ptr<State> state(new (std::nothrow) State{});
     if (!state) throw Error{Code::crypto_failure, "out of memory for a cipher"};
     state->blocks.reset(EVP_CIPHER_CTX_new());
-    state->gcm.reset(EVP_CIPHER_CTX_new());
     uint8_t zero[kBlockBytes] = {}, l[kBlockBytes];
     int written = 0;
-    if (!state->blocks || !state->gcm || !aes_256_ecb() || !aes_256_gcm() ||
+    if (!state->blocks || !aes_256_ecb() ||
         EVP_EncryptInit_ex2(state->blocks.get(), aes_256_ecb(), key.view().data, nullptr,
                             nullptr) != 1 ||
         EVP_CIPHER_CTX_set_padding(state->blocks.get(), 0) != 1 ||
         EVP_EncryptUpdate(state->blocks.get(), l, &written, zero, sizeof zero) != 1 ||
-        written != static_cast<int>(kBlockBytes) ||
-        EVP_EncryptInit_ex2(state->gcm.get(), aes_256_gcm(), nullptr, nullptr, nullptr) != 1)
-        fail(Code::crypto_failure, "AES-256-GCM is not available");
+        written != static_cast<int>(kBlockBytes))
+        fail(Code::crypto_failure, "AES-256 is not available");
 
     // Doubling in GF(2^128), without a branch on the carry.
     uint8_t carry = 0;
@@ -117,39 +81,21 @@ Xaes::~Xaes() {
 }
 
 void Xaes::seal(ByteView nonce, ByteView associated_data, ByteView plaintext, ByteSpan out) const {
-    if (nonce.size != kXaesNonceBytes || out.size != plaintext.size + kXaesTagBytes)
-        throw Error{Code::invalid_argument,
-                    "wrong size of a nonce or of the room for a ciphertext"};
-    if (plaintext.size > kMaxMessageBytes) throw Error{Code::too_long, "plaintext is too long"};
-    EVP_CIPHER_CTX *gcm = state_->gcm.get();
-    uint8_t *tag = out.data + plaintext.size;
-    TagParameter to(tag);
-    int written = 0;
-    if (!state_->begin(nonce, 1, nullptr) || !update(gcm, nullptr, associated_data) ||
-        !update(gcm, out.data, plaintext) || EVP_CipherFinal_ex(gcm, tag, &written) != 1 ||
-        EVP_CIPHER_CTX_get_params(gcm, to.list) != 1) {
-        wipe(out);
-        fail(Code::crypto_failure, "AES-256-GCM failed");
-    }
+    if (nonce.size != kXaesNonceBytes) throw Error{Code::invalid_argument, "wrong size of a nonce"};
+    Key32 key;
+    if (!state_->subkey(nonce, &key)) fail(Code::crypto_failure, "AES-256 failed");
+    state_->gcm.seal(key.view(), nonce.slice(kHalfNonceBytes, kHalfNonceBytes), associated_data,
+                     plaintext, out);
 }
 
 void Xaes::open(ByteView nonce, ByteView associated_data, ByteView sealed, ByteSpan out) const {
-    if (nonce.size != kXaesNonceBytes || sealed.size < kXaesTagBytes ||
-        out.size != sealed.size - kXaesTagBytes) {
+    Key32 key;
+    if (nonce.size != kXaesNonceBytes || !state_->subkey(nonce, &key)) {
         wipe(out);
-        throw Error{Code::cannot_open, "cannot open sealed value"};
+        fail(Code::cannot_open, kCannotOpen);
     }
-    EVP_CIPHER_CTX *gcm = state_->gcm.get();
-    uint8_t tag[kXaesTagBytes], none[kBlockBytes];
-    memcpy(tag, sealed.data + out.size, sizeof tag);
-    const TagParameter from(tag);
-    int written = 0;
-    if (!state_->begin(nonce, 0, from.list) || !update(gcm, nullptr, associated_data) ||
-        !update(gcm, out.data, sealed.slice(0, out.size)) ||
-        EVP_CipherFinal_ex(gcm, none, &written) != 1) {
-        wipe(out);
-        fail(Code::cannot_open, "cannot open sealed value");
-    }
+    state_->gcm.open(key.view(), nonce.slice(kHalfNonceBytes, kHalfNonceBytes), associated_data,
+                     sealed, out, kCannotOpen);
 }
 
 }  // namespace aegis::core
