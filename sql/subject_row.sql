@@ -106,6 +106,13 @@ UPDATE bound.account SET iban = (SELECT iban FROM bound.account WHERE number = 3
 RESET session_replication_role;
 SELECT column_name, outcome, items, detail FROM aegis.verify_fields('bound.account') WHERE outcome = 'finding';
 
+-- finds: a trigger after the one that seals
+CREATE FUNCTION bound.number() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.number := NEW.number + 1; RETURN NEW; END $$;
+CREATE TRIGGER zzzz BEFORE INSERT ON bound.account FOR EACH ROW EXECUTE FUNCTION bound.number();
+SELECT finding, object FROM aegis.coverage() WHERE finding = 'sealed-before-trigger';
+ALTER TRIGGER zzzz ON bound.account RENAME TO numbers;
+SELECT finding, object FROM aegis.coverage() WHERE finding = 'sealed-before-trigger';
+
 -- finds: a primary key of another type, or none
 SELECT finding, object FROM aegis.coverage() WHERE object ~ 'bound\.(account|part)' AND finding IN ('sealed-key-changed', 'sealed-without-check') ORDER BY 1, 2;
 ALTER TABLE bound.account ALTER number TYPE int;

@@ -89,6 +89,12 @@ AS $$
     FROM sealed s
    WHERE s.reference IS NOT NULL AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = s.oid AND t.tgname = 'zzz_aegis_seal' AND t.tgenabled IN ('A', 'O'))
   UNION ALL
+  SELECT DISTINCT s.namespace, 'medium', 'table', s.name, 'sealed-before-trigger',
+         format('trigger %I runs after zzz_aegis_seal, and what it changes of a person or a key makes the values that are bound to it open for nobody', t.tgname),
+         format('ALTER TRIGGER %I ON %s RENAME TO ...; -- a name before zzz_aegis_seal', t.tgname, s.name)
+    FROM sealed s JOIN pg_trigger t ON t.tgrelid = s.oid AND t.tgname > 'zzz_aegis_seal' AND t.tgname <> 'zzz_aegis_twin' AND NOT t.tgisinternal
+   WHERE (s.subject_column IS NOT NULL OR s.row_key IS NOT NULL) AND (t.tgtype & 3) = 3 AND (t.tgtype & 20) <> 0  -- BEFORE, FOR EACH ROW, INSERT or UPDATE
+  UNION ALL
   SELECT s.namespace, 'high', 'column', format('%s.%I', s.name, s.attname), 'sealed-without-check',
          'no constraint refuses values that were not sealed for the row''s tenant',
          format('ALTER TABLE %s ADD CHECK (aegis.is_sealed_for(%I, ''%s''::bigint, tenant_id%s%s))', s.name, s.attname, s.reference,
