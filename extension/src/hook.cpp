@@ -10,6 +10,7 @@
 #include "pg/compat.hpp"
 #include "pooler.hpp"
 #include "protect.hpp"
+#include "sealed.hpp"
 #include "stored_constant.hpp"
 #include "wall.hpp"
 
@@ -60,6 +61,7 @@ void on_utility(PlannedStmt *statement, const char *text, bool read_only_tree,
         context::hold_to_time();
     }
     pooler::check_portal();
+    if (nodeTag(statement->utilityStmt) == T_SecLabelStmt) sealed::expect_label();
     ledger_guard::check_statement(statement);
     wall::check_statement(statement);
     protect::check_statement(statement);

@@ -12,7 +12,6 @@
 #include "region.hpp"
 #include "role.hpp"
 #include "route.hpp"
-#include "sealed.hpp"
 #include "wall.hpp"
 #include "worker.hpp"
 
@@ -54,7 +53,6 @@ void _PG_init(void) {
     aegis::role::define();
     aegis::context::define();
     aegis::key::define();
-    aegis::sealed::define();
     aegis::field::define();
     aegis::ledger::define();
     aegis::charge::define();

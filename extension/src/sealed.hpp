@@ -95,6 +95,8 @@ void check_reference(const char *name, uint32_t reference, Oid except);
 // The same after a type was made, and a new name after it was changed.
 void check_type(Oid oid);
 
-void define();  // called from _PG_init
+// Before a statement that labels an object, in a session that Aegis has to do with: masks are
+// labels.
+void expect_label();
 
 }  // namespace aegis::sealed

@@ -121,6 +121,7 @@ SELECT 'A'::citext = 'a';
 ALTER EXTENSION citext SET SCHEMA public;
 COMMENT ON TABLE base IS 'the base';
 SECURITY LABEL FOR nobody ON TABLE base IS 'x';
+SECURITY LABEL ON TABLE base IS 'x';
 SELECT obj_description('base'::regclass);
 ALTER SCHEMA ddl RENAME TO ddl_renamed;
 ALTER SCHEMA ddl_renamed RENAME TO ddl;
