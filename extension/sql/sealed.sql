@@ -48,7 +48,7 @@ COMMENT ON VIEW aegis.sealed_type IS 'sealed types of this database, own ones in
 -- Makes a type of a kind, and everything that belongs to it, in a schema; the functions by which others use a sealed value
 -- lie in aegis. Names are simple, or create_sealed_type() has refused them.
 CREATE FUNCTION aegis.define_sealed_type(schema name, name name, symbol text, description text) RETURNS regtype
-  LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
+  LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp SET client_min_messages = warning
 AS $function$
 DECLARE
   own    text := format('%I.%s', schema, name);
