@@ -62,13 +62,14 @@ as_role() { as_server "$bin/psql" -XAtq -v ON_ERROR_STOP=1 -h "$place" -d "${que
 alive() { [ "$(query 'SELECT alive FROM aegis.worker_status()')" = t ]; }
 must_have_worker() { within 20 alive || { echo "not ok the worker starts${1:+ $1}"; exit 1; }; }
 
-# built NAME: builds a program, and prints where it is.
-built() {
-  local build=$PWD/.aegis/verify
-  cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Release -DAEGIS_TESTS=OFF > /dev/null \
-    && cmake --build "$build" --target "$1" > /dev/null \
-    && find "$build" -name "$1" -type f -perm -u+x
+# make_target NAME: builds what cmake knows by that name in $build, one script at a time.
+build=$PWD/.aegis/verify
+make_target() {
+  (flock 8 && cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Release -DAEGIS_TESTS=OFF && cmake --build "$build" --target "$1") 8> "$build.lock" > /dev/null
 }
+
+# built NAME: builds a program, and prints where it is.
+built() { make_target "$1" && find "$build" -name "$1" -type f -perm -u+x; }
 
 # says NAME COMMAND-OUTPUT PATTERN ...: ok when every extended regular expression is in the text.
 says() {

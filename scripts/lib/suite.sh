@@ -88,9 +88,18 @@ lines_regress() {
 suite_isolation() { tests/isolation.sh; }
 lines_isolation() { lines_regress; }
 
+# Two at a time: they wait for servers most of the time. Each has clusters, sockets and ports of its own.
 suite_process() {
-  local script
-  for script in tests/process/*.sh; do part "process/$(basename "$script" .sh)" bash "$script"; done
+  export results
+  export -f part process_part
+  rm -rf "$results/process" && mkdir "$results/process"
+  printf '%s\n' tests/process/*.sh | xargs -P 2 -n 1 bash -c 'process_part "$0"'
+}
+process_part() {
+  local name
+  name=$(basename "$1" .sh)
+  part "process/$name" bash "$1" > "$results/process/$name" 2>&1 < /dev/null
+  cat "$results/process/$name"  # at once, so that no two mix
 }
 lines_process() { plain; }
 

@@ -5,9 +5,8 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/cluster.sh
 
-build=$PWD/.aegis/verify
 keygen=$(built aegis-keygen)
-cmake --build "$build" --target aegis_client > /dev/null
+make_target aegis_client
 cmake --install "$build" --component client --prefix "$place/prefix" > /dev/null
 library=$(dirname "$(find "$place/prefix" -name libaegis.so)")
 is "installed" "$(cd "$place/prefix" && find . \( -type f -o -type l \) -printf '%f\n' | sort | tr '\n' ' ')" "aegis.h aegis.pc libaegis.so libaegis.so.1 libaegis.so.1.0 "
