@@ -94,7 +94,10 @@ CREATE FUNCTION safe(int) RETURNS int LANGUAGE plpgsql PARALLEL SAFE AS 'BEGIN R
 EXPLAIN (COSTS OFF) SELECT sum(unsafe(n)) FROM wide;
 EXPLAIN (COSTS OFF) SELECT sum(safe(n)) FROM wide;
 SELECT sum(safe(n)) FROM wide;
+-- By a worker in any case: whether the leader is there first is chance, and the error says who it was.
+SET parallel_leader_participation = off;
 SELECT sum(1 / (n - 500)) FROM wide;
+RESET parallel_leader_participation;
 SET force_parallel_mode = on;
 SELECT current_user, session_user, current_setting('work_mem'), count(*) FROM wide;
 CREATE TABLE parallel_made AS SELECT g, count(*) FROM wide GROUP BY g;
