@@ -9,6 +9,7 @@
 #include "key_cache.hpp"
 #include "key_subject.hpp"
 #include "pg/function.hpp"
+#include "pg/trigger.hpp"
 
 namespace aegis::field {
 
@@ -211,12 +212,5 @@ HeapTuple seal_row(TriggerData *trigger) {
 }  // namespace aegis::field
 
 AEGIS_FUNCTION(aegis_seal_row) {
-    TriggerData *trigger = reinterpret_cast<TriggerData *>(fcinfo->context);
-    if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(trigger->tg_event) ||
-        !TRIGGER_FIRED_FOR_ROW(trigger->tg_event) ||
-        !(TRIGGER_FIRED_BY_INSERT(trigger->tg_event) || TRIGGER_FIRED_BY_UPDATE(trigger->tg_event)))
-        ereport(ERROR,
-                (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-                 errmsg("aegis.seal_row() is a BEFORE INSERT OR UPDATE trigger for each row")));
-    PG_RETURN_POINTER(aegis::field::seal_row(trigger));
+    PG_RETURN_POINTER(aegis::field::seal_row(aegis::pg::before_write(fcinfo, "seal_row")));
 }

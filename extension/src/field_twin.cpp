@@ -8,6 +8,7 @@
 #include "own_table.hpp"
 #include "pg/function.hpp"
 #include "pg/invalidation.hpp"
+#include "pg/trigger.hpp"
 
 namespace aegis::field {
 
@@ -309,14 +310,7 @@ void define_twin() {
 }  // namespace aegis::field
 
 AEGIS_FUNCTION(aegis_keep_twin) {
-    TriggerData *trigger = reinterpret_cast<TriggerData *>(fcinfo->context);
-    if (!CALLED_AS_TRIGGER(fcinfo) || !TRIGGER_FIRED_BEFORE(trigger->tg_event) ||
-        !TRIGGER_FIRED_FOR_ROW(trigger->tg_event) ||
-        !(TRIGGER_FIRED_BY_INSERT(trigger->tg_event) || TRIGGER_FIRED_BY_UPDATE(trigger->tg_event)))
-        ereport(ERROR,
-                (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
-                 errmsg("aegis.keep_twin() is a BEFORE INSERT OR UPDATE trigger for each row")));
-    PG_RETURN_POINTER(aegis::field::keep_twins(trigger));
+    PG_RETURN_POINTER(aegis::field::keep_twins(aegis::pg::before_write(fcinfo, "keep_twin")));
 }
 
 // What can be said without a key: neither is there without the other.

@@ -123,10 +123,9 @@ const Type &type_of(FunctionCallInfo fcinfo) {
     const Type *found = find_type(result);
     for (int i = 0; i < count && found == nullptr; i++) {
         // Only the first may stand for the value where a function takes any: behind it stands what
-        // the value is bound to, and says nothing of the value.
+        // the value is bound to, and says nothing of it.
         bool open = i == 0 && (IsPolymorphicType(arguments[i]) || arguments[i] == ANYOID);
         found = find_type(open ? get_fn_expr_argtype(function, i) : arguments[i]);
-        if (open) break;  // this is the value; a sealed argument behind it says nothing of it
     }
     if (found == nullptr)
         ereport(ERROR,
