@@ -121,6 +121,14 @@ GRANT EXECUTE ON FUNCTION aegis.assume_tenant(uuid, text, text, boolean, interva
 GRANT EXECUTE ON FUNCTION aegis.set_tenant_limits(uuid, interval, interval, interval, integer, integer) TO aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.tenant_limits() TO aegis_auditor, aegis_operator;
 
+-- outbox
+GRANT EXECUTE ON FUNCTION aegis.claim_outbound(text[], integer, interval), aegis.finish_outbound(bigint, uuid, text, bytea, jsonb)
+  TO aegis_agent;
+GRANT EXECUTE ON FUNCTION aegis.cancel_outbound(bigint, text), aegis.register_destination(text, text), aegis.remove_destination(text),
+  aegis.retry_outbound(bigint, text) TO aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.outbox_status() TO aegis_auditor, aegis_operator;
+GRANT SELECT ON aegis.destination, aegis.outbound, aegis.outbox_kind TO aegis_auditor, aegis_operator;
+
 -- job
 GRANT EXECUTE ON FUNCTION aegis.create_job(text, uuid, jsonb), aegis.pause_job(bigint), aegis.resume_job(bigint)
   TO aegis_operator;

@@ -33,8 +33,8 @@ COMMENT ON VIEW aegis.tenant_requests IS 'requests to erase, export or move a te
 
 -- For the functions below and their like alone: it says to the ledger what it is told.
 CREATE FUNCTION aegis.record_tenant_event(event text, tenant uuid, target_kind text, target_id text, detail jsonb) RETURNS void
-  AS 'MODULE_PATHNAME', 'aegis_record_tenant_event' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
-COMMENT ON FUNCTION aegis.record_tenant_event(text, uuid, text, text, jsonb) IS 'writes an entry of the life of a tenant; for Aegis alone';
+  AS 'MODULE_PATHNAME', 'aegis_record_tenant_event' LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION aegis.record_tenant_event(text, uuid, text, text, jsonb) IS 'writes an entry of the life of a tenant, or of the system where the tenant is NULL; for Aegis alone';
 
 CREATE FUNCTION aegis.request_tenant_action(action text, tenant uuid, slug text, reason text, argument text DEFAULT NULL)
   RETURNS bigint

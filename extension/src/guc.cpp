@@ -25,6 +25,7 @@ char *signer = nullptr;
 char *ledger_origin = nullptr;
 char *ledger_key = nullptr;
 int checkpoint_interval_ms = 10000;
+int outbox_patience_seconds = 900;
 int coverage_interval_seconds = 3600;
 int reseal_rate = 10000;
 int password_memory_kib = 19456;
@@ -205,6 +206,10 @@ void define() {
     define_int("aegis.coverage_interval",
                "Time between two looks at which tables the ledger captures; 0 never.",
                &coverage_interval_seconds, 3600, 0, 604800, PGC_SIGHUP, GUC_UNIT_S);
+
+    define_int("aegis.outbox_patience",
+               "How long outbound work may be due before health and coverage report it.",
+               &outbox_patience_seconds, 900, 10, 86400, PGC_SIGHUP, GUC_UNIT_S);
 
     define_int("aegis.reseal_rate", "Rows that a reseal job seals anew per second; 0 no limit.",
                &reseal_rate, 10000, 0, 10000000, PGC_SIGHUP, 0);

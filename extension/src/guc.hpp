@@ -36,6 +36,8 @@ extern char *ledger_origin;
 extern char *ledger_key;
 extern int checkpoint_interval_ms;
 extern int coverage_interval_seconds;
+// How long outbound work may be due before somebody is told that nobody does it.
+extern int outbox_patience_seconds;
 
 // Rows that a reseal job seals anew in one second; 0 as many as it can.
 extern int reseal_rate;

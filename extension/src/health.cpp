@@ -4,6 +4,7 @@
 
 #include "checkpoint.hpp"
 #include "ledger.hpp"
+#include "outbox.hpp"
 #include "pg/function.hpp"
 #include "region.hpp"
 #include "worker.hpp"
@@ -37,17 +38,19 @@ AEGIS_FUNCTION(aegis_health) {
     bool keys = page != nullptr && page->fault.message[0] == '\0';
     bool worker = aegis::worker::is_alive();
     bool signing = aegis::checkpoint::is_well();
+    aegis::outbox::Standing sending = aegis::outbox::standing();
     StringInfoData json;
     initStringInfo(&json);
-    appendStringInfo(&json, "{\"status\": \"%s\", \"worker\": %s, \"keys\": %s, \"seal_lag_ms\": ",
-                     keys && worker && signing ? "ok" : "degraded", worker ? "true" : "false",
-                     keys ? "true" : "false");
+    appendStringInfo(
+        &json, "{\"status\": \"%s\", \"worker\": %s, \"keys\": %s, \"seal_lag_ms\": ",
+        keys && worker && signing && sending != aegis::outbox::Standing::stale ? "ok" : "degraded",
+        worker ? "true" : "false", keys ? "true" : "false");
     append_number(&json, seal_lag_ms());
     aegis::checkpoint::Standing standing = aegis::checkpoint::standing();
     appendStringInfo(&json, ", \"checkpoint\": \"%s\", \"checkpoint_lag_ms\": ",
                      aegis::checkpoint::name_of(standing));
     append_number(&json,
                   standing == aegis::checkpoint::Standing::off ? -1 : aegis::checkpoint::lag_ms());
-    appendStringInfoChar(&json, '}');
+    appendStringInfo(&json, ", \"outbox\": \"%s\"}", aegis::outbox::name_of(sending));
     PG_RETURN_DATUM(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
 }

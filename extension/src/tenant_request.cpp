@@ -48,12 +48,15 @@ AEGIS_FUNCTION(aegis_record_tenant_event) {
     if (GetUserId() != role::owner())
         ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                         errmsg("only aegis_owner writes entries of the life of a tenant")));
+    if (PG_ARGISNULL(0) || PG_ARGISNULL(2) || PG_ARGISNULL(3) || PG_ARGISNULL(4))
+        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+                        errmsg("event, target and detail must not be null")));
     ledger::DetailPair pairs[tenant_request::kMostDetails];
     int count = tenant_request::read_details(PG_GETARG_JSONB_P(4), pairs);
     uint8_t buffer[2048];
     ledger::Event event{};
     event.type = text_to_cstring(PG_GETARG_TEXT_PP(0));
-    event.tenant = PG_GETARG_UUID_P(1);
+    if (!PG_ARGISNULL(1)) event.tenant = PG_GETARG_UUID_P(1);
     event.target_kind = text_to_cstring(PG_GETARG_TEXT_PP(2));
     event.target_id = text_to_cstring(PG_GETARG_TEXT_PP(3));
     event.detail = ledger::encode_detail(pairs, count, core::ByteSpan(buffer));

@@ -19,7 +19,7 @@ from aegis_cipher import Refused, xaes_open, xaes_seal
 
 PURPOSES = {"check_value": 1, "tenant_kek": 2, "encrypt": 3, "blind_index": 4, "audit": 5,
             "login": 6, "subject": 7, "credential": 8, "committed_cipher": 9, "commitment": 10,
-            "root_check": 11, "subject_name": 12}
+            "root_check": 11, "subject_name": 12, "outbound": 13}
 
 
 def sha256(*parts):

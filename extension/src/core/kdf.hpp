@@ -22,6 +22,7 @@ enum class Purpose : uint8_t {
     commitment = 10,       // beside it: what every envelope shows of the key
     root_check = 11,       // proof of a root that a tenant brought; may be stored
     subject_name = 12,     // keyed look-up of data subjects
+    outbound = 13,         // payloads that wait in the outbox
 };
 
 // What a derived key is for. `tenant` is 16 bytes or empty (the system's own keys).
