@@ -1,23 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // aegis-signer: holds the key that signs the ledger's checkpoints, outside the database, and signs
 // only heads that extend the last one. docs/signer.md.
-#include <csignal>
 #include <cstdio>
-#include <cstdlib>
 
-#include <pwd.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 
 #include "core/add_checkpoint.hpp"
 #include "core/error.hpp"
+#include "keeper.hpp"
 #include "log.hpp"
+#include "request_socket.hpp"
 #include "signer_answer.hpp"
-#include "signer_socket.hpp"
 #include "signer_state.hpp"
 
 #ifndef AEGIS_VERSION
@@ -84,66 +79,25 @@ int status(const Options &options) {
     return 0;
 }
 
-// The user itself, and who was named.
-std::set<uid_t> users_of(const std::vector<std::string> &names) {
-    std::set<uid_t> users = {geteuid()};
-    for (const std::string &name : names) {
-        if (!name.empty() && name.find_first_not_of("0123456789") == std::string::npos) {
-            users.insert(static_cast<uid_t>(std::strtoul(name.c_str(), nullptr, 10)));
-            continue;
-        }
-        const passwd *entry = getpwnam(name.c_str());
-        if (entry == nullptr) throw FileError("user \"" + name + "\" does not exist");
-        users.insert(entry->pw_uid);
-    }
-    return users;
-}
-
-// The key must not reach a core file, and nobody may read this process's memory.
-void close_memory() {
-    const rlimit none = {0, 0};
-    if (setrlimit(RLIMIT_CORE, &none) != 0 || prctl(PR_SET_DUMPABLE, 0) != 0)
-        fail_with_errno("could not close the memory of this process");
-}
-
-// Whoever opens all places must not leave us without a descriptor: then no head could be kept, and
-// a connection that cannot be accepted would wake us for ever.
-void require_open_files(size_t connections) {
-    constexpr rlim_t kOwn = 16;
-    rlimit files{};
-    if (getrlimit(RLIMIT_NOFILE, &files) != 0) fail_with_errno("could not read a limit");
-    if (files.rlim_cur < connections + kOwn)
-        throw FileError("at most " + std::to_string(files.rlim_cur) +
-                        " files may be open, the signer needs " +
-                        std::to_string(connections + kOwn));
-}
-
 int serve(const Options &options) {
     if (geteuid() == 0 && !options.allow_root)
         return complain("refusing to run as root",
                         "Start it as a user of its own; --allow-root is for containers.",
                         kExitConfig);
     open_log("info", options.log_file);
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    sigprocmask(SIG_BLOCK, &signals, nullptr);
-    signal(SIGPIPE, SIG_IGN);
-    const Descriptor stop(signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK));
-    if (stop.get() < 0) fail_with_errno("could not wait for signals");
+    const Descriptor stop = stop_signals();
 
     SignerState state(options.state, SignerState::Use::alone);
     SocketLimits limits;
     limits.request_bytes = core::kMaxAddCheckpointBytes;
-    require_open_files(limits.connections);
-    SignerSocket socket(options.socket, users_of(options.users), limits);
+    require_open_files(limits.connections, "signer");
+    RequestSocket socket(options.socket, users_of(options.users), limits);
     log_event(Level::info, "started",
               {{"socket", options.socket},
                {"logs", std::to_string(state.heads().size())},
                {"version", AEGIS_VERSION}});
-    socket.serve(stop.get(),
-                 [&state](std::string_view request) { return answer_of(&state, request); });
+    SignerExchange exchange(&state);
+    socket.serve(stop.get(), &exchange);
     log_event(Level::info, "stopped");
     return 0;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// aegis-verify: checks exported ledgers and proof files on the machine of whoever doubts them. It
-// knows no database and writes nothing but what it is told to keep. docs/aegis-verify.md.
+// aegis-verify: checks exported ledgers and proof files on the machine of whoever doubts them, and
+// is the witness there. It knows no database and writes nothing but what it is told to keep.
+// docs/aegis-verify.md, docs/witness.md.
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <filesystem>
@@ -16,6 +17,7 @@
 #include "verify_io.hpp"
 #include "verify_proof.hpp"
 #include "verify_tenant.hpp"
+#include "verify_witness.hpp"
 
 namespace {
 
@@ -28,12 +30,13 @@ struct BundleOptions {
     std::string file, tenant, keep;
     std::vector<std::string> hashes, heads, checkpoints, keys;
     std::string origin;
+    PolicyOptions policy;
     bool as_json = false;
 };
 
 // A checkpoint that is not what it should be is of no use, whatever the bundle says.
 core::KeptRoot signed_root(const std::string &path, const std::vector<core::NoteKey> &keys,
-                           const std::string &origin) {
+                           const Policy &policy, const std::string &origin) {
     const char *hint = "Ask for another copy, and check where the keys come from.";
     const std::string text = Input(path).note(core::kMaxNoteBytes + 1);
     try {
@@ -49,6 +52,8 @@ core::KeptRoot signed_root(const std::string &path, const std::vector<core::Note
             fail("\"" + path + "\" is a checkpoint of another log, \"" + plain(checkpoint.origin) +
                      "\"",
                  "The log is called as the key, or as --origin says.");
+        const std::string finding = policy.finding(note);
+        if (!finding.empty()) fail("\"" + path + "\": " + finding, hint);
         return {checkpoint.size, checkpoint.root};
     } catch (const core::Error &error) {
         fail("\"" + path + "\": " + error.message, hint);
@@ -57,13 +62,15 @@ core::KeptRoot signed_root(const std::string &path, const std::vector<core::Note
 
 void expect_checkpoints(const BundleOptions &options, core::BundleCheck *check) {
     const std::vector<core::NoteKey> keys = parse_keys(options.keys);
+    const Policy policy(options.policy, keys);
     if (!options.checkpoints.empty() && keys.empty())
         fail("the key is missing", "Give --key VKEY, from a source that you trust.");
-    if (options.checkpoints.empty() && !(keys.empty() && options.origin.empty()))
+    if (options.checkpoints.empty() &&
+        !(keys.empty() && options.origin.empty() && !policy.demands()))
         fail("the checkpoint is missing: with a key or an origin alone nothing would be compared",
-             "Give --checkpoint FILE, or leave --key and --origin out.");
+             "Give --checkpoint FILE, or leave --key, --witness and --origin out.");
     for (const std::string &path : options.checkpoints)
-        check->expect(signed_root(path, keys, options.origin));
+        check->expect(signed_root(path, keys, policy, options.origin));
 }
 
 void expect_heads(const BundleOptions &options, core::BundleCheck *check) {
@@ -100,7 +107,9 @@ std::string kept_of(const BundleOptions &options) {
     const bool heads = !options.hashes.empty() || !options.heads.empty();
     const std::string text = heads ? "the heads that were kept" : "";
     if (options.checkpoints.empty()) return heads ? text : "nothing";
-    return text + (heads ? " and " : "") + "the signed checkpoints";
+    return text + (heads ? " and " : "") +
+           (options.policy.witnesses.empty() ? "the signed checkpoints"
+                                             : "the signed and cosigned checkpoints");
 }
 
 void tell(const BundleOptions &options, const core::BundleCheck &check) {
@@ -209,6 +218,7 @@ int main(int argc, char **argv) {
                                "Key that must have signed the checkpoints (vkey). Repeatable");
     bundle_command->add_option("--origin", bundle.origin,
                                "The log of the checkpoints, when it is not called as the key");
+    add_policy_options(bundle_command, &bundle.policy);
     bundle_command->add_option("--tenant", bundle.tenant, "The bundle must be this tenant's");
     bundle_command->add_option("--keep", bundle.keep,
                                "Write the heads to compare with next time; only when all holds");
@@ -223,6 +233,7 @@ int main(int argc, char **argv) {
         ->required();
     proof_command->add_option("--key", proof.keys, "Key that must have signed (vkey). Repeatable")
         ->required();
+    add_policy_options(proof_command, &proof.policy);
     CLI::Option *entry = proof_command->add_option(
         "--entry", proof.entry, "File with the entry's body; a receipt has it in itself");
     CLI::Option *hex = proof_command->add_option("--entry-hex", proof.entry_hex,
@@ -248,20 +259,25 @@ int main(int argc, char **argv) {
                                "The chain that the source's ledger says, in hexadecimal");
     tenant_command->add_flag("--json", tenant.as_json, "Print one JSON object");
 
+    WitnessOptions witness;
+    add_witness_command(&app, &witness);
+
     // What a script did not fill in must not make a check go away.
     const CLI::Validator filled(
         [](std::string &text) { return text.empty() ? "it must not be empty" : std::string(); },
         "");
-    for (CLI::App *command : {bundle_command, proof_command, tenant_command})
+    for (CLI::App *command : {bundle_command, proof_command, tenant_command, witness.init,
+                              witness.add, witness.key, witness.status, witness.serve})
         for (CLI::Option *option : command->get_options())
             if (option->get_items_expected_max() > 0) option->check(filled);
 
     std::string message, hint;
     try {
         app.parse(argc, argv);
-        const int result = bundle_command->parsed()   ? check_bundle(bundle)
-                           : tenant_command->parsed() ? check_tenant(tenant)
-                                                      : check_proof(proof);
+        const int result = bundle_command->parsed()    ? check_bundle(bundle)
+                           : tenant_command->parsed()  ? check_tenant(tenant)
+                           : witness.command->parsed() ? run_witness(witness)
+                                                       : check_proof(proof);
         if (fflush(stdout) != 0) fail("could not write the result", "Check where it goes.");
         return result;
     } catch (const CLI::ParseError &error) {

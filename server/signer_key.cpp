@@ -89,12 +89,17 @@ SignerKey::~SignerKey() {
     munmap(seed_, kPageBytes);
 }
 
-core::NoteKey SignerKey::key_of(const std::string &origin) const {
-    return core::note_key_of(origin, core::NoteKeyType::ed25519, *seed_);
+core::NoteKey SignerKey::key_of(const std::string &name, core::NoteKeyType type) const {
+    return core::note_key_of(name, type, *seed_);
 }
 
 std::string SignerKey::sign(const std::string &text, const core::NoteKey &key) const {
     return text + "\n" + core::sign_note(text, key, *seed_);
+}
+
+std::string SignerKey::cosign(std::string_view text, const core::NoteKey &key,
+                              uint64_t time) const {
+    return core::cosign_note(text, key, *seed_, time);
 }
 
 }  // namespace aegis::server

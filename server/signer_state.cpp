@@ -4,16 +4,8 @@
 // so a head that vanished is noticed.
 #include "signer_state.hpp"
 
-#include <cerrno>
-#include <cstring>
-
-#include <fcntl.h>
-#include <sys/file.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include "core/encoding.hpp"
 #include "core/error.hpp"
+#include "state_folder.hpp"
 
 namespace aegis::server {
 
@@ -21,7 +13,6 @@ namespace {
 
 constexpr size_t kMaxNoteFileBytes = 4096;
 constexpr size_t kMaxOriginsBytes = 1 << 20;
-constexpr unsigned kMode = 0600;
 
 std::string key_path(const std::string &folder) {
     return folder + "/key";
@@ -30,38 +21,13 @@ std::string origins_path(const std::string &folder) {
     return folder + "/origins";
 }
 
-std::string head_path(const std::string &folder, const std::string &origin) {
-    const core::Digest digest = core::sha256(core::as_bytes(origin));
-    char hex[2 * core::kDigestBytes];
-    core::to_hex(digest.view(), hex);
-    return folder + "/heads/" + std::string(hex, sizeof hex);
-}
-
-bool exists(const std::string &path) {
-    struct stat status {};
-    if (lstat(path.c_str(), &status) == 0) return true;
-    if (errno != ENOENT) fail_with_errno("could not look at \"" + path + "\"");
-    return false;
-}
-
-Descriptor lock_folder(const std::string &folder) {
-    const std::string path = folder + "/lock";
-    Descriptor lock(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, kMode));
-    if (lock.get() < 0) fail_with_errno("could not open \"" + path + "\"");
-    if (flock(lock.get(), LOCK_EX | LOCK_NB) != 0) {
-        if (errno == EWOULDBLOCK) throw FileError("another aegis-signer uses \"" + folder + "\"");
-        fail_with_errno("could not lock \"" + path + "\"");
-    }
-    return lock;
-}
-
 }  // namespace
 
 void SignerState::create(const std::string &folder) {
     make_private_folder(folder);
     const Descriptor lock = lock_folder(folder);
     make_private_folder(folder + "/heads");
-    if (!exists(origins_path(folder))) replace_file(origins_path(folder), "", kMode);
+    if (!exists(origins_path(folder))) replace_file(origins_path(folder), "", kStateMode);
     if (!SignerKey::create(key_path(folder)))
         throw FileError("\"" + key_path(folder) + "\" exists and is not overwritten");
 }
@@ -118,7 +84,7 @@ void SignerState::add(const std::string &origin) {
     }
     std::string origins;
     for (const auto &[name, head] : heads_) origins += name + "\n";
-    replace_file(origins_path(folder_), origins, kMode);
+    replace_file(origins_path(folder_), origins, kStateMode);
 }
 
 const SignedHead &SignerState::advance(const core::Checkpoint &checkpoint) {
@@ -133,7 +99,7 @@ void SignerState::keep(const core::Checkpoint &checkpoint) {
     head.key = key_.key_of(checkpoint.origin);
     head.checkpoint = checkpoint;
     head.note = key_.sign(core::format_checkpoint(checkpoint), head.key);
-    replace_file(head_path(folder_, checkpoint.origin), head.note, kMode);
+    replace_file(head_path(folder_, checkpoint.origin), head.note, kStateMode);
     heads_[checkpoint.origin] = std::move(head);
 }
 

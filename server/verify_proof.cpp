@@ -61,6 +61,10 @@ std::vector<core::NoteKey> keys_of(const ProofOptions &options) {
     return parse_keys(options.keys);
 }
 
+Policy policy_of(const ProofOptions &options) {
+    return {options.policy, keys_of(options)};
+}
+
 // Whoever gives no origin means the log whose key was given: keys of logs are named for them.
 bool is_named(const ProofOptions &options, const std::string &origin) {
     for (const core::NoteKey &key : keys_of(options))
@@ -85,7 +89,7 @@ std::string checkpoint_finding(const ProofOptions &options, const core::Note &no
     if (options.origin.empty() && !is_named(options, checkpoint.origin))
         return "it is a checkpoint of log \"" + plain(checkpoint.origin) +
                "\", which no key given is named for; --origin allows it";
-    return "";
+    return policy_of(options).finding(note);
 }
 
 std::string receipt_finding(const ProofOptions &options, const core::Receipt &receipt,
@@ -107,8 +111,10 @@ std::string receipt_finding(const ProofOptions &options, const core::Receipt &re
 // The entry is shown only when everything holds: nothing that is not proven is printed as if it
 // were.
 int answer(const ProofOptions &options, const std::string &finding, uint64_t index,
-           const core::Checkpoint &checkpoint, const core::Receipt *receipt) {
+           const core::Note &note, const core::Checkpoint &checkpoint,
+           const core::Receipt *receipt) {
     const bool ok = finding.empty();
+    const std::string cosigned = ok ? policy_of(options).cosigned(note) : "";
     if (options.as_json) {
         std::string more;
         if (receipt != nullptr && ok)
@@ -118,20 +124,25 @@ int answer(const ProofOptions &options, const std::string &finding, uint64_t ind
                    ", \"entry\": " + entry_json(core::as_bytes(receipt->body));
         printf(
             "{\"result\": \"%s\", \"origin\": %s, \"index\": %llu, \"size\": %llu, \"root\": "
-            "\"%s\", \"finding\": %s%s}\n",
+            "\"%s\", \"finding\": %s, \"cosigned\": %s%s}\n",
             ok ? "ok" : "findings", json(checkpoint.origin).c_str(), wide(index),
             wide(checkpoint.size), hex_of(checkpoint.root.view()).c_str(),
-            ok ? "null" : json(finding).c_str(), more.c_str());
+            ok ? "null" : json(finding).c_str(), cosigned.empty() ? "null" : json(cosigned).c_str(),
+            more.c_str());
     } else if (!ok) {
         printf("finding: %s\n", finding.c_str());
     } else if (receipt == nullptr) {
-        printf("ok: the entry is leaf %llu of log \"%s\" at size %llu, signed by every key given\n",
-               wide(index), plain(checkpoint.origin).c_str(), wide(checkpoint.size));
+        printf(
+            "ok: the entry is leaf %llu of log \"%s\" at size %llu, signed by every key "
+            "given%s%s\n",
+            wide(index), plain(checkpoint.origin).c_str(), wide(checkpoint.size),
+            cosigned.empty() ? "" : ", ", cosigned.c_str());
     } else {
         printf("%slog          %s, leaf %llu\n", entry_lines(core::as_bytes(receipt->body)).c_str(),
                hex_of(receipt->log_id).c_str(), wide(receipt->leaf));
         printf("checkpoint   of \"%s\" at size %llu, root %s\n", plain(checkpoint.origin).c_str(),
                wide(checkpoint.size), hex_of(checkpoint.root.view()).c_str());
+        if (!cosigned.empty()) printf("witnesses    %s\n", cosigned.c_str());
         printf("result       ok: the entry is in the ledger, as every key given has signed\n");
     }
     return ok ? kOk : kFindings;
@@ -141,7 +152,7 @@ int answer(const ProofOptions &options, const std::string &finding, uint64_t ind
 
 int check_proof(const ProofOptions &options) {
     const bool has_entry = !options.entry.empty() || !options.entry_hex.empty();
-    keys_of(options);
+    policy_of(options);  // what cannot be used ends the program before anything is read
     const std::string body = has_entry ? entry_of(options) : "";
     const std::string text = Input(options.file).note();
     core::ProofFile file;
@@ -170,7 +181,7 @@ int check_proof(const ProofOptions &options) {
                                                           file.proof, checkpoint.root)) {
         finding = "the checkpoint does not cover this entry";
     }
-    return answer(options, finding, file.index, checkpoint, is_receipt ? &receipt : nullptr);
+    return answer(options, finding, file.index, note, checkpoint, is_receipt ? &receipt : nullptr);
 }
 
 }  // namespace aegis::verify_tool

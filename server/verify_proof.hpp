@@ -6,12 +6,14 @@
 #include <vector>
 
 #include "core/note.hpp"
+#include "verify_policy.hpp"
 
 namespace aegis::verify_tool {
 
 struct ProofOptions {
     std::string file, entry, entry_hex, origin, tenant, log;
     std::vector<std::string> keys;
+    PolicyOptions policy;
     bool as_json = false;
 };
 

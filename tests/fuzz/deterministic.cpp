@@ -29,9 +29,10 @@ std::string unescaped(std::string text) {
 // Every quoted value of the vector files, as text and, where it is hexadecimal, as bytes.
 std::vector<Bytes> seeds_of(const std::string &folder) {
     std::vector<Bytes> seeds;
-    for (const char *name : {"keys_v1", "envelope_v1", "envelope_v1_committing", "entry_v1",
-                             "seal_v1", "session_token_v1", "bundle_v1", "proof_v1",
-                             "checkpoint_v1", "receipt_v1", "tenant_key_v1", "field_key_v1"}) {
+    for (const char *name :
+         {"keys_v1", "envelope_v1", "envelope_v1_committing", "entry_v1", "seal_v1",
+          "session_token_v1", "bundle_v1", "proof_v1", "checkpoint_v1", "cosignature_v1",
+          "receipt_v1", "tenant_key_v1", "field_key_v1"}) {
         std::ifstream file(folder + "/" + name + ".json");
         std::stringstream text;
         text << file.rdbuf();

@@ -11,6 +11,7 @@
 
 #include "core/bundle_check.hpp"
 #include "core/checkpoint.hpp"
+#include "core/cosignature.hpp"
 #include "core/encoding.hpp"
 #include "core/entry.hpp"
 #include "core/envelope.hpp"
@@ -137,6 +138,11 @@ std::string proof_file(const Arguments &in) {
     return words(read.index, "p" + hashes(read.proof), "n" + hex(read.checkpoint));
 }
 
+std::string cosignature(const Arguments &in) {
+    const Cosignature made = take_cosignature(in[0], in[1], parse_note_key(in[2]));
+    return words(made.timestamp, hex(made.line));
+}
+
 std::string receipt(const Arguments &in) {
     const Receipt read = parse_receipt(in[0]);
     const Note carried = parse_note(read.note);
@@ -204,6 +210,7 @@ const std::map<std::string, std::string (*)(const Arguments &)> kJudges = {
     {"vkey", vkey},
     {"checkpoint", checkpoint},
     {"proof_file", proof_file},
+    {"cosignature", cosignature},
     {"receipt", receipt},
     {"armor", armor},
     {"inclusion", inclusion},

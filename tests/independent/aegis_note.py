@@ -117,6 +117,44 @@ def is_signed(note, key):
     return False
 
 
+# --- cosignature-v1 ------------------------------------------------------------------------------
+
+def cosignature_line(text, name, seed, time):
+    public, signature = ed25519_sign(seed, b"cosignature/v1\ntime %d\n" % time + text.encode())
+    return "\u2014 %s %s\n" % (name, to_base64(key_id(name, COSIGNATURE, public) + time.to_bytes(8, "big") + signature))
+
+
+def take_cosignature(text, answer, key):
+    """(time, line) of this key among the lines of a witness's answer"""
+    if key[2] != COSIGNATURE or len(answer) > 4096 or b"\n\n" in answer or answer.startswith(b"\n"):
+        raise Refused("not an answer of this witness")
+    note = read_note(text.encode() + b"\n" + answer)
+    if not is_signed(note, key):
+        raise Refused("not cosigned")
+    data = next(data for name, identity, data in note[1] if (name, identity) == key[:2])
+    return int.from_bytes(data[:8], "big"), "\u2014 %s %s\n" % (key[0], to_base64(key[1] + data))
+
+
+def with_signatures(note, lines):
+    """The bytes of the note with those of the lines whose name and id it has not got yet"""
+    if not lines:
+        return note
+    text, own = read_note(note)
+    known = {signature[:2] for signature in own}
+    return note + "".join("\u2014 %s %s\n" % (name, to_base64(identity + data)) for name, identity, data
+                          in read_note(text.encode() + b"\n" + lines)[1] if (name, identity) not in known).encode()
+
+
+def cosigners(note, keys):
+    """Places of the keys that cosigned the bytes of a note; refuses a cosignature that does not verify"""
+    read = read_note(note)
+    return [at for at, key in enumerate(keys) if is_signed(read, key)]
+
+
+def add_checkpoint(old, proof, note):
+    return ("old %d\n%s\n%s" % (old, "".join(to_base64(h) + "\n" for h in proof), note)).encode()
+
+
 def read_number(text):
     if not re.fullmatch("0|[1-9][0-9]{0,19}", text) or not text.isascii() or int(text) >= 1 << 64:
         raise Refused("number")

@@ -332,6 +332,16 @@ class Inputs:
             yield "note", [self.lines_changed(whole), KEY.encode()]
             yield "checkpoint", [text]
 
+    def cosignatures(self, count):
+        """Answers of a witness, changed; the first key made a line of them."""
+        v = vectors("cosignature_v1")
+        key, lines = v["vkeys"][0].encode(), [line.encode() for line in v["lines"]]
+        for _ in range(count):
+            answer = b"".join(self.random.choices(lines, k=self.random.randrange(1, 4)))
+            yield "cosignature", [v["text"].encode(), answer, key]
+            yield "cosignature", [v["text"].encode(), self.bytes_changed(answer), key]
+            yield "cosignature", [v["text"].encode(), self.lines_changed(answer), key]
+
     def all(self, factor):
         entries = [f.cbor_read(h(case["body"])) for case in vectors("entry_v1")["valid"]]
         seals = [f.cbor_read(h(case["seal"])) for case in vectors("seal_v1")["chain"]]
@@ -352,7 +362,8 @@ class Inputs:
             self.changed("vkey", [key.encode() for key in notes["keys"]], 500), self.changed("keyring", keyrings, 500),
             self.changed("email", emails, 500), self.changed("keyword", texts, 500), self.changed("caseless", texts, 500),
             self.changed("phone", phones, 500), self.changed("alnum", numbers, 500), self.changed("checkpoint", [notes["text"].encode()], 500),
-            self.changed("proof_file", [notes["proof_file"].encode()], 500), self.bundles(250), self.proofs(300), self.receipts(80), self.notes(150)]
+            self.changed("proof_file", [notes["proof_file"].encode()], 500), self.bundles(250), self.proofs(300), self.receipts(80), self.notes(150),
+            self.cosignatures(200)]
         for source in sources:
             yield from source
         for _ in range(factor - 1):
@@ -361,4 +372,5 @@ class Inputs:
             yield from self.bundles(250)
             yield from self.receipts(80)
             yield from self.notes(150)
+            yield from self.cosignatures(200)
             yield from self.proofs(300)

@@ -273,6 +273,23 @@ def checkpoints():
         refuses("Ed25519", aegis_cipher.ed25519_verify, h(public), h(message) + b"x", h(signature))
 
 
+def cosignatures():
+    v = load("cosignature_v1")
+    keys = [n.read_note_key(text) for text in v["vkeys"]]
+    log = n.read_note_key(v["log_vkey"])
+    for case in v["taken"]:
+        same("cosignature, " + case["name"], n.take_cosignature(v["text"], h(case["answer"]), keys[0]), (v["times"][0], v["lines"][0]))
+    for case in v["refused"]:
+        refuses("cosignature, " + case["name"], n.take_cosignature, v["text"], h(case["answer"]), keys[0])
+    refuses("cosignature, by a key of signatures", n.take_cosignature, v["text"], v["lines"][0].encode(), log)
+    note, lines = v["note"].encode(), "".join(v["lines"]).encode()
+    same("with cosignatures", n.with_signatures(note, lines).decode(), v["cosigned"])
+    same("with the same again", n.with_signatures(v["cosigned"].encode(), lines).decode(), v["cosigned"])
+    same("cosigners", n.cosigners(v["cosigned"].encode(), keys), [0, 1])
+    same("cosigners of the log's note", n.cosigners(note, keys), [])
+    same("the log's signature stays", said_of(v["cosigned"].encode(), log), "signed")
+
+
 def receipts():
     v = load("receipt_v1")
     text, key, origin, tenant = v["receipt"].encode(), v["vkey"], v["origin"], h(v["tenant"])
@@ -351,7 +368,7 @@ def documents():
 
 
 def main():
-    for part in (gcm, xaes, keys, subjects, envelopes, entries, seals, tokens, wrapped_keyrings, bundles, proofs, checkpoints, receipts, tenants, tenant_keys, field_keys, documents):
+    for part in (gcm, xaes, keys, subjects, envelopes, entries, seals, tokens, wrapped_keyrings, bundles, proofs, checkpoints, cosignatures, receipts, tenants, tenant_keys, field_keys, documents):
         part()
     print("%d checks agree" % checked)
     return 0

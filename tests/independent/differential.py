@@ -94,6 +94,11 @@ def proof_file(data):
     return "%d p%s n%s" % (index, "".join(h.hex() + "," for h in proof), carried.hex())
 
 
+def cosignature(text, answer, key):
+    time, line = n.take_cosignature(decoded(text), answer, n.read_note_key(decoded(key)))
+    return "%d %s" % (time, hexed(line))
+
+
 def receipt(data, key, origin):
     return f.cbor(r.check_receipt(data, key.decode(), origin.decode())).hex()
 
@@ -129,7 +134,7 @@ def keyring(text):
     return "".join("%d:%s," % item for item in sorted((v, k.hex()) for v, k in live_keys.read_provider(text.decode("latin-1")).items()))
 
 
-HERE = {function.__name__: function for function in (entry, seal, envelope, record, bundle, note, vkey, checkpoint, proof_file, receipt,
+HERE = {function.__name__: function for function in (entry, seal, envelope, record, bundle, note, vkey, checkpoint, proof_file, cosignature, receipt,
                                                      inclusion, consistency, armor, token, keyring,
                                                      *(normaliser(how) for how in f.NORMALISERS if how != "exact"))}
 

@@ -58,7 +58,7 @@ serve() {
 }
 serve
 is "a second signer" "$("$signer" serve --state "$state" --socket "$place/second" "${root[@]}" 2>&1 | head -n 1)" \
-  "aegis-signer: error: another aegis-signer uses \"$state\""
+  "aegis-signer: error: another process uses \"$state\""
 is "the first log" "$(python3 "$client" "$socket" log log.example/a 0 7 | head -n 1)" "200"
 is "grows" "$(python3 "$client" "$socket" log log.example/a 7 900 | head -n 1)" "200"
 is "the same again" "$(python3 "$client" "$socket" log log.example/a 900 900 | head -n 1)" "200"

@@ -115,12 +115,63 @@ is "proof: a witness's key names no log" "$status ${output%%,*}" '1 finding: it 
 run proof "$place/witnessed" --key "$witness" --entry-hex 40414243 --origin aegis.example/ledger
 is "proof: with the log named" "$status ${output%% *}" "0 ok:"
 
+# Witnesses: both seeds are those of the vectors.
+python3 - "$place" << 'PYTHON'
+import json, sys
+sys.path.insert(0, "tests/independent")
+import aegis_note as n
+place = sys.argv[1]
+v = json.load(open("tests/vectors/cosignature_v1.json"))
+proof = json.load(open("tests/vectors/checkpoint_v1.json"))["proof_file"]
+text = proof.split("\n\n")[1] + "\n"
+one, two = (n.cosignature_line(text, vkey.split("+")[0], bytes.fromhex(seed), 1764000000) for vkey, seed in zip(v["vkeys"], v["seeds"]))
+forged = n.cosignature_line(text.replace("8", "9", 1), v["vkeys"][1].split("+")[0], bytes.fromhex(v["seeds"][1]), 1764000000)
+for name, lines in (("one", one), ("both", one + two), ("forged", one + forged)):
+    open(f"{place}/cosigned-{name}", "w", encoding="utf-8").write(proof + lines)
+name, kind, public = (n.read_note_key(v["vkeys"][0])[i] for i in (0, 2, 3))
+for number, vkey in enumerate(v["vkeys"] + [n.note_key("witness.example/alias", kind, public)]):
+    open(f"{place}/witness.{number}", "w").write(vkey)
+log = n.read_note_key(open(f"{place}/vkey").read())
+open(f"{place}/witness.log", "w").write(n.note_key("witness.example/log", n.COSIGNATURE, log[3]))
+PYTHON
+one=$(cat "$place/witness.0")
+two=$(cat "$place/witness.1")
+# demanded FILE OPTION ...: status and the first line.
+demanded() {
+  run proof "$place/cosigned-$1" --key "$key" --entry-hex 40414243 "${@:2}"
+  head -n 1 <<< "$status $output"
+}
+is "witnesses: both" "$(demanded both --witness "$one" --witness "$two")" \
+  '0 ok: the entry is leaf 5 of log "aegis.example/ledger" at size 8, signed by every key given, cosigned by "witness.example/one" at 2025-11-24T16:00:00Z, "witness.example/two" at 2025-11-24T16:00:00Z'
+is "witnesses: one of two is not all" "$(demanded one --witness "$one" --witness "$two")" \
+  '1 finding: the checkpoint is cosigned by 1 of 2 witnesses; not by "witness.example/two"'
+is "witnesses: one of two is a quorum of one" "$(demanded one --witness "$one" --witness "$two" --quorum 1 | cut -c -25)" "0 ok: the entry is leaf 5"
+is "witnesses: none" "$(run proof "$place/proof" --key "$key" --entry-hex 40414243 --witness "$one"; echo "$status $output")" \
+  '1 finding: the checkpoint is cosigned by 0 of 1 witnesses; not by "witness.example/one"'
+is "witnesses: a forged one is no missing one" "$(demanded forged --witness "$one" --witness "$two" --quorum 1)" \
+  '1 finding: the cosignature of a witness does not verify'
+is "witnesses: one key under two names" "$(demanded one --witness "$one" --witness "$(cat "$place/witness.2")")" \
+  '2 aegis-verify: "witness.example/alias" and "witness.example/one" are one key'
+is "witnesses: the log's own key" "$(demanded one --witness "$(cat "$place/witness.log")")" '2 aegis-verify: "witness.example/log" has the key of the log'
+is "witnesses: a key of a log" "$(demanded one --witness "$key")" '2 aegis-verify: "aegis.example/ledger" is the key of a log, not of a witness'
+is "witnesses: more than there are" "$(demanded one --witness "$one" --quorum 2)" '2 aegis-verify: a quorum of 2 of 1 witnesses cannot be met'
+is "witnesses: a quorum of none" "$(demanded one --witness "$one" --quorum 0 | cut -c 1)" "2"
+is "witnesses: JSON" "$(run proof "$place/cosigned-both" --key "$key" --entry-hex 40414243 --witness "$two" --json; python3 -c 'import json, sys; print(json.load(sys.stdin)["cosigned"])' <<< "$output")" \
+  'cosigned by "witness.example/two" at 2025-11-24T16:00:00Z'
+sed '1,/^$/d' "$place/cosigned-one" > "$place/checkpoint-one"
+run bundle "$place/all.bundle" --checkpoint "$place/checkpoint-one" --key "$key" --witness "$one" --witness "$two"
+is "witnesses: a bundle's checkpoint that one did not cosign" "$status $(grep -c 'is cosigned by 1 of 2 witnesses' <<< "$output")" "2 1"
+run bundle "$place/all.bundle" --checkpoint "$place/checkpoint-one" --key "$key" --witness "$one"
+is "witnesses: a bundle's checkpoint that they cosigned is compared" "$status $(grep -c 'compared  *with the signed and cosigned checkpoints' <<< "$output")" "1 1"
+run bundle "$place/all.bundle" --witness "$one"
+is "witnesses: without a checkpoint" "$status" 2
+
 # What a script did not fill in, or gave without what it belongs to, must not make a check go away.
 for option in --tenant --log --origin --entry --entry-hex; do
   run proof "$place/receipt" --key "$(cat "$place/receipt.vkey")" "$option" ""
   is "an empty $option" "$status" 2
 done
-for option in --tenant --origin --keep --head --checkpoint --key --seal-hash; do
+for option in --tenant --origin --keep --head --checkpoint --key --seal-hash --witness --quorum; do
   run bundle "$place/all.bundle" "$option" ""
   is "an empty $option of a bundle" "$status" 2
 done

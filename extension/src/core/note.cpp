@@ -100,10 +100,10 @@ std::string cosigned_message(std::string_view text, uint64_t timestamp) {
     return "cosignature/v1\ntime " + std::to_string(timestamp) + "\n" + std::string(text);
 }
 
-std::string signature_line(const NoteKey &key, std::string_view signature) {
-    std::string bytes(reinterpret_cast<const char *>(key.id), kNoteKeyIdBytes);
+std::string signature_line(std::string_view name, const uint8_t *id, std::string_view signature) {
+    std::string bytes(reinterpret_cast<const char *>(id), kNoteKeyIdBytes);
     bytes += signature;
-    return std::string(kDash) + key.name + " " + base64(as_bytes(bytes)) + "\n";
+    return std::string(kDash) + std::string(name) + " " + base64(as_bytes(bytes)) + "\n";
 }
 
 void check_text(std::string_view text) {
@@ -225,11 +225,15 @@ bool note_is_signed(const Note &note, const NoteKey &key, uint64_t *timestamp) {
     return false;
 }
 
+std::string format_signature(const NoteSignature &signature) {
+    return signature_line(signature.name, signature.id, signature.signature);
+}
+
 std::string sign_note(std::string_view text, const NoteKey &key, const Key32 &seed) {
     check_text(text);
     if (key.type != NoteKeyType::ed25519)
         throw Error{Code::invalid_argument, "this key makes cosignatures, not signatures"};
-    return signature_line(key, signature_of(seed, as_bytes(text)));
+    return signature_line(key.name, key.id, signature_of(seed, as_bytes(text)));
 }
 
 std::string cosign_note(std::string_view text, const NoteKey &key, const Key32 &seed,
@@ -241,7 +245,7 @@ std::string cosign_note(std::string_view text, const NoteKey &key, const Key32 &
     put_u64(time, timestamp);
     std::string signature(reinterpret_cast<const char *>(time), sizeof time);
     signature += signature_of(seed, as_bytes(cosigned_message(text, timestamp)));
-    return signature_line(key, signature);
+    return signature_line(key.name, key.id, signature);
 }
 
 }  // namespace aegis::core

@@ -55,6 +55,9 @@ Note parse_note(std::string_view text);
 // since the Unix epoch that the cosigner vouches for.
 bool note_is_signed(const Note &note, const NoteKey &key, uint64_t *timestamp = nullptr);
 
+// The line of a signature, with its newline, as it stood in the note.
+std::string format_signature(const NoteSignature &signature);
+
 // One signature line with its newline, ready to be appended to `text` and a blank line.
 std::string sign_note(std::string_view text, const NoteKey &key, const Key32 &seed);
 std::string cosign_note(std::string_view text, const NoteKey &key, const Key32 &seed,

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// aegis-verify witness: cosigns the heads of logs that only grow. docs/witness.md.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
+
+namespace aegis::verify_tool {
+
+struct WitnessOptions {
+    std::string state, name, log_key, listen, log_file;
+    std::vector<std::string> users;
+    bool allow_root = false;
+    CLI::App *command = nullptr, *init = nullptr, *add = nullptr, *key = nullptr, *status = nullptr,
+             *serve = nullptr;
+};
+
+// The subcommand with its own. The options live as long as the parser.
+void add_witness_command(CLI::App *app, WitnessOptions *options);
+int run_witness(const WitnessOptions &options);  // the exit status
+
+}  // namespace aegis::verify_tool
