@@ -48,7 +48,11 @@ SELECT count(*) FROM aegis.guarded_schema;
 \c - regress_guard_operator
 SELECT finding, fix FROM aegis.coverage() WHERE object = 'guarded';
 SELECT aegis.guard_schema('guarded');
-SELECT * FROM aegis.guarded_schema WHERE schema = 'guarded'::regnamespace;
+SELECT * FROM aegis.guarded_schema WHERE schema = 'guarded';
+-- refuses: another name for it, which the list of guarded schemas would not know
+\c - :superuser
+ALTER SCHEMA guarded RENAME TO unguarded;
+\c - regress_guard_operator
 SELECT finding FROM aegis.coverage() WHERE object = 'guarded';
 
 -- refuses: a table that is not protected when the transaction ends; allows: one that is by then, and other schemas

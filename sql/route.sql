@@ -79,6 +79,15 @@ ALTER FUNCTION regress_route.ok(aegis.request) SECURITY DEFINER;
 \c - :superuser
 SET client_min_messages = warning;
 ALTER FUNCTION regress_route.ok(aegis.request) SECURITY INVOKER;
+-- survives: a handler that is dropped, and one that is made again under its name
+SELECT pg_get_functiondef('regress_route.ok(aegis.request)'::regprocedure) AS definition \gset
+DROP FUNCTION regress_route.ok(aegis.request);
+\c - regress_route_gateway
+:ask 'GET', '/regress/route/first' :rest;
+\c - :superuser
+SET client_min_messages = warning;
+:definition;
+GRANT EXECUTE ON FUNCTION regress_route.ok(aegis.request) TO aegis_member;
 -- survives: a dropped route is gone for a backend that had it in its copy
 \c - regress_route_gateway
 :ask 'GET', '/regress/route/first' :rest;

@@ -8,7 +8,7 @@ AS $$
          'it holds protected tables, and the next migration may leave a hole unseen',
          format('SELECT aegis.guard_schema(%L)', r.namespace::regnamespace)
     FROM aegis.coverage_relation r
-   WHERE r.protected AND r.namespace NOT IN (SELECT g.schema::oid FROM aegis.guarded_schema g)
+   WHERE r.protected AND NOT EXISTS (SELECT FROM aegis.guarded_schema g WHERE to_regnamespace(quote_ident(g.schema)) = r.namespace)
   UNION ALL
   SELECT NULL, 'high', 'event trigger', w, 'guard-off', 'schemas are guarded, and the event trigger that does it is missing or disabled',
          CASE WHEN e.oid IS NOT NULL THEN format('ALTER EVENT TRIGGER %I ENABLE ALWAYS', w)

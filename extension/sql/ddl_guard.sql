@@ -1,9 +1,10 @@
 -- Keeps DDL from leaving holes in guarded schemas: looked at when the transaction ends. docs/ddl_guard.md.
 
 CREATE TABLE aegis.guarded_schema (
-  schema regnamespace NOT NULL PRIMARY KEY,
-  mode   text         NOT NULL CHECK (mode IN ('refuse', 'repair'))
+  schema name NOT NULL PRIMARY KEY,
+  mode   text NOT NULL CHECK (mode IN ('refuse', 'repair'))
 );
+-- By name: pg_upgrade lets no number of a schema through. So a guarded schema keeps its name.
 COMMENT ON TABLE aegis.guarded_schema IS 'schemas in which DDL may leave no hole, and whether one is refused or repaired';
 SELECT pg_catalog.pg_extension_config_dump('aegis.guarded_schema', '');
 
@@ -29,7 +30,7 @@ COMMENT ON FUNCTION aegis.run_as_table_owner(regclass, text) IS 'runs a repair w
 -- What counts as a hole: the findings of coverage that are high, a table that somebody forgot to protect, and a view
 -- that lends the rights of its owner.
 CREATE FUNCTION aegis.schema_holes()
-  RETURNS TABLE (schema regnamespace, mode text, object_kind text, object text, finding text, problem text, fix text)
+  RETURNS TABLE (schema name, mode text, object_kind text, object text, finding text, problem text, fix text)
   LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
   SELECT g.schema, g.mode, f.object_kind, f.object, f.finding, f.problem, f.fix
@@ -38,7 +39,8 @@ AS $$
           SELECT * FROM aegis.coverage_code() UNION ALL
           SELECT * FROM aegis.coverage_grant() UNION ALL
           SELECT * FROM aegis.coverage_sealed()) f
-    JOIN aegis.guarded_schema g ON g.schema::oid = f.namespace
+    JOIN pg_namespace n ON n.oid = f.namespace
+    JOIN aegis.guarded_schema g ON g.schema = n.nspname
    WHERE f.severity = 'high' OR f.finding IN ('table-unprotected', 'view-not-invoker')
    -- Protection first: a grant on a table that is protected by then is no hole.
    ORDER BY f.finding <> 'table-unprotected', f.object, f.finding
@@ -102,13 +104,16 @@ BEGIN
   END IF;
   IF TG_EVENT = 'sql_drop' THEN
     DELETE FROM aegis.guarded_schema g
-     USING pg_event_trigger_dropped_objects() d WHERE d.classid = 'pg_namespace'::regclass AND g.schema::oid = d.objid;
+     USING pg_event_trigger_dropped_objects() d WHERE d.classid = 'pg_namespace'::regclass AND g.schema = d.object_name;
     IF NOT EXISTS (SELECT FROM pg_event_trigger_dropped_objects() d WHERE NOT d.is_temporary) THEN
       RETURN;
     END IF;
   -- Grants, policies and the like name no schema.
+  ELSIF TG_TAG = 'ALTER SCHEMA' AND EXISTS (SELECT FROM aegis.guarded_schema g WHERE to_regnamespace(quote_ident(g.schema)) IS NULL) THEN
+    RAISE EXCEPTION USING ERRCODE = 'object_in_use', MESSAGE = 'a guarded schema cannot be renamed',
+      HINT = 'Run aegis.guard_schema(''…'', ''off'') first, and guard it again under its new name.';
   ELSIF NOT EXISTS (SELECT FROM pg_event_trigger_ddl_commands() c LEFT JOIN pg_namespace n ON n.nspname = c.schema_name
-                     WHERE c.schema_name IS NULL OR n.oid IN (SELECT g.schema::oid FROM aegis.guarded_schema g)) THEN
+                     WHERE c.schema_name IS NULL OR n.nspname IN (SELECT g.schema FROM aegis.guarded_schema g)) THEN
     RETURN;
   END IF;
   INSERT INTO aegis.ddl_pending VALUES (pg_current_xact_id()) ON CONFLICT DO NOTHING;
@@ -118,6 +123,8 @@ COMMENT ON FUNCTION aegis.note_ddl() IS 'event trigger: has the holes of guarded
 CREATE FUNCTION aegis.guard_schema(schema regnamespace, mode text DEFAULT 'refuse') RETURNS void
   LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+  named name := (SELECT n.nspname FROM pg_namespace n WHERE n.oid = guard_schema.schema);
 BEGIN
   IF schema IS NULL OR mode IS NULL OR mode NOT IN ('refuse', 'repair', 'off') THEN
     RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('invalid mode "%s"', mode),
@@ -127,12 +134,12 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'wrong_object_type', MESSAGE = format('schema "%s" belongs to the system', schema);
   END IF;
   IF mode = 'off' THEN
-    DELETE FROM aegis.guarded_schema g WHERE g.schema = guard_schema.schema;
+    DELETE FROM aegis.guarded_schema g WHERE g.schema = named;
     IF NOT FOUND THEN
       RETURN;
     END IF;
   ELSE
-    INSERT INTO aegis.guarded_schema AS g VALUES (schema, mode)
+    INSERT INTO aegis.guarded_schema AS g VALUES (named, mode)
       ON CONFLICT ON CONSTRAINT guarded_schema_pkey DO UPDATE SET mode = EXCLUDED.mode WHERE g.mode <> EXCLUDED.mode;
     IF NOT FOUND THEN
       RETURN;

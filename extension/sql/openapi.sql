@@ -80,9 +80,9 @@ DECLARE
   health CONSTANT jsonb := '{"type": "object", "properties": {"status": {"enum": ["ok", "degraded", "down"]}}, "required": ["status"], "additionalProperties": false}';
 BEGIN
   WITH route AS (
-    SELECT r.method, r.path, p.proname::text AS name, r.minimum_rank, r.public, r.summary, r.tag, r.request_schema, r.response_schema,
+    SELECT r.method, r.path, r.handler::text AS name, r.minimum_rank, r.public, r.summary, r.tag, r.request_schema, r.response_schema,
            r.success_status, r.problems, r.parameter_schema
-      FROM aegis.route r JOIN pg_proc p ON p.oid = r.handler
+      FROM aegis.route r
     UNION ALL
     SELECT b.method, b.path, b.name, b.minimum_rank, b.public, b.summary, b.tag, b.request_schema, b.response_schema, b.success_status, b.problems, NULL
       FROM aegis.built_in_routes() b),

@@ -31,7 +31,8 @@ CREATE TABLE aegis.route (
   method           text NOT NULL CHECK (method IN ('GET', 'POST', 'PUT', 'PATCH', 'DELETE')),
   path             text NOT NULL,
   shape            text NOT NULL GENERATED ALWAYS AS (pg_catalog.regexp_replace(path, '[{][^}]*[}]', '{}', 'g')) STORED,
-  handler          regprocedure NOT NULL,
+  handler_schema   name NOT NULL,
+  handler          name NOT NULL,
   minimum_rank     smallint NOT NULL CHECK (minimum_rank BETWEEN 1 AND 4),
   public           boolean NOT NULL,
   body_limit       integer NOT NULL CHECK (body_limit BETWEEN 0 AND 16777216),
@@ -52,6 +53,7 @@ CREATE TABLE aegis.route (
 );
 SELECT pg_catalog.pg_extension_config_dump('aegis.route', 'WHERE NOT by_extension');
 COMMENT ON TABLE aegis.route IS 'which function answers which method and path, and from which rank on';
+COMMENT ON COLUMN aegis.route.handler IS 'name of the function of one aegis.request; its number would not survive pg_upgrade';
 COMMENT ON COLUMN aegis.route.shape IS 'path with its parameters unnamed: two routes of one shape would be ambiguous';
 COMMENT ON COLUMN aegis.route.parameter_schema IS 'JSON Schema of an object: what the path and the query may hold, by name';
 COMMENT ON COLUMN aegis.route.problems IS 'names of the problems that the handler itself answers with, and their statuses';

@@ -12,6 +12,7 @@
 #include "region.hpp"
 #include "role.hpp"
 #include "route.hpp"
+#include "sealed.hpp"
 #include "wall.hpp"
 #include "worker.hpp"
 
@@ -60,8 +61,14 @@ void _PG_init(void) {
     aegis::pooler::define();
     aegis::route::define();
     aegis::openapi::define();
-    aegis::worker::define();
-    aegis::hook::install();
+    // pg_upgrade makes the objects one by one, alone with its server, whom only a superuser reaches:
+    // the walls would refuse them, and the worker would write.
+    if (IsBinaryUpgrade) {
+        aegis::sealed::expect_label();
+    } else {
+        aegis::worker::define();
+        aegis::hook::install();
+    }
     MarkGUCPrefixReserved("aegis");
 }
 

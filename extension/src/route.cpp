@@ -20,16 +20,24 @@ struct Cache {
 } cache;
 
 pg::Statement read_routes = {
-    "SELECT r.method, r.path, r.handler::pg_catalog.oid, r.minimum_rank, r.public, r.body_limit, "
-    "r.event"
-    "  FROM aegis.route r ORDER BY r.method, r.path",
-    0,
-    {},
+    "SELECT r.method, r.path, p.oid, r.minimum_rank, r.public, r.body_limit, r.event"
+    "  FROM aegis.route r"
+    "  LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = r.handler_schema"
+    "  LEFT JOIN pg_catalog.pg_proc p ON p.pronamespace = n.oid AND p.proname = r.handler"
+    "   AND p.pronargs = 1 AND p.proargtypes[0] = $1"
+    " ORDER BY r.method, r.path",
+    1,
+    {OIDOID},
     nullptr};
 
 // The callback only marks: a route in use must outlive the message that arrives meanwhile.
 void on_relcache(Datum, Oid relation) {
     if (relation == InvalidOid || relation == cache.table) cache.valid = false;
+}
+
+// Handlers are known by name: another function may stand under it now.
+void on_function(Datum, int, uint32) {
+    cache.valid = false;
 }
 
 void split(Route *route, char *path) {
@@ -61,7 +69,8 @@ void load() {
     PG_TRY();
     {
         pg::Identity before = pg::enter();
-        int count = static_cast<int>(pg::execute(read_routes, nullptr));
+        Datum request = ObjectIdGetDatum(request_type());
+        int count = static_cast<int>(pg::execute(read_routes, &request));
         MemoryContext spi = MemoryContextSwitchTo(cache.memory);
         cache.routes = static_cast<Route *>(palloc0(sizeof(Route) * Max(count, 1)));
         for (int i = 0; i < count; i++) {
@@ -70,7 +79,8 @@ void load() {
             route.method = TextDatumGetCString(pg::column(i, 1, &is_null));
             char *path = TextDatumGetCString(pg::column(i, 2, &is_null));
             route.path = path;
-            route.handler = DatumGetObjectId(pg::column(i, 3, &is_null));
+            Datum handler = pg::column(i, 3, &is_null);
+            route.handler = is_null ? InvalidOid : DatumGetObjectId(handler);
             route.minimum_rank = DatumGetInt16(pg::column(i, 4, &is_null));
             route.is_public = DatumGetBool(pg::column(i, 5, &is_null));
             route.body_limit = DatumGetInt32(pg::column(i, 6, &is_null));
@@ -178,6 +188,7 @@ const char *unfitness(Oid handler) {
 
 void define() {
     pg::on_relation_change(on_relcache);
+    CacheRegisterSyscacheCallback(PROCOID, on_function, 0);
 }
 
 }  // namespace aegis::route
@@ -222,6 +233,10 @@ void require_registrar() {
              errhint("Only members of aegis_operator may.")));
 }
 
+Datum name_datum(const char *name) {
+    return DirectFunctionCall1(namein, CStringGetDatum(name));
+}
+
 void record(const char *event, const char *method, const char *path) {
     char *target = psprintf("%s %s", method, path);
     aegis::ledger::Event entry = {event};
@@ -233,23 +248,25 @@ void record(const char *event, const char *method, const char *path) {
 }  // namespace
 
 AEGIS_FUNCTION(aegis_register_route) {
-    // The arguments, and whether an extension's script called.
-    constexpr int kRouteColumns = 17;
+    // The arguments, whether an extension's script called, and where the function is.
+    constexpr int kArguments = 16, kRouteColumns = kArguments + 2;
     static pg::Statement upsert = {
         "INSERT INTO aegis.route (method, path, handler, minimum_rank, public, body_limit, event, "
         "idempotent, replica_ok, summary, request_schema, response_schema, tag, parameter_schema, "
-        "success_status, problems, by_extension)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)"
+        "success_status, problems, by_extension, handler_schema)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)"
         " ON CONFLICT (method, path) DO UPDATE SET (handler, minimum_rank, public, body_limit, "
         "event, idempotent, replica_ok, summary, request_schema, response_schema, tag, "
-        "parameter_schema, success_status, problems, by_extension) = ROW (excluded.handler, "
+        "parameter_schema, success_status, problems, by_extension, handler_schema)"
+        " = ROW (excluded.handler, "
         "excluded.minimum_rank, excluded.public, excluded.body_limit, excluded.event, "
         "excluded.idempotent, excluded.replica_ok, excluded.summary, excluded.request_schema, "
         "excluded.response_schema, excluded.tag, excluded.parameter_schema, "
-        "excluded.success_status, excluded.problems, excluded.by_extension)",
+        "excluded.success_status, excluded.problems, excluded.by_extension, "
+        "excluded.handler_schema)",
         kRouteColumns,
-        {TEXTOID, TEXTOID, REGPROCEDUREOID, INT2OID, BOOLOID, INT4OID, TEXTOID, BOOLOID, BOOLOID,
-         TEXTOID, JSONBOID, JSONBOID, TEXTOID, JSONBOID, INT2OID, JSONBOID, BOOLOID},
+        {TEXTOID, TEXTOID, NAMEOID, INT2OID, BOOLOID, INT4OID, TEXTOID, BOOLOID, BOOLOID, TEXTOID,
+         JSONBOID, JSONBOID, TEXTOID, JSONBOID, INT2OID, JSONBOID, BOOLOID, NAMEOID},
         nullptr};
 
     require_registrar();
@@ -276,11 +293,13 @@ AEGIS_FUNCTION(aegis_register_route) {
     Datum values[kRouteColumns];
     char nulls[kRouteColumns];
     memset(nulls, ' ', sizeof nulls);
-    for (int i = 0; i < kRouteColumns - 1; i++) {
+    for (int i = 0; i < kArguments; i++) {
         values[i] = PG_GETARG_DATUM(i);
         if (PG_ARGISNULL(i)) nulls[i] = 'n';
     }
-    values[kRouteColumns - 1] = BoolGetDatum(creating_extension);
+    values[2] = name_datum(get_func_name(handler));
+    values[kArguments] = BoolGetDatum(creating_extension);
+    values[kArguments + 1] = name_datum(get_namespace_name(get_func_namespace(handler)));
     pg::Identity before = pg::enter();
     pg::execute(upsert, values, nulls);
     record("route.registered", method, path);
