@@ -61,8 +61,8 @@ void _PG_init(void) {
     aegis::pooler::define();
     aegis::route::define();
     aegis::openapi::define();
-    // pg_upgrade makes the objects one by one, alone with its server, whom only a superuser reaches:
-    // the walls would refuse them, and the worker would write.
+    // pg_upgrade makes the objects one by one, alone with its server, whom only a superuser
+    // reaches: the walls would refuse them, and the worker would write.
     if (IsBinaryUpgrade) {
         aegis::sealed::expect_label();
     } else {
