@@ -89,8 +89,8 @@ SELECT event, target_id FROM aegis.audit_log WHERE event LIKE 'table.%audited' A
 SELECT count(*) AS entries FROM aegis.audit_log WHERE image ->> 'relation' = 'public.regress_thing' AND image -> 'key' ->> 'id' = '40';
 
 -- allows: auditors read everything, with seal and leaf
-SELECT aegis.wait_sealed() > 0 AS sealed;
 CREATE ROLE regress_audit_auditor IN ROLE aegis_auditor INHERIT;
+SELECT aegis.wait_sealed() > 0 AS sealed;
 SET ROLE regress_audit_auditor;
 SELECT bool_and(seal IS NOT NULL AND leaf IS NOT NULL) AS sealed, count(*) > 10 AS entries,
        count(DISTINCT (tenant_id, leaf)) = count(*) AS leaves_differ FROM aegis.audit_log;

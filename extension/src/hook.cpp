@@ -13,6 +13,7 @@
 #include "sealed.hpp"
 #include "stored_constant.hpp"
 #include "wall.hpp"
+#include "watch.hpp"
 
 namespace aegis::hook {
 
@@ -68,6 +69,7 @@ void on_utility(PlannedStmt *statement, const char *text, bool read_only_tree,
     // Asked first: a statement that ends the transaction can free itself.
     bool needs_check = stored_constant::needs_check(statement);
     protect::TreeChange change = protect::expect_tree_change(statement);
+    watch::expect_change(statement);
     next(statement, text, read_only_tree, context, parameters, environment, receiver, completion);
     if (change.parent != nullptr) protect::follow_tree_change(change);
     if (needs_check) stored_constant::check_statement_done(statement);

@@ -18,6 +18,7 @@
 #include "pg/function.hpp"
 #include "seal.hpp"
 #include "sealed.hpp"
+#include "watch.hpp"
 #include "worker.hpp"
 
 namespace aegis::ledger {
@@ -185,7 +186,7 @@ void append(const Event &event) {
                                     "everything is restored.")));
         return;
     }
-    check_lag();
+    if (!event.even_when_lagging) check_lag();
 
     // Key look-ups and toasting read tables; before commit there is no snapshot.
     bool pushed = !ActiveSnapshotSet();
@@ -277,6 +278,7 @@ void define() {
     catalogue::define();
     seal::define();
     audit::define();
+    watch::define();
 }
 
 }  // namespace aegis::ledger

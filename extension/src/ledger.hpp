@@ -24,6 +24,8 @@ struct Event {         // views and PODs only
     const char *request_id = nullptr;
     const char *session_user = nullptr;
     int64_t unix_micros = 0;  // 0: now
+    // Written whatever aegis.seal_lag_limit says: statements that mend a sealer must not fail.
+    bool even_when_lagging = false;
 };
 
 // Writes one entry with a direct insert: no rights, rules or triggers of the caller interfere.

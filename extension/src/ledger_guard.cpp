@@ -112,13 +112,16 @@ bool is_guarding_name(const char *name) {
                                         "log_root",
                                         "receipt",
                                         "record",
+                                        "record_watch",
+                                        "record_watched",
                                         "refuse_ledger_change",
                                         "root_consistency_proof",
                                         "root_inclusion_proof",
                                         "tenant_audit_log",
                                         "verify_ledger",
                                         "wait_checkpoint",
-                                        "wait_sealed"};
+                                        "wait_sealed",
+                                        "watched_now"};
     for (const char *guarding : names)
         if (strcmp(name, guarding) == 0) return true;
     return false;
@@ -183,8 +186,10 @@ Oid ledger_table_behind(Oid class_id, Oid object_id, const char **what) {
 bool is_own_news(core::ByteView body) {
     core::EntryFields entry;
     pg::raise(pg::run([&] { entry = core::decode_entry(body); }));
-    return entry.event.substr(0, 7) == "system." || entry.event.substr(0, 8) == "setting." ||
-           entry.event == "key.master_registered" || entry.event == "key.tenant_created";
+    for (std::string_view family : {"system.", "setting.", "role.", "grant."})
+        if (entry.event.substr(0, family.size()) == family) return true;
+    return entry.event == "audit.watch_begun" || entry.event == "key.master_registered" ||
+           entry.event == "key.tenant_created";
 }
 
 // The transaction that installed the extension: what it wrote is no history either.

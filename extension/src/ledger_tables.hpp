@@ -20,13 +20,14 @@ struct Oids {
     Oid checkpoint;
     Oid tree_node;
     Oid audit_log;  // the view
+    Oid watched;    // what entries about roles, grants and settings are told from
 };
 
 // nullptr while the extension is not installed in this database. Needs a transaction.
 const Oids *find();
 // The same, or ERROR undefined_table.
 const Oids &require();
-// True for a ledger table, a partition of aegis.entry, the sequence, or the view.
+// True for a ledger table, a partition of aegis.entry, the sequence, the view, or aegis.watched.
 bool contains(Oid relation);
 
 // Statements on ledger tables by our own code run inside own_change(); the guard lets them pass.

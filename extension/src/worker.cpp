@@ -17,6 +17,7 @@
 #include "role.hpp"
 #include "seal.hpp"
 #include "wall.hpp"
+#include "watch.hpp"
 
 namespace aegis::worker {
 
@@ -203,6 +204,7 @@ Step steps[] = {{"start record", announce, 0, 0},
                 {"seal", seal, 0, 0},
                 {"checkpoint", checkpoint::tend, 0, 0},
                 {"coverage", coverage::tend, 0, 0},
+                {"watch", watch::tend, 0, 0},
                 {"jobs", job::tend, 0, 0}};
 
 void name_step(void *arg) {
