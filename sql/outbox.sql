@@ -27,7 +27,7 @@ BEGIN
   RETURN 'answer ' || job.target;
 END $$;
 INSERT INTO aegis.outbox_kind (name, description, transport, answered, recorded, most_attempts, first_delay, longest_delay, lifetime) VALUES
-  ('regress_call', 'a call', 'http', 'regress_take(aegis.outbox, bytea, jsonb)', true, 3, '10 s', '1 min', '1 day'),
+  ('regress_call', 'a call', 'http', 'public.regress_take', true, 3, '10 s', '1 min', '1 day'),
   ('regress_letter', 'a letter', 'mail', NULL, true, 2, '10 s', '1 min', '1 day');
 
 -- allows: an operator says where jobs may go; recorded

@@ -5,7 +5,7 @@ CREATE TABLE aegis.outbox_kind (
   name          text     NOT NULL PRIMARY KEY CHECK (name ~ '^[a-z][a-z0-9_]{0,30}$'),
   description   text     NOT NULL CHECK (description <> ''),
   transport     text     NOT NULL CHECK (transport IN ('http', 'mail', 'file')),
-  answered      regprocedure,
+  answered      text     CHECK (answered ~ '^[a-z_][a-z0-9_]*[.][a-z_][a-z0-9_]*$'),
   recorded      boolean  NOT NULL,
   most_attempts integer  NOT NULL CHECK (most_attempts BETWEEN 1 AND 100),
   first_delay   interval NOT NULL CHECK (first_delay > interval '0'),
@@ -15,7 +15,7 @@ CREATE TABLE aegis.outbox_kind (
 );
 COMMENT ON TABLE aegis.outbox_kind IS 'kinds of outbound jobs: how each is carried, tried again, and who takes its answer';
 COMMENT ON COLUMN aegis.outbox_kind.answered IS
-  'called as (aegis.outbox, answer bytea, detail jsonb) in the transaction that ends the job; returns what the answer became; an error makes the attempt a failed one';
+  'a function by schema and name, called as (aegis.outbox, answer bytea, detail jsonb) in the transaction that ends the job; returns what the answer became; an error makes the attempt a failed one';
 COMMENT ON COLUMN aegis.outbox_kind.recorded IS 'whether a delivery is a ledger entry; failures always are';
 SELECT pg_catalog.pg_extension_config_dump('aegis.outbox_kind', 'WHERE NOT by_extension');
 
@@ -190,7 +190,7 @@ BEGIN
   SELECT k.* INTO STRICT how FROM aegis.outbox_kind k WHERE k.name = job.kind;
   IF outcome = 'delivered' AND how.answered IS NOT NULL THEN
     BEGIN
-      EXECUTE format('SELECT %s($1, $2, $3)', how.answered::regproc) INTO reference USING job, answer, detail;
+      EXECUTE format('SELECT %s($1, $2, $3)', how.answered) INTO reference USING job, answer, detail;
     EXCEPTION
       WHEN transaction_rollback THEN
         RAISE;  -- the agent hands it in once more

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Hygiene of the install fragments: nothing adopted, search_path pinned, everything described.
+# Hygiene of the install fragments: nothing adopted, search_path pinned, everything described, nothing in the way of pg_upgrade.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 python3 - extension/sql/*.sql extension/app/*.sql << 'PYTHON'
@@ -41,6 +41,9 @@ for path in sys.argv[1:]:
     for match in re.finditer(r"\bCREATE\s+(?:UNLOGGED\s+)?(TABLE|VIEW|TYPE|DOMAIN)\s+([\w.\"]+)(?!\s+PARTITION)", flat, re.I):
         if "PARTITION OF" not in flat[match.start():match.start() + 120]:
             created.setdefault(match.group(2), (path, text, match.start()))
+    for table in re.finditer(r"\bCREATE\s+(?:UNLOGGED\s+)?TABLE\s+[\w.]+\s*\((.*?)\n\)", flat, re.I | re.S):
+        for match in re.finditer(r"^  \w+\s+reg(?!class\b|type\b|role\b)\w+", table.group(1), re.I | re.M):
+            report(path, text, table.start(1) + match.start(), "pg_upgrade refuses this type in a table")
     for match in re.finditer(r"\bCOMMENT\s+ON\s+(?:FUNCTION|PROCEDURE|TABLE|VIEW|TYPE|DOMAIN)\s+([\w.\"]+)", flat, re.I):
         commented.add(match.group(1))
 
