@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+extern "C" const unsigned kParsers;
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 namespace {
@@ -32,7 +33,7 @@ std::vector<Bytes> seeds_of(const std::string &folder) {
     for (const char *name :
          {"keys_v1", "envelope_v1", "envelope_v1_committing", "entry_v1", "seal_v1",
           "session_token_v1", "bundle_v1", "proof_v1", "checkpoint_v1", "cosignature_v1",
-          "receipt_v1", "tenant_key_v1", "field_key_v1"}) {
+          "receipt_v1", "tenant_key_v1", "field_key_v1", "wrapped_keyring_v1", "tenant_v1"}) {
         std::ifstream file(folder + "/" + name + ".json");
         std::stringstream text;
         text << file.rdbuf();
@@ -56,8 +57,8 @@ std::vector<Bytes> seeds_of(const std::string &folder) {
 
 void run_everywhere(Bytes input) {
     input.insert(input.begin(), 0);
-    for (uint8_t parser = 0; parser < 15; ++parser) {
-        input[0] = parser;
+    for (unsigned parser = 0; parser < kParsers; ++parser) {
+        input[0] = static_cast<uint8_t>(parser);
         LLVMFuzzerTestOneInput(input.data(), input.size());
     }
 }
