@@ -4,24 +4,9 @@
 // place. docs/gateway.md lists every setting.
 #pragma once
 
-#include <cstdint>
-#include <map>
-#include <stdexcept>
-#include <string>
-#include <vector>
+#include "database_config.hpp"
 
 namespace aegis::server {
-
-// what() is "PLACE: message"; the hint says what to do about it.
-class ConfigError : public std::runtime_error {
- public:
-    ConfigError(const std::string &message, std::string hint)
-        : std::runtime_error(message), hint_(std::move(hint)) {}
-    const std::string &hint() const { return hint_; }
-
- private:
-    std::string hint_;
-};
 
 struct Endpoint {
     std::string address;  // numeric, without brackets
@@ -29,7 +14,9 @@ struct Endpoint {
     bool on() const { return !address.empty(); }
 };
 
-struct Config {
+struct Config : DatabaseConfig {
+    Config() { user = "aegis_web"; }
+
     // [server]
     std::string environment = "production";
     std::string listen = "127.0.0.1:8443";
@@ -56,17 +43,6 @@ struct Config {
     int64_t write_seconds = 20;
     int64_t idle_seconds = 60;
     int64_t requests_per_connection = 10000;
-    // [database]
-    std::string socket;
-    std::string host;
-    int64_t port = 5432;
-    std::string name = "aegis";
-    std::string user = "aegis_web";
-    std::string root_certificate;
-    std::string client_certificate;
-    std::string client_key;
-    int64_t connect_seconds = 3;
-    int64_t statement_seconds = 10;
     // [admin], [redirect]
     std::string admin_listen;
     std::string redirect_listen;
@@ -81,11 +57,6 @@ struct Config {
     Endpoint admin;
     Endpoint redirect;
 };
-
-using Variables = std::map<std::string, std::string>;
-
-// The process's AEGIS_* variables.
-Variables variables_of_process();
 
 // Reads, overrides, checks. An empty path means: variables and defaults only. Throws ConfigError.
 Config load_config(const std::string &path, const Variables &variables);

@@ -2,9 +2,7 @@
 #include "db.hpp"
 
 #include <libpq-fe.h>
-#include <poll.h>
 
-#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
@@ -14,26 +12,14 @@ namespace aegis::server {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr char kStatement[] = "aegis_handle";
 constexpr char kHandle[] = "SELECT status, headers, body FROM aegis.handle($1, $2, $3, $4, $5, $6)";
 constexpr char kRoutes[] = "SELECT method, path, public, body_limit FROM aegis.routes()";
 constexpr char kHealth[] = "SELECT aegis.health()";
 
-// A path that cannot exist: otherwise libpq looks for ~/.pgpass.
-constexpr char kNoPasswordFile[] = "/dev/null/none";
-
 constexpr Oid kTextOid = 25;
 constexpr Oid kByteaOid = 17;
 constexpr Oid kTextArrayOid = 1009;
-
-constexpr auto kFirstBackOff = std::chrono::milliseconds(100);
-constexpr auto kLongestBackOff = std::chrono::milliseconds(5000);
-// For so long after an answer the connection is taken to be alive without a look at it.
-constexpr auto kFresh = std::chrono::milliseconds(20);
-// After a cancel request the server answers at once; a dead network does not.
-constexpr auto kCancelPatience = std::chrono::milliseconds(1000);
 
 void put32(std::string *out, uint32_t value) {
     uint32_t big = htonl(value);
@@ -106,215 +92,18 @@ std::string_view cell(const PGresult *result, int row, int column) {
 
 }  // namespace
 
-void Database::ResultDeleter::operator()(pg_result *result) const {
-    PQclear(result);
-}
-
-Database::Database(const Config &config) : config_(config), jitter_(std::random_device{}()) {}
-
-Database::~Database() {
-    drop();
-}
-
-void Database::drop() {
-    if (connection_ != nullptr) PQfinish(connection_);
-    connection_ = nullptr;
-}
-
-Failure Database::failure_of(const pg_result *result) const {
-    Failure failure;
-    const char *state = result != nullptr ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : nullptr;
-    failure.sqlstate = state != nullptr ? state : "";
-    const char *text = result != nullptr ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY)
-                                         : PQerrorMessage(connection_);
-    failure.message = text != nullptr ? text : "";
-    while (!failure.message.empty() && failure.message.back() == '\n') failure.message.pop_back();
-    std::string kind = failure.sqlstate.substr(0, 2);
-    if (failure.sqlstate == "57014")
-        failure.kind = Failure::Kind::timeout;
-    else if (failure.sqlstate.empty() || kind == "08" || kind == "57")
-        failure.kind = Failure::Kind::unavailable;
-    else
-        failure.kind = Failure::Kind::refused;
-    return failure;
-}
-
-bool Database::wait(short events, Clock::time_point deadline) {
-    for (;;) {
-        auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
-        if (left.count() <= 0) return false;
-        pollfd poll_fd{PQsocket(connection_), events, 0};
-        int ready = poll(&poll_fd, 1, static_cast<int>(left.count()) + 1);
-        if (ready > 0) return true;
-        if (ready < 0 && errno != EINTR) return false;
-    }
-}
-
-bool Database::connect(Failure *failure) {
-    std::string port = std::to_string(config_.port);
-    std::string timeout = std::to_string(config_.connect_seconds);
-    bool local = !config_.socket.empty();
-    // The server gives up on a statement a little before we do, so that its own word arrives.
-    std::string options =
-        "-c statement_timeout=" + std::to_string(config_.statement_seconds * 1000);
-    std::vector<const char *> names = {"host",           "port",
-                                       "dbname",         "user",
-                                       "options",        "application_name",
-                                       "passfile",       "connect_timeout",
-                                       "sslmode",        "client_encoding",
-                                       "keepalives_idle"};
-    std::vector<const char *> values = {local ? config_.socket.c_str() : config_.host.c_str(),
-                                        port.c_str(),
-                                        config_.name.c_str(),
-                                        config_.user.c_str(),
-                                        options.c_str(),
-                                        "aegis-server",
-                                        kNoPasswordFile,
-                                        timeout.c_str(),
-                                        local ? "disable" : "verify-full",
-                                        "UTF8",
-                                        "30"};
-    if (!local) {
-        names.insert(names.end(), {"sslrootcert", "sslcert", "sslkey", "ssl_min_protocol_version"});
-        values.insert(values.end(),
-                      {config_.root_certificate.c_str(), config_.client_certificate.c_str(),
-                       config_.client_key.c_str(), "TLSv1.3"});
-    }
-    names.push_back(nullptr);
-    values.push_back(nullptr);
-
-    connection_ = PQconnectStartParams(names.data(), values.data(), 0);
-    auto deadline = Clock::now() + std::chrono::seconds(config_.connect_seconds);
-    PostgresPollingStatusType state = PGRES_POLLING_WRITING;
-    while (connection_ != nullptr && PQstatus(connection_) != CONNECTION_BAD &&
-           state != PGRES_POLLING_OK && state != PGRES_POLLING_FAILED) {
-        if (!wait(state == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline)) {
-            failure->kind = Failure::Kind::unavailable;
-            failure->message = "no answer in time";
-            drop();
-            return false;
-        }
-        state = PQconnectPoll(connection_);
-    }
-    if (connection_ == nullptr || PQstatus(connection_) != CONNECTION_OK) {
-        *failure = failure_of(nullptr);
-        failure->kind = Failure::Kind::unavailable;
-        drop();
-        return false;
-    }
-    const char *superuser = PQparameterStatus(connection_, "is_superuser");
-    if (superuser != nullptr && std::strcmp(superuser, "on") == 0) {
-        failure->kind = Failure::Kind::refused;
-        failure->sqlstate = "28000";
-        failure->message = "the gateway's login is a superuser";
-        drop();
-        return false;
-    }
-    // Notices would go to standard error between our JSON lines.
-    PQsetNoticeProcessor(
-        connection_, [](void *, const char *) {}, nullptr);
-    prepared_ = false;
-    return PQsetnonblocking(connection_, 1) == 0;
-}
-
-bool Database::ensure(Failure *failure) {
-    if (connection_ != nullptr) {
-        if (Clock::now() - last_answer_ < kFresh) return true;
-        // A server that went away in the meantime has left an end-of-file to read.
-        pollfd poll_fd{PQsocket(connection_), POLLIN, 0};
-        if (poll(&poll_fd, 1, 0) > 0 && PQconsumeInput(connection_) == 0) drop();
-        if (connection_ != nullptr && PQstatus(connection_) == CONNECTION_OK) return true;
-        drop();
-    }
-    if (Clock::now() < next_attempt_) {
-        *failure = last_failure_;
-        return false;
-    }
-    if (connect(failure)) {
-        back_off_ = std::chrono::milliseconds(0);
-        return true;
-    }
-    back_off_ = std::clamp(back_off_ * 2, kFirstBackOff, kLongestBackOff);
-    // Half to whole: workers that lost the same server must not return in step.
-    std::uniform_int_distribution<int64_t> spread(back_off_.count() / 2, back_off_.count());
-    next_attempt_ = Clock::now() + std::chrono::milliseconds(spread(jitter_));
-    last_failure_ = *failure;
-    return false;
-}
-
-Database::Result Database::collect(Failure *failure) {
-    auto deadline = Clock::now() + std::chrono::seconds(config_.statement_seconds) +
-                    std::chrono::milliseconds(500);
-    bool cancelled = false;
-    Result last;
-    for (;;) {
-        int flushed = PQflush(connection_);
-        if (flushed < 0) break;
-        if (flushed == 0 && !PQisBusy(connection_)) {
-            Result next(PQgetResult(connection_));
-            if (next == nullptr) {
-                last_answer_ = Clock::now();
-                return last;
-            }
-            if (last == nullptr || PQresultStatus(last.get()) != PGRES_FATAL_ERROR)
-                last = std::move(next);
-            continue;
-        }
-        if (!wait(static_cast<short>(flushed > 0 ? POLLIN | POLLOUT : POLLIN), deadline)) {
-            if (cancelled) {
-                failure->kind = Failure::Kind::timeout;
-                drop();
-                return nullptr;
-            }
-            cancelled = true;
-            deadline = Clock::now() + kCancelPatience;
-            if (PGcancel *cancel = PQgetCancel(connection_)) {
-                char text[256];
-                // When it cannot be delivered, the second deadline drops the connection.
-                (void)PQcancel(cancel, text, sizeof(text));
-                PQfreeCancel(cancel);
-            }
-            continue;
-        }
-        if (PQconsumeInput(connection_) == 0) break;
-    }
-    *failure = failure_of(nullptr);
-    failure->kind = Failure::Kind::unavailable;
-    drop();
-    return nullptr;
-}
-
-Database::Result Database::finish(bool sent, Failure *failure) {
-    if (!sent) {
-        *failure = failure_of(nullptr);
-        failure->kind = Failure::Kind::unavailable;
-        drop();
-        return nullptr;
-    }
-    Result result = collect(failure);
-    if (result == nullptr) return nullptr;
-    ExecStatusType status = PQresultStatus(result.get());
-    if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
-        *failure = failure_of(result.get());
-        if (failure->kind == Failure::Kind::unavailable) drop();
-        return nullptr;
-    }
-    return result;
-}
-
-Database::Result Database::ask(const char *sql, Failure *failure) {
-    if (!ensure(failure)) return nullptr;
-    return finish(PQsendQuery(connection_, sql) == 1, failure);
-}
+Database::Database(const Config &config) : link_(config, "aegis-server") {}
 
 bool Database::prepare(Failure *failure) {
-    if (!ensure(failure)) return false;
-    if (prepared_) return true;
+    if (!link_.ensure(failure)) return false;
+    if (prepared_on_ == link_.generation()) return true;
     static constexpr Oid types[6] = {kTextOid,  kTextOid, kTextArrayOid,
                                      kByteaOid, kTextOid, kTextOid};
-    prepared_ =
-        finish(PQsendPrepare(connection_, kStatement, kHandle, 6, types) == 1, failure) != nullptr;
-    return prepared_;
+    if (link_.finish(PQsendPrepare(link_.connection(), kStatement, kHandle, 6, types) == 1,
+                     failure) == nullptr)
+        return false;
+    prepared_on_ = link_.generation();
+    return true;
 }
 
 std::optional<Answer> Database::handle_once(const Call &call, Failure *failure) {
@@ -330,8 +119,9 @@ std::optional<Answer> Database::handle_once(const Call &call, Failure *failure) 
         values[at] = parameters[at].data() != nullptr ? parameters[at].data() : "";
         lengths[at] = static_cast<int>(parameters[at].size());
     }
-    Result result = finish(
-        PQsendQueryPrepared(connection_, kStatement, 6, values, lengths, formats, 1) == 1, failure);
+    DatabaseLink::Result result = link_.finish(
+        PQsendQueryPrepared(link_.connection(), kStatement, 6, values, lengths, formats, 1) == 1,
+        failure);
     if (result == nullptr) return std::nullopt;
     Answer answer;
     uint32_t status = 0;
@@ -352,8 +142,7 @@ std::optional<Answer> Database::handle(const Call &call, Failure *failure) {
     bool read = call.method == "GET" || call.method == "HEAD";
     // Whether a lost statement was carried out is unknown, and only a read may be asked twice. A
     // serialization failure was rolled back as a whole.
-    bool lost =
-        failure->kind == Failure::Kind::unavailable && read && next_attempt_ <= Clock::now();
+    bool lost = failure->kind == Failure::Kind::unavailable && read && link_.may_connect();
     bool collided = failure->sqlstate == "40001" || failure->sqlstate == "40P01";
     if (!answer && (lost || collided)) {
         *failure = Failure();
@@ -363,7 +152,7 @@ std::optional<Answer> Database::handle(const Call &call, Failure *failure) {
 }
 
 std::optional<std::vector<Route>> Database::routes(Failure *failure) {
-    Result result = ask(kRoutes, failure);
+    DatabaseLink::Result result = link_.ask(kRoutes, failure);
     if (result == nullptr) return std::nullopt;
     std::vector<Route> routes;
     for (int row = 0; row < PQntuples(result.get()); ++row) {
@@ -378,31 +167,18 @@ std::optional<std::vector<Route>> Database::routes(Failure *failure) {
 }
 
 std::optional<std::string> Database::health(Failure *failure) {
-    Result result = ask(kHealth, failure);
+    DatabaseLink::Result result = link_.ask(kHealth, failure);
     if (result == nullptr || PQntuples(result.get()) != 1 || PQgetisnull(result.get(), 0, 0) == 1)
         return std::nullopt;
     return std::string(cell(result.get(), 0, 0));
 }
 
 bool Database::listen(Failure *failure) {
-    return ask("LISTEN aegis_route", failure) != nullptr;
+    return link_.ask("LISTEN aegis_route", failure) != nullptr;
 }
 
 bool Database::wait_for_change(std::chrono::milliseconds time, int wake_fd) {
-    pollfd poll_fds[2] = {{wake_fd, POLLIN, 0},
-                          {connection_ != nullptr ? PQsocket(connection_) : -1, POLLIN, 0}};
-    poll(poll_fds, 2, static_cast<int>(time.count()));
-    if (connection_ == nullptr || poll_fds[1].revents == 0) return false;
-    if (PQconsumeInput(connection_) == 0) {
-        drop();
-        return false;
-    }
-    bool changed = false;
-    while (PGnotify *word = PQnotifies(connection_)) {
-        changed = true;
-        PQfreemem(word);
-    }
-    return changed;
+    return link_.wait_for_word(time, wake_fd);
 }
 
 }  // namespace aegis::server

@@ -1,23 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// One connection to the database, used by one thread: the statement of a request, the routes and
-// the health. It knows libpq and how to come back after a loss; it knows no password, because none
-// exists (Unix socket with peer, or TLS with certificates on both sides).
+// What the gateway asks of the database over one connection, used by one thread: the statement of a
+// request, the routes and the health.
 #pragma once
 
 #include "config.hpp"
+#include "database_link.hpp"
 #include "routes.hpp"
 
 #include <chrono>
-#include <memory>
 #include <optional>
-#include <random>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
-
-struct pg_conn;
-struct pg_result;
 
 namespace aegis::server {
 
@@ -37,24 +32,9 @@ struct Answer {
     std::string body;
 };
 
-// Why the database gave no answer. The SQLSTATE is empty when the connection was lost.
-struct Failure {
-    enum class Kind {
-        unavailable,  // no connection, or lost while asking: the outcome may be unknown
-        timeout,
-        refused,  // an error of the database, described by its SQLSTATE
-    };
-    Kind kind = Kind::unavailable;
-    std::string sqlstate;
-    std::string message;  // only for connecting and for routes: holds no tenant's data
-};
-
 class Database {
  public:
     explicit Database(const Config &config);
-    ~Database();
-    Database(const Database &) = delete;
-    Database &operator=(const Database &) = delete;
 
     // One round trip. A read is tried once more when the connection turns out to be lost.
     std::optional<Answer> handle(const Call &call, Failure *failure);
@@ -68,35 +48,14 @@ class Database {
     // Waits up to the time for such a word. False when none came, at once when not connected.
     bool wait_for_change(std::chrono::milliseconds time, int wake_fd);
 
-    bool connected() const { return connection_ != nullptr; }
+    bool connected() const { return link_.connected(); }
 
  private:
-    struct ResultDeleter {
-        void operator()(pg_result *result) const;
-    };
-    using Result = std::unique_ptr<pg_result, ResultDeleter>;
-
-    bool ensure(Failure *failure);
-    bool connect(Failure *failure);
-    void drop();
-    // Waits for the socket until the deadline; false on time-out or error.
-    bool wait(short events, std::chrono::steady_clock::time_point deadline);
-    // Collects the result of what was sent. Cancels the statement when its time is over.
-    Result collect(Failure *failure);
-    Result finish(bool sent, Failure *failure);
-    Result ask(const char *sql, Failure *failure);
     bool prepare(Failure *failure);
     std::optional<Answer> handle_once(const Call &call, Failure *failure);
-    Failure failure_of(const pg_result *result) const;
 
-    const Config &config_;
-    pg_conn *connection_ = nullptr;
-    bool prepared_ = false;
-    std::chrono::steady_clock::time_point last_answer_{};
-    std::chrono::steady_clock::time_point next_attempt_{};
-    std::chrono::milliseconds back_off_{0};
-    std::minstd_rand jitter_;
-    Failure last_failure_;
+    DatabaseLink link_;
+    uint64_t prepared_on_ = 0;  // the connection that has the statement
 };
 
 }  // namespace aegis::server

@@ -37,17 +37,6 @@ int complain(const std::string &message, const std::string &hint, int code) {
     return code;
 }
 
-// libpq takes what is not given from PG* variables: a password, a service file, other hosts.
-void forget_libpq_variables() {
-    std::vector<std::string> names;
-    for (char **entry = environ; *entry != nullptr; ++entry) {
-        const char *equals = std::strchr(*entry, '=');
-        if (std::strncmp(*entry, "PG", 2) == 0 && equals != nullptr)
-            names.emplace_back(*entry, static_cast<size_t>(equals - *entry));
-    }
-    for (const std::string &name : names) unsetenv(name.c_str());
-}
-
 // One descriptor per connection: as many as we may have.
 void raise_descriptor_limit(int64_t connections) {
     rlimit limit{};

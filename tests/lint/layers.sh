@@ -23,7 +23,8 @@ findings() {
   if [ -d server ]; then
     search -r '#include "pg/|postgres\.h' server | report "the programs know no server headers"
     search -rl '#include <httplib\.h>' server extension | sed -n '3,$p' | report "httplib in two files at most"
-    search -rl '#include <pqxx/|#include <libpq-fe' server | sed -n '3,$p' | report "the database client in two files at most"
+    search -rl '#include <pqxx/|#include <libpq-fe' server | sed -n '4,$p' | report "the database client in three files at most"
+    search -rl '#include <curl/' server extension | sed -n '3,$p' | report "libcurl in two files at most"
   fi
   objects $shell | report "C++ object in a shell frame"
 }
