@@ -8,6 +8,7 @@ set -euo pipefail
 . "$scripts/lib/cluster.sh"
 . "$scripts/lib/gateway.sh"
 . "$scripts/lib/signer.sh"
+. "$scripts/lib/agent.sh"
 
 if [ ! -d "$home" ]; then
   echo "nothing to remove"
@@ -23,6 +24,7 @@ fi
 [ -e "$home/lock" ] || fail "\"$home\" was not made by ./aegis" "Remove it by hand if you are sure."
 cd "$home"
 stop_gateway
+stop_agent
 stop_server > /dev/null
 stop_signer
 cd /

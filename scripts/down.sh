@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # ./aegis down
 #
-# Stops the gateway, the private cluster and the signer that up started. Data stay; ./aegis up goes on with them.
+# Stops the gateway, the agent, the private cluster and the signer that up started. Data stay; ./aegis up goes on with them.
 set -euo pipefail
 . "$(dirname "$0")/lib/layout.sh"
 . "$scripts/lib/cluster.sh"
 . "$scripts/lib/gateway.sh"
 . "$scripts/lib/signer.sh"
+. "$scripts/lib/agent.sh"
 
 if [ ! -d "$home" ]; then
   echo "nothing runs"
@@ -14,6 +15,7 @@ if [ ! -d "$home" ]; then
 fi
 cd "$home"
 stop_gateway
+stop_agent
 stop_server > /dev/null
 stop_signer
 echo "stopped"

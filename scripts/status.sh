@@ -7,6 +7,7 @@ set -euo pipefail
 . "$scripts/lib/cluster.sh"
 . "$scripts/lib/gateway.sh"
 . "$scripts/lib/signer.sh"
+. "$scripts/lib/agent.sh"
 
 status=0
 echo "home      $home"
@@ -27,6 +28,12 @@ if signer_running; then
   echo "signer    runs as $signer_user, process $(signer_pid), signed $(signed_head)"
 else
   echo "signer    does not run"
+  status=3
+fi
+if agent_running; then
+  echo "agent     runs as $agent_user, process $(agent_pid)"
+else
+  echo "agent     does not run"
   status=3
 fi
 exit "$status"

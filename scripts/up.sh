@@ -2,7 +2,7 @@
 # ./aegis up [--detach]
 #
 # Installs what is missing, builds, makes a private PostgreSQL cluster with both extensions and sample
-# data, starts the signer of its ledger and the gateway over TLS on localhost, walks the main path once, and keeps serving until
+# data, starts the signer of its ledger, the gateway over TLS on localhost and the agent, walks the main path once, and keeps serving until
 # Ctrl-C. Safe to run again: what is there is kept.
 #
 #   --detach       return when everything runs; ./aegis down stops it
@@ -17,6 +17,7 @@ set -euo pipefail
 . "$scripts/lib/cluster.sh"
 . "$scripts/lib/gateway.sh"
 . "$scripts/lib/signer.sh"
+. "$scripts/lib/agent.sh"
 
 detach=no
 walk=yes
@@ -29,7 +30,7 @@ for argument in "$@"; do
 done
 
 started=$EPOCHREALTIME
-steps=9
+steps=10
 prepare_home
 exec 9> "$home/lock"
 flock -n 9 || fail "another ./aegis works on \"$home\"" "Wait until it has ended."
@@ -40,12 +41,13 @@ prepare_users
 cd "$home"
 step "Copy of the sources" copy_source "$source"
 step "Extensions" build_extensions
-step "Gateway, key generator, signer, verifier" build_programs
+step "Gateway, agent, signer, tools" build_programs
 step "Private cluster" make_cluster
 step "Server" start_server
 step "Database, extensions, sample data" make_database
 step "Signer" start_signer
 step "Gateway" start_gateway
+step "Agent" start_agent
 if [ "$walk" = yes ]; then
   echo
   python3 "$scripts/walk.py" --port "$port" --certificate "$certificate" --socket "$socket" \
@@ -64,7 +66,7 @@ $("$scripts/sample.py" logins | awk -F '\t' '!seen[$3]++ { printf "             
   try           curl --cacert $certificate https://localhost:$port/api/health
 TEXT
 if [ "$(id -u)" = 0 ]; then
-  echo "The server runs as $server_user, the gateway as $gateway_user, the signer as $signer_user."
+  echo "The server runs as $server_user, the gateway as $gateway_user, the signer as $signer_user, the agent as $agent_user."
 else
   echo "All run as $server_user; as root each would run as a user of its own."
 fi
@@ -80,15 +82,16 @@ finish() {
   echo
   echo "stopping"
   stop_gateway
+  stop_agent
   stop_server > /dev/null
   stop_signer
   exit "$1"
 }
 trap 'finish 0' INT TERM
 echo "Ctrl-C stops it."
-while server_running && gateway_running && signer_running; do
+while server_running && gateway_running && signer_running && agent_running; do
   sleep 1 9>&- &
   wait $!
 done
-echo "aegis: the server, the gateway or the signer has ended; ./aegis logs tells why" >&2
+echo "aegis: the server, the gateway, the signer or the agent has ended; ./aegis logs tells why" >&2
 finish 1

@@ -93,6 +93,26 @@ bool create_file(const std::string &path, std::string_view content, unsigned mod
     return true;
 }
 
+bool create_whole_file(const std::string &path, std::string_view content, unsigned mode) {
+    const std::string folder = path.substr(0, path.rfind('/') + 1);
+    const Descriptor file(open(folder.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600));
+    if (file.get() < 0) {
+        if (errno != EOPNOTSUPP && errno != EISDIR && errno != ENOENT)
+            fail_with_errno("could not write to folder \"" + folder + "\"");
+        return create_file(path, content, mode);
+    }
+    if (fchmod(file.get(), mode) != 0)
+        fail_with_errno("could not set the mode of \"" + path + "\"");
+    write_all(file.get(), content, path);
+    const std::string unnamed = "/proc/self/fd/" + std::to_string(file.get());
+    if (linkat(AT_FDCWD, unnamed.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW) != 0) {
+        if (errno == EEXIST) return false;
+        fail_with_errno("could not name \"" + path + "\"");
+    }
+    sync_folder_of(path);
+    return true;
+}
+
 void replace_file(const std::string &path, std::string_view content, unsigned mode) {
     const std::string fresh = path + ".new";
     unlink(fresh.c_str());  // of an interrupted run
@@ -117,6 +137,14 @@ void check_private(const std::string &path) {
     if (status.st_uid != geteuid())
         throw FileError("\"" + path + "\" does not belong to the user that runs this program");
     if ((status.st_mode & 077) != 0) throw FileError("\"" + path + "\" is open to other users");
+}
+
+void check_writable_folder(const std::string &path) {
+    struct stat status {};
+    if (stat(path.c_str(), &status) != 0) fail_with_errno("could not look at \"" + path + "\"");
+    if (!S_ISDIR(status.st_mode)) throw FileError("\"" + path + "\" is not a folder");
+    if ((status.st_mode & 002) != 0) throw FileError("everybody may write to \"" + path + "\"");
+    if (access(path.c_str(), W_OK | X_OK) != 0) fail_with_errno("cannot write to \"" + path + "\"");
 }
 
 }  // namespace aegis::server

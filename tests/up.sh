@@ -58,6 +58,7 @@ if [ "$failed" != 0 ]; then exit 1; fi
 try "status while it runs" 0 ./aegis status
 says "status is healthy" '^health +200'
 says "the signer runs and has signed" '^signer +runs as .* signed size [1-9][0-9]*$'
+says "the agent runs" '^agent +runs as '
 try "psql as the DBA" 0 ./aegis psql -XAtc "SELECT count(*) >= 300 FROM aegis_app.customer"
 says "a few hundred customers" '^t$'
 try "psql as the auditor" 0 ./aegis psql auditor -XAtc "SELECT DISTINCT outcome FROM aegis.verify_ledger()"
@@ -65,6 +66,7 @@ says "the ledger verifies" '^ok$'
 try "psql as nobody known" 1 ./aegis psql postmaster
 try "logs" 0 ./aegis logs -n 3
 says "of the signer too" '"event":"signed"'
+says "and of the agent" '"event":"started".*"transports":"file"'
 # As it stands there, but for the port.
 request=$(grep '^curl ' README.md)
 try "the README's request" 0 bash -euc "${request//8443/$AEGIS_PORT}"

@@ -122,7 +122,7 @@ GRANT EXECUTE ON FUNCTION aegis.set_tenant_limits(uuid, interval, interval, inte
 GRANT EXECUTE ON FUNCTION aegis.tenant_limits() TO aegis_auditor, aegis_operator;
 
 -- outbox
-GRANT EXECUTE ON FUNCTION aegis.claim_outbound(text[], integer, interval), aegis.finish_outbound(bigint, uuid, text, bytea, jsonb)
+GRANT EXECUTE ON FUNCTION aegis.claim_outbound(text[], integer, interval, text[]), aegis.finish_outbound(bigint, uuid, text, bytea, jsonb)
   TO aegis_agent;
 GRANT EXECUTE ON FUNCTION aegis.cancel_outbound(bigint, text), aegis.register_destination(text, text), aegis.remove_destination(text),
   aegis.retry_outbound(bigint, text) TO aegis_operator;

@@ -97,7 +97,7 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION aegis.end_outbound(aegis.outbox, text, text, text, boolean) IS 'ends an outbound job and records it; for Aegis alone';
 
-CREATE FUNCTION aegis.claim_outbound(kinds text[], most integer DEFAULT 1, lease_time interval DEFAULT '2 minutes')
+CREATE FUNCTION aegis.claim_outbound(kinds text[], most integer DEFAULT 1, lease_time interval DEFAULT '2 minutes', transports text[] DEFAULT NULL)
   RETURNS TABLE (id bigint, kind text, transport text, destination text, url text, attempt integer, lease uuid, idempotency_key text,
                  created_at timestamptz, payload bytea)
   LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER ROWS 10 SET search_path = pg_catalog, pg_temp
@@ -109,9 +109,9 @@ DECLARE
   opened bytea;
   fault text;
 BEGIN
-  IF kinds IS NULL OR most IS NULL OR most NOT BETWEEN 1 AND 100
+  IF most IS NULL OR most NOT BETWEEN 1 AND 100
      OR lease_time IS NULL OR lease_time NOT BETWEEN interval '1 second' AND interval '1 hour' THEN
-    RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'kinds, a number of 1 to 100 and a lease of 1 second to 1 hour are needed';
+    RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'a number of 1 to 100 and a lease of 1 second to 1 hour are needed';
   END IF;
   -- What ended long ago, and what a dead job was to send once it has expired; some at a time, so that no claim takes long.
   DELETE FROM aegis.outbox o WHERE o.ctid = ANY (ARRAY(
@@ -121,7 +121,9 @@ BEGIN
      LIMIT 100 FOR UPDATE SKIP LOCKED));
   FOR job IN
     SELECT o.* FROM aegis.outbox o
-     WHERE o.state IN ('waiting', 'claimed') AND o.not_before <= clock_timestamp() AND o.kind = ANY (kinds)
+     WHERE o.state IN ('waiting', 'claimed') AND o.not_before <= clock_timestamp()
+       AND o.kind = ANY (ARRAY(SELECT k.name FROM aegis.outbox_kind k
+                                WHERE (kinds IS NULL OR k.name = ANY (kinds)) AND (transports IS NULL OR k.transport = ANY (transports))))
      ORDER BY o.not_before, o.id LIMIT most FOR UPDATE SKIP LOCKED
   LOOP
     SELECT k.* INTO STRICT how FROM aegis.outbox_kind k WHERE k.name = job.kind;
@@ -156,8 +158,8 @@ BEGIN
     RETURN NEXT;
   END LOOP;
 END $$;
-COMMENT ON FUNCTION aegis.claim_outbound(text[], integer, interval) IS
-  'takes due jobs of these kinds under a lease, with what is to be sent in clear; for aegis-agent';
+COMMENT ON FUNCTION aegis.claim_outbound(text[], integer, interval, text[]) IS
+  'takes due jobs of these kinds and transports, NULL for every one, under a lease, with what is to be sent in clear; for aegis-agent';
 
 CREATE FUNCTION aegis.finish_outbound(id bigint, lease uuid, outcome text, answer bytea DEFAULT NULL, detail jsonb DEFAULT '{}')
   RETURNS text

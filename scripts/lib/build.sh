@@ -28,11 +28,11 @@ build_extensions() {
   make -s -C "$source" install PG_CONFIG="$config"
 }
 
-# build_programs: aegis-server, aegis-keygen, aegis-pkcs11, aegis-signer and aegis-verify, into $bin.
+# build_programs: aegis-server, aegis-keygen, aegis-pkcs11, aegis-signer, aegis-agent and aegis-verify, into $bin.
 build_programs() {
   cmake -S "$source" -B "$home/build" -DCMAKE_BUILD_TYPE=Release -DAEGIS_TESTS=OFF
-  cmake --build "$home/build" -j"$(nproc)" --target aegis-server aegis-keygen aegis-pkcs11 aegis-signer aegis-verify
+  cmake --build "$home/build" -j"$(nproc)" --target aegis-server aegis-keygen aegis-pkcs11 aegis-signer aegis-agent aegis-verify
   # install(1) replaces the file: a program that runs keeps its own.
-  find "$home/build" -type f -perm -u+x \( -name aegis-server -o -name aegis-keygen -o -name aegis-pkcs11 -o -name aegis-signer -o -name aegis-verify \) \
+  find "$home/build" -type f -perm -u+x \( -name aegis-server -o -name aegis-keygen -o -name aegis-pkcs11 -o -name aegis-signer -o -name aegis-agent -o -name aegis-verify \) \
     -exec install -m 0755 -t "$bin" {} +
 }

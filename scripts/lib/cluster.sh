@@ -2,7 +2,7 @@
 # The private cluster: made once, its settings written anew at each start, reached by Unix socket only.
 
 # Login roles of the private cluster: name and the role of Aegis that it is a member of.
-login_roles="gateway:aegis_gateway member:aegis_member operator:aegis_operator auditor:aegis_auditor"
+login_roles="gateway:aegis_gateway member:aegis_member operator:aegis_operator auditor:aegis_auditor outbound:aegis_agent"
 
 server_pid() { head -n 1 "$data/postmaster.pid" 2> /dev/null || true; }
 server_running() { running "$(server_pid)" "$pg_bin/postgres"; }
@@ -42,6 +42,7 @@ CONF
   {
     for role in postgres $login_roles; do printf 'aegis %s %s\n' "$server_user" "${role%%:*}" "$(id -un)" "${role%%:*}"; done
     echo "aegis $gateway_user gateway"
+    echo "aegis $agent_user outbound"
   } | sort -u | as_server tee "$data/pg_ident.conf" > /dev/null
 }
 

@@ -13,11 +13,13 @@ if [ "$(id -u)" = 0 ]; then
   server_user=postgres
   gateway_user=aegis-gateway
   signer_user=aegis-signer
+  agent_user=aegis-agent
 else
   home=${AEGIS_HOME:-/var/tmp/aegis-$(id -u)-$digest}
   server_user=$(id -un)
   gateway_user=$server_user
   signer_user=$server_user
+  agent_user=$server_user
 fi
 port=${AEGIS_PORT:-$(cat "$home/port" 2> /dev/null || echo 8443)}  # the last one that was used
 unset "${!PG@}"                # nothing of the caller's may lead psql to another server
@@ -32,6 +34,7 @@ socket=$home/socket
 server_log=$home/server/log
 gateway_log=$home/gateway/log
 signer_log=$home/signer/log
+agent_log=$home/agent/log
 database=aegis
 
 # fail MESSAGE HINT: ends the script.
@@ -51,6 +54,10 @@ as_gateway() {
 
 as_signer() {
   if [ "$(id -u)" = 0 ]; then runuser -u "$signer_user" -- "$@"; else "$@"; fi
+}
+
+as_agent() {
+  if [ "$(id -u)" = 0 ]; then runuser -u "$agent_user" -- "$@"; else "$@"; fi
 }
 
 # Makes $home, refuses one that another user could have laid, and leaves the pointer in the clone.
@@ -79,17 +86,18 @@ prepare_home() {
 # The users exist only once PostgreSQL is installed, so this comes after the packages.
 prepare_users() {
   local user
-  for user in "$gateway_user" "$signer_user"; do
+  for user in "$gateway_user" "$signer_user" "$agent_user"; do
     if [ "$(id -u)" = 0 ] && ! getent passwd "$user" > /dev/null; then
       useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$user"
     fi
   done
-  mkdir -p "$home/server" "$home/gateway" "$home/signer" "$home/signing" "$socket"
-  chmod 0700 "$home/server" "$home/gateway" "$home/signer"
+  mkdir -p "$home/server" "$home/gateway" "$home/signer" "$home/signing" "$home/agent" "$socket"
+  chmod 0700 "$home/server" "$home/gateway" "$home/signer" "$home/agent"
   chmod 0755 "$home/signing" "$socket"
   if [ "$(id -u)" = 0 ]; then
     chown "$server_user": "$home/server" "$socket"
     chown "$gateway_user": "$home/gateway"
+    chown "$agent_user": "$home/agent"
     chown "$signer_user": "$home/signer" "$home/signing"
   fi
 }

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent_config.hpp"
+
+#include <algorithm>
+#include <deque>
+#include <regex>
+
+#include "durable_file.hpp"
+
+namespace aegis::server {
+
+namespace {
+
+std::vector<Setting> settings_of(AgentConfig *config) {
+    std::vector<Setting> all = {
+        {"agent", "kinds", &config->kinds},
+        {"agent", "workers", &config->workers, 1, 64},
+        {"agent", "poll_seconds", &config->poll_seconds, 1, 3600},
+        {"agent", "drain_seconds", &config->drain_seconds, 0, 600},
+        {"limits", "connect_seconds", &config->connect_seconds_out, 1, 60},
+        {"limits", "call_seconds", &config->call_seconds, 1, 600},
+        {"limits", "answer_bytes", &config->answer_bytes, 1024, 16777216},
+        {"log", "level", &config->log_level},
+        {"log", "file", &config->log_file},
+    };
+    std::vector<Setting> database = database_settings(config);
+    all.insert(all.end(), database.begin(), database.end());
+    return all;
+}
+
+void check_destination(AllowedDestination *allowed) {
+    if (!is_well_formed_url(allowed->url))
+        fail_config(allowed->place, "\"destination.url\" is no address of a destination",
+                    "Write https://HOST[:PORT][/PATH] in lower case, without user and query.");
+    for (const std::string &text : allowed->network_texts) {
+        std::optional<Network> network = parse_network(text);
+        if (!network)
+            fail_config(allowed->place, "\"" + text + "\" is no network",
+                        "Write 10.1.0.0/16, fd00:1::/32 or a single address.");
+        allowed->networks.push_back(*network);
+    }
+}
+
+void check_drop(const DropFolder &drop) {
+    static const std::regex name("[a-z0-9][a-z0-9_-]{0,62}");
+    if (!std::regex_match(drop.name, name))
+        fail_config(drop.place, "\"drop.name\" is no name",
+                    "Use letters, digits, \"_\" and \"-\"; aegis.register_destination() calls it "
+                    "drop:NAME.");
+    if (drop.folder.empty() || drop.folder.front() != '/')
+        fail_config(drop.place, "\"drop.folder\" is not an absolute path",
+                    "Name a folder that the agent may write to.");
+}
+
+void check_combinations(AgentConfig *config, const Settings &settings) {
+    if (config->log_level != "debug" && config->log_level != "info" &&
+        config->log_level != "warn" && config->log_level != "error")
+        fail_config(settings.place("log.level"), "unknown level \"" + config->log_level + "\"",
+                    "Use debug, info, warn or error.");
+    if (config->connect_seconds_out > config->call_seconds)
+        fail_config(settings.place("limits.connect_seconds"),
+                    "\"limits.connect_seconds\" is longer than \"limits.call_seconds\"",
+                    "A call includes connecting.");
+    for (AllowedDestination &allowed : config->destinations) check_destination(&allowed);
+    for (const DropFolder &drop : config->drops) check_drop(drop);
+    check_database(*config, settings);
+}
+
+}  // namespace
+
+bool is_well_formed_path(const std::string &text) {
+    static const std::regex path("(/[A-Za-z0-9_.~-]+)*/?");
+    static const std::regex above(".*/\\.\\.?(/.*)?");
+    return text.size() <= 500 && std::regex_match(text, path) && !std::regex_match(text, above);
+}
+
+bool is_well_formed_url(const std::string &text) {
+    static const std::regex origin(
+        "https://"
+        "([a-z0-9]([a-z0-9-]*[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*|\\[[0-9a-f:]+\\])"
+        "(:[1-9][0-9]{0,4})?");
+    if (text.size() > 500) return false;
+    const size_t slash = text.find('/', std::string("https://").size());
+    return std::regex_match(text.substr(0, slash), origin) &&
+           (slash == std::string::npos || is_well_formed_path(text.substr(slash)));
+}
+
+const AllowedDestination *AgentConfig::find_destination(const std::string &url) const {
+    for (const AllowedDestination &allowed : destinations) {
+        const std::string below = allowed.url.back() == '/' ? allowed.url : allowed.url + "/";
+        if (url == allowed.url || url.compare(0, below.size(), below) == 0) return &allowed;
+    }
+    return nullptr;
+}
+
+const DropFolder *AgentConfig::find_drop(const std::string &name) const {
+    for (const DropFolder &drop : drops)
+        if (drop.name == name) return &drop;
+    return nullptr;
+}
+
+std::vector<std::string> AgentConfig::transports() const {
+    std::vector<std::string> all;
+    if (!destinations.empty()) all.emplace_back("http");
+    if (!drops.empty()) all.emplace_back("file");
+    return all;
+}
+
+AgentConfig load_agent_config(const std::string &path, const Variables &variables) {
+    AgentConfig config;
+    // A deque keeps its elements in place: settings point into them.
+    std::deque<AllowedDestination> destinations;
+    std::deque<DropFolder> drops;
+    Settings settings("AEGIS_AGENT_", "server/aegis-agent.toml.example", settings_of(&config));
+    settings.add_list("destination", [&](const std::string &place) -> std::vector<Setting> {
+        AllowedDestination &made = destinations.emplace_back();
+        made.place = place;
+        return {{"destination", "url", &made.url},
+                {"destination", "ca", &made.ca},
+                {"destination", "networks", &made.network_texts}};
+    });
+    settings.add_list("drop", [&](const std::string &place) -> std::vector<Setting> {
+        DropFolder &made = drops.emplace_back();
+        made.place = place;
+        return {{"drop", "name", &made.name}, {"drop", "folder", &made.folder}};
+    });
+    settings.read_file(path);
+    settings.read_variables(variables);
+    config.destinations.assign(destinations.begin(), destinations.end());
+    config.drops.assign(drops.begin(), drops.end());
+    check_combinations(&config, settings);
+    return config;
+}
+
+}  // namespace aegis::server

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "outbound_file.hpp"
+
+#include <unistd.h>
+
+#include <regex>
+
+#include "durable_file.hpp"
+#include "json_reader.hpp"
+#include "log.hpp"
+
+namespace aegis::server {
+
+namespace {
+
+constexpr std::string_view kScheme = "drop:";
+constexpr size_t kFileBytes = 1024 * 1024;
+
+}  // namespace
+
+Outcome carry_file(const AgentConfig &config, const Task &task) {
+    static const std::regex file_name("[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}");
+    const JsonReader reader(task.payload);
+    const std::string name = reader.text("name").value_or("");
+    const std::optional<std::string> body = reader.bytes("body");
+    if (!reader.has_only({"name", "body"}) || !body || !std::regex_match(name, file_name))
+        return Outcome::refused("payload_malformed");
+    const DropFolder *drop = task.url.compare(0, kScheme.size(), kScheme) == 0
+                                 ? config.find_drop(task.url.substr(kScheme.size()))
+                                 : nullptr;
+    if (drop == nullptr) return Outcome::refused("destination_not_allowed");
+    const std::string path = drop->folder + "/" + name;
+    try {
+        if (create_whole_file(path, *body, 0444)) return Outcome::delivered();
+        // An earlier attempt wrote it, and its word was lost.
+        return read_file(path, kFileBytes) == *body ? Outcome::delivered()
+                                                    : Outcome::refused("file_exists");
+    } catch (const FileError &error) {
+        log_event(Level::error, "drop_failed", {{"drop", drop->name}, {"error", error.what()}});
+        return Outcome::retry("drop_failed");
+    }
+}
+
+}  // namespace aegis::server
