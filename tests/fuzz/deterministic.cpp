@@ -20,7 +20,7 @@ using Bytes = std::vector<uint8_t>;
 
 // The escapes that Python writes into the vector files.
 std::string unescaped(std::string text) {
-    const char *const escapes[][2] = {{"\\n", "\n"}, {"\\u2014", "\xE2\x80\x94"}};
+    const char *const escapes[][2] = {{"\\n", "\n"}, {"\\\"", "\""}, {"\\u2014", "\xE2\x80\x94"}};
     for (const auto &[written, meant] : escapes)
         for (size_t at; (at = text.find(written)) != std::string::npos;)
             text.replace(at, std::string(written).size(), meant);
@@ -33,13 +33,15 @@ std::vector<Bytes> seeds_of(const std::string &folder) {
     for (const char *name :
          {"keys_v1", "envelope_v1", "envelope_v1_committing", "entry_v1", "seal_v1",
           "session_token_v1", "bundle_v1", "proof_v1", "checkpoint_v1", "cosignature_v1",
-          "receipt_v1", "tenant_key_v1", "field_key_v1", "wrapped_keyring_v1", "tenant_v1"}) {
+          "receipt_v1", "tenant_key_v1", "field_key_v1", "wrapped_keyring_v1", "tenant_v1",
+          "http_signature_v1"}) {
         std::ifstream file(folder + "/" + name + ".json");
         std::stringstream text;
         text << file.rdbuf();
         const std::string all = text.str();
         for (size_t at = 0, end; (at = all.find('"', at)) != std::string::npos; at = end + 1) {
             end = all.find('"', ++at);
+            while (end != std::string::npos && all[end - 1] == '\\') end = all.find('"', end + 1);
             if (end == std::string::npos) break;
             const std::string value = unescaped(all.substr(at, end - at));
             seeds.emplace_back(value.begin(), value.end());

@@ -16,6 +16,7 @@
 #include "core/entry.hpp"
 #include "core/envelope.hpp"
 #include "core/error.hpp"
+#include "core/http_signature.hpp"
 #include "core/keyring.hpp"
 #include "core/normalise.hpp"
 #include "core/note.hpp"
@@ -200,6 +201,25 @@ std::string keyring(const Arguments &in) {
     return text;
 }
 
+std::string dictionary(const Arguments &in) {
+    std::string text = "d";
+    for (const FieldMember &member : parse_dictionary(in[0])) {
+        InnerList list = member.list;
+        if (!member.is_list) list.items.push_back(member.item);
+        text += hex(member.key + "=" + format_inner_list(list)) + ",";
+    }
+    return text;
+}
+
+// The three fields of a request for https://example.com/ without content.
+std::string signature(const Arguments &in) {
+    const HttpField fields[] = {
+        {"signature-input", in[0]}, {"signature", in[1]}, {"content-digest", in[2]}};
+    ServiceSignature read;
+    read_service_signature({"GET", "https", "example.com", "/", fields, 3, {}}, &read);
+    return words(read.key_id, read.nonce, read.created);
+}
+
 const std::map<std::string, std::string (*)(const Arguments &)> kJudges = {
     {"entry", entry},
     {"seal", seal},
@@ -221,7 +241,9 @@ const std::map<std::string, std::string (*)(const Arguments &)> kJudges = {
     {"caseless", normal<Normaliser::caseless>},
     {"phone", normal<Normaliser::phone>},
     {"alnum", normal<Normaliser::alnum>},
-    {"keyring", keyring}};
+    {"keyring", keyring},
+    {"dictionary", dictionary},
+    {"signature", signature}};
 
 }  // namespace
 

@@ -14,6 +14,7 @@
 #include "core/envelope.hpp"
 #include "core/error.hpp"
 #include "core/field_key.hpp"
+#include "core/http_signature.hpp"
 #include "core/keyring.hpp"
 #include "core/mask.hpp"
 #include "core/normalise.hpp"
@@ -180,17 +181,58 @@ void tenant_record(ByteView in) {
     require(encode_tenant_record(record, span(out)) == in.size && same(span(out), in));
 }
 
+void dictionary(std::string_view in) {
+    for (const FieldMember &member : parse_dictionary(in)) {
+        if (!member.is_list) continue;
+        const std::string once = format_inner_list(member.list);
+        const std::vector<FieldMember> again = parse_dictionary("x=" + once);
+        require(again.size() == 1 && format_inner_list(again[0].list) == once);
+    }
+}
+
+// A line for each of the three fields; what is read must be within its bounds.
+void signed_request(std::string_view in) {
+    HttpField fields[] = {{"signature-input", {}}, {"signature", {}}, {"content-digest", {}}};
+    size_t count = 0;
+    for (HttpField &field : fields) {
+        const size_t end = in.find('\n');
+        field.value = in.substr(0, end);
+        ++count;
+        if (end == std::string_view::npos) break;
+        in.remove_prefix(end + 1);
+    }
+    ServiceSignature read;
+    read_service_signature({"GET", "https", "example.com", "/", fields, count, {}}, &read);
+    require(read.created > 0 && strlen(read.nonce) >= kMinNonceBytes && *read.key_id != '\0');
+}
+
 template <void parse(std::string_view)>
 void chars(ByteView in) {
     parse(as_chars(in));
 }
 
-constexpr void (*parsers[])(ByteView) = {
-    envelope,       cbor,          entry,          seal,
-    frontier,       chars<armor>,  chars<keyring>, chars<text>,
-    bundle_record,  chars<bundle>, chars<note>,    chars<proof_file>,
-    chars<receipt>, note_key,      session_token,  wrapped_keyring,
-    brought_key,    field_key,     add_checkpoint, tenant_record};
+constexpr void (*parsers[])(ByteView) = {envelope,
+                                         cbor,
+                                         entry,
+                                         seal,
+                                         frontier,
+                                         chars<armor>,
+                                         chars<keyring>,
+                                         chars<text>,
+                                         bundle_record,
+                                         chars<bundle>,
+                                         chars<note>,
+                                         chars<proof_file>,
+                                         chars<receipt>,
+                                         note_key,
+                                         session_token,
+                                         wrapped_keyring,
+                                         brought_key,
+                                         field_key,
+                                         add_checkpoint,
+                                         tenant_record,
+                                         chars<dictionary>,
+                                         chars<signed_request>};
 
 }  // namespace
 

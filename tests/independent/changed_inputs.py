@@ -342,6 +342,22 @@ class Inputs:
             yield "cosignature", [v["text"].encode(), self.bytes_changed(answer), key]
             yield "cosignature", [v["text"].encode(), self.lines_changed(answer), key]
 
+    def signatures(self, count):
+        parameters = [b";created=1618884473", b';nonce="b3k2pp5k7z-50gnwp.yemd"', b';keyid="k-1"', b';alg="hmac-sha256"', b';tag="aegis"', b";expires=9",
+                      b";created=0", b";x", b';nonce=""']
+        names = [b'"@method"', b'"@target-uri"', b'"@authority"', b'"@path"', b'"@query"', b'"content-digest"', b'"x"', b'"@path";req']
+        digest = b"sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:"
+        for _ in range(count):
+            some = names[:2] + names[5:6] + self.random.sample(names, self.random.choice((0, 0, 1, 2)))
+            chosen = parameters[:3] + self.random.sample(parameters[3:], self.random.choice((0, 0, 1, 2)))
+            self.random.shuffle(chosen)
+            texts = [b"a=(" + b" ".join(some) + b")" + b"".join(chosen), b"a=:" + b"QUFB" * 10 + b"QUE=:", digest]
+            if self.random.random() < 0.5:
+                at = self.random.randrange(3)
+                texts[at] = self.bytes_changed(texts[at])
+            yield "signature", texts
+            yield "dictionary", [self.bytes_changed(self.random.choice(texts))]
+
     def all(self, factor):
         entries = [f.cbor_read(h(case["body"])) for case in vectors("entry_v1")["valid"]]
         seals = [f.cbor_read(h(case["seal"])) for case in vectors("seal_v1")["chain"]]
@@ -363,7 +379,8 @@ class Inputs:
             self.changed("email", emails, 500), self.changed("keyword", texts, 500), self.changed("caseless", texts, 500),
             self.changed("phone", phones, 500), self.changed("alnum", numbers, 500), self.changed("checkpoint", [notes["text"].encode()], 500),
             self.changed("proof_file", [notes["proof_file"].encode()], 500), self.bundles(250), self.proofs(300), self.receipts(80), self.notes(150),
-            self.cosignatures(200)]
+            self.cosignatures(200),
+            self.signatures(500)]
         for source in sources:
             yield from source
         for _ in range(factor - 1):

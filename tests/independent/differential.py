@@ -16,6 +16,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import aegis_format as f  # noqa: E402
+import aegis_http as http  # noqa: E402
 import aegis_note as n  # noqa: E402
 import aegis_proof as p  # noqa: E402
 import aegis_receipt as r  # noqa: E402
@@ -134,8 +135,23 @@ def keyring(text):
     return "".join("%d:%s," % item for item in sorted((v, k.hex()) for v, k in live_keys.read_provider(text.decode("latin-1")).items()))
 
 
+def dictionary(text):
+    spelled = []
+    for key, (value, parameters) in http.Reader(text.decode("latin-1")).dictionary().items():
+        items, own = (value, parameters) if isinstance(value, list) else ([(value, parameters)], {})
+        spelled.append((key + "=" + http.spelled_list(items, own)).encode("latin-1").hex() + ",")
+    return "d" + "".join(spelled)
+
+
+def signature(*fields):
+    names = ("signature-input", "signature", "content-digest")
+    _, parameters, _ = http.read({"method": "GET", "scheme": "https", "authority": "example.com", "target": "/", "content": b"",
+                                  "fields": [[n, v.decode("latin-1")] for n, v in zip(names, fields)]})
+    return "%(keyid)s %(nonce)s %(created)d" % parameters
+
+
 HERE = {function.__name__: function for function in (entry, seal, envelope, record, bundle, note, vkey, checkpoint, proof_file, cosignature, receipt,
-                                                     inclusion, consistency, armor, token, keyring,
+                                                     inclusion, consistency, armor, token, keyring, dictionary, signature,
                                                      *(normaliser(how) for how in f.NORMALISERS if how != "exact"))}
 
 

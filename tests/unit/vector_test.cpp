@@ -10,6 +10,7 @@
 #include "core/encoding.hpp"
 #include "core/entry.hpp"
 #include "core/envelope.hpp"
+#include "core/http_signature.hpp"
 #include "core/kdf.hpp"
 #include "core/keyring.hpp"
 #include "core/normalise.hpp"
@@ -378,6 +379,66 @@ TEST(Vectors, SealV1) {
         SCOPED_TRACE(str(v, "name"));
         const Bytes seal = hex(v, "seal");
         expect_error(Code::malformed, [&] { decode_seal(view(seal)); });
+    }
+}
+
+namespace {
+
+// A request of a vector, which owns its texts.
+struct VectorRequest {
+    explicit VectorRequest(const Value &v)
+        : method(str(v, "method")),
+          scheme(str(v, "scheme")),
+          authority(str(v, "authority")),
+          target(str(v, "target")),
+          content(hex(v, "content")) {
+        for (const Value &field : v["fields"].GetArray())
+            fields.push_back({field[0].GetString(), field[1].GetString()});
+    }
+    HttpRequest view() const {
+        return {method,
+                scheme,
+                authority,
+                target,
+                fields.data(),
+                fields.size(),
+                aegis::test::view(content)};
+    }
+
+    std::string method, scheme, authority, target;
+    Bytes content;
+    std::vector<HttpField> fields;  // views into the document
+};
+
+std::string signature_input(const VectorRequest &request) {
+    for (const HttpField &field : request.fields)
+        if (field.name == "signature-input") return std::string(field.value);
+    return {};
+}
+
+}  // namespace
+
+TEST(Vectors, HttpSignatureV1) {
+    const rapidjson::Document all = load("http_signature_v1");
+    const Bytes secret = hex(all, "secret");
+    for (const Value &v : all["valid"].GetArray()) {
+        SCOPED_TRACE(str(v, "name"));
+        const VectorRequest request(v["request"]);
+        const auto inputs = parse_dictionary(signature_input(request));
+        EXPECT_EQ(signature_base(request.view(), inputs.at(0).list), str(v, "base"));
+        ServiceSignature read;
+        read_service_signature(request.view(), &read);
+        EXPECT_STREQ(read.key_id, "test-shared-secret");
+        EXPECT_STREQ(read.nonce, "b3k2pp5k7z-50gnwp.yemd");
+        verify_service_signature(request.view(), view(secret));
+        expect_error(Code::cannot_open, [&] {
+            verify_service_signature(request.view(), {secret.data(), 32});
+        });
+    }
+    for (const Value &v : all["refused"].GetArray()) {
+        const VectorRequest request(v["request"]);
+        EXPECT_TRUE(refused([&] { verify_service_signature(request.view(), view(secret)); }))
+            << str(v, "name");
     }
 }
 
