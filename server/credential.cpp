@@ -11,6 +11,8 @@ namespace aegis::server {
 namespace {
 
 constexpr std::string_view kCookie = "__Host-aegis";
+// The longest field that a signature needs, and room for other covered components.
+constexpr size_t kSignatureBytes = 2048;
 
 std::string_view trimmed(std::string_view text) {
     while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
@@ -45,11 +47,21 @@ std::string_view bearer_token(std::string_view value) {
 
 Credential credential_of(const Head &head) {
     std::vector<std::string_view> tokens;
+    size_t signatures = 0, inputs = 0, longest = 0;
     for (const auto &[name, value] : head.fields) {
         if (name == "authorization")
             tokens.push_back(bearer_token(value));
         else if (name == "cookie")
             find_cookies(value, &tokens);
+        else if (name == "signature" || name == "signature-input") {
+            ++(name == "signature" ? signatures : inputs);
+            longest = std::max(longest, value.size());
+        }
+    }
+    if (signatures + inputs > 0) {
+        if (!tokens.empty()) return Credential::ambiguous;
+        bool well_formed = signatures == 1 && inputs == 1 && longest <= kSignatureBytes;
+        return well_formed ? Credential::signature : Credential::malformed_signature;
     }
     if (tokens.empty()) return Credential::none;
     if (tokens.size() > 1) return Credential::ambiguous;

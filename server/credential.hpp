@@ -10,11 +10,13 @@ namespace aegis::server {
 enum class Credential {
     none,
     malformed,
+    malformed_signature,
     ambiguous,  // two of them: which one counts must not be anyone's guess
     session,
+    signature,  // of a service: RFC 9421
 };
 
-// Cookie __Host-aegis or Authorization: Bearer.
+// Cookie __Host-aegis, Authorization: Bearer, or Signature with Signature-Input.
 Credential credential_of(const Head &head);
 
 }  // namespace aegis::server

@@ -104,10 +104,14 @@ Verdict Gateway::judge_main(const Connection &connection) const {
             case Credential::malformed:
                 verdict = refuse(connection, kSessionInvalid);
                 break;
+            case Credential::malformed_signature:
+                verdict = refuse(connection, kSignatureInvalid);
+                break;
             case Credential::ambiguous:
                 verdict = refuse(connection, kAmbiguousCredential);
                 break;
             case Credential::session:
+            case Credential::signature:
                 break;
         }
     }
@@ -166,8 +170,9 @@ Response Gateway::forward(const Connection &connection, std::string_view body, D
                           std::string_view *problem_name) const {
     const Head &head = connection.head;
     Call call;
-    // A HEAD is the GET whose body is not sent.
-    call.method = head.method == "HEAD" ? std::string_view("GET") : std::string_view(head.method);
+    // A HEAD is the GET whose body is not sent; but what is signed is the method that was sent.
+    bool as_get = head.method == "HEAD" && head.find("signature") == nullptr;
+    call.method = as_get ? std::string_view("GET") : std::string_view(head.method);
     call.target = head.target();
     call.fields.reserve(head.fields.size());
     std::copy_if(head.fields.begin(), head.fields.end(), std::back_inserter(call.fields),

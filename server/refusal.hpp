@@ -25,6 +25,7 @@ inline constexpr Refusal kAmbiguousCredential{
 inline constexpr Refusal kHttpsRequired{400, "https-required", "This port speaks TLS only"};
 inline constexpr Refusal kMissingCredential{401, "missing-credential", "Sign in first"};
 inline constexpr Refusal kSessionInvalid{401, "session-invalid", "The session is not valid"};
+inline constexpr Refusal kSignatureInvalid{401, "signature-invalid", "The signature is not valid"};
 inline constexpr Refusal kPlainText{403, "https-required", "Use https"};
 inline constexpr Refusal kNotFound{404, "not-found", "Not found"};
 inline constexpr Refusal kMethodNotAllowed{405, "method-not-allowed",

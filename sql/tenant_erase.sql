@@ -38,6 +38,7 @@ BEGIN
 END $$;
 SELECT aegis.create_tenant('erase-me', 'Erase Me') AS me \gset
 SELECT aegis.create_tenant('erase-not', 'Not Me') AS other \gset
+SELECT m.key_id AS mine, o.key_id AS others FROM aegis.create_service('erase-me', :'me', '{a}') m, aegis.create_service('erase-not', :'other', '{a}') o;
 \set password 'plum quartz lantern 47 river'
 CREATE PROCEDURE t_erase.fill(tenant uuid, houses int, rooms int, password text) LANGUAGE plpgsql AS $$
 BEGIN
@@ -116,6 +117,7 @@ SELECT tenant_id = :'other' AS other, tableoid::regclass FROM t_erase.book UNION
 SELECT (SELECT count(*) FROM t_erase.house WHERE tenant_id = t.id) AS houses, (SELECT count(*) FROM t_erase.room WHERE tenant_id = t.id) AS rooms,
        (SELECT count(*) FROM aegis.user WHERE tenant_id = t.id) AS users,
        (SELECT count(*) FROM aegis.team WHERE tenant_id = t.id) AS teams, (SELECT count(*) FROM aegis.session WHERE tenant_id = t.id) AS sessions,
+       (SELECT count(*) FROM aegis.service WHERE tenant_id = t.id) AS services, (SELECT count(*) FROM aegis.service_secret WHERE tenant_id = t.id) AS secrets,
        (SELECT count(*) FROM aegis.tenant_key WHERE tenant_id = t.id AND wrapped IS NOT NULL) AS roots,
        (SELECT count(*) FROM aegis.tenant_key WHERE tenant_id = t.id AND state = 'destroyed') AS destroyed
   FROM aegis.tenant t WHERE t.slug LIKE 'erase-%' ORDER BY t.slug;

@@ -15,6 +15,10 @@ CREATE FUNCTION aegis.session_id() RETURNS uuid
   AS 'MODULE_PATHNAME', 'aegis_session_id' LANGUAGE C STABLE LEAKPROOF PARALLEL SAFE;
 COMMENT ON FUNCTION aegis.session_id() IS 'session of the current context, NULL when none';
 
+CREATE FUNCTION aegis.service_id() RETURNS uuid
+  AS 'MODULE_PATHNAME', 'aegis_service_id' LANGUAGE C STABLE LEAKPROOF PARALLEL SAFE;
+COMMENT ON FUNCTION aegis.service_id() IS 'service of the current context, NULL when none acts';
+
 CREATE FUNCTION aegis.user_lo() RETURNS uuid
   AS 'MODULE_PATHNAME', 'aegis_user_lo' LANGUAGE C STABLE LEAKPROOF PARALLEL SAFE COST 0.1;
 COMMENT ON FUNCTION aegis.user_lo() IS 'lower bound of the users whose rows are visible';

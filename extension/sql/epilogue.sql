@@ -36,7 +36,7 @@ END $$;
 -- The context's getters are read by policies and defaults of every role.
 GRANT EXECUTE ON FUNCTION aegis.tenant_id(), aegis.user_id(), aegis.session_id(), aegis.user_lo(), aegis.user_hi(),
   aegis.team_ord(), aegis.team_lo(), aegis.team_hi(), aegis.rank(), aegis.auth_method(), aegis.request_id(), aegis.require_tenant(),
-  aegis.client_ip() TO PUBLIC;
+  aegis.client_ip(), aegis.service_id() TO PUBLIC;
 
 -- worker
 GRANT EXECUTE ON FUNCTION aegis.worker_status() TO aegis_auditor, aegis_gateway, aegis_operator;
@@ -163,6 +163,12 @@ GRANT EXECUTE ON FUNCTION aegis.authenticate(text, text, text, text), aegis.sign
 GRANT EXECUTE ON FUNCTION aegis.sign_in(text, text, text, text, text, text) TO aegis_gateway, aegis_member;
 GRANT EXECUTE ON FUNCTION aegis.expire_sessions(integer) TO aegis_operator;
 
+-- Services
+GRANT EXECUTE ON FUNCTION aegis.create_service(text, uuid, text[], smallint), aegis.retire_service(text, text),
+  aegis.retire_service_secret(text), aegis.rotate_service_secret(text), aegis.set_service(text, text[], smallint)
+  TO aegis_operator;
+GRANT SELECT ON aegis.services TO aegis_auditor, aegis_operator;
+
 -- The log of a tenant, for its admins; the functions check.
 GRANT EXECUTE ON FUNCTION aegis.find_tenant_entries(bigint, integer, text, text), aegis.tenant_bundle(integer),
   aegis.tenant_entries(bigint[]), aegis.tenant_ledger(), aegis.tenant_seals(bigint, integer) TO aegis_member;
@@ -181,7 +187,7 @@ GRANT EXECUTE ON FUNCTION aegis.handle(text, text, text[], bytea, text, text) TO
 GRANT EXECUTE ON FUNCTION aegis.health() TO aegis_auditor, aegis_gateway, aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.drop_route(text, text),
   aegis.register_route(text, text, regprocedure, smallint, boolean, integer, text, boolean, boolean, text, jsonb, jsonb,
-                       text, jsonb, smallint, jsonb)
+                       text, jsonb, smallint, jsonb, text[], text)
   TO aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.respond(integer, jsonb, jsonb, bytea) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION aegis.routes() TO aegis_gateway, aegis_operator;

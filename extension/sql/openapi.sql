@@ -80,11 +80,11 @@ DECLARE
   health CONSTANT jsonb := '{"type": "object", "properties": {"status": {"enum": ["ok", "degraded", "down"]}}, "required": ["status"], "additionalProperties": false}';
 BEGIN
   WITH route AS (
-    SELECT r.method, r.path, r.handler::text AS name, r.minimum_rank, r.public, r.summary, r.tag, r.request_schema, r.response_schema,
+    SELECT r.credentials, r.scope, r.method, r.path, r.handler::text AS name, r.minimum_rank, r.public, r.summary, r.tag, r.request_schema, r.response_schema,
            r.success_status, r.problems, r.parameter_schema
       FROM aegis.route r
     UNION ALL
-    SELECT b.method, b.path, b.name, b.minimum_rank, b.public, b.summary, b.tag, b.request_schema, b.response_schema, b.success_status, b.problems, NULL
+    SELECT ARRAY['session'], NULL, b.method, b.path, b.name, b.minimum_rank, b.public, b.summary, b.tag, b.request_schema, b.response_schema, b.success_status, b.problems, NULL
       FROM aegis.built_in_routes() b),
   named AS (
     SELECT r.*, coalesce(r.response_schema ->> 'contentMediaType', 'application/json') AS media,
@@ -97,7 +97,10 @@ BEGIN
              'operationId', r.operation, 'summary', r.summary, 'tags', CASE WHEN r.tag IS NOT NULL THEN jsonb_build_array(r.tag) END,
              'description', CASE WHEN NOT r.public AND r.minimum_rank > 1
                THEN format('For rank %s (%s) and above.', r.minimum_rank, (ARRAY['user', 'team lead', 'manager', 'admin'])[r.minimum_rank]) END,
-             'security', CASE WHEN r.public THEN '[]'::jsonb END))
+             'security', CASE WHEN r.public THEN '[]'::jsonb
+               WHEN 'service' = ANY (r.credentials)
+               THEN CASE WHEN 'session' = ANY (r.credentials) THEN '[{"cookie": []}, {"bearer": []}]' ELSE '[]' END::jsonb
+                    || jsonb_build_array(jsonb_build_object('signature', jsonb_build_array(r.scope))) END))
            || CASE WHEN r.parameter_schema IS NOT NULL OR position('{' IN r.path) > 0
                    THEN jsonb_build_object('parameters', aegis.route_parameters(r.path, r.parameter_schema)) ELSE '{}' END
            || CASE WHEN r.request_schema IS NOT NULL THEN jsonb_build_object('requestBody', jsonb_build_object(
@@ -130,7 +133,8 @@ BEGIN
     'tags', tags,
     'paths', paths,
     'components', jsonb_build_object(
-      'securitySchemes', '{"cookie": {"type": "apiKey", "in": "cookie", "name": "__Host-aegis"}, "bearer": {"type": "http", "scheme": "bearer"}}'::jsonb,
+      'securitySchemes', '{"cookie": {"type": "apiKey", "in": "cookie", "name": "__Host-aegis"}, "bearer": {"type": "http", "scheme": "bearer"},
+        "signature": {"type": "apiKey", "in": "header", "name": "Signature", "description": "RFC 9421 with hmac-sha256"}}'::jsonb,
       'schemas', jsonb_build_object('Problem', aegis.object_schema(
         '{"type": {"type": "string", "pattern": "^urn:aegis:problem:[a-z-]+$"}, "title": {"type": "string"}, "status": {"type": "integer"},
           "detail": {"type": "string"}, "hint": {"type": "string"}, "code": {"type": "string", "description": "SQLSTATE"},

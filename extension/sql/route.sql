@@ -47,7 +47,11 @@ CREATE TABLE aegis.route (
   success_status   smallint NOT NULL CHECK (success_status BETWEEN 200 AND 299),
   problems         jsonb CHECK (pg_catalog.jsonb_typeof(problems) = 'object'
                                 AND NOT problems @? '$.* ? (@.type() != "number" || @ < 400 || @ > 499)'),
+  credentials      text[] NOT NULL CHECK (pg_catalog.cardinality(credentials) > 0
+                                          AND credentials OPERATOR(pg_catalog.<@) ARRAY['session', 'service']),
+  scope            text CHECK (scope ~ '^[a-z][a-z0-9_.:-]{0,63}$'),
   by_extension     boolean NOT NULL,
+  CHECK (('service' = ANY (credentials)) = (scope IS NOT NULL)),
   PRIMARY KEY (method, path),
   UNIQUE (method, shape)
 );
@@ -57,6 +61,8 @@ COMMENT ON COLUMN aegis.route.handler IS 'name of the function of one aegis.requ
 COMMENT ON COLUMN aegis.route.shape IS 'path with its parameters unnamed: two routes of one shape would be ambiguous';
 COMMENT ON COLUMN aegis.route.parameter_schema IS 'JSON Schema of an object: what the path and the query may hold, by name';
 COMMENT ON COLUMN aegis.route.problems IS 'names of the problems that the handler itself answers with, and their statuses';
+COMMENT ON COLUMN aegis.route.credentials IS 'kinds of callers, when it is not public: users with a session, services that sign';
+COMMENT ON COLUMN aegis.route.scope IS 'what a service must be allowed to call it';
 COMMENT ON COLUMN aegis.route.event IS 'event type that every call of the route writes, with its outcome';
 
 CREATE FUNCTION aegis.route_changed() RETURNS trigger
@@ -85,10 +91,11 @@ CREATE FUNCTION aegis.register_route(method text, path text, handler regprocedur
                                      replica_ok boolean DEFAULT false, summary text DEFAULT NULL,
                                      request_schema jsonb DEFAULT NULL, response_schema jsonb DEFAULT NULL,
                                      tag text DEFAULT NULL, parameter_schema jsonb DEFAULT NULL,
-                                     success_status smallint DEFAULT 200, problems jsonb DEFAULT NULL) RETURNS void
+                                     success_status smallint DEFAULT 200, problems jsonb DEFAULT NULL,
+                                     credentials text[] DEFAULT '{session}', scope text DEFAULT NULL) RETURNS void
   AS 'MODULE_PATHNAME', 'aegis_register_route' LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION aegis.register_route(text, text, regprocedure, smallint, boolean, integer, text, boolean, boolean, text, jsonb, jsonb,
-                                      text, jsonb, smallint, jsonb)
+                                      text, jsonb, smallint, jsonb, text[], text)
   IS 'lets a function answer requests; a second call for the same method and path replaces the first';
 
 CREATE FUNCTION aegis.drop_route(method text, path text) RETURNS void

@@ -84,6 +84,12 @@ void at_transaction_end(XactEvent event, void *) {
     }
 }
 
+void copy_text(char *out, size_t bytes, const char *text) {
+    if (text != nullptr)  // cut at a character, not inside one
+        memcpy(out, text,
+               pg_mbcliplen(text, static_cast<int>(strlen(text)), static_cast<int>(bytes) - 1));
+}
+
 void set_guc(const Context &context, const char *text) {
     gate = &context;
     PG_TRY();
@@ -173,6 +179,12 @@ void set_ranges(Context &context, int16 rank, const pg_uuid_t &user, int64 team_
     }
 }
 
+void set_origin(Context &context, const char *ip, const char *user_agent, const char *request_id) {
+    copy_text(context.ip, sizeof context.ip, ip);
+    copy_text(context.user_agent, sizeof context.user_agent, user_agent);
+    copy_text(context.request_id, sizeof context.request_id, request_id);
+}
+
 void define() {
     DefineCustomStringVariable("aegis.context", "The verified context of this transaction.",
                                nullptr, &guc_text, "", PGC_SUSET,
@@ -233,6 +245,13 @@ AEGIS_FUNCTION(aegis_user_id) {
     return uuid_or_null(fcinfo, &Context::user);
 }
 AEGIS_FUNCTION(aegis_session_id) {
+    const Context *context = aegis::context::current();
+    if (context != nullptr && context->way == aegis::context::Way::service) PG_RETURN_NULL();
+    return uuid_or_null(fcinfo, &Context::session);
+}
+AEGIS_FUNCTION(aegis_service_id) {
+    const Context *context = aegis::context::current();
+    if (context == nullptr || context->way != aegis::context::Way::service) PG_RETURN_NULL();
     return uuid_or_null(fcinfo, &Context::session);
 }
 AEGIS_CONTEXT_BOUND(aegis_user_lo, user_lo)
@@ -255,7 +274,8 @@ AEGIS_FUNCTION(aegis_client_ip) {
     return text_or_null(fcinfo, context ? context->ip : nullptr);
 }
 AEGIS_FUNCTION(aegis_auth_method) {
-    static const char *const names[] = {"none", "session_token", "sign_in", "operator", "job"};
+    static const char *const names[] = {"none",     "session_token", "sign_in",
+                                        "operator", "job",           "service"};
     const Context *context = aegis::context::current();
     return text_or_null(fcinfo, context ? names[static_cast<int>(context->way)] : nullptr);
 }

@@ -8,7 +8,14 @@
 
 namespace aegis::context {
 
-enum class Way : uint8_t { none = 0, session_token = 1, sign_in = 2, break_glass = 3, job = 4 };
+enum class Way : uint8_t {
+    none = 0,
+    session_token = 1,
+    sign_in = 2,
+    break_glass = 3,
+    job = 4,
+    service = 5
+};
 
 enum Rank : int16_t {
     kRankNone = 0,
@@ -20,8 +27,8 @@ enum Rank : int16_t {
 
 struct Context {
     pg_uuid_t tenant;
-    pg_uuid_t user;  // nil for operators and jobs
-    pg_uuid_t session;
+    pg_uuid_t user;              // nil for operators, jobs and services
+    pg_uuid_t session;           // the service, for services
     pg_uuid_t user_lo, user_hi;  // whose rows are visible
     int64 team_ord;              // where new rows go
     int64 team_lo, team_hi;      // which teams' rows are visible
@@ -65,6 +72,9 @@ void end_own_clock();
 // user's team.
 void set_ranges(Context &context, int16 rank, const pg_uuid_t &user, int64 team_ord,
                 int64 subtree_hi);
+
+// Where the request came from, cut at characters to what fits; each may be nullptr.
+void set_origin(Context &context, const char *ip, const char *user_agent, const char *request_id);
 
 void define();  // GUC and callbacks; called from _PG_init
 

@@ -88,6 +88,10 @@ bool find_credential(const Headers &headers, Credential *credential) {
         if (cookie != nullptr && strcmp(cookie, authorization) != 0) return false;
         *credential = {Source::bearer, authorization};
     }
+    if (header(headers, "signature") != nullptr || header(headers, "signature-input") != nullptr) {
+        *credential = {Source::signature, nullptr};
+        return cookie == nullptr && authorization == nullptr;
+    }
     // A cookie goes along without the page's doing, so its presence keeps the cookie's rules.
     if (cookie != nullptr) *credential = {Source::cookie, cookie};
     return true;

@@ -22,10 +22,10 @@ const char *header(const Headers &headers, const char *name);
 // The headers that a handler may see, by a fixed list.
 Jsonb *visible_headers(const Headers &headers);
 
-enum class Source { none, cookie, bearer };
+enum class Source { none, cookie, bearer, signature };
 struct Credential {
     Source source;
-    const char *token;
+    const char *token;  // nullptr for a signature, which is of the whole request
 };
 // False when there is more than one, or one is malformed: nobody guesses which was meant.
 bool find_credential(const Headers &headers, Credential *credential);

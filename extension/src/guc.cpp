@@ -33,6 +33,7 @@ int password_iterations = 2;
 int password_concurrency = 0;
 int lock_failures = 10;
 int lock_seconds = 1800;
+int signature_window_seconds = 300;
 int session_idle_seconds = 1800;
 int session_lifetime_seconds = 43200;
 int request_timeout_ms = 8000;
@@ -225,6 +226,9 @@ void define() {
                &lock_failures, 10, 3, 100, PGC_SIGHUP, 0);
     define_int("aegis.lock_time", "How long an account stays locked.", &lock_seconds, 1800, 60,
                604800, PGC_SIGHUP, GUC_UNIT_S);
+    // At start only: what was forgotten under a shorter window must not be accepted under a longer.
+    define_int("aegis.signature_window", "How far the clock of a service may be off, either way.",
+               &signature_window_seconds, 300, 1, 300, PGC_POSTMASTER, GUC_UNIT_S);
     define_int("aegis.session_idle_timeout", "A session ends after this time without a request.",
                &session_idle_seconds, 1800, 60, 604800, PGC_SIGHUP, GUC_UNIT_S);
     define_int("aegis.session_lifetime", "A session ends after this time in any case.",

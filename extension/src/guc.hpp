@@ -47,6 +47,7 @@ extern int password_iterations;
 extern int password_concurrency;
 extern int lock_failures;
 extern int lock_seconds;
+extern int signature_window_seconds;
 extern int session_idle_seconds;
 extern int session_lifetime_seconds;
 

@@ -31,6 +31,21 @@ void refuse_method(Exchange *exchange, const char *allow) {
     http::add_header(&exchange->answer, "allow", allow);
 }
 
+bool authenticate_for(Exchange *exchange, const route::Route &route) {
+    http::Source source = exchange->credential.source;
+    if (source == http::Source::none) {
+        refuse(exchange, http::kMissingCredential);
+        return false;
+    }
+    bool signature = source == http::Source::signature;
+    if ((route.credentials & (signature ? route::kService : route::kSession)) == 0) {
+        refuse(exchange, http::kCredentialKind);
+        return false;
+    }
+    return signature ? authenticate_service(exchange, route.path, route.scope)
+                     : authenticate(exchange, route.path);
+}
+
 void answer_route(Exchange *exchange) {
     route::Match match;
     route::find(exchange->method, exchange->target, &match);
@@ -43,8 +58,8 @@ void answer_route(Exchange *exchange) {
     }
     const route::Route &found = *match.route;
     if (!found.is_public) {
-        if (!authenticate(exchange, found.path)) return;
-        if (exchange->session.rank < found.minimum_rank) {
+        if (!authenticate_for(exchange, found)) return;
+        if (exchange->rank < found.minimum_rank) {
             deny(exchange, http::kForbidden, found.path, "rank");
             return;
         }
@@ -52,7 +67,7 @@ void answer_route(Exchange *exchange) {
     if (!accept_body(exchange, static_cast<size_t>(found.body_limit))) return;
     call_handler(exchange, match);
     // Last, so that the row is locked only until the commit.
-    if (!found.is_public && exchange->session.touch_due) session::touch(exchange->session.id);
+    if (exchange->session.touch_due) session::touch(exchange->session.id);
 }
 
 void answer_request(Exchange *exchange) {
@@ -113,6 +128,10 @@ bool authenticate(Exchange *exchange, const char *path) {
         refuse(exchange, http::kMissingCredential);
         return false;
     }
+    if (credential.source == http::Source::signature) {
+        refuse(exchange, http::kCredentialKind);
+        return false;
+    }
     verdict = session::verify(pg::view_of(credential.token), &exchange->session);
     if (verdict == session::Verdict::moved || verdict == session::Verdict::misdirected) {
         bool moved = verdict == session::Verdict::moved;
@@ -136,6 +155,7 @@ bool authenticate(Exchange *exchange, const char *path) {
         http::add_header(&exchange->answer, "retry-after", psprintf("%d", retry_after));
         return false;
     }
+    exchange->rank = exchange->session.rank;
     session::establish(exchange->session, exchange->peer, exchange->user_agent,
                        exchange->request_id);
     // A browser sends the cookie with requests that other sites' pages make; nothing else does.
@@ -225,7 +245,7 @@ AEGIS_FUNCTION(aegis_handle) {
     exchange->peer = argument(4);
     exchange->request_id = argument(5);
     if (!PG_ARGISNULL(3)) exchange->body = aegis::pg::varlena_view(PG_GETARG_DATUM(3));
-    const char *target = argument(1);
+    const char *target = exchange->raw_target = argument(1);
 
     if (!aegis::http::read_headers(PG_ARGISNULL(2) ? nullptr : PG_GETARG_ARRAYTYPE_P(2),
                                    &exchange->headers)) {

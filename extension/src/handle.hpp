@@ -5,6 +5,7 @@
 #include "credential.hpp"
 #include "problem.hpp"
 #include "route.hpp"
+#include "service.hpp"
 #include "session.hpp"
 
 namespace aegis::handle {
@@ -12,6 +13,7 @@ namespace aegis::handle {
 struct Exchange {
     // The request; texts may be nullptr when the gateway left them out.
     const char *method;
+    const char *raw_target;  // as sent
     const char *peer;
     const char *user_agent;
     const char *request_id;
@@ -20,15 +22,19 @@ struct Exchange {
     http::Headers headers;
     http::Credential credential;
     // What became of it.
-    session::Session session;  // once authenticated
+    session::Session session;  // once authenticated by one
+    service::Service service;  // once authenticated by a signature
+    int16 rank;
     http::Answer answer;
 };
 
 // Replaces the answer by a problem.
 void refuse(Exchange *exchange, const http::Problem &problem, const char *detail = nullptr);
-// Verifies the credential, fixes the context, and checks that a browser's request is our own
+// Verifies a session's token, fixes the context, and checks that a browser's request is our own
 // page's. False: the answer says why.
 bool authenticate(Exchange *exchange, const char *path);
+// The same for the signature of a service, which must have the scope.
+bool authenticate_service(Exchange *exchange, const char *path, const char *scope);
 // 403, charged and recorded. The path is a template or a built-in's: no ids of the caller's.
 void deny(Exchange *exchange, const http::Problem &problem, const char *path, const char *reason);
 // True when the body may be read as JSON (empty counts); else the answer says why.

@@ -66,6 +66,14 @@ const core::EnvelopeKey *outbound_cipher(const pg_uuid_t &tenant, uint32_t *epoc
     return entry->cipher;
 }
 
+const core::EnvelopeKey *service_cipher(uint32_t *epoch) {
+    const pg_uuid_t system{};
+    const key_cache::Entry *entry =
+        derived(system, core::Purpose::service, *epoch, 0, key_cache::Form::cipher);
+    *epoch = entry->epoch;
+    return entry->cipher;
+}
+
 void search_token(const pg_uuid_t &tenant, uint32_t type_reference, core::ByteView normalised,
                   uint8_t out[core::kTokenBytes]) {
     const key_cache::Entry *entry = derived(tenant, core::Purpose::blind_index, kCurrentEpoch,

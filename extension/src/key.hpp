@@ -23,6 +23,8 @@ const core::EnvelopeKey *field_cipher(const pg_uuid_t &tenant, uint32_t field, u
 const core::EnvelopeKey *audit_cipher(const pg_uuid_t &tenant, uint32_t *epoch);
 // Key for payloads that wait in the outbox (purpose outbound).
 const core::EnvelopeKey *outbound_cipher(const pg_uuid_t &tenant, uint32_t *epoch);
+// Key for the secrets of services, which are the system's (purpose service).
+const core::EnvelopeKey *service_cipher(uint32_t *epoch);
 // Blind-index token of a normalised value of one sealed type.
 void search_token(const pg_uuid_t &tenant, uint32_t type_reference, core::ByteView normalised,
                   uint8_t out[core::kTokenBytes]);

@@ -39,6 +39,10 @@ inline constexpr Problem kInvalidCredentials = {
     401, "invalid-credentials",
     "Tenant, e-mail or password is wrong, or there were too many attempts"};
 inline constexpr Problem kSessionInvalid = {401, "session-invalid", "The session is not valid"};
+inline constexpr Problem kSignatureInvalid = {401, "signature-invalid",
+                                              "The signature is not valid"};
+inline constexpr Problem kCredentialKind = {401, "credential-kind",
+                                            "This kind of credential is not accepted here"};
 inline constexpr Problem kSessionSuperseded = {
     401, "session-superseded", "You were signed out because you signed in on another device"};
 inline constexpr Problem kForbidden = {403, "forbidden", "Not permitted"};

@@ -27,6 +27,7 @@ void after_restart() {
     charge::survive_restart();
     worker::survive_restart();
     verify_progress::survive_restart();
+    service_nonce::survive_restart();
     state_map->key_changing.store(0);
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Memory that the postmaster maps once and every process inherits. Unlike PostgreSQL's own shared
 // memory it survives the restart after a backend crash, so a charge outlives the backend that made
-// it. It holds plain data only, and slots are taken with atomic operations: a killed process can
-// leave no lock behind.
+// it. It holds plain data, and slots are taken with atomic operations: a killed process can
+// leave no lock behind. The locks of the nonces are made anew at that restart.
 #pragma once
 
 #include <atomic>
@@ -11,6 +11,7 @@
 #include "key_page.hpp"
 #include "limit.hpp"
 #include "password.hpp"
+#include "service_nonce.hpp"
 #include "verify_progress.hpp"
 #include "worker.hpp"
 
@@ -25,6 +26,7 @@ struct State {
     std::atomic<uint64_t> key_changes;
     std::atomic<int32_t> key_changing;
     limit::Meters limits;
+    service_nonce::Memory nonces;
 };
 
 // nullptr when the library was not loaded by the postmaster.

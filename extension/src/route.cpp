@@ -20,7 +20,9 @@ struct Cache {
 } cache;
 
 pg::Statement read_routes = {
-    "SELECT r.method, r.path, p.oid, r.minimum_rank, r.public, r.body_limit, r.event"
+    "SELECT r.method, r.path, p.oid, r.minimum_rank, r.public, r.body_limit, r.event, "
+    "'session' OPERATOR(pg_catalog.=) ANY (r.credentials), "
+    "'service' OPERATOR(pg_catalog.=) ANY (r.credentials), r.scope"
     "  FROM aegis.route r"
     "  LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = r.handler_schema"
     "  LEFT JOIN pg_catalog.pg_proc p ON p.pronamespace = n.oid AND p.proname = r.handler"
@@ -86,6 +88,10 @@ void load() {
             route.body_limit = DatumGetInt32(pg::column(i, 6, &is_null));
             Datum event = pg::column(i, 7, &is_null);
             route.event = is_null ? nullptr : TextDatumGetCString(event);
+            if (DatumGetBool(pg::column(i, 8, &is_null))) route.credentials |= kSession;
+            if (DatumGetBool(pg::column(i, 9, &is_null))) route.credentials |= kService;
+            Datum scope = pg::column(i, 10, &is_null);
+            route.scope = is_null ? nullptr : TextDatumGetCString(scope);
             split(&route, path);
         }
         cache.count = count;
@@ -233,6 +239,33 @@ void require_registrar() {
              errhint("Only members of aegis_operator may.")));
 }
 
+constexpr int kCredentialsArgument = 16;
+constexpr int kScopeArgument = 17;
+
+void require_credentials(FunctionCallInfo fcinfo) {
+    Datum *values;
+    bool *nulls;
+    int count = 0;
+    bool known = !PG_ARGISNULL(kCredentialsArgument), service = false;
+    if (known)
+        deconstruct_array(PG_GETARG_ARRAYTYPE_P(kCredentialsArgument), TEXTOID, -1, false,
+                          TYPALIGN_INT, &values, &nulls, &count);
+    for (int i = 0; i < count && known; i++) {
+        const char *kind = nulls[i] ? "" : TextDatumGetCString(values[i]);
+        service = service || strcmp(kind, "service") == 0;
+        known = strcmp(kind, "service") == 0 || strcmp(kind, "session") == 0;
+    }
+    if (!known || count == 0)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("credentials must name one kind at least"),
+                        errhint("Kinds are \"session\" and \"service\".")));
+    if (service == PG_ARGISNULL(kScopeArgument))
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        service ? errmsg("a route for services must name a scope")
+                                : errmsg("only a route for services has a scope"),
+                        errhint("Services with this scope may call it: aegis.create_service().")));
+}
+
 Datum name_datum(const char *name) {
     return DirectFunctionCall1(namein, CStringGetDatum(name));
 }
@@ -249,24 +282,28 @@ void record(const char *event, const char *method, const char *path) {
 
 AEGIS_FUNCTION(aegis_register_route) {
     // The arguments, whether an extension's script called, and where the function is.
-    constexpr int kArguments = 16, kRouteColumns = kArguments + 2;
+    constexpr int kArguments = 18, kRouteColumns = kArguments + 2;
     static pg::Statement upsert = {
         "INSERT INTO aegis.route (method, path, handler, minimum_rank, public, body_limit, event, "
         "idempotent, replica_ok, summary, request_schema, response_schema, tag, parameter_schema, "
-        "success_status, problems, by_extension, handler_schema)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)"
+        "success_status, problems, credentials, scope, by_extension, handler_schema)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, "
+        "$19, $20)"
         " ON CONFLICT (method, path) DO UPDATE SET (handler, minimum_rank, public, body_limit, "
         "event, idempotent, replica_ok, summary, request_schema, response_schema, tag, "
-        "parameter_schema, success_status, problems, by_extension, handler_schema)"
+        "parameter_schema, success_status, problems, credentials, scope, by_extension, "
+        "handler_schema)"
         " = ROW (excluded.handler, "
         "excluded.minimum_rank, excluded.public, excluded.body_limit, excluded.event, "
         "excluded.idempotent, excluded.replica_ok, excluded.summary, excluded.request_schema, "
         "excluded.response_schema, excluded.tag, excluded.parameter_schema, "
-        "excluded.success_status, excluded.problems, excluded.by_extension, "
+        "excluded.success_status, excluded.problems, excluded.credentials, excluded.scope, "
+        "excluded.by_extension, "
         "excluded.handler_schema)",
         kRouteColumns,
-        {TEXTOID, TEXTOID, NAMEOID, INT2OID, BOOLOID, INT4OID, TEXTOID, BOOLOID, BOOLOID, TEXTOID,
-         JSONBOID, JSONBOID, TEXTOID, JSONBOID, INT2OID, JSONBOID, BOOLOID, NAMEOID},
+        {TEXTOID, TEXTOID,  NAMEOID,      INT2OID,  BOOLOID,  INT4OID, TEXTOID,
+         BOOLOID, BOOLOID,  TEXTOID,      JSONBOID, JSONBOID, TEXTOID, JSONBOID,
+         INT2OID, JSONBOID, TEXTARRAYOID, TEXTOID,  BOOLOID,  NAMEOID},
         nullptr};
 
     require_registrar();
@@ -285,6 +322,7 @@ AEGIS_FUNCTION(aegis_register_route) {
     if (strcmp(path, "/api/session") == 0 || strcmp(path, "/api/health") == 0)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("path \"%s\" is built in", path)));
+    require_credentials(fcinfo);
     if (const char *reason = aegis::route::unfitness(handler))
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("function %s cannot answer requests", format_procedure(handler)),

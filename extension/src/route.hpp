@@ -6,6 +6,8 @@
 
 namespace aegis::route {
 
+enum Credentials : uint8_t { kSession = 1, kService = 2 };  // bits
+
 struct Route {
     const char *method;
     const char *path;  // template: "/api/customers/{id}"
@@ -16,6 +18,8 @@ struct Route {
     int16 minimum_rank;
     bool is_public;
     int body_limit;
+    uint8_t credentials;
+    const char *scope;  // that a service needs; nullptr unless services may call
     const char *event;  // nullptr: the route's calls are not events by themselves
 };
 

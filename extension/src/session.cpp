@@ -204,12 +204,6 @@ Datum hash_datum(core::ByteView token) {
     return PointerGetDatum(hash);
 }
 
-void copy_text(char *out, size_t bytes, const char *text) {
-    if (text != nullptr)  // cut at a character, not inside one
-        memcpy(out, text,
-               pg_mbcliplen(text, static_cast<int>(strlen(text)), static_cast<int>(bytes) - 1));
-}
-
 }  // namespace
 
 Verdict verify(core::ByteView token, Session *session) {
@@ -253,9 +247,7 @@ void establish(const Session &session, const char *ip, const char *user_agent,
     context.rows_per_minute = session.limits.rows;
     context::set_ranges(context, session.rank, session.user, session.team_ord,
                         session.team_last_ord);
-    copy_text(context.ip, sizeof context.ip, ip);
-    copy_text(context.user_agent, sizeof context.user_agent, user_agent);
-    copy_text(context.request_id, sizeof context.request_id, request_id);
+    context::set_origin(context, ip, user_agent, request_id);
     context::establish(context);
 }
 

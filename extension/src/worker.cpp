@@ -14,6 +14,7 @@
 #include "ledger.hpp"
 #include "pg/function.hpp"
 #include "region.hpp"
+#include "service_nonce.hpp"
 #include "role.hpp"
 #include "seal.hpp"
 #include "wall.hpp"
@@ -292,6 +293,7 @@ extern "C" AEGIS_EXPORT void aegis_worker_main(Datum database) {
     }
     if (!worker::lock_alone(worker::Part::worker)) proc_exit(0);
     worker::claim_slot();
+    service_nonce::begin();
 
     MemoryContext pass =
         AllocSetContextCreate(TopMemoryContext, "aegis worker pass", ALLOCSET_DEFAULT_SIZES);

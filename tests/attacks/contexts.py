@@ -7,7 +7,7 @@ from wire import Refused
 from world import CANARY, MINE, THEIRS
 
 GETTERS = ("tenant_id", "user_id", "session_id", "rank", "team_ord", "team_lo", "team_hi", "user_lo", "user_hi", "auth_method", "request_id",
-           "client_ip")
+           "client_ip", "service_id")
 NOTHING = "SELECT " + ", ".join("aegis.%s()" % name for name in GETTERS)
 LOGINS = ("member", "plain", "keeper", "operator", "auditor")
 

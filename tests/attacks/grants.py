@@ -9,7 +9,7 @@ from world import CANARY, MINE
 OURS = "pronamespace IN ('aegis'::regnamespace, 'aegis_app'::regnamespace)"
 IN_C = "(SELECT oid FROM pg_language WHERE lanname = 'c')"
 GETTERS = {"tenant_id", "user_id", "session_id", "user_lo", "user_hi", "team_ord", "team_lo", "team_hi", "rank", "auth_method", "request_id",
-           "client_ip", "require_tenant"}
+           "client_ip", "require_tenant", "service_id"}
 # What every login may call with more than its own rights, and why: it checks its caller, fires as a trigger only, or knows nothing
 # but its arguments. Functions in SQL or PL/pgSQL that run as their caller are not asked for.
 CHECKED = {"record", "audit_table", "unaudit_table", "protect_table", "unprotect_table", "reseal", "retoken", "has_dead_token", "without_dead_token", "convert_keys", "row_findings", "backfill_table",

@@ -23,6 +23,7 @@ enum class Purpose : uint8_t {
     root_check = 11,       // proof of a root that a tenant brought; may be stored
     subject_name = 12,     // keyed look-up of data subjects
     outbound = 13,         // payloads that wait in the outbox
+    service = 15,          // secrets of services
 };
 
 // What a derived key is for. `tenant` is 16 bytes or empty (the system's own keys).

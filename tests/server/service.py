@@ -1,0 +1,215 @@
+#!/usr/bin/env python3
+"""Services that sign their requests: a stock signer is understood, every change and every second use is refused, crash or not."""
+import base64
+import concurrent.futures
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+sys.dont_write_bytecode = True
+from fixture import Client, Cluster, Gateway, Report  # noqa: E402
+from fixture.process import ROOT  # noqa: E402
+from fixture.report import equal, until  # noqa: E402
+
+sys.path.insert(0, os.path.join(ROOT, "tests", "independent"))
+import aegis_http as http  # noqa: E402
+
+WINDOW = 4
+BODY = b'{"a": 1}'
+COVERED = '("@method" "@target-uri" "content-digest")'
+ROUTES = """
+CREATE FUNCTION public.svc(r aegis.request) RETURNS aegis.response LANGUAGE sql VOLATILE AS $$
+  SELECT aegis.respond(200, jsonb_build_object('way', aegis.auth_method(), 'body', r.body, 'query', r.query)) $$;
+GRANT EXECUTE ON FUNCTION public.svc(aegis.request) TO aegis_member;
+SELECT aegis.register_route('GET', '/api/svc', 'public.svc(aegis.request)', credentials => '{service}', scope => 'svc');
+SELECT aegis.register_route('POST', '/api/svc', 'public.svc(aegis.request)', credentials => '{session,service}', scope => 'svc');
+SELECT aegis.register_route('POST', '/api/svd', 'public.svc(aegis.request)', credentials => '{service}', scope => 'svc');
+"""
+
+
+class ShortWindow(Cluster):
+    def configuration(self, keyring):
+        return super().configuration(keyring) + f"aegis.signature_window = {WINDOW}s\n"
+
+
+class Service:
+    """Signs with the second implementation of the format."""
+
+    def __init__(self, cluster, gateway):
+        key_id, secret = cluster.sql("SELECT key_id, secret FROM aegis.create_service('svc', (SELECT id FROM aegis.tenants()), '{svc}')",
+                                     user="operator").split("|")
+        self.gateway, self.key_id, self.secret_text, self.secret = gateway, key_id, secret, base64.b64decode(secret)
+
+    def authority(self):
+        return f"localhost:{self.gateway.port}"
+
+    def fields(self, method, target, content=b"", covered=None, created=None, nonce=None, more="", key_id=None, secret=None):
+        fields = [["content-digest", http.digest(content)]] if content else []
+        covered = covered or (COVERED if content else '("@method" "@target-uri")')
+        text = '%s;created=%d;nonce="%s";keyid="%s"%s' % (
+            covered, created or time.time(), nonce or secrets.token_urlsafe(16), key_id or self.key_id, more)
+        message = {"method": method, "scheme": "https", "authority": self.authority(), "target": target, "fields": fields, "content": content}
+        items, parameters = http.Reader("x=" + text).dictionary()["x"]
+        value = http.mac(secret or self.secret, http.base(message, items, parameters))
+        return dict(fields, **{"signature-input": "s=" + text, "signature": "s=" + http.spelled(value)})
+
+
+def send(client, method, target, fields, content=b""):
+    headers = dict(fields, **({"content-type": "application/json"} if content else {}))
+    return client.request(method, target, content or None, headers)
+
+
+def ready(service, client):
+    until(lambda: send(client, "GET", "/api/svc", service.fields("GET", "/api/svc")).status == 200, 60, "a signed request")
+
+
+def stock_signer(report, service, client):
+    """http-message-signatures from npm, unchanged."""
+    asked = []
+    for method, target, content, fields in (
+            ("GET", "/api/svc?a=b%20c&d", b"", ["@method", "@target-uri"]),
+            ("GET", "/api/svc", b"", ["@method", "@authority", "@path", "@query"]),
+            ("POST", "/api/svc", BODY, ["@method", "@target-uri", "content-digest", "content-type"])):
+        headers = {"Host": service.authority(), "Content-Type": "application/json"}
+        if content:
+            headers["Content-Digest"] = http.digest(content)
+        asked.append({"method": method, "url": f"https://{service.authority()}{target}", "headers": headers, "keyid": service.key_id,
+                      "secret": service.secret_text, "nonce": secrets.token_urlsafe(16), "fields": fields})
+    done = subprocess.run(["node", os.path.join(ROOT, "tests", "stock", "sign.mjs")], input="\n".join(map(json.dumps, asked)),
+                          stdout=subprocess.PIPE, text=True, check=True)
+    for case, line in zip(asked, done.stdout.splitlines()):
+        with report.test("stock-signer-" + case["method"].lower() + "-" + str(len(case["fields"]))):
+            target = case["url"].split(service.authority())[1]
+            reply = client.request(case["method"], target, BODY if case["method"] == "POST" else None, json.loads(line))
+            equal(reply.status, 200, reply.body)
+            equal(reply.json()["way"], "service", "way")
+
+
+def changes(report, service, client):
+    """Each request is well signed but for one thing, so that this thing is what is refused."""
+    def flip(fields, name, old, new):
+        assert old in fields[name], (name, old, fields)
+        return dict(fields, **{name: fields[name].replace(old, new, 1)})
+
+    def good(**options):
+        return service.fields("POST", "/api/svc", BODY, **options)
+    now = int(time.time())
+    cases = [
+        ("nothing", "POST", "/api/svc", good(), BODY),
+        ("method", "POST", "/api/svc", service.fields("PUT", "/api/svc", BODY), BODY),
+        ("path", "POST", "/api/svd", good(), BODY),
+        ("query", "POST", "/api/svc?x=1", good(), BODY),
+        ("body", "POST", "/api/svc", good(), b'{"a": 2}'),
+        ("body-and-digest", "POST", "/api/svc", dict(good(), **{"content-digest": http.digest(b'{"a": 2}')}), b'{"a": 2}'),
+        ("digest-missing", "POST", "/api/svc", {k: v for k, v in good().items() if k != "content-digest"}, BODY),
+        ("digest-not-covered", "POST", "/api/svc", good(covered='("@method" "@target-uri")'), BODY),
+        ("digest-of-nothing-that-counts", "POST", "/api/svc", dict(good(), **{"content-digest": "md5=:AAAA:"}), BODY),
+        ("method-not-covered", "POST", "/api/svc", good(covered='("@target-uri" "content-digest")'), BODY),
+        ("target-not-covered", "POST", "/api/svc", good(covered='("@method" "@path" "content-digest")'), BODY),
+        ("host", "POST", "/api/svc", dict(good(), host="localhost:1"), BODY),
+        ("created", "POST", "/api/svc", flip(good(created=now), "signature-input", f"created={now}", f"created={now + 1}"), BODY),
+        ("nonce", "POST", "/api/svc", flip(good(nonce="n" * 20), "signature-input", "n" * 20, "m" + "n" * 19), BODY),
+        ("key", "POST", "/api/svc", good(key_id="svc.2"), BODY),
+        ("secret", "POST", "/api/svc", good(secret=bytes(32)), BODY),
+        ("too-old", "POST", "/api/svc", good(created=time.time() - WINDOW - 2), BODY),
+        ("too-new", "POST", "/api/svc", good(created=time.time() + WINDOW + 3), BODY),
+        ("expired", "POST", "/api/svc", good(more=";expires=%d" % (time.time() - 1)), BODY),
+        ("algorithm", "POST", "/api/svc", good(more=';alg="ed25519"'), BODY),
+        ("tag", "POST", "/api/svc", good(more=';tag="other"'), BODY),
+        ("two-labels", "POST", "/api/svc", {k: v + ", t" + v[1:] if k.startswith("signature") else v for k, v in good().items()}, BODY),
+        ("other-label", "POST", "/api/svc", flip(good(), "signature", "s=", "t="), BODY),
+        ("component-twice", "POST", "/api/svc", flip(good(), "signature-input", '"@method"', '"@method" "@method"'), BODY),
+        ("no-nonce", "POST", "/api/svc", flip(good(nonce="n" * 20), "signature-input", ';nonce="%s"' % ("n" * 20), ""), BODY),
+        ("signature", "POST", "/api/svc", flip(good(), "signature", "s=:", "s=:/"), BODY),
+        ("signature-missing", "POST", "/api/svc", {k: v for k, v in good().items() if k != "signature"}, BODY),
+        ("input-too-long", "POST", "/api/svc", good(more=';tag="%s"' % ("x" * 2048)), BODY),
+    ]
+    for name, method, target, fields, content in cases:
+        with report.test("changed-" + name):
+            reply = send(client, method, target, fields, content)
+            if name == "nothing":
+                equal(reply.status, 200, reply.body)
+            elif name == "host":
+                equal(reply.status in (401, 421), True, reply.body)
+            else:
+                equal((reply.status, reply.problem()), (401, "signature-invalid"), reply.body)
+
+
+def replays(report, gateway, service, client):
+    with report.test("replay"):
+        fields = service.fields("POST", "/api/svc", BODY)
+        equal([send(client, "POST", "/api/svc", fields, BODY).status for _ in range(3)], [200, 401, 401], "statuses")
+    with report.test("32-clients-with-one-request"):
+        clients = [Client(gateway) for _ in range(32)]
+        for one in clients:
+            one.request("GET", "/api/health")
+        with concurrent.futures.ThreadPoolExecutor(32) as pool:
+            for _ in range(5):
+                fields, gate = service.fields("POST", "/api/svc", BODY), threading.Barrier(32)
+
+                def ask(one, fields=fields, gate=gate):
+                    gate.wait()
+                    return send(one, "POST", "/api/svc", fields, BODY).status
+                equal(sorted(pool.map(ask, clients)), [200] + 31 * [401], "statuses")
+        for one in clients:
+            one.close()
+    with report.test("head-is-signed-as-sent"):
+        equal(send(client, "HEAD", "/api/svc", service.fields("HEAD", "/api/svc")).status, 200, "HEAD")
+        equal(send(client, "HEAD", "/api/svc", service.fields("GET", "/api/svc")).status, 401, "GET sent as HEAD")
+
+
+def crash_and_restart(report, cluster, service, client):
+    # Signed as far ahead as the window allows, so that it is not too old when the server is back.
+    with report.test("replay-after-a-crash"):
+        fields = service.fields("GET", "/api/svc", created=time.time() + WINDOW - 1)
+        equal(send(client, "GET", "/api/svc", fields).status, 200, "first")
+        victim = cluster.sql("SELECT pid FROM pg_stat_activity WHERE application_name = 'aegis-server' LIMIT 1")
+        os.kill(int(victim), signal.SIGKILL)
+        until(lambda: send(client, "GET", "/api/svc", service.fields("GET", "/api/svc")).status == 200, 30, "a new request after the crash")
+        equal(send(client, "GET", "/api/svc", fields).status, 401, "second")
+    with report.test("replay-after-a-restart"):
+        fields = service.fields("GET", "/api/svc", created=time.time() + WINDOW - 1)
+        equal(send(client, "GET", "/api/svc", fields).status, 200, "first")
+        cluster.stop()
+        cluster.start()
+        seen = set()
+        deadline = time.monotonic() + 3 * WINDOW
+        while time.monotonic() < deadline:
+            seen.add(send(client, "GET", "/api/svc", fields).status)
+            time.sleep(0.1)
+        assert seen <= {401, 503} and 401 in seen, seen
+    with report.test("restart-tells-when-to-come-again"):
+        cluster.stop()
+        cluster.start()
+        reply = until(lambda: (r := send(client, "GET", "/api/svc", service.fields("GET", "/api/svc"))).headers.get("retry-after") != "1" and r,
+                      20, "an answer of the database")
+        equal(reply.status, 503, reply.body)
+        assert 1 < int(reply.headers["retry-after"]) <= WINDOW + 1, reply.headers
+        ready(service, client)
+
+
+def main():
+    report = Report("service")
+    with ShortWindow() as cluster, Gateway(cluster) as gateway:
+        cluster.sql(ROUTES)
+        service, client = Service(cluster, gateway), Client(gateway)
+        until(lambda: client.request("GET", "/api/svc").status == 401, 30, "the route at the gateway")
+        ready(service, client)
+        stock_signer(report, service, client)
+        changes(report, service, client)
+        replays(report, gateway, service, client)
+        crash_and_restart(report, cluster, service, client)
+        with report.test("no-secret-in-the-log"):
+            with open(cluster.log, encoding="utf-8", errors="replace") as file:
+                equal(service.secret_text in file.read(), False, "secret")
+        client.close()
+    report.finish()
+
+
+if __name__ == "__main__":
+    main()
