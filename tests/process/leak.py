@@ -3,7 +3,8 @@
 """Looks for canaries and keys in files, in every form in which they could stand there.
 
     leak.py --text NAME=WORD ... --bytes NAME=HEX ... PLACE=PATH ...    prints "PLACE NAME FORM" for each that is found
-    leak.py keys KEYRING < ROWS                                         NAME=HEX of the master key and of all root keys
+    leak.py keys KEYRING FIELD TYPE < ROWS                              NAME=HEX of the master key, of all root keys, and of what
+                                                                        is derived from those of tenants for the field and type
 
 ROWS are those of aegis.tenant_key as JSON, one a line; roots are unwrapped by the second implementation."""
 import base64
@@ -12,7 +13,7 @@ import os
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "independent"))
-from live_keys import Keys, read_provider  # noqa: E402
+from live_keys import Keys, f, read_provider  # noqa: E402
 
 
 def in_base64(data):
@@ -66,7 +67,7 @@ def search(arguments):
         print(*line)
 
 
-def keys(keyring):
+def keys(keyring, field, kind_of_field):
     with open(keyring, encoding="ascii") as file:
         masters = read_provider(file.read())
     rows = [json.loads(line) for line in sys.stdin if line.strip()]
@@ -76,10 +77,14 @@ def keys(keyring):
         print("master-%d=%s" % (version, master.hex()))
     for (tenant, kind, epoch), root in roots.roots.items():
         print("%s-%s-%d=%s" % (kind, tenant.hex()[:8], epoch, root.hex()))
+        derived = {"field": roots.field(tenant, epoch, f.field_reference(field)), "audit": roots.audit(tenant, epoch)} if kind == "root" else \
+            {"search": roots.derived(tenant, "index", "blind_index", epoch, f.type_reference(kind_of_field))}
+        for name, key in derived.items():
+            print("%s-%s-%d=%s" % (name, tenant.hex()[:8], epoch, key.hex()))
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "keys":
-        keys(sys.argv[2])
+        keys(*sys.argv[2:])
     else:
         search(sys.argv[1:])
