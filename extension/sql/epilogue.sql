@@ -70,9 +70,11 @@ GRANT EXECUTE ON FUNCTION aegis.root_consistency_proof(bigint, bigint), aegis.ro
   TO aegis_auditor;
 
 -- Checkpoints say nothing but how long the root log is.
-GRANT SELECT ON aegis.checkpoint, aegis.checkpoints TO aegis_auditor, aegis_operator;
-GRANT EXECUTE ON FUNCTION aegis.latest_checkpoint(), aegis.wait_checkpoint(interval)
-  TO aegis_auditor, aegis_gateway, aegis_member, aegis_operator;
+GRANT SELECT ON aegis.checkpoint, aegis.checkpoints, aegis.cosignature, aegis.witnesses TO aegis_auditor, aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.cosigned_note(bigint) TO aegis_auditor, aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.latest_checkpoint(), aegis.wait_checkpoint(interval), aegis.wait_witnessed(interval),
+  aegis.witnessed_checkpoint() TO aegis_auditor, aegis_gateway, aegis_member, aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.drop_witness(text), aegis.register_witness(text, text, boolean) TO aegis_operator;
 
 -- tenant, team
 GRANT EXECUTE ON FUNCTION aegis.create_team(text, uuid), aegis.delete_team(uuid), aegis.move_team(uuid, uuid),

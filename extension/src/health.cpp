@@ -7,6 +7,7 @@
 #include "outbox.hpp"
 #include "pg/function.hpp"
 #include "region.hpp"
+#include "witness.hpp"
 #include "worker.hpp"
 
 namespace {
@@ -39,11 +40,16 @@ AEGIS_FUNCTION(aegis_health) {
     bool worker = aegis::worker::is_alive();
     bool signing = aegis::checkpoint::is_well();
     aegis::outbox::Standing sending = aegis::outbox::standing();
+    aegis::witness::Health witnesses = aegis::witness::health();
+    bool witnessed = witnesses.standing != aegis::witness::Standing::stale &&
+                     witnesses.standing != aegis::witness::Standing::refused;
     StringInfoData json;
     initStringInfo(&json);
     appendStringInfo(
         &json, "{\"status\": \"%s\", \"worker\": %s, \"keys\": %s, \"seal_lag_ms\": ",
-        keys && worker && signing && sending != aegis::outbox::Standing::stale ? "ok" : "degraded",
+        keys && worker && signing && witnessed && sending != aegis::outbox::Standing::stale
+            ? "ok"
+            : "degraded",
         worker ? "true" : "false", keys ? "true" : "false");
     append_number(&json, seal_lag_ms());
     aegis::checkpoint::Standing standing = aegis::checkpoint::standing();
@@ -51,6 +57,9 @@ AEGIS_FUNCTION(aegis_health) {
                      aegis::checkpoint::name_of(standing));
     append_number(&json,
                   standing == aegis::checkpoint::Standing::off ? -1 : aegis::checkpoint::lag_ms());
+    appendStringInfo(&json, ", \"witness\": \"%s\", \"witness_lag_ms\": ",
+                     aegis::witness::name_of(witnesses.standing));
+    append_number(&json, witnesses.lag_ms);
     appendStringInfo(&json, ", \"outbox\": \"%s\"}", aegis::outbox::name_of(sending));
     PG_RETURN_DATUM(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
 }

@@ -106,10 +106,13 @@ bool is_guarding_name(const char *name) {
                                         "audit_truncate",
                                         "begin_epoch",
                                         "consistency_proof",
+                                        "cosigned_note",
                                         "decode_entry",
                                         "inclusion_proof",
+                                        "is_witnessed",
                                         "latest_checkpoint",
                                         "log_root",
+                                        "newest_witnessed",
                                         "receipt",
                                         "record",
                                         "record_watch",
@@ -121,7 +124,9 @@ bool is_guarding_name(const char *name) {
                                         "verify_ledger",
                                         "wait_checkpoint",
                                         "wait_sealed",
-                                        "watched_now"};
+                                        "wait_witnessed",
+                                        "watched_now",
+                                        "witnessed_checkpoint"};
     for (const char *guarding : names)
         if (strcmp(name, guarding) == 0) return true;
     return false;

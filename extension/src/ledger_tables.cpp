@@ -39,6 +39,7 @@ bool fill() {
     oids.seal_leaves = get_relname_relid("seal_leaves", schema);
     oids.tenant_log = get_relname_relid("tenant_log", schema);
     oids.checkpoint = get_relname_relid("checkpoint", schema);
+    oids.cosignature = get_relname_relid("cosignature", schema);
     oids.tree_node = get_relname_relid("tree_node", schema);
     oids.audit_log = get_relname_relid("audit_log", schema);
     oids.watched = get_relname_relid("watched", schema);
@@ -58,7 +59,7 @@ bool fill() {
     if (!OidIsValid(oids.event_type) || !OidIsValid(oids.epoch) || !OidIsValid(oids.seal) ||
         !OidIsValid(oids.seal_leaves) || !OidIsValid(oids.tenant_log) ||
         !OidIsValid(oids.tree_node) || !OidIsValid(oids.checkpoint) ||
-        !OidIsValid(oids.audit_log) || !OidIsValid(oids.watched))
+        !OidIsValid(oids.cosignature) || !OidIsValid(oids.audit_log) || !OidIsValid(oids.watched))
         cache.valid = false;
     return true;
 }
@@ -91,7 +92,8 @@ bool contains(Oid relation) {
     if (relation == oids->entry || relation == oids->entry_seq || relation == oids->event_type ||
         relation == oids->epoch || relation == oids->seal || relation == oids->seal_leaves ||
         relation == oids->tenant_log || relation == oids->checkpoint ||
-        relation == oids->tree_node || relation == oids->audit_log || relation == oids->watched)
+        relation == oids->cosignature || relation == oids->tree_node ||
+        relation == oids->audit_log || relation == oids->watched)
         return true;
     for (int i = 0; i < cache.partition_count; i++)
         if (cache.partitions[i] == relation) return true;

@@ -18,6 +18,7 @@ struct Oids {
     Oid seal_leaves;
     Oid tenant_log;
     Oid checkpoint;
+    Oid cosignature;
     Oid tree_node;
     Oid audit_log;  // the view
     Oid watched;    // what entries about roles, grants and settings are told from

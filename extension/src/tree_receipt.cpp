@@ -119,9 +119,17 @@ void find_head(int32 log, int64 seal, Head *head) {
 }
 
 void find_note(uint64 index, Note *note) {
+    // The newest that is witnessed, when it covers the head; otherwise the newest of all.
     static pg::Statement statement = {
-        "SELECT size, note FROM aegis.checkpoint ORDER BY number DESC LIMIT 1", 0, {}, nullptr};
-    uint64 size = pg::read(statement, nullptr) == 0 ? 0 : static_cast<uint64>(number(1));
+        "SELECT k.size, aegis.cosigned_note(k.number) FROM aegis.checkpoint k WHERE k.number "
+        "OPERATOR(pg_catalog.=) coalesce((SELECT w.number FROM aegis.checkpoint w WHERE w.number "
+        "OPERATOR(pg_catalog.=) aegis.newest_witnessed() AND w.size OPERATOR(pg_catalog.>) $1), "
+        "(SELECT pg_catalog.max(o.number) FROM aegis.checkpoint o))",
+        1,
+        {INT8OID},
+        nullptr};
+    Datum value = Int64GetDatum(static_cast<int64>(index));
+    uint64 size = pg::read(statement, &value) == 0 ? 0 : static_cast<uint64>(number(1));
     if (size <= index)
         ereport(ERROR,
                 (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

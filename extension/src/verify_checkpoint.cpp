@@ -3,6 +3,7 @@
 // one stay, and only their roots can be checked, for the old key is not here. They must all come
 // before those of the new one.
 #include "core/checkpoint.hpp"
+#include "core/cosignature.hpp"
 #include "core/note.hpp"
 
 #include "verify_checkpoint.hpp"
@@ -141,6 +142,40 @@ void check_kept(State *state, const core::Frontier &root_log) {
                      state->kept.size));
 }
 
+constexpr const char *kCosignatures =
+    "SELECT c.checkpoint, coalesce(c.witness, ''), coalesce(c.vkey, ''), coalesce(c.line, ''), "
+    "coalesce(k.note, '') FROM aegis.cosignature c LEFT JOIN aegis.checkpoint k"
+    " ON k.number = c.checkpoint ORDER BY c.checkpoint, c.vkey COLLATE \"C\"";
+
+bool is_cosigned(const char *note, const char *vkey, const char *witness, const char *line) {
+    bool same = false;
+    pg::Report report = pg::run([&] {
+        const core::NoteKey key = core::parse_note_key(vkey);
+        same = key.name == witness &&
+               core::take_cosignature(core::parse_note(note).text, line, key).line == line;
+    });
+    return !report.failed && same;
+}
+
+void check_cosignatures(State *state) {
+    verify::Cursor rows = verify::open_cursor(kCosignatures);
+    HeapTuple tuple;
+    while ((tuple = verify::peek(&rows)) != nullptr) {
+        const char *texts[4];
+        bool is_null;
+        int64 number = DatumGetInt64(SPI_getbinval(tuple, rows.rows->tupdesc, 1, &is_null));
+        for (int i = 0; i < 4; i++)
+            texts[i] =
+                TextDatumGetCString(SPI_getbinval(tuple, rows.rows->tupdesc, i + 2, &is_null));
+        state->report->items[verify::kCheckpoints]++;
+        if (!is_cosigned(texts[3], texts[1], texts[0], texts[2]))
+            verify::finding(state->report, verify::kCheckpoints,
+                            psprintf("checkpoint " INT64_FORMAT, number),
+                            psprintf("\"%s\" did not cosign it", texts[0]));
+        rows.at++;
+    }
+}
+
 }  // namespace
 
 void open(State *state, const char *given) {
@@ -179,6 +214,7 @@ void at_seal(State *state, int64 seal, const core::Frontier &root_log) {
 
 void finish(State *state, const core::Frontier &root_log) {
     Row row;
+    check_cosignatures(state);
     while (read_row(&state->rows, &row)) {
         check_row(state, row, row.seal - 1, root_log);
         state->rows.at++;

@@ -19,6 +19,7 @@
 #include "seal.hpp"
 #include "wall.hpp"
 #include "watch.hpp"
+#include "witness.hpp"
 
 namespace aegis::worker {
 
@@ -204,6 +205,7 @@ Step steps[] = {{"start record", announce, 0, 0},
                 {"collect charges", collect, 0, 0},
                 {"seal", seal, 0, 0},
                 {"checkpoint", checkpoint::tend, 0, 0},
+                {"witnesses", witness::tend, 0, 0},
                 {"coverage", coverage::tend, 0, 0},
                 {"watch", watch::tend, 0, 0},
                 {"jobs", job::tend, 0, 0}};
