@@ -241,7 +241,7 @@ COMMENT ON FUNCTION aegis.take_witness_answer(aegis.outbox, bytea, jsonb) IS
 
 -- Tried for hours on end: what is asked is about an older checkpoint by then, which is as good to begin with.
 INSERT INTO aegis.outbox_kind VALUES
-  ('witness', 'a checkpoint for a witness to cosign', 'http', 'aegis.take_witness_answer(aegis.outbox, bytea, jsonb)',
+  ('witness', 'a checkpoint for a witness to cosign', 'http', 'aegis.take_witness_answer',
    false, 100, '1 s', '5 min', '1 day', true);
 
 -- For health and coverage. Checkpoints from before it was registered are none of its business.

@@ -58,7 +58,7 @@ def name_of(index):
 
 def make_edits(folder, psql):
     server = Database(folder, psql, "postgres")
-    tables = "entry event_type ledger_epoch seal seal_leaves tenant_log tree_node checkpoint".split()
+    tables = "entry event_type ledger_epoch seal seal_leaves tenant_log tree_node checkpoint cosignature".split()
     free = ("DO $$ DECLARE guard name; BEGIN FOR guard IN SELECT evtname FROM pg_event_trigger LOOP "
             "EXECUTE format('ALTER EVENT TRIGGER %I DISABLE', guard); END LOOP; END $$;")
     free += "".join(f"ALTER TABLE aegis.{table} DISABLE TRIGGER ALL;" for table in tables)
