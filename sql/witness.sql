@@ -116,6 +116,13 @@ UPDATE aegis.witness SET standing = 'hindered', size = 1;
 SELECT id, lease FROM regress_ask() \gset
 SELECT regress_answer(:id, :'lease', 422, 'no');
 SELECT detail ->> 'reason' AS reason, (detail ->> 'size')::bigint = :size AS size, target_id FROM aegis.audit_log WHERE event = 'ledger.witness_refused' ORDER BY seq;
+-- allows: whoever looks to see that a witness has not cosigned for long, and that there is none
+UPDATE aegis.witness SET standing = 'hindered';
+SELECT regress_tamper($$UPDATE aegis.checkpoint SET signed_at = now() - interval '5 min' WHERE number = 2000001$$) AS older;
+SELECT aegis.health() ->> 'witness' AS health, aegis.health() ->> 'status' AS status, (aegis.health() ->> 'witness_lag_ms')::bigint >= 300000 AS lag;
+SELECT regress_tamper($$UPDATE aegis.checkpoint SET signed_at = now() - interval '20 min' WHERE number = 2000001$$) AS older;
+SELECT aegis.health() ->> 'witness' AS health, aegis.health() ->> 'status' AS status;
+SELECT severity, object, finding FROM aegis.coverage() WHERE object_kind = 'witness';
 -- survives: a destination that was taken back, a witness that was dropped in the meantime, an agent that nobody sent
 SELECT id, lease FROM regress_ask() \gset
 \c - regress_witness_operator
@@ -127,6 +134,7 @@ SELECT aegis.finish_outbound(:id, :'lease', 'delivered', '', '{"status": 200}');
 \c - :superuser
 SELECT result_ref FROM aegis.outbox WHERE id = :id;
 SELECT aegis.health() ->> 'witness' AS health, regress_entries('ledger.witness_dropped') AS dropped;
+SELECT severity, object, finding FROM aegis.coverage() WHERE finding = 'witness-missing';
 SET client_min_messages = warning;
 
 -- refuses: a cosignature that is none, in the verification

@@ -6,7 +6,7 @@ CREATE FUNCTION aegis.coverage_witness()
 AS $$
   SELECT NULL::oid, 'low', 'setting', 'aegis.signer', 'witness-missing',
          'checkpoints are signed and nobody else cosigns them; see docs/witness.md', NULL::text
-   WHERE current_setting('aegis.signer') <> '' AND NOT EXISTS (SELECT FROM aegis.witness)
+   WHERE EXISTS (SELECT FROM aegis.checkpoint) AND NOT EXISTS (SELECT FROM aegis.witness)
   UNION ALL
   SELECT NULL, 'high', 'witness', w.name, 'witness-refused',
          format('the witness knows another ledger than this one (%s): it was restored from an older state, cut or rewritten', w.fault), NULL
