@@ -48,7 +48,7 @@ SELECT aegis.register_route('GET', '/regress/errors/fail', 'regress_errors.fail(
 -- the table of errors
 SELECT c.code, h.status, b ->> 'type' AS type, b ? 'detail' AS detail, b ->> 'code' = c.code AS same_code
   FROM (VALUES ('AG001'), ('AG003'), ('AG004'), ('AG005'), ('AG006'), ('AG007'), ('AG008'), ('AG009'), ('AG010'), ('AG011'), ('AG012'),
-               ('AG013'), ('AG014'), ('AG015'), ('AG016'), ('AG017'), ('P0001'), ('P0002'), ('22023'), ('22P02'), ('23502'), ('23503'), ('23505'),
+               ('AG013'), ('AG014'), ('AG015'), ('AG016'), ('AG017'), ('AG020'), ('P0001'), ('P0002'), ('22023'), ('22P02'), ('23502'), ('23503'), ('23505'),
                ('23514'), ('25006'), ('28000'), ('42501'), ('42P01'), ('40001'), ('40P01'), ('53100'), ('53300'), ('54000'), ('55000'),
                ('55P03'), ('57P03'), ('58030'), ('XX000'), ('0A000')) AS c(code),
        LATERAL aegis.handle('GET', '/regress/errors/fail?code=' || c.code :nobody,

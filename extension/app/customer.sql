@@ -24,6 +24,10 @@ SELECT aegis.encrypt_column('aegis_app.customer', 'phone', 'customer.phone', 'ae
 SELECT aegis.encrypt_column('aegis_app.customer', 'address', 'customer.address', 'aegis.sealed_text', 'full');
 SELECT aegis.encrypt_column('aegis_app.customer', 'notes', 'customer.notes', 'aegis.sealed_text', 'full');
 
+-- People paste card numbers where they do not belong. Before the trigger that seals.
+CREATE TRIGGER refuse_card_data BEFORE INSERT OR UPDATE ON aegis_app.customer FOR EACH ROW
+  EXECUTE FUNCTION aegis.refuse_card_data('name', 'email', 'phone', 'address', 'notes');
+
 -- Newest first, by tenant: the order of every list.
 CREATE INDEX customer_newest ON aegis_app.customer (tenant_id, created_at DESC, id DESC);
 

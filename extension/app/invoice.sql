@@ -72,6 +72,11 @@ SELECT aegis.encrypt_column('aegis_app.invoice', 'memo', 'invoice.memo', 'aegis.
 SELECT aegis.encrypt_column('aegis_app.invoice', 'cancel_reason', 'invoice.cancel_reason', 'aegis.sealed_text', 'full');
 SELECT aegis.encrypt_column('aegis_app.invoice_line', 'description', 'invoice_line.description', 'aegis.sealed_text', 'full');
 
+CREATE TRIGGER refuse_card_data BEFORE INSERT OR UPDATE ON aegis_app.invoice FOR EACH ROW
+  EXECUTE FUNCTION aegis.refuse_card_data('memo', 'cancel_reason');
+CREATE TRIGGER refuse_card_data BEFORE INSERT OR UPDATE ON aegis_app.invoice_line FOR EACH ROW
+  EXECUTE FUNCTION aegis.refuse_card_data('description');
+
 CREATE INDEX invoice_newest ON aegis_app.invoice (tenant_id, created_at DESC, id DESC);
 CREATE INDEX invoice_customer ON aegis_app.invoice (tenant_id, customer_id);
 

@@ -38,6 +38,10 @@ GRANT EXECUTE ON FUNCTION aegis.tenant_id(), aegis.user_id(), aegis.session_id()
   aegis.team_ord(), aegis.team_lo(), aegis.team_hi(), aegis.rank(), aegis.auth_method(), aegis.request_id(), aegis.require_tenant(),
   aegis.client_ip(), aegis.service_id() TO PUBLIC;
 
+-- Card data: pure functions, and CHECK constraints run them as whoever writes.
+GRANT EXECUTE ON FUNCTION aegis.is_free_of_card_data(text), aegis.is_free_of_card_data(bytea), aegis.is_free_of_card_data(jsonb),
+  aegis.scrub(text, text), aegis.scrub(jsonb, text), aegis.scrub_findings(text), aegis.scrub_findings(jsonb), aegis.refuse_card_data() TO PUBLIC;
+
 -- worker
 GRANT EXECUTE ON FUNCTION aegis.worker_status() TO aegis_auditor, aegis_gateway, aegis_operator;
 

@@ -40,7 +40,7 @@ CREATE FUNCTION aegis.route_problems(method text, path text, public boolean, has
                       ('malformed-request', '400', method = 'GET'),
                       ('malformed-body', '400', has_body), ('duplicate-key', '400', has_body), ('body-too-large', '413', method <> 'GET'),
                       ('unsupported-media-type', '415', method <> 'GET'),
-                      ('invalid', '422', has_query OR has_body)) AS known(name, status, applies) WHERE applies
+                      ('invalid', '422', has_query OR has_body), ('pan_detected', '422', has_body)) AS known(name, status, applies) WHERE applies
                     UNION
                     SELECT key, value FROM jsonb_each_text(own)) a
              GROUP BY a.status) p

@@ -31,6 +31,7 @@ const Row kCodes[] = {
     {AEGIS_ERRCODE_SEALING_LAGS, kUnavailable, false},
     {AEGIS_ERRCODE_TENANT_MOVED, kMoved, true},
     {AEGIS_ERRCODE_QUOTA_EXCEEDED, kQuotaExceeded, false},
+    {AEGIS_ERRCODE_PAN_DETECTED, kPanDetected, true},
     {ERRCODE_NO_DATA_FOUND, kNotFound, true},
     {ERRCODE_RAISE_EXCEPTION, kInvalid, true},
     {ERRCODE_INSUFFICIENT_PRIVILEGE, kForbidden, false},

@@ -60,6 +60,7 @@ inline constexpr Problem kUnsupportedMediaType = {415, "unsupported-media-type",
 inline constexpr Problem kMoved = {410, "moved", "The tenant moved to another region"};
 inline constexpr Problem kMisdirected = {421, "misdirected", "The data is kept in another region"};
 inline constexpr Problem kInvalid = {422, "invalid", "The request cannot be carried out as it is"};
+inline constexpr Problem kPanDetected = {422, "pan_detected", "The request holds card data"};
 inline constexpr Problem kBusy = {429, "busy", "Too many sign-ins at once"};
 inline constexpr Problem kQuotaExceeded = {429, "quota-exceeded",
                                            "The organisation has used up its quota"};
