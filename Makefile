@@ -10,9 +10,9 @@ OBJS         = $(SRCS:.cpp=.o)
 
 # Install fragments in dependency order; the script that is installed is their concatenation.
 SQL_ORDER    = prologue role context tenant limit team operator key subject sealed field field_convert field_verify scrub ledger catalogue audit tree seal checkpoint audit_log verify export \
-               worker job reseal protect protect_keys protect_findings user session service tenant_request outbox witness key_shred key_adopt field_key tenant_erase tenant_export tenant_import tenant_move explain_access tenant_ledger route openapi \
+               worker job reseal protect protect_keys protect_findings user sign_in session second_factor step_up service tenant_request outbox witness key_shred key_adopt field_key tenant_erase tenant_export tenant_import tenant_move explain_access tenant_ledger route openapi \
                coverage_relation coverage_table coverage_view coverage_role coverage_field coverage_server coverage_pooler coverage_outbox coverage_witness coverage_key coverage_function ddl_guard coverage_guard coverage_audit coverage watch epilogue
-APP_ORDER    = prologue organisation customer invoice dashboard ledger route route_invoice route_ledger epilogue
+APP_ORDER    = prologue organisation security customer invoice dashboard ledger route route_security route_invoice route_ledger epilogue
 DATA         = $(wildcard extension/updates/aegis*--*--*.sql)
 DATA_built   = extension/aegis--$(EXTVERSION).sql extension/aegis_app--$(APPVERSION).sql
 
@@ -22,7 +22,7 @@ REGRESS_OPTS = --temp-instance=$(or $(OUT),.)/tmp_check --temp-config=$(or $(TEM
 
 PG_CPPFLAGS  = -std=c++17 -Iextension/src $(if $(TESTING),-DAEGIS_TESTING)
 PG_CXXFLAGS  = -MMD -MP -Wall -Wextra -Werror -Wno-unused-parameter -Wno-register -Wno-missing-field-initializers
-SHLIB_LINK   = -lcrypto -largon2 -lzxcvbn -lutf8proc -lstdc++ -Wl,--version-script=extension/aegis.map
+SHLIB_LINK   = -lcrypto -largon2 -lzxcvbn -lqrencode -lutf8proc -lstdc++ -Wl,--version-script=extension/aegis.map
 EXTRA_CLEAN  = $(SRCS:.cpp=.d) extension/src/.testing-0 extension/src/.testing-1 tests/isolation/out
 override with_llvm = no
 

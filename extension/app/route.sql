@@ -40,7 +40,7 @@ BEGIN
       'team_id', maybe, 'password', words || '{"maxLength": 256}'), '{team_id}'),
     response_schema => created);
   PERFORM aegis.register_route('PATCH', '/api/users/{id}', 'aegis_app.change_user(aegis.request)', 3::smallint, tag => 'Organisation',
-    summary => 'Change a user''s rank or team', parameter_schema => by_id, problems => '{"conflict": 409}',
+    summary => 'Change a user''s rank or team', parameter_schema => by_id, problems => '{"conflict": 409, "step-up-required": 401}',
     request_schema => aegis.object_schema(jsonb_build_object('rank', rank, 'team_id', id), '{rank,team_id}'),
     response_schema => aegis.object_schema(jsonb_build_object('id', id, 'rank', rank, 'team_id', id, 'status', status)));
   PERFORM aegis.register_route('DELETE', '/api/users/{id}', 'aegis_app.deactivate_user(aegis.request)', 3::smallint, tag => 'Organisation',

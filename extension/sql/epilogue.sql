@@ -162,11 +162,16 @@ GRANT SELECT ON aegis.protected_part, aegis.protected_table TO aegis_auditor, ae
 SELECT aegis.encrypt_column('aegis.user', 'email', 'user.email', 'aegis.sealed_email', 'email', 'masked');
 SELECT aegis.set_reveal_policy('user.email', 4::smallint, 'full');
 SELECT aegis.encrypt_column('aegis.user', 'name', 'user.name', 'aegis.sealed_text', 'full');
+SELECT aegis.encrypt_column('aegis.second_factor', 'secret', 'user.totp_secret', 'aegis.sealed_bytea', 'full');
 GRANT EXECUTE ON FUNCTION aegis.create_user(text, text, smallint, uuid, text), aegis.deactivate_user(uuid),
   aegis.move_user(uuid, uuid), aegis.set_rank(uuid, smallint), aegis.unlock_user(uuid), aegis.users()
   TO aegis_member, aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.authenticate(text, text, text, text), aegis.sign_out() TO aegis_member;
-GRANT EXECUTE ON FUNCTION aegis.sign_in(text, text, text, text, text, text) TO aegis_gateway, aegis_member;
+GRANT EXECUTE ON FUNCTION aegis.answer_challenge(text, text, text, text, text, text), aegis.begin_enrolment(text),
+  aegis.sign_in(text, text, text, text, text, text) TO aegis_gateway, aegis_member;
+GRANT EXECUTE ON FUNCTION aegis.begin_second_factor(), aegis.confirm_second_factor(text), aegis.new_recovery_codes(),
+  aegis.remove_second_factor(), aegis.require_step_up(interval), aegis.second_factor(), aegis.step_up(text, text) TO aegis_member;
+GRANT EXECUTE ON FUNCTION aegis.require_second_factor(smallint), aegis.reset_second_factor(uuid) TO aegis_member, aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.expire_sessions(integer) TO aegis_operator;
 
 -- Services
@@ -193,7 +198,7 @@ GRANT EXECUTE ON FUNCTION aegis.handle(text, text, text[], bytea, text, text) TO
 GRANT EXECUTE ON FUNCTION aegis.health() TO aegis_auditor, aegis_gateway, aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.drop_route(text, text),
   aegis.register_route(text, text, regprocedure, smallint, boolean, integer, text, boolean, boolean, text, jsonb, jsonb,
-                       text, jsonb, smallint, jsonb, text[], text)
+                       text, jsonb, smallint, jsonb, text[], text, interval)
   TO aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.respond(integer, jsonb, jsonb, bytea) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION aegis.routes() TO aegis_gateway, aegis_operator;

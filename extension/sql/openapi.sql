@@ -24,7 +24,7 @@ CREATE FUNCTION aegis.route_parameters(path text, schema jsonb) RETURNS jsonb
 COMMENT ON FUNCTION aegis.route_parameters(text, jsonb) IS 'parameters of a route as OpenAPI lists them';
 
 -- What may go wrong with every route of a kind, beside what its handler says of itself.
-CREATE FUNCTION aegis.route_problems(method text, path text, public boolean, has_query boolean, has_body boolean, own jsonb)
+CREATE FUNCTION aegis.route_problems(method text, path text, public boolean, has_query boolean, has_body boolean, step_up boolean, own jsonb)
   RETURNS jsonb LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
     SELECT jsonb_object_agg(p.status, jsonb_build_object(
              'description', p.names,
@@ -33,7 +33,7 @@ CREATE FUNCTION aegis.route_problems(method text, path text, public boolean, has
               FROM (SELECT name, status FROM (VALUES
                       ('malformed-target', '400', true), ('timeout', '504', true), ('unavailable', '503', true),
                       ('ambiguous-credential', '400', NOT public), ('missing-credential', '401', NOT public),
-                      ('session-invalid', '401', NOT public), ('session-superseded', '401', NOT public), ('forbidden', '403', NOT public),
+                      ('session-invalid', '401', NOT public), ('session-superseded', '401', NOT public), ('step-up-required', '401', step_up), ('forbidden', '403', NOT public),
                       ('cross-site', '403', NOT public AND method <> 'GET'),
                       ('not-found', '404', position('{' IN path) > 0),
                       ('retry', '409', method <> 'GET'), ('quota-exceeded', '429', NOT public),
@@ -45,11 +45,11 @@ CREATE FUNCTION aegis.route_problems(method text, path text, public boolean, has
                     SELECT key, value FROM jsonb_each_text(own)) a
              GROUP BY a.status) p
   $$;
-COMMENT ON FUNCTION aegis.route_problems(text, text, boolean, boolean, boolean, jsonb) IS 'problems of a route as OpenAPI lists them, by status';
+COMMENT ON FUNCTION aegis.route_problems(text, text, boolean, boolean, boolean, boolean, jsonb) IS 'problems of a route as OpenAPI lists them, by status';
 
 -- The routes that are no rows: /api/session is answered by aegis.handle itself, /api/health by the gateway.
 CREATE FUNCTION aegis.built_in_routes(OUT method text, OUT path text, OUT name text, OUT minimum_rank smallint, OUT public boolean,
-    OUT summary text, OUT tag text, OUT request_schema jsonb, OUT response_schema jsonb, OUT success_status smallint, OUT problems jsonb)
+    OUT summary text, OUT tag text, OUT request_schema jsonb, OUT response_schema jsonb, OUT success_status smallint, OUT problems jsonb, OUT also jsonb)
   RETURNS SETOF record LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   texts   CONSTANT jsonb := '{"type": "string"}';
@@ -58,17 +58,34 @@ DECLARE
     'expires_at', '{"type": "string", "format": "date-time"}'::jsonb,
     'user', aegis.object_schema(jsonb_build_object('id', id, 'rank', '{"type": "integer", "minimum": 1, "maximum": 4}'::jsonb)),
     'tenant', aegis.object_schema(jsonb_build_object('id', id, 'slug', texts, 'name', texts)));
+  challenge CONSTANT jsonb := '{"type": "string", "description": "as the answer to the password gave it"}';
+  pending   CONSTANT jsonb := aegis.object_schema(jsonb_build_object('challenge', challenge,
+    'due', '{"enum": ["code", "enrolment", "password"]}'::jsonb, 'expires_at', '{"type": "string", "format": "date-time"}'::jsonb));
+  also_token CONSTANT jsonb := '{"type": "boolean", "description": "also give the token in the answer, for clients without cookies"}';
 BEGIN
   RETURN QUERY VALUES
     ('POST'::text, '/api/session'::text, 'sign_in'::text, 1::smallint, true, 'Sign in; the newest session of a user ends the ones before'::text,
      'Session'::text,
      aegis.object_schema(jsonb_build_object('tenant', texts, 'email', texts, 'password', texts,
-       'token', '{"type": "boolean", "description": "also give the token in the answer, for clients without cookies"}'::jsonb), '{token}'),
+       'token', also_token), '{token}'),
      aegis.object_schema(session || jsonb_build_object('token', texts), '{token}'), 201::smallint,
-     '{"invalid-credentials": 401, "cross-site": 403, "busy": 429}'::jsonb),
+     '{"invalid-credentials": 401, "cross-site": 403, "busy": 429}'::jsonb, pending),
+    ('POST', '/api/session/challenge', 'answer_challenge', 1::smallint, true, 'Give what a challenge asks for', 'Session',
+     aegis.object_schema(jsonb_build_object('challenge', challenge, 'token', also_token,
+       'code', '{"type": "string", "description": "of the authenticator, or a recovery code; the first one when a second factor is set up"}'::jsonb,
+       'password', '{"type": "string", "description": "a new one"}'::jsonb), '{code,password,token}'),
+     aegis.object_schema(session || jsonb_build_object('token', texts, 'recovery_codes', jsonb_build_object('type', 'array', 'items', texts)), '{token,recovery_codes}'),
+     201::smallint, '{"challenge-invalid": 401, "not-confirmed": 401, "cross-site": 403, "busy": 429}'::jsonb, pending),
+    ('POST', '/api/session/enrolment', 'begin_enrolment', 1::smallint, true, 'A new second factor for a challenge that asks for one', 'Session',
+     aegis.object_schema(jsonb_build_object('challenge', challenge)),
+     aegis.object_schema(jsonb_build_object('secret', texts, 'uri', texts, 'qr', '{"type": "string", "description": "SVG"}'::jsonb)),
+     200::smallint, '{"challenge-invalid": 401, "cross-site": 403}'::jsonb, NULL),
+    ('POST', '/api/session/step-up', 'step_up', 1::smallint, false, 'Confirm who you are, for what is dangerous', 'Session',
+     aegis.object_schema(jsonb_build_object('code', texts, 'password', texts), '{code,password}'), NULL,
+     204::smallint, '{"not-confirmed": 401, "busy": 429}'::jsonb, NULL),
     ('GET', '/api/session', 'get_session', 1::smallint, false, 'Who is signed in; asking does not prolong the session',
-     'Session', NULL, aegis.object_schema(session), 200::smallint, NULL),
-    ('DELETE', '/api/session', 'sign_out', 1::smallint, false, 'Sign out', 'Session', NULL, NULL, 204::smallint, NULL);
+     'Session', NULL, aegis.object_schema(session), 200::smallint, NULL, NULL),
+    ('DELETE', '/api/session', 'sign_out', 1::smallint, false, 'Sign out', 'Session', NULL, NULL, 204::smallint, NULL, NULL);
 END $$;
 COMMENT ON FUNCTION aegis.built_in_routes() IS 'routes that no row of aegis.route describes';
 
@@ -81,10 +98,10 @@ DECLARE
 BEGIN
   WITH route AS (
     SELECT r.credentials, r.scope, r.method, r.path, r.handler::text AS name, r.minimum_rank, r.public, r.summary, r.tag, r.request_schema, r.response_schema,
-           r.success_status, r.problems, r.parameter_schema
+           r.success_status, r.problems, r.parameter_schema, r.step_up, NULL::jsonb AS also
       FROM aegis.route r
     UNION ALL
-    SELECT ARRAY['session'], NULL, b.method, b.path, b.name, b.minimum_rank, b.public, b.summary, b.tag, b.request_schema, b.response_schema, b.success_status, b.problems, NULL
+    SELECT ARRAY['session'], NULL, b.method, b.path, b.name, b.minimum_rank, b.public, b.summary, b.tag, b.request_schema, b.response_schema, b.success_status, b.problems, NULL, NULL, b.also
       FROM aegis.built_in_routes() b),
   named AS (
     SELECT r.*, coalesce(r.response_schema ->> 'contentMediaType', 'application/json') AS media,
@@ -107,11 +124,13 @@ BEGIN
                      'required', jsonb_array_length(coalesce(r.request_schema -> 'required', '[]')) > 0,
                      'content', jsonb_build_object('application/json', jsonb_build_object('schema', r.request_schema)))) ELSE '{}' END
            || jsonb_build_object('responses',
-                aegis.route_problems(r.method, r.path, r.public, r.parameter_schema IS NOT NULL, r.request_schema IS NOT NULL, r.problems)
+                aegis.route_problems(r.method, r.path, r.public, r.parameter_schema IS NOT NULL, r.request_schema IS NOT NULL, r.step_up IS NOT NULL, r.problems)
                 || jsonb_build_object(r.success_status::text, jsonb_build_object(
                      'description', CASE r.success_status WHEN 201 THEN 'Created' WHEN 204 THEN 'Done' ELSE 'The answer' END)
                    || CASE WHEN r.success_status <> 204 THEN jsonb_build_object('content', jsonb_build_object(
-                             r.media, jsonb_build_object('schema', coalesce(r.response_schema, '{}')))) ELSE '{}' END)) AS item
+                             r.media, jsonb_build_object('schema', coalesce(r.response_schema, '{}')))) ELSE '{}' END)
+                || CASE WHEN r.also IS NOT NULL THEN jsonb_build_object('200', jsonb_build_object('description', 'More is due',
+                     'content', jsonb_build_object('application/json', jsonb_build_object('schema', r.also)))) ELSE '{}' END) AS item
       FROM named r)
   SELECT jsonb_object_agg(p.path, p.item) INTO paths
     FROM (SELECT o.path, jsonb_object_agg(o.method, o.item) AS item FROM operation o GROUP BY o.path) p;

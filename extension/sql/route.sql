@@ -50,6 +50,7 @@ CREATE TABLE aegis.route (
   credentials      text[] NOT NULL CHECK (pg_catalog.cardinality(credentials) > 0
                                           AND credentials OPERATOR(pg_catalog.<@) ARRAY['session', 'service']),
   scope            text CHECK (scope ~ '^[a-z][a-z0-9_.:-]{0,63}$'),
+  step_up          interval CHECK (step_up BETWEEN '1 second' AND '1 day'),
   by_extension     boolean NOT NULL,
   CHECK (('service' = ANY (credentials)) = (scope IS NOT NULL)),
   PRIMARY KEY (method, path),
@@ -63,6 +64,7 @@ COMMENT ON COLUMN aegis.route.parameter_schema IS 'JSON Schema of an object: wha
 COMMENT ON COLUMN aegis.route.problems IS 'names of the problems that the handler itself answers with, and their statuses';
 COMMENT ON COLUMN aegis.route.credentials IS 'kinds of callers, when it is not public: users with a session, services that sign';
 COMMENT ON COLUMN aegis.route.scope IS 'what a service must be allowed to call it';
+COMMENT ON COLUMN aegis.route.step_up IS 'how long ago the caller may have confirmed who they are; NULL: it does not matter';
 COMMENT ON COLUMN aegis.route.event IS 'event type that every call of the route writes, with its outcome';
 
 CREATE FUNCTION aegis.route_changed() RETURNS trigger
@@ -92,10 +94,11 @@ CREATE FUNCTION aegis.register_route(method text, path text, handler regprocedur
                                      request_schema jsonb DEFAULT NULL, response_schema jsonb DEFAULT NULL,
                                      tag text DEFAULT NULL, parameter_schema jsonb DEFAULT NULL,
                                      success_status smallint DEFAULT 200, problems jsonb DEFAULT NULL,
-                                     credentials text[] DEFAULT '{session}', scope text DEFAULT NULL) RETURNS void
+                                     credentials text[] DEFAULT '{session}', scope text DEFAULT NULL,
+                                     step_up interval DEFAULT NULL) RETURNS void
   AS 'MODULE_PATHNAME', 'aegis_register_route' LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION aegis.register_route(text, text, regprocedure, smallint, boolean, integer, text, boolean, boolean, text, jsonb, jsonb,
-                                      text, jsonb, smallint, jsonb, text[], text)
+                                      text, jsonb, smallint, jsonb, text[], text, interval)
   IS 'lets a function answer requests; a second call for the same method and path replaces the first';
 
 CREATE FUNCTION aegis.drop_route(method text, path text) RETURNS void
@@ -107,7 +110,9 @@ CREATE FUNCTION aegis.routes(OUT method text, OUT path text, OUT public boolean,
   AS $$
     SELECT r.method, r.path, r.public, r.body_limit FROM aegis.route r
     UNION ALL
-    VALUES ('POST', '/api/session', true, 4096), ('GET', '/api/session', false, 0), ('DELETE', '/api/session', false, 0)
+    VALUES ('POST', '/api/session', true, 4096), ('GET', '/api/session', false, 0), ('DELETE', '/api/session', false, 0),
+           ('POST', '/api/session/challenge', true, 4096), ('POST', '/api/session/enrolment', true, 4096),
+           ('POST', '/api/session/step-up', false, 4096)
     ORDER BY 2, 1
   $$;
 COMMENT ON FUNCTION aegis.routes() IS 'what the gateway must know to refuse a request by itself';

@@ -1,4 +1,4 @@
--- Sign-in and sessions. docs/sign_in.md, docs/session.md.
+-- Sessions. docs/session.md.
 
 CREATE TABLE aegis.session (
   id           uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
@@ -9,7 +9,8 @@ CREATE TABLE aegis.session (
   last_seen_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
   expires_at   timestamptz NOT NULL,
   ended_at     timestamptz,
-  end_reason   text CHECK (end_reason IN ('superseded', 'signed_out', 'deactivated', 'expired', 'suspended')),
+  end_reason   text CHECK (end_reason IN ('superseded', 'signed_out', 'deactivated', 'expired', 'suspended', 'credentials_changed')),
+  confirmed_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
   CHECK ((ended_at IS NULL) = (end_reason IS NULL)),
   FOREIGN KEY (tenant_id, user_id) REFERENCES aegis.user (tenant_id, id)
 );
@@ -18,13 +19,8 @@ SELECT pg_catalog.pg_extension_config_dump('aegis.session', '');
 CREATE UNIQUE INDEX session_live ON aegis.session (user_id) WHERE ended_at IS NULL;
 CREATE INDEX session_expiry ON aegis.session (expires_at);
 COMMENT ON TABLE aegis.session IS 'sessions by the SHA-256 of their token; ended ones stay a day so that the reason can be told';
+COMMENT ON COLUMN aegis.session.confirmed_at IS 'when its user last showed who they are: at sign-in, or by aegis.step_up()';
 COMMENT ON INDEX aegis.session_live IS 'at most one live session per user';
-
-CREATE FUNCTION aegis.sign_in(tenant text, email text, password text, ip text, user_agent text, request_id text,
-                              OUT outcome text, OUT token text, OUT expires_at timestamptz, OUT retry_after integer)
-  AS 'MODULE_PATHNAME', 'aegis_sign_in' LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
-COMMENT ON FUNCTION aegis.sign_in(text, text, text, text, text, text) IS
-  'verifies a password and starts the only session of the user; outcome success, failed or busy';
 
 CREATE FUNCTION aegis.authenticate(token text, ip text DEFAULT NULL, user_agent text DEFAULT NULL, request_id text DEFAULT NULL)
   RETURNS void AS 'MODULE_PATHNAME', 'aegis_authenticate' LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
@@ -38,7 +34,11 @@ COMMENT ON FUNCTION aegis.sign_out() IS 'ends the session of the current context
 CREATE FUNCTION aegis.expire_sessions(at_most integer) RETURNS integer
   LANGUAGE sql VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
   AS $$
-    WITH gone AS (
+    WITH late AS (
+      DELETE FROM aegis.challenge c
+       WHERE c.ctid = ANY (ARRAY(SELECT o.ctid FROM aegis.challenge o WHERE o.expires_at < now()
+                                  ORDER BY o.expires_at LIMIT at_most FOR UPDATE SKIP LOCKED))),
+    gone AS (
       DELETE FROM aegis.session s
        WHERE s.ctid = ANY (ARRAY(SELECT o.ctid FROM aegis.session o
                                   WHERE o.expires_at < now() - interval '1 day'
@@ -47,4 +47,4 @@ CREATE FUNCTION aegis.expire_sessions(at_most integer) RETURNS integer
     SELECT count(*)::integer FROM gone
   $$;
 COMMENT ON FUNCTION aegis.expire_sessions(integer) IS
-  'removes at most so many sessions that expired more than a day ago; returns how many';
+  'removes at most so many sessions that expired more than a day ago, and expired challenges; returns how many sessions';

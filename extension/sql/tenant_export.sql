@@ -14,7 +14,7 @@ CREATE FUNCTION aegis.tenant_tables(OUT relation oid, OUT name text, OUT owner o
 AS $$
   SELECT c.oid, t.name, c.relowner, a.columns, a.shape
     FROM (SELECT 0, n.place, format('aegis.%I', n.name), to_regclass(format('aegis.%I', n.name))
-            FROM (VALUES (1, 'tenant'), (2, 'subject_key'), (3, 'subject_shred'), (4, 'team'), (5, 'user')) n(place, name)
+            FROM (VALUES (1, 'tenant'), (2, 'subject_key'), (3, 'subject_shred'), (4, 'team'), (5, 'user'), (6, 'second_factor'), (7, 'recovery_code'), (8, 'second_factor_policy')) n(place, name)
           UNION ALL
           SELECT 1, 0, format('%I.%I', s.nspname, r.relname), r.oid
             FROM (SELECT relation FROM aegis.protected_table UNION ALL SELECT relation FROM aegis.protected_part) p JOIN pg_class r ON r.oid = p.relation JOIN pg_namespace s ON s.oid = r.relnamespace

@@ -15,6 +15,7 @@ CREATE TABLE aegis.user (
   status              text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'inactive')),
   created_at          timestamptz NOT NULL DEFAULT pg_catalog.now(),
   password_changed_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
+  password_due        text CHECK (password_due IN ('breached', 'ordered', 'suspicious')),
   PRIMARY KEY (tenant_id, id),
   UNIQUE (tenant_id, login),
   FOREIGN KEY (tenant_id, team_id) REFERENCES aegis.team (tenant_id, id)
@@ -22,6 +23,7 @@ CREATE TABLE aegis.user (
 SELECT pg_catalog.pg_extension_config_dump('aegis.user', '');
 COMMENT ON TABLE aegis.user IS 'who may sign in; nobody reads it but the functions of aegis';
 COMMENT ON COLUMN aegis.user.login IS 'keyed look-up value of the normalised e-mail';
+COMMENT ON COLUMN aegis.user.password_due IS 'why a new password must be chosen at the next sign-in, if so';
 COMMENT ON COLUMN aegis.user.not_before IS 'sign-ins before this time fail, whatever the password';
 
 CREATE FUNCTION aegis.create_user(email text, name text, rank smallint, team uuid, password text) RETURNS uuid

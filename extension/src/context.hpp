@@ -37,6 +37,7 @@ struct Context {
     bool read_only;
     int64 job;
     TimestampTz expires_at;
+    TimestampTz confirmed_at;  // sessions: when the user last showed who they are
     // What the tenant's limits give a transaction; 0 none. docs/limit.md.
     int32 statement_ms, lock_ms, idle_ms;
     int32 rows_per_minute;

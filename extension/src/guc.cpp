@@ -36,6 +36,7 @@ int lock_seconds = 1800;
 int signature_window_seconds = 300;
 int session_idle_seconds = 1800;
 int session_lifetime_seconds = 43200;
+int step_up_seconds = 900;
 int request_timeout_ms = 8000;
 int operator_time_box = 900;
 int operator_time_box_limit = 3600;
@@ -233,6 +234,9 @@ void define() {
                &session_idle_seconds, 1800, 60, 604800, PGC_SIGHUP, GUC_UNIT_S);
     define_int("aegis.session_lifetime", "A session ends after this time in any case.",
                &session_lifetime_seconds, 43200, 60, 2592000, PGC_SIGHUP, GUC_UNIT_S);
+    define_int("aegis.step_up_time",
+               "How long a confirmation of who somebody is holds for dangerous actions.",
+               &step_up_seconds, 900, 30, 86400, PGC_SIGHUP, GUC_UNIT_S);
     define_int("aegis.request_timeout", "How long the handler of a request may run.",
                &request_timeout_ms, 8000, 100, 600000, PGC_SIGHUP, GUC_UNIT_MS);
 

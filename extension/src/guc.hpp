@@ -52,6 +52,7 @@ extern int session_idle_seconds;
 extern int session_lifetime_seconds;
 
 // How long a handler of aegis.handle() may run.
+extern int step_up_seconds;
 extern int request_timeout_ms;
 
 // How long a context lasts: an operator's by default and at most, and a session's; in seconds.

@@ -9,6 +9,7 @@
 #include "ledger.hpp"
 #include "pg/function.hpp"
 #include "pg/subtransaction.hpp"
+#include "step_up.hpp"
 
 namespace aegis::handle {
 
@@ -63,6 +64,11 @@ void answer_route(Exchange *exchange) {
             deny(exchange, http::kForbidden, found.path, "rank");
             return;
         }
+        if (found.step_up > 0 && exchange->credential.source != http::Source::signature &&
+            !step_up::is_recent(exchange->session.confirmed_at, found.step_up)) {
+            refuse(exchange, http::kStepUpRequired);
+            return;
+        }
     }
     if (!accept_body(exchange, static_cast<size_t>(found.body_limit))) return;
     call_handler(exchange, match);
@@ -79,7 +85,7 @@ void answer_request(Exchange *exchange) {
         refuse(exchange, http::kAmbiguousCredential);
         return;
     }
-    if (is_session_route(exchange->target))
+    if (is_session_route(exchange->target.path))
         answer_session(exchange);
     else
         answer_route(exchange);

@@ -49,8 +49,8 @@ void call_handler(Exchange *exchange, const route::Match &match);
 void read_answer(Datum response, http::Answer *answer);
 [[noreturn]] void reject_answer(const char *reason);
 
-// The built-in routes of /api/session.
-bool is_session_route(const http::Target &target);
+// The built-in routes: /api/session and those below it.
+bool is_session_route(const char *path);
 void answer_session(Exchange *exchange);
 
 }  // namespace aegis::handle

@@ -38,4 +38,13 @@ bool is_outdated(const char *encoded);
 // two personal words (e-mail and name).
 void check_new(core::ByteView password, const char *email, const char *name);
 
+// Checks a new password of a user by the same rules, and that it is not the one of `current_hash`
+// (nullptr: none), and hashes it into the current memory context. ERROR 22023, 53300 when every
+// slot stays busy. Inside an SPI connection as aegis_owner.
+char *hash_new(const pg_uuid_t &tenant, const pg_uuid_t &user, core::ByteView password,
+               const char *current_hash);
+// Stores what hash_new() gave: nothing is due of the user any more, and failures are forgotten.
+// Records `user.password_changed` with how it came to it.
+void store(const pg_uuid_t &tenant, const pg_uuid_t &user, const char *hash, const char *way);
+
 }  // namespace aegis::password

@@ -32,6 +32,7 @@ const Row kCodes[] = {
     {AEGIS_ERRCODE_TENANT_MOVED, kMoved, true},
     {AEGIS_ERRCODE_QUOTA_EXCEEDED, kQuotaExceeded, false},
     {AEGIS_ERRCODE_PAN_DETECTED, kPanDetected, true},
+    {AEGIS_ERRCODE_STEP_UP, kStepUpRequired, false},
     {ERRCODE_NO_DATA_FOUND, kNotFound, true},
     {ERRCODE_RAISE_EXCEPTION, kInvalid, true},
     {ERRCODE_INSUFFICIENT_PRIVILEGE, kForbidden, false},
@@ -105,7 +106,12 @@ void set_problem(Answer *answer, const Problem &problem, const char *request_id,
     appendStringInfoChar(&json, '}');
     answer->body = {reinterpret_cast<uint8_t *>(json.data), static_cast<size_t>(json.len)};
     add_header(answer, "content-type", "application/problem+json");
-    if (problem.status == 401) add_header(answer, "www-authenticate", "Bearer");
+    // RFC 9470 for what a fresh confirmation would open.
+    if (problem.status == 401)
+        add_header(answer, "www-authenticate",
+                   &problem == &kStepUpRequired
+                       ? "Bearer error=\"insufficient_user_authentication\""
+                       : "Bearer");
     if (problem.status == 503 || &problem == &kRetry) add_header(answer, "retry-after", "1");
 }
 

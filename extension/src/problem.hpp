@@ -45,6 +45,11 @@ inline constexpr Problem kCredentialKind = {401, "credential-kind",
                                             "This kind of credential is not accepted here"};
 inline constexpr Problem kSessionSuperseded = {
     401, "session-superseded", "You were signed out because you signed in on another device"};
+inline constexpr Problem kChallengeInvalid = {401, "challenge-invalid",
+                                              "The sign-in took too long; begin again"};
+inline constexpr Problem kNotConfirmed = {
+    401, "not-confirmed", "The code or password is wrong, or there were too many attempts"};
+inline constexpr Problem kStepUpRequired = {401, "step-up-required", "Confirm who you are first"};
 inline constexpr Problem kForbidden = {403, "forbidden", "Not permitted"};
 inline constexpr Problem kCrossSite = {403, "cross-site",
                                        "The request does not come from this site"};

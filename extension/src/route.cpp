@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "route.hpp"
 
+#include "handle.hpp"
 #include "ledger.hpp"
 #include "pg/function.hpp"
 #include "pg/invalidation.hpp"
@@ -22,7 +23,8 @@ struct Cache {
 pg::Statement read_routes = {
     "SELECT r.method, r.path, p.oid, r.minimum_rank, r.public, r.body_limit, r.event, "
     "'session' OPERATOR(pg_catalog.=) ANY (r.credentials), "
-    "'service' OPERATOR(pg_catalog.=) ANY (r.credentials), r.scope"
+    "'service' OPERATOR(pg_catalog.=) ANY (r.credentials), r.scope, "
+    "coalesce(pg_catalog.date_part('epoch', r.step_up), 0)::pg_catalog.int4"
     "  FROM aegis.route r"
     "  LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = r.handler_schema"
     "  LEFT JOIN pg_catalog.pg_proc p ON p.pronamespace = n.oid AND p.proname = r.handler"
@@ -92,6 +94,7 @@ void load() {
             if (DatumGetBool(pg::column(i, 9, &is_null))) route.credentials |= kService;
             Datum scope = pg::column(i, 10, &is_null);
             route.scope = is_null ? nullptr : TextDatumGetCString(scope);
+            route.step_up = DatumGetInt32(pg::column(i, 11, &is_null));
             split(&route, path);
         }
         cache.count = count;
@@ -282,28 +285,28 @@ void record(const char *event, const char *method, const char *path) {
 
 AEGIS_FUNCTION(aegis_register_route) {
     // The arguments, whether an extension's script called, and where the function is.
-    constexpr int kArguments = 18, kRouteColumns = kArguments + 2;
+    constexpr int kArguments = 19, kRouteColumns = kArguments + 2;
     static pg::Statement upsert = {
         "INSERT INTO aegis.route (method, path, handler, minimum_rank, public, body_limit, event, "
         "idempotent, replica_ok, summary, request_schema, response_schema, tag, parameter_schema, "
-        "success_status, problems, credentials, scope, by_extension, handler_schema)"
+        "success_status, problems, credentials, scope, step_up, by_extension, handler_schema)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, "
-        "$19, $20)"
+        "$19, $20, $21)"
         " ON CONFLICT (method, path) DO UPDATE SET (handler, minimum_rank, public, body_limit, "
         "event, idempotent, replica_ok, summary, request_schema, response_schema, tag, "
-        "parameter_schema, success_status, problems, credentials, scope, by_extension, "
+        "parameter_schema, success_status, problems, credentials, scope, step_up, by_extension, "
         "handler_schema)"
         " = ROW (excluded.handler, "
         "excluded.minimum_rank, excluded.public, excluded.body_limit, excluded.event, "
         "excluded.idempotent, excluded.replica_ok, excluded.summary, excluded.request_schema, "
         "excluded.response_schema, excluded.tag, excluded.parameter_schema, "
         "excluded.success_status, excluded.problems, excluded.credentials, excluded.scope, "
-        "excluded.by_extension, "
+        "excluded.step_up, excluded.by_extension, "
         "excluded.handler_schema)",
         kRouteColumns,
-        {TEXTOID, TEXTOID,  NAMEOID,      INT2OID,  BOOLOID,  INT4OID, TEXTOID,
-         BOOLOID, BOOLOID,  TEXTOID,      JSONBOID, JSONBOID, TEXTOID, JSONBOID,
-         INT2OID, JSONBOID, TEXTARRAYOID, TEXTOID,  BOOLOID,  NAMEOID},
+        {TEXTOID, TEXTOID,  NAMEOID,      INT2OID,  BOOLOID,     INT4OID, TEXTOID,
+         BOOLOID, BOOLOID,  TEXTOID,      JSONBOID, JSONBOID,    TEXTOID, JSONBOID,
+         INT2OID, JSONBOID, TEXTARRAYOID, TEXTOID,  INTERVALOID, BOOLOID, NAMEOID},
         nullptr};
 
     require_registrar();
@@ -319,7 +322,7 @@ AEGIS_FUNCTION(aegis_register_route) {
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("path \"%s\" is not a path template", path),
                         errhint("Write it like /api/customers/{id}.")));
-    if (strcmp(path, "/api/session") == 0 || strcmp(path, "/api/health") == 0)
+    if (aegis::handle::is_session_route(path) || strcmp(path, "/api/health") == 0)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("path \"%s\" is built in", path)));
     require_credentials(fcinfo);

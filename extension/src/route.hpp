@@ -20,6 +20,7 @@ struct Route {
     int body_limit;
     uint8_t credentials;
     const char *scope;  // that a service needs; nullptr unless services may call
+    int step_up;        // seconds for which a confirmation holds; 0: none is asked for
     const char *event;  // nullptr: the route's calls are not events by themselves
 };
 

@@ -41,10 +41,17 @@ pg::Statement end_previous = {
 
 pg::Statement insert_session = {
     "INSERT INTO aegis.session (tenant_id, user_id, token_hash, created_at, last_seen_at, "
-    "expires_at)"
-    " VALUES ($1, $2, $3, $4, $4, $5) RETURNING id",
+    "confirmed_at, expires_at)"
+    " VALUES ($1, $2, $3, $4, $4, $4, $5) RETURNING id",
     5,
     {UUIDOID, UUIDOID, BYTEAOID, TIMESTAMPTZOID, TIMESTAMPTZOID},
+    nullptr};
+
+pg::Statement confirm_session = {
+    "UPDATE aegis.session SET confirmed_at = $2 WHERE id OPERATOR(pg_catalog.=) $1 AND ended_at IS "
+    "NULL",
+    2,
+    {UUIDOID, TIMESTAMPTZOID},
     nullptr};
 
 pg::Statement end_live = {
@@ -74,7 +81,8 @@ enum Session {
     last_seen_at,
     expires_at,
     ended_at,
-    end_reason
+    end_reason,
+    confirmed_at
 };
 namespace user {
 enum User { tenant_id = 1, id, team_id, rank, status = 12 };
@@ -120,6 +128,7 @@ bool find_session(Datum hash, Known *known) {
         session.tenant = *DatumGetUUIDP(get(column::tenant_id));
         session.user = *DatumGetUUIDP(get(column::user_id));
         session.expires_at = DatumGetTimestampTz(get(column::expires_at));
+        session.confirmed_at = DatumGetTimestampTz(get(column::confirmed_at));
         known->last_seen = DatumGetTimestampTz(get(column::last_seen_at));
         Datum reason = get(column::end_reason);
         known->ended = !is_null;
@@ -241,6 +250,7 @@ void establish(const Session &session, const char *ip, const char *user_agent,
     context.expires_at =
         Min(session.expires_at,
             GetCurrentTimestamp() + static_cast<int64>(guc::transaction_timeout) * USECS_PER_SEC);
+    context.confirmed_at = session.confirmed_at;
     context.statement_ms = session.limits.statement_ms;
     context.lock_ms = session.limits.lock_ms;
     context.idle_ms = session.limits.idle_ms;
@@ -278,6 +288,11 @@ bool create(Created *created, pg_uuid_t *superseded) {
     pg::execute(insert_session, values);
     created->session = *DatumGetUUIDP(pg::column(0, 1, &is_null));
     return was_live;
+}
+
+void confirm(const pg_uuid_t &session, TimestampTz now) {
+    Datum values[] = {UUIDPGetDatum(&session), TimestampTzGetDatum(now)};
+    pg::execute(confirm_session, values);
 }
 
 bool end(const pg_uuid_t &user, const pg_uuid_t *session, const char *reason) {

@@ -20,7 +20,7 @@ struct Session {
     pg_uuid_t id, tenant, user, team;
     int16 rank;
     int64 team_ord, team_last_ord;
-    TimestampTz expires_at;
+    TimestampTz expires_at, confirmed_at;
     limit::Limits limits;  // of the tenant
     bool touch_due;        // last seen longer ago than the grain
     char region[17];       // of the tenant
@@ -45,8 +45,11 @@ struct Created {
 // is then in *superseded. Inside an SPI connection as aegis_owner.
 bool create(Created *created, pg_uuid_t *superseded);
 
-// Ends the live session of a user, or only this one, with a reason ("signed_out", "deactivated");
-// false when there was none. Inside an SPI connection as aegis_owner.
+// Notes that the user of a session has shown again who they are. Inside an SPI connection as
+// aegis_owner.
+void confirm(const pg_uuid_t &session, TimestampTz now);
+// Ends the live session of a user, or only this one, with a reason ("signed_out", "deactivated",
+// "credentials_changed"); false when there was none. Inside an SPI connection as aegis_owner.
 bool end(const pg_uuid_t &user, const pg_uuid_t *session, const char *reason);
 // Ends every live session of a tenant; returns how many. Inside an SPI connection as aegis_owner.
 uint64 end_of_tenant(const pg_uuid_t &tenant, const char *reason);

@@ -24,8 +24,11 @@ bool under_way = false;
 // Everything that Aegis itself keeps of a tenant and that says something of people, in an order
 // that foreign keys allow. Left behind: the row of the tenant with its slug, its destroyed keys,
 // its jobs, its requests and its log.
-const char *const own_tables[] = {"session", "service_secret", "service",     "user",
-                                  "team",    "subject_shred",  "subject_key", "outbox"};
+const char *const own_tables[] = {
+    "challenge",     "session",       "service_secret",      "service",
+    "recovery_code", "second_factor", "second_factor_reset", "second_factor_policy",
+    "user",          "team",          "subject_shred",       "subject_key",
+    "outbox"};
 
 struct Target {
     Oid relation;

@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who may change whom: operators and admins everyone, managers and team leads those below them in
-// the teams of their range. Nobody changes themselves, and a tenant keeps an admin.
 #include "core/digest.hpp"
 #include "core/normalise.hpp"
 #include "user.hpp"
 
-#include "context.hpp"
 #include "field.hpp"
 #include "guc.hpp"
 #include "key.hpp"
-#include "ledger.hpp"
 #include "password.hpp"
 #include "pg/function.hpp"
 #include "pg/statement.hpp"
 #include "role.hpp"
 #include "session.hpp"
+#include "sign_in.hpp"
+#include "step_up.hpp"
+#include "user_authority.hpp"
 
 namespace aegis::user {
 
@@ -43,28 +42,6 @@ pg::Statement find_own_team = {
     {UUIDOID, INT8OID},
     nullptr};
 
-pg::Statement find_target = {
-    "SELECT u.rank, m.ord, u.status OPERATOR(pg_catalog.=) 'active'"
-    "  FROM aegis.user u"
-    "  JOIN aegis.team m ON m.tenant_id OPERATOR(pg_catalog.=) u.tenant_id AND m.id "
-    "OPERATOR(pg_catalog.=) u.team_id"
-    " WHERE u.tenant_id OPERATOR(pg_catalog.=) $1 AND u.id OPERATOR(pg_catalog.=) $2 FOR NO KEY "
-    "UPDATE OF u",
-    2,
-    {UUIDOID, UUIDOID},
-    nullptr};
-
-// Locks the one that must stay: two admins who remove each other at once meet here.
-pg::Statement find_other_admin = {
-    "SELECT u.id FROM aegis.user u"
-    " WHERE u.tenant_id OPERATOR(pg_catalog.=) $1 AND u.id OPERATOR(pg_catalog.<>) $2"
-    "   AND u.rank OPERATOR(pg_catalog.=) 4::pg_catalog.int2 AND u.status OPERATOR(pg_catalog.=) "
-    "'active'"
-    " ORDER BY u.id LIMIT 1 FOR NO KEY UPDATE",
-    2,
-    {UUIDOID, UUIDOID},
-    nullptr};
-
 pg::Statement update_rank = {"UPDATE aegis.user SET rank = $2 WHERE id OPERATOR(pg_catalog.=) $1",
                              2,
                              {UUIDOID, INT2OID},
@@ -90,38 +67,11 @@ pg::Statement insert_user = {
     {UUIDOID, UUIDOID, INT2OID, BYTEAOID, InvalidOid, InvalidOid, TEXTOID},
     nullptr};
 
-struct Target {
-    int16 rank;
-    int64 team_ord;
-    bool active;
-};
-
-bool is_unbounded(const Context &context) {
-    return context.way == context::Way::break_glass || context.rank == context::kRankAdmin;
-}
-
-const Context &require_writable() {
-    const Context &context = context::require();
-    if (context.read_only)
-        ereport(ERROR,
-                (errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION), errmsg("the context is read-only")));
-    return context;
-}
-
 void require_rank(int rank) {
     if (rank < context::kRankUser || rank > context::kRankAdmin)
         ereport(ERROR,
                 (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("rank must be between 1 and 4"),
                  errhint("Ranks are 1 user, 2 team lead, 3 manager, 4 admin.")));
-}
-
-void require_authority(const Context &context, int16 rank, int64 team_ord) {
-    if (is_unbounded(context)) return;
-    if (context.rank >= context::kRankTeamLead && rank < context.rank &&
-        team_ord >= context.team_lo && team_ord <= context.team_hi)
-        return;
-    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-                    errmsg("not permitted for your rank and team")));
 }
 
 int64 require_team(const Context &context, const pg_uuid_t &team) {
@@ -140,33 +90,6 @@ pg_uuid_t own_team(const Context &context) {
     return *DatumGetUUIDP(pg::column(0, 1, &is_null));
 }
 
-Target require_target(const Context &context, const pg_uuid_t &user) {
-    Datum values[] = {UUIDPGetDatum(&context.tenant), UUIDPGetDatum(&user)};
-    Target target = {};
-    bool found = pg::execute(find_target, values) == 1, is_null;
-    if (found)
-        target = {DatumGetInt16(pg::column(0, 1, &is_null)),
-                  DatumGetInt64(pg::column(0, 2, &is_null)),
-                  DatumGetBool(pg::column(0, 3, &is_null))};
-    // Outside the range a user does not exist for the caller.
-    if (!found || (!is_unbounded(context) &&
-                   (target.team_ord < context.team_lo || target.team_ord > context.team_hi)))
-        ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND), errmsg("user does not exist")));
-    if (memcmp(&context.user, &user, sizeof user) == 0)
-        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-                        errmsg("not permitted for your own user")));
-    require_authority(context, target.rank, target.team_ord);
-    return target;
-}
-
-void require_other_admin(const Context &context, const pg_uuid_t &user) {
-    Datum values[] = {UUIDPGetDatum(&context.tenant), UUIDPGetDatum(&user)};
-    if (pg::execute(find_other_admin, values) != 1)
-        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                        errmsg("user is the last admin of the tenant"),
-                        errhint("Make another user an admin first.")));
-}
-
 Oid sealed_type(const char *name) {
     Oid type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum(name),
                                ObjectIdGetDatum(get_namespace_oid("aegis", false)));
@@ -182,17 +105,6 @@ Datum seal(const Context &context, const char *field_name, const char *value) {
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
                         errmsg("field \"%s\" is not registered", field_name)));
     return PointerGetDatum(field::seal(context.tenant, *field, pg::view_of(value), field::Bond()));
-}
-
-void record(const char *event, const pg_uuid_t &user, const ledger::DetailPair *pairs, int count) {
-    uint8_t detail[256];
-    char id[37];
-    format(user, id);
-    ledger::Event entry = {event};
-    entry.target_kind = "user";
-    entry.target_id = id;
-    if (count > 0) entry.detail = ledger::encode_detail(pairs, count, detail);
-    ledger::append(entry);
 }
 
 char *trimmed(text *value, const char *what, int longest) {
@@ -302,6 +214,7 @@ AEGIS_FUNCTION(aegis_set_rank) {
     pg_uuid_t id = *PG_GETARG_UUID_P(0);
     int16 rank = PG_GETARG_INT16(1);
     user::require_rank(rank);
+    aegis::step_up::require(context);
     pg::Identity before = pg::enter();
     user::Target target = user::require_target(context, id);
     user::require_authority(context, rank, target.team_ord);
@@ -344,6 +257,7 @@ AEGIS_FUNCTION(aegis_deactivate_user) {
         Datum values[] = {UUIDPGetDatum(&id)};
         pg::execute(user::update_status, values);
         aegis::session::end(id, nullptr, "deactivated");
+        aegis::sign_in::forget_challenges(id);
         user::record("user.deactivated", id, nullptr, 0);
     }
     pg::leave(before);

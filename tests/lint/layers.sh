@@ -20,6 +20,7 @@ findings() {
   search 'PG_VERSION_NUM' $shell | sed '/^extension.src.pg.compat\.hpp:/d' | report "versions only in pg/compat.hpp"
   search '#include <openssl' $shell | report "OpenSSL only in core"
   search '#include <(argon2|zxcvbn)' $shell | sed '/^extension.src.password\.cpp:/d' | report "password libraries only in password.cpp"
+  search '#include <qrencode' $shell | sed '/^extension.src.second_factor_qr\.cpp:/d' | report "QR codes only in second_factor_qr.cpp"
   if [ -d server ]; then
     search -r '#include "pg/|postgres\.h' server | report "the programs know no server headers"
     search -rl '#include <httplib\.h>' server extension | sed -n '3,$p' | report "httplib in two files at most"

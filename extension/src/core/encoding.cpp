@@ -12,6 +12,7 @@ namespace {
 
 constexpr char kHexDigits[] = "0123456789abcdef";
 constexpr char kBase64Url[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+constexpr char kBase32[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 constexpr uint8_t kNoDigit = 0xff;
 
 // True for eight ASCII characters none of which is U+0000. (It may be false for some that are.)
@@ -87,6 +88,20 @@ void from_hex(std::string_view text, ByteSpan out) {
         wipe(out);
         throw Error{Code::malformed, "not a hexadecimal digit"};
     }
+}
+
+size_t base32_size(size_t bytes) noexcept {
+    return (bytes * 8 + 4) / 5;
+}
+
+void to_base32(ByteView bytes, char *out) noexcept {
+    uint32_t held = 0;
+    int bits = 0;
+    for (size_t i = 0; i < bytes.size; ++i) {
+        held = held << 8 | bytes.data[i];
+        for (bits += 8; bits >= 5; bits -= 5) *out++ = kBase32[held >> (bits - 5) & 31];
+    }
+    if (bits > 0) *out++ = kBase32[held << (5 - bits) & 31];
 }
 
 size_t base64url_size(size_t bytes) noexcept {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Text forms of bytes: hex, base64 and base64url without padding (RFC 4648 sections 4 and 5),
-// UTF-8, and the armor of envelopes "A1." + base64url.
+// base32 (section 6), UTF-8, and the armor of envelopes "A1." + base64url.
 #pragma once
 
 #include "core/bytes.hpp"
@@ -20,6 +20,9 @@ size_t base64_size(size_t bytes) noexcept;              // RFC 4648 section 4, w
 void to_base64(ByteView bytes, char *out) noexcept;     // no terminator
 size_t base64_decoded_size(std::string_view text);      // throws malformed
 void from_base64(std::string_view text, ByteSpan out);  // strict, as above
+
+size_t base32_size(size_t bytes) noexcept;           // RFC 4648 section 6, without padding
+void to_base32(ByteView bytes, char *out) noexcept;  // upper case, no terminator
 
 // Well-formed UTF-8 without surrogates and longer forms than needed (RFC 3629), and without U+0000,
 // which no text of PostgreSQL holds: whoever showed such a text would show its beginning only.

@@ -9,11 +9,12 @@ namespace aegis::core {
 
 namespace {
 
-constexpr std::string_view kPrefix = "ags1_";
+constexpr std::string_view kPrefixes[] = {"ags1_", "agc1_", "agu1_"};  // by TokenKind
+constexpr size_t kPrefixBytes = 5;
 constexpr size_t kMaxRegionBytes = 16;
 constexpr size_t kRandomBytes = 32;
 constexpr size_t kRandomDigits = 43;
-static_assert(kMaxSessionTokenBytes == 5 + kMaxRegionBytes + 1 + kRandomDigits);
+static_assert(kMaxSessionTokenBytes == kPrefixBytes + kMaxRegionBytes + 1 + kRandomDigits);
 
 bool is_region_character(char c) {
     return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-';
@@ -21,12 +22,12 @@ bool is_region_character(char c) {
 
 }  // namespace
 
-size_t make_session_token(std::string_view region, char *out) {
+size_t make_token(TokenKind kind, std::string_view region, char *out) {
     if (region.empty() || region.size() > kMaxRegionBytes)
         throw Error{Code::invalid_argument, "a region must have 1 to 16 characters"};
     char *at = out;
-    memcpy(at, kPrefix.data(), kPrefix.size());
-    at += kPrefix.size();
+    memcpy(at, kPrefixes[static_cast<size_t>(kind)].data(), kPrefixBytes);
+    at += kPrefixBytes;
     for (char c : region) {
         const char written = c == '_' ? '-' : c;
         if (!is_region_character(written))
@@ -42,10 +43,11 @@ size_t make_session_token(std::string_view region, char *out) {
     return static_cast<size_t>(at - out) + kRandomDigits;
 }
 
-bool is_session_token(std::string_view text) noexcept {
-    if (text.size() > kMaxSessionTokenBytes || text.substr(0, kPrefix.size()) != kPrefix)
+bool is_token(TokenKind kind, std::string_view text) noexcept {
+    if (text.size() > kMaxSessionTokenBytes ||
+        text.substr(0, kPrefixBytes) != kPrefixes[static_cast<size_t>(kind)])
         return false;
-    text.remove_prefix(kPrefix.size());
+    text.remove_prefix(kPrefixBytes);
     const size_t region = text.find('_');  // base64url may hold "_" too, a region never does
     if (region == std::string_view::npos || region == 0 || region > kMaxRegionBytes) return false;
     for (char c : text.substr(0, region))
@@ -60,6 +62,14 @@ bool is_session_token(std::string_view text) noexcept {
     }
     wipe(random);
     return true;
+}
+
+size_t make_session_token(std::string_view region, char *out) {
+    return make_token(TokenKind::session, region, out);
+}
+
+bool is_session_token(std::string_view text) noexcept {
+    return is_token(TokenKind::session, text);
 }
 
 Digest session_token_hash(std::string_view token) {

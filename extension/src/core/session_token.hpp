@@ -10,6 +10,12 @@ namespace aegis::core {
 
 inline constexpr size_t kMaxSessionTokenBytes = 5 + 16 + 1 + 43;
 
+// Tokens of the same shape that open no session: a challenge ("agc1_") for who has shown a password
+// and owes more, a user token ("agu1_") that was sent by mail.
+enum class TokenKind : uint8_t { session = 0, challenge = 1, user = 2 };
+size_t make_token(TokenKind kind, std::string_view region, char *out);
+bool is_token(TokenKind kind, std::string_view text) noexcept;
+
 // Characters written into out (kMaxSessionTokenBytes). Region: 1 to 16 of A-Z, 0-9, "-".
 // The region name's own underscore (EU_WEST) is written as "-". Throws invalid_argument.
 size_t make_session_token(std::string_view region, char *out);

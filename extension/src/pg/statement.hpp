@@ -7,7 +7,7 @@
 
 namespace aegis::pg {
 
-inline constexpr int kMaxArguments = 20;
+inline constexpr int kMaxArguments = 24;
 
 struct Statement {  // one static object per statement
     const char *text;

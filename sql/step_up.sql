@@ -1,0 +1,134 @@
+-- A session that was confirmed too long ago does nothing dangerous until its user shows again who they are; that counts
+-- like a sign-in, and no session of another kind is asked.
+\set VERBOSITY terse
+SET client_min_messages = warning;
+SELECT current_user AS superuser \gset
+CREATE FUNCTION public.regress_wait() RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+  FOR i IN 1 .. 400 LOOP
+    IF (SELECT alive AND charges_waiting = 0 FROM aegis.worker_status()) THEN RETURN true; END IF;
+    PERFORM pg_catalog.pg_sleep(0.05);
+  END LOOP;
+  RETURN false;
+END $$;
+SELECT public.regress_wait();
+CREATE ROLE regress_step_member LOGIN;
+GRANT aegis_member TO regress_step_member;
+CREATE ROLE regress_step_gateway LOGIN;
+GRANT aegis_gateway TO regress_step_gateway;
+CREATE FUNCTION public.regress_dangerous(request aegis.request) RETURNS aegis.response LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN aegis.respond(200, '{"done": true}');
+END $$;
+SELECT aegis.register_route('POST', '/api/regress-dangerous', 'public.regress_dangerous(aegis.request)', step_up => '10 minutes');
+SELECT aegis.register_route('POST', '/api/regress-dangerous', 'public.regress_dangerous(aegis.request)', step_up => '2 days');
+SELECT aegis.register_route('POST', '/api/session/step-up', 'public.regress_dangerous(aegis.request)');
+SELECT aegis.create_tenant('regress-step', 'Regress') AS tenant \gset
+BEGIN;
+SELECT aegis.assume_tenant(:'tenant', 'set up', 'T-1', read_only => false);
+SELECT aegis.create_user('ada@example.test', 'Ada', 4::smallint, NULL, 'plum quartz lantern 47 river') AS ada,
+       aegis.create_user('bob@example.test', 'Bob', 1::smallint, NULL, 'plum quartz lantern 47 river') AS bob \gset
+SELECT aegis.require_step_up('1 second');
+COMMIT;
+SELECT token FROM aegis.sign_in('regress-step', 'ada@example.test', 'plum quartz lantern 47 river', NULL, NULL, NULL) \gset
+
+-- allows: a sign-in is a confirmation
+\c - regress_step_gateway
+SET client_min_messages = warning;
+SELECT status FROM aegis.handle('POST', '/api/regress-dangerous', ARRAY['authorization', 'Bearer ' || :'token'], NULL, NULL, NULL);
+-- refuses: what is dangerous, an hour later; the rest goes on
+\c - :superuser
+SET client_min_messages = warning;
+UPDATE aegis.session SET confirmed_at = now() - interval '1 hour' WHERE user_id = :'ada';
+\c - regress_step_gateway
+SET client_min_messages = warning;
+SELECT status, headers[3:4] AS header, position('urn:aegis:problem:step-up-required'::bytea IN body) > 0 AS step_up
+  FROM aegis.handle('POST', '/api/regress-dangerous', ARRAY['authorization', 'Bearer ' || :'token'], NULL, NULL, NULL);
+\c - regress_step_member
+SET client_min_messages = warning;
+BEGIN;
+SELECT aegis.authenticate(:'token');
+SELECT count(*) AS users FROM aegis.users();
+SELECT aegis.set_rank(:'bob', 2::smallint);
+ROLLBACK;
+BEGIN;
+SELECT aegis.authenticate(:'token');
+SELECT aegis.require_step_up('2 hours');
+SELECT aegis.require_step_up();
+ROLLBACK;
+BEGIN;
+SELECT aegis.authenticate(:'token');
+SELECT aegis.require_step_up('2 days');
+ROLLBACK;
+-- refuses: a wrong password, counted and recorded, and one that is rolled back
+BEGIN;
+SELECT aegis.authenticate(:'token', request_id => 'r-wrong');
+SELECT * FROM aegis.step_up(NULL, 'not the password');
+COMMIT;
+BEGIN;
+SELECT aegis.authenticate(:'token');
+SELECT * FROM aegis.step_up(NULL, 'not the password');
+ROLLBACK;
+\c - :superuser
+SET client_min_messages = warning;
+SELECT public.regress_wait();
+SELECT failed_count FROM aegis.user WHERE id = :'ada';
+SELECT confirmed_at < now() - interval '59 minutes' AS old FROM aegis.session WHERE user_id = :'ada';
+SELECT w, (SELECT count(*) FROM aegis.entry e WHERE e.tenant_id = :'tenant' AND position(convert_to(w, 'UTF8') IN e.body) > 0) FROM unnest(ARRAY['auth.step_up_abandoned', 'auth.step_up_failed']) w;
+
+-- allows: the password where there is no second factor; from then on
+\c - regress_step_member
+SET client_min_messages = warning;
+BEGIN;
+SELECT aegis.authenticate(:'token');
+SELECT * FROM aegis.step_up(NULL, 'plum quartz lantern 47 river');
+COMMIT;
+BEGIN;
+SELECT aegis.authenticate(:'token');
+SELECT aegis.set_rank(:'bob', 2::smallint);
+COMMIT;
+\c - :superuser
+SET client_min_messages = warning;
+SELECT failed_count FROM aegis.user WHERE id = :'ada';
+\c - regress_step_gateway
+SET client_min_messages = warning;
+SELECT status FROM aegis.handle('POST', '/api/regress-dangerous', ARRAY['authorization', 'Bearer ' || :'token'], NULL, NULL, NULL);
+
+-- over HTTP the same
+\c - :superuser
+SET client_min_messages = warning;
+UPDATE aegis.session SET confirmed_at = now() - interval '1 hour' WHERE user_id = :'ada';
+\c - regress_step_gateway
+SET client_min_messages = warning;
+SELECT status, position('urn:aegis:problem:not-confirmed'::bytea IN body) > 0 AS not_confirmed FROM aegis.handle('POST', '/api/session/step-up',
+  ARRAY['authorization', 'Bearer ' || :'token', 'content-type', 'application/json'], '{"password": "not the password"}'::bytea, NULL, NULL);
+SELECT status FROM aegis.handle('POST', '/api/session/step-up',
+  ARRAY['authorization', 'Bearer ' || :'token', 'content-type', 'application/json'], '{"password": "plum quartz lantern 47 river"}'::bytea, NULL, NULL);
+SELECT status FROM aegis.handle('POST', '/api/regress-dangerous', ARRAY['authorization', 'Bearer ' || :'token'], NULL, NULL, NULL);
+SELECT status FROM aegis.handle('GET', '/api/session/step-up', ARRAY['authorization', 'Bearer ' || :'token'], NULL, NULL, NULL);
+SELECT status FROM aegis.handle('POST', '/api/session/step-up', ARRAY['content-type', 'application/json'], '{"password": "plum quartz lantern 47 river"}'::bytea, NULL, NULL);
+-- the password is no way round a second factor
+\c - :superuser
+SET client_min_messages = warning;
+INSERT INTO aegis.second_factor (tenant_id, user_id, status, secret, confirmed_at)
+SELECT :'tenant', :'ada', 'active', '\x00'::aegis.sealed_bytea, now();
+\c - regress_step_gateway
+SET client_min_messages = warning;
+SELECT status FROM aegis.handle('POST', '/api/session/step-up',
+  ARRAY['authorization', 'Bearer ' || :'token', 'content-type', 'application/json'], '{"password": "plum quartz lantern 47 river"}'::bytea, NULL, NULL);
+
+-- refuses: who has no session
+\c - :superuser
+SET client_min_messages = warning;
+BEGIN;
+SELECT aegis.step_up(NULL, 'plum quartz lantern 47 river');
+ROLLBACK;
+BEGIN;
+SELECT aegis.assume_tenant(:'tenant', 'try', 'T-2', read_only => false);
+SELECT aegis.step_up(NULL, 'plum quartz lantern 47 river');
+ROLLBACK;
+SELECT has_function_privilege('aegis_gateway', 'aegis.step_up(text, text)', 'execute') AS gateway;
+SELECT public.regress_wait();
+SELECT aegis.drop_route('POST', '/api/regress-dangerous');
+DROP FUNCTION public.regress_dangerous, public.regress_wait;
+DROP ROLE regress_step_member, regress_step_gateway;
