@@ -163,6 +163,41 @@ SELECT regress_wait_collected();
 SELECT charges_open, charges_waiting, charges_refused FROM aegis.worker_status();
 SELECT regress_entries('auth.sign_in_abandoned', 'volume') AS written;
 
+-- survives: refusals by walls and guards, however often they are asked for: each kind of one login is one entry, with a count
+CREATE ROLE regress_charge_member LOGIN IN ROLE aegis_member;
+-- Somebody who asks again and again, and catches the errors.
+CREATE FUNCTION regress_refused(times int) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE
+  caught int := 0;
+BEGIN
+  FOR i IN 1 .. times LOOP
+    BEGIN
+      PERFORM FROM pg_catalog.pg_class;
+      PERFORM pg_catalog.pg_stat_get_backend_activity(1);
+    EXCEPTION WHEN OTHERS THEN
+      caught := caught + 1;
+    END;
+  END LOOP;
+  RETURN caught;
+END $$;
+SELECT max(seq) AS start FROM aegis.entry \gset
+\c - regress_charge_member
+SELECT regress_refused(500);
+SELECT count(*) FROM pg_catalog.pg_stat_activity;
+LOCK TABLE pg_catalog.pg_class;
+BEGIN;
+SELECT count(*) FROM pg_catalog.pg_stat_activity;
+ROLLBACK;
+\c - postgres
+DELETE FROM aegis.entry;
+ALTER ROLE aegis_owner LOGIN;
+SELECT regress_wait_collected();
+SELECT outcome, "session_user", target_kind, target_id, detail ->> 'detail' AS refused, sum(coalesce((detail ->> 'times')::int, 1)) AS times,
+       count(*) < 10 AS few_entries, min(detail ->> 'note') AS note
+  FROM aegis.audit_log WHERE seq > :start AND event = 'access.refused' GROUP BY 1, 2, 3, 4, 5 ORDER BY "session_user", target_id;
+DROP ROLE regress_charge_member;
+DROP FUNCTION regress_refused(int);
+
 DROP PROCEDURE regress_many(int, boolean);
 DROP TABLE regress_numbers;
 DROP FUNCTION regress_wait_collected(), regress_entries(text[]), probe_open(int, text, uuid, uuid, text), probe_settle(int),

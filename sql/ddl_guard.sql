@@ -177,3 +177,42 @@ DROP FUNCTION collected();
 DROP FUNCTION tamper(text);
 DROP OWNED BY regress_guard_owner, regress_guard_operator, regress_guard_member;
 DROP ROLE regress_guard_owner, regress_guard_operator, regress_guard_member;
+
+-- allows: what is done to captured and protected tables is recorded, by name and command, not by text
+CREATE SCHEMA regress_ddl;
+CREATE TABLE regress_ddl.captured (id int PRIMARY KEY, note text);
+SELECT aegis.audit_table('regress_ddl.captured');
+CREATE TABLE regress_ddl.plain (id int PRIMARY KEY);
+CREATE TABLE regress_ddl.parted (id int PRIMARY KEY) PARTITION BY RANGE (id);
+SELECT aegis.audit_table('regress_ddl.parted');
+SELECT max(seq) AS start FROM aegis.entry \gset
+ALTER TABLE regress_ddl.captured ADD COLUMN secret text DEFAULT 'hunter2';
+CREATE INDEX captured_note ON regress_ddl.captured (note) WHERE note <> 'hunter2';
+CREATE FUNCTION regress_ddl.f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER mine BEFORE INSERT ON regress_ddl.captured FOR EACH ROW EXECUTE FUNCTION regress_ddl.f();
+DROP TRIGGER mine ON regress_ddl.captured;
+CREATE RULE quiet AS ON DELETE TO regress_ddl.captured DO INSTEAD NOTHING;
+DROP RULE quiet ON regress_ddl.captured;
+CREATE POLICY wide ON regress_ddl.captured USING (note <> 'hunter2');
+DROP POLICY wide ON regress_ddl.captured;
+ALTER TABLE regress_ddl.captured DROP COLUMN secret;
+ALTER TABLE regress_ddl.plain ADD COLUMN note text;
+DROP TABLE regress_ddl.plain;
+CREATE TABLE regress_ddl.part PARTITION OF regress_ddl.parted FOR VALUES FROM (0) TO (10);
+ALTER TABLE regress_ddl.part ADD CHECK (id <> 7);
+CREATE TABLE aegis.regress_mine (id int);
+DROP TABLE aegis.regress_mine;
+BEGIN;
+ALTER TABLE regress_ddl.captured ADD COLUMN gone int;
+ROLLBACK;
+DO $$ BEGIN ALTER TABLE regress_ddl.captured RENAME TO renamed; END $$;
+-- what Aegis does itself says so in other words
+CREATE TABLE regress_ddl.ours (tenant_id uuid, id int, PRIMARY KEY (tenant_id, id));
+SELECT aegis.protect_table('regress_ddl.ours', created_by => false, team => false);
+ALTER TABLE regress_ddl.ours ADD COLUMN note text;
+SET client_min_messages = warning;
+DROP SCHEMA regress_ddl CASCADE;
+RESET client_min_messages;
+SELECT event, target_kind, target_id, detail ->> 'statement' AS statement FROM aegis.audit_log
+ WHERE seq > :start AND event ~ '^(ddl|table)[.]' ORDER BY seq;
+SELECT count(*) AS literals FROM aegis.entry WHERE position('hunter2'::bytea IN body) > 0;

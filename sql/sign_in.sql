@@ -103,6 +103,7 @@ BEGIN;
 SELECT aegis.assume_tenant(:'tenant', 'unlock', 'T-2', read_only => false);
 SELECT locked FROM aegis.users() WHERE id = :'bob';
 SELECT aegis.unlock_user(:'bob');
+SELECT public.regress_events(:'tenant', 'user.unlocked') AS unlocked;
 COMMIT;
 SELECT outcome FROM aegis.sign_in('regress-sign-in', 'bob@example.test', 'plum quartz lantern 47 river', NULL, NULL, NULL);
 SELECT failed_count, not_before IS NULL AND locked_until IS NULL AS clear FROM aegis.user WHERE id = :'bob';
@@ -138,6 +139,26 @@ SELECT s.* FROM aegis.sign_in('regress-sign-in', 'ada@example.test', 'plum quart
 UPDATE aegis.tenant SET status = 'active' WHERE id = :'tenant';
 UPDATE aegis.user SET status = 'inactive', failed_count = 0, not_before = NULL, locked_until = NULL WHERE id = :'bob';
 SELECT s.* FROM aegis.sign_in('regress-sign-in', 'bob@example.test', 'plum quartz lantern 47 river', NULL, NULL, NULL) s;
+
+-- allows: an auditor sees where a sign-in came from, and the ledger who looked
+CREATE ROLE regress_sign_in_auditor IN ROLE aegis_auditor;
+SELECT seq FROM aegis.audit_log WHERE event = 'auth.sign_in' AND tenant_id = :'tenant' ORDER BY seq LIMIT 1 \gset
+SELECT seq AS without FROM aegis.audit_log WHERE event = 'user.created' AND tenant_id = :'tenant' ORDER BY seq LIMIT 1 \gset
+SELECT max(seq) AS mark FROM aegis.entry \gset
+SET ROLE regress_sign_in_auditor;
+SELECT * FROM aegis.reveal_origin(:seq);
+SELECT * FROM aegis.reveal_origin(:without);
+SELECT * FROM aegis.reveal_origin(-1);
+BEGIN;
+SELECT ip FROM aegis.reveal_origin(:seq);
+ROLLBACK;
+RESET ROLE;
+SELECT public.regress_wait();
+SELECT target_kind, target_id, detail, tenant_id = :'tenant' AS of_tenant FROM aegis.audit_log WHERE event = 'pii.revealed' AND seq > :mark ORDER BY seq;
+SET ROLE aegis_operator;
+SELECT * FROM aegis.reveal_origin(1);
+RESET ROLE;
+DROP ROLE regress_sign_in_auditor;
 
 -- survives: nothing of all this is left to write
 SELECT public.regress_wait();

@@ -189,6 +189,12 @@ SELECT * FROM regress_findings();
 ROLLBACK;
 RESET min_parallel_table_scan_size;
 
+-- survives: what was found is in the ledger, though nobody who looked committed anything
+SELECT count(*) AS waited FROM (SELECT pg_sleep(0.05) FROM generate_series(1, 400)
+  WHERE NOT EXISTS (SELECT FROM aegis.audit_log WHERE event = 'ledger.finding')) w \g /dev/null
+SELECT DISTINCT outcome, target_kind, target_id ~ '^seal [0-9]+$' AS seal, detail ->> 'detail' ~ '^[0-9]+ findings$' AS findings
+  FROM aegis.audit_log WHERE event = 'ledger.finding';
+
 -- refuses: anybody but an auditor
 CREATE ROLE regress_verify_auditor IN ROLE aegis_auditor INHERIT;
 CREATE ROLE regress_verify_nobody;

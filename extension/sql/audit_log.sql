@@ -20,6 +20,10 @@ SELECT e.seq, d."time", d.event, d.outcome, d.tenant_id, d.user_id, d.session_id
      ORDER BY s.last_seq LIMIT 1) l ON true;
 COMMENT ON VIEW aegis.audit_log IS 'every ledger entry, decoded, with its seal and its leaf in the log of its tenant';
 
+CREATE FUNCTION aegis.reveal_origin(seq bigint, OUT ip text, OUT user_agent text)
+  AS 'MODULE_PATHNAME', 'aegis_reveal_origin' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION aegis.reveal_origin(bigint) IS 'address and user agent of the request behind an entry, in clear; recorded';
+
 CREATE FUNCTION aegis.tenant_audit_log() RETURNS SETOF aegis.audit_log
   LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN

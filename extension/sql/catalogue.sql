@@ -13,6 +13,7 @@ SELECT pg_catalog.pg_extension_config_dump('aegis.event_type', 'WHERE NOT by_ext
 
 INSERT INTO aegis.event_type (name, description, writer, by_extension)
 SELECT t.name, t.description, 'c', true FROM (VALUES
+  ('access.refused',           'a wall or a guard refused statements of a login'),
   ('audit.coverage',           'which tables are captured is not what it was'),
   ('audit.watch_begun',        'roles, grants and settings were taken down, as what later entries compare with'),
   ('auth.challenged',          'a password was right, and more is due before there is a session'),
@@ -30,6 +31,7 @@ SELECT t.name, t.description, 'c', true FROM (VALUES
   ('auth.step_up_abandoned',   'a confirmation was begun and rolled back, cancelled or lost'),
   ('auth.step_up_failed',      'a user failed to confirm who they are'),
   ('auth.denied',              'a request was refused'),
+  ('ddl.changed',              'an object of Aegis, a protected or captured table, or what belongs to it was made, changed or dropped'),
   ('ddl.refused',              'a change of the schema was refused because it would leave a hole'),
   ('ddl.repaired',             'a hole that a change of the schema would leave was repaired'),
   ('destination.registered',   'an operator let outbound jobs go to an address'),
@@ -62,6 +64,7 @@ SELECT t.name, t.description, 'c', true FROM (VALUES
   ('key.tenant_rotated',       'an operator gave a tenant a new key'),
   ('ledger.checkpoint_refused', 'the signer refused the head of the ledger'),
   ('ledger.epoch_begun',       'an operator began a new epoch of the ledger'),
+  ('ledger.finding',           'a verification found that the ledger is not what it was'),
   ('ledger.exported',          'the ledger, or the log of a tenant, was exported'),
   ('ledger.witness_dropped',   'an operator has a witness asked no more'),
   ('ledger.witness_refused',   'a witness refused the head of the ledger'),

@@ -4,10 +4,15 @@ CREATE FUNCTION aegis.audit_coverage()
   RETURNS TABLE (relation text, protected boolean, captured boolean, clear name[])
   LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$
+  -- A partition has the trigger for rows of the table that is captured; that for TRUNCATE is not handed down.
   SELECT r.name, r.protected,
-         t.relation IS NOT NULL AND (SELECT count(*) = 2 FROM pg_trigger g WHERE g.tgrelid = r.oid AND g.tgenabled = 'A'
-                                        AND g.tgname IN ('aegis_audit_row', 'aegis_audit_truncate')), t.clear
-    FROM aegis.coverage_relation r LEFT JOIN aegis.audited_table t ON t.relation = r.oid
+         t.relation IS NOT NULL AND (SELECT count(*) = CASE WHEN t.relation = r.oid THEN 2 ELSE 1 END FROM pg_trigger g
+                                      WHERE g.tgrelid = r.oid AND g.tgenabled = 'A' AND g.tgname IN ('aegis_audit_row', 'aegis_audit_truncate')),
+         t.clear
+    FROM aegis.coverage_relation r
+    LEFT JOIN LATERAL (SELECT a.relation, a.clear FROM aegis.audited_table a
+                        WHERE a.relation = r.oid OR r.is_partition AND a.relation IN (SELECT p.relid FROM pg_partition_ancestors(r.oid) p)
+                        ORDER BY a.relation = r.oid DESC LIMIT 1) t ON true
    WHERE r.kind IN ('r', 'p') ORDER BY r.name
 $$;
 COMMENT ON FUNCTION aegis.audit_coverage() IS 'every table of users: whether the ledger captures its changes, and which columns stand in clear';

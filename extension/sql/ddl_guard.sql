@@ -94,12 +94,79 @@ CREATE CONSTRAINT TRIGGER check_ddl AFTER INSERT ON aegis.ddl_pending DEFERRABLE
 -- session_replication_role must not silence it.
 ALTER TABLE aegis.ddl_pending ENABLE ALWAYS TRIGGER check_ddl;
 
+CREATE FUNCTION aegis.is_own_ddl() RETURNS boolean AS 'MODULE_PATHNAME', 'aegis_is_own_ddl' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION aegis.is_own_ddl() IS 'whether a function of Aegis runs the DDL: it writes an entry of its own';
+
+-- The table that a catalog row belongs to; NULL for what belongs to none.
+CREATE FUNCTION aegis.table_of(class oid, object oid) RETURNS oid
+  LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT CASE class
+    WHEN 'pg_class'::regclass THEN coalesce((SELECT i.indrelid FROM pg_index i WHERE i.indexrelid = object), object)
+    WHEN 'pg_trigger'::regclass THEN (SELECT t.tgrelid FROM pg_trigger t WHERE t.oid = object)
+    WHEN 'pg_policy'::regclass THEN (SELECT p.polrelid FROM pg_policy p WHERE p.oid = object)
+    WHEN 'pg_rewrite'::regclass THEN (SELECT r.ev_class FROM pg_rewrite r WHERE r.oid = object)
+    WHEN 'pg_constraint'::regclass THEN (SELECT c.conrelid FROM pg_constraint c WHERE c.oid = object)
+    WHEN 'pg_attrdef'::regclass THEN (SELECT d.adrelid FROM pg_attrdef d WHERE d.oid = object)
+  END
+$$;
+COMMENT ON FUNCTION aegis.table_of(oid, oid) IS 'the table that an index, trigger, policy, rule, constraint or default belongs to';
+
+CREATE FUNCTION aegis.is_watched_table(relation oid) RETURNS boolean
+  LANGUAGE sql STABLE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT EXISTS (SELECT FROM (SELECT relation UNION SELECT a::oid FROM pg_partition_ancestors(relation) a) r(oid)
+                  WHERE r.oid IN (SELECT t.relation FROM aegis.audited_table t) OR r.oid IN (SELECT p.relation FROM aegis.protected_table p)
+                     OR r.oid IN (SELECT p.relation FROM aegis.protected_part p))
+$$;
+COMMENT ON FUNCTION aegis.is_watched_table(oid) IS 'whether a table, or one that it is a partition of, is protected or captured';
+
+-- Names and command tags only: the text of a statement may hold values. What the script of an extension does is that
+-- extension's; the statement that ran the script is recorded.
+CREATE FUNCTION aegis.record_ddl(event text, tag text) RETURNS void
+  LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET jit = off
+AS $$
+DECLARE
+  done record;
+BEGIN
+  IF aegis.is_own_ddl() THEN
+    RETURN;
+  END IF;
+  IF event = 'sql_drop' THEN
+    FOR done IN
+      SELECT d.object_type, d.object_identity FROM pg_event_trigger_dropped_objects() d
+       WHERE NOT d.is_temporary
+         AND (d.schema_name = 'aegis' AND d.original OR d.object_type = 'extension' AND d.original
+              OR d.classid = 'pg_class'::regclass AND aegis.is_watched_table(d.objid)
+              OR d.original AND d.classid IN ('pg_trigger'::regclass, 'pg_policy'::regclass, 'pg_rewrite'::regclass, 'pg_constraint'::regclass)
+                 AND aegis.is_watched_table((SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                                              WHERE n.nspname = d.address_names[1] AND c.relname = d.address_names[2])))
+    LOOP
+      PERFORM aegis.record_guard('ddl.changed', done.object_type, done.object_identity, 'statement', tag);
+    END LOOP;
+    RETURN;
+  END IF;
+  FOR done IN
+    SELECT DISTINCT c.command_tag, c.object_type, c.object_identity FROM pg_event_trigger_ddl_commands() c
+     WHERE NOT c.in_extension AND c.object_identity IS NOT NULL
+       AND (c.schema_name = 'aegis' OR c.object_type = 'extension' OR aegis.is_watched_table(aegis.table_of(c.classid, c.objid)))
+     ORDER BY 3, 1
+  LOOP
+    PERFORM aegis.record_guard('ddl.changed', done.object_type, done.object_identity, 'statement', done.command_tag);
+  END LOOP;
+END $$;
+COMMENT ON FUNCTION aegis.record_ddl(text, text) IS 'writes an entry for each object of Aegis, or of a protected or captured table, that a statement changed';
+
 CREATE FUNCTION aegis.note_ddl() RETURNS event_trigger
   LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
   -- A restore makes tables first and protects them later.
-  IF NOT EXISTS (SELECT FROM aegis.guarded_schema) OR aegis.coverage_setting('aegis.restore_mode') = 'on' THEN
+  IF aegis.coverage_setting('aegis.restore_mode') = 'on' THEN
+    RETURN;
+  END IF;
+  PERFORM aegis.record_ddl(TG_EVENT, TG_TAG);
+  IF NOT EXISTS (SELECT FROM aegis.guarded_schema) THEN
     RETURN;
   END IF;
   IF TG_EVENT = 'sql_drop' THEN
@@ -118,7 +185,7 @@ BEGIN
   END IF;
   INSERT INTO aegis.ddl_pending VALUES (pg_current_xact_id()) ON CONFLICT DO NOTHING;
 END $$;
-COMMENT ON FUNCTION aegis.note_ddl() IS 'event trigger: has the holes of guarded schemas looked at when the transaction ends';
+COMMENT ON FUNCTION aegis.note_ddl() IS 'event trigger: records what was changed, and has the holes of guarded schemas looked at when the transaction ends';
 
 CREATE FUNCTION aegis.guard_schema(schema regnamespace, mode text DEFAULT 'refuse') RETURNS void
   LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp

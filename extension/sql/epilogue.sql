@@ -57,7 +57,7 @@ GRANT EXECUTE ON FUNCTION aegis.begin_epoch(text) TO aegis_operator;
 -- Who owns a table may audit it; the functions check.
 GRANT EXECUTE ON FUNCTION aegis.audit_row(), aegis.audit_table(regclass, name[]), aegis.audit_truncate(),
   aegis.unaudit_table(regclass) TO PUBLIC;
-GRANT EXECUTE ON FUNCTION aegis.decode_entry(bytea) TO aegis_auditor;
+GRANT EXECUTE ON FUNCTION aegis.decode_entry(bytea), aegis.reveal_origin(bigint) TO aegis_auditor;
 GRANT EXECUTE ON FUNCTION aegis.tenant_audit_log() TO aegis_gateway, aegis_member, aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.export_ledger(uuid), aegis.running_verifications(), aegis.verify_ledger(uuid, text) TO aegis_auditor;
 GRANT SELECT ON aegis.verify_progress TO aegis_auditor;

@@ -3,6 +3,7 @@
 // entry that says so.
 #include "audit.hpp"
 
+#include "ddl_guard.hpp"
 #include "ledger.hpp"
 #include "ledger_tables.hpp"
 #include "pg/function.hpp"
@@ -20,7 +21,9 @@ void connect() {
 }
 
 void run(const char *statement) {
-    if (SPI_execute(statement, false, 0) < 0)
+    int result = 0;
+    aegis::ddl_guard::own_statements([&] { result = SPI_execute(statement, false, 0); });
+    if (result < 0)
         ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
                         errmsg("could not change the capture of a table")));
 }

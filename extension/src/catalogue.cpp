@@ -116,10 +116,10 @@ namespace core = aegis::core;
 namespace pg = aegis::pg;
 
 // Only Aegis itself speaks in these families.
-const char *const kReserved[] = {"audit.", "auth.", "ddl.",    "event.",    "field.",   "grant.",
-                                 "job.",   "key.",  "ledger.", "operator.", "pii.",     "role.",
-                                 "route.", "row.",  "schema.", "setting.",  "subject.", "system.",
-                                 "table.", "team.", "tenant.", "user."};
+const char *const kReserved[] = {"access.", "audit.", "auth.", "ddl.",    "event.",    "field.",
+                                 "grant.",  "job.",   "key.",  "ledger.", "operator.", "pii.",
+                                 "role.",   "route.", "row.",  "schema.", "setting.",  "subject.",
+                                 "system.", "table.", "team.", "tenant.", "user."};
 
 const DetailField *find_field(const EventType &type, const JsonbValue &key) {
     for (int i = 0; i < type.field_count; i++)

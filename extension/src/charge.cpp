@@ -282,6 +282,72 @@ int open(const Order &order) {
     return index;
 }
 
+namespace {
+
+bool is_note_of(const Slot &slot, const Order &order, const char *session_user) {
+    return slot.kind == order.kind && slot.database == MyDatabaseId &&
+           strcmp(slot.event, order.event) == 0 && strcmp(slot.detail, order.detail) == 0 &&
+           strncmp(slot.session_user, session_user, sizeof slot.session_user) == 0 &&
+           same(slot.tenant, order.tenant) && same(slot.user, order.user);
+}
+
+// Counts one more on a note that waits; false when there is none, *waiting says how many others.
+bool add_to_note(Table &table, const Order &order, const char *session_user, int *waiting) {
+    int high = static_cast<int>(table.high_water.load());
+    int64_t now = worker::now_micros();
+    *waiting = 0;
+    for (int i = 0; i < high; i++) {
+        Slot &slot = table.slots[i];
+        if (slot.state.load() != kOrphan || slot.not_before_micros <= now) continue;
+        ++*waiting;
+        if (!is_note_of(slot, order, session_user)) continue;
+        uint64_t expected = kOrphan;
+        if (!slot.state.compare_exchange_strong(expected, pack(kFilling, MyProcPid))) continue;
+        // Looked at again: meanwhile it may have become another's.
+        bool found = is_note_of(slot, order, session_user);
+        if (found) slot.count.fetch_add(1);
+        slot.state.store(kOrphan);
+        if (found) return true;
+    }
+    return false;
+}
+
+}  // namespace
+
+void note(const Order &order) {
+    Table *table = detail::table();
+    if (table == nullptr || guc::restore_mode || RecoveryInProgress() || !worker::is_alive())
+        return;
+    const char *session_user = GetUserNameFromId(GetSessionUserId(), true);
+    if (session_user == nullptr) return;
+    int waiting;
+    if (add_to_note(*table, order, session_user, &waiting)) return;
+    int index = waiting < kMostNotes ? find_free(*table, MyProcPid) : -1;
+    if (index < 0) {
+        table->full.fetch_add(1);
+        return;
+    }
+    Slot &slot = table->slots[index];
+    fill(slot, order, session_user);
+    slot.count.store(1);
+    slot.not_before_micros = worker::now_micros() + kNoteMicros;
+    slot.state.store(kOrphan);
+}
+
+void note_refusal(const char *what, const char *target) {
+    Order order = {};
+    order.kind = Kind::denial;
+    order.event = "access.refused";
+    order.target = target != nullptr ? target : "";
+    order.detail = what;
+    const context::Context *context = context::current();
+    if (context != nullptr) {
+        order.tenant = context->tenant;
+        order.user = context->user;
+    }
+    note(order);
+}
+
 void count_reveal(const pg_uuid_t &tenant, uint32_t field, uint64_t values) {
     Table *table = detail::table();
     int index = -1;
@@ -314,7 +380,9 @@ void count_reveal(const pg_uuid_t &tenant, uint32_t field, uint64_t values) {
         order.tenant = tenant;
         if (context != nullptr) order.user = context->user;
         order.field = field;
-        order.target = known != nullptr ? known->name : reference;
+        order.target = field == kAuditMeta ? "audit_meta"
+                       : known != nullptr  ? known->name
+                                           : reference;
         index = open(order);
     }
     if (IsParallelWorker() && borrowed_count < static_cast<int>(lengthof(borrowed))) {

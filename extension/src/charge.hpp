@@ -11,7 +11,7 @@
 
 namespace aegis::charge {
 
-enum class Kind : uint32_t { sign_in = 1, reveal = 2, denial = 3, break_glass = 4 };
+enum class Kind : uint32_t { sign_in = 1, reveal = 2, denial = 3, break_glass = 4, finding = 5 };
 
 inline constexpr int kSlots = 4096;
 inline constexpr size_t kDetailBytes = 256;
@@ -36,7 +36,7 @@ struct Slot {  // plain data; every field but the atomic ones is written by the 
     std::atomic<uint64_t> state;  // State, and the holder's pid in the upper half
     std::atomic<uint64_t>
         settled_xid;              // when this transaction commits, the entry is written; 0 none
-    std::atomic<uint64_t> count;  // reveals: values opened
+    std::atomic<uint64_t> count;  // reveals: values opened; noted: how often
     Kind kind;
     Left left;
     uint32_t failures;          // times the worker could not write it
@@ -85,9 +85,20 @@ struct Order {  // what to charge; copied
 // may be verified, revealed or assumed. Origin, session and request id come from the context or
 // from set_origin(). Returns the slot number.
 int open(const Order &order);
+// Has the worker write an entry about what is refused or found just now, whatever becomes of the
+// transaction. It never fails: what is refused stays refused also when nobody can record it. The
+// same of one login, tenant and user within kNoteMicros is one entry with a count, and no more than
+// kMostNotes wait, so that nobody fills the table or the ledger by asking again.
+void note(const Order &order);
+inline constexpr int64_t kNoteMicros = 2 * 1000000;
+inline constexpr int kMostNotes = 512;
+// note() of a refusal by a wall or a guard, for the tenant and user of the context.
+void note_refusal(const char *what, const char *target);
 // Adds to the reveal charge of this transaction and field, opening it on first use. Works in a
 // parallel worker, which adds to its leader's slot. The entry is written at commit.
 void count_reveal(const pg_uuid_t &tenant, uint32_t field, uint64_t values);
+// No field has this number: address and user agent of ledger entries.
+inline constexpr uint32_t kAuditMeta = 0;
 // The transaction has written its own entry for this charge: the slot is freed at commit, unless
 // the subtransaction that wrote the entry is rolled back. Makes the commit synchronous.
 void settle(int slot);

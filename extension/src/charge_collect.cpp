@@ -92,16 +92,18 @@ void write_entry(const Slot &slot, uint64_t count, const char *note) {
     static const pg_uuid_t nil = {};
     static uint8_t bytes[1024];
     // Keys in the order of their encoding: shorter first.
-    ledger::DetailPair pairs[3];
+    ledger::DetailPair pairs[4];
     int used_pairs = 0;
     if (note != nullptr) pairs[used_pairs++] = {"note", note, 0};
     if (slot.detail[0] != '\0') pairs[used_pairs++] = {"detail", slot.detail, 0};
     if (slot.kind == Kind::reveal)
         pairs[used_pairs++] = {"values", nullptr, static_cast<int64_t>(count)};
+    else if (count > 1)
+        pairs[used_pairs++] = {"times", nullptr, static_cast<int64_t>(count)};
 
     ledger::Event event = {};
     event.type = slot.event;
-    if (slot.kind == Kind::sign_in)
+    if (slot.kind == Kind::sign_in || slot.kind == Kind::finding)
         event.outcome = core::Outcome::failure;
     else if (slot.kind == Kind::denial)
         event.outcome = core::Outcome::denied;
@@ -109,7 +111,7 @@ void write_entry(const Slot &slot, uint64_t count, const char *note) {
     if (memcmp(&slot.user, &nil, sizeof nil) != 0) event.user = &slot.user;
     if (memcmp(&slot.session, &nil, sizeof nil) != 0) event.session = &slot.session;
     if (slot.target[0] != '\0') {
-        static const char *const kinds[] = {"", "user", "field", "object", "tenant"};
+        static const char *const kinds[] = {"", "user", "field", "object", "tenant", "ledger"};
         event.target_kind = kinds[static_cast<int>(slot.kind)];
         event.target_id = slot.target;
     }

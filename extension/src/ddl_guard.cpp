@@ -1,11 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the guard of DDL does below SQL: an error that is remembered though it rolls everything
 // back, and repairs with the rights of whom the table belongs to. docs/ddl_guard.md.
+#include "ddl_guard.hpp"
+
 #include "charge.hpp"
 #include "ledger.hpp"
+#include "ledger_tables.hpp"
 #include "pg/function.hpp"
 
 using namespace aegis;
+
+bool aegis::ddl_guard::detail::own_open = false;
+
+AEGIS_FUNCTION(aegis_is_own_ddl) {
+    PG_RETURN_BOOL(ddl_guard::detail::own_open || ledger_tables::is_own_change());
+}
 
 AEGIS_FUNCTION(aegis_record_guard) {
     char *type = text_to_cstring(PG_GETARG_TEXT_PP(0));
@@ -52,9 +61,11 @@ AEGIS_FUNCTION(aegis_run_as_table_owner) {
                            security | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
     PG_TRY();
     {
-        if (SPI_connect() != SPI_OK_CONNECT || SPI_execute(statement, false, 0) < 0)
-            ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not run a repair")));
-        SPI_finish();
+        ddl_guard::own_statements([&] {
+            if (SPI_connect() != SPI_OK_CONNECT || SPI_execute(statement, false, 0) < 0)
+                ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not run a repair")));
+            SPI_finish();
+        });
     }
     PG_FINALLY();
     { SetUserIdAndSecContext(user, security); }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // aegis.encrypt_column(): the registry's row, and a table that is altered in one statement.
 #include "core/encoding.hpp"
+#include "ddl_guard.hpp"
 #include "field_entropy.hpp"
 #include "field_register.hpp"
 #include "field_twin.hpp"
@@ -108,7 +109,8 @@ void alter_table(const Order &order, Oid old_type) {
 
 void run_as_caller(const char *command) {
     int settings = pg::pin_search_path();
-    int result = SPI_execute(command, false, 0);
+    int result = 0;
+    ddl_guard::own_statements([&] { result = SPI_execute(command, false, 0); });
     AtEOXact_GUC(false, settings);
     if (result < 0) elog(ERROR, "could not run a statement: %s", SPI_result_code_string(result));
 }

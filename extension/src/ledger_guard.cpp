@@ -7,6 +7,7 @@
 
 #include "ledger_guard.hpp"
 
+#include "charge.hpp"
 #include "guc.hpp"
 #include "ledger_entry.hpp"
 #include "ledger_tables.hpp"
@@ -22,6 +23,7 @@ const char *const kHint =
 
 [[noreturn]] void refuse(const char *what, Oid relation) {
     const char *name = OidIsValid(relation) ? get_rel_name(relation) : nullptr;
+    charge::note_refusal("ledger", name != nullptr ? name : what);
     ereport(ERROR, (errcode(AEGIS_ERRCODE_LEDGER_APPEND_ONLY), errmsg("ledger is append-only"),
                     name != nullptr ? errdetail("%s \"%s\" is refused.", what, name)
                                     : errdetail("%s is refused.", what),

@@ -3,6 +3,7 @@
 // the newest snapshot, so that DDL of a transaction that began earlier sees it; written as
 // aegis_owner.
 #include "protect.hpp"
+#include "ddl_guard.hpp"
 
 #include "ledger.hpp"
 #include "own_table.hpp"
@@ -134,7 +135,9 @@ void require_owned(Oid relation) {
 }
 
 void run(const char *text) {
-    if (SPI_execute(text, false, 0) < 0)
+    int result = 0;
+    ddl_guard::own_statements([&] { result = SPI_execute(text, false, 0); });
+    if (result < 0)
         ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
                         errmsg("could not run a statement of protect_table")));
 }

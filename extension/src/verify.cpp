@@ -5,6 +5,7 @@
 #include "core/encoding.hpp"
 #include "core/seal.hpp"
 
+#include "charge.hpp"
 #include "ledger.hpp"
 #include "ledger_tables.hpp"
 #include "pg/function.hpp"
@@ -396,10 +397,25 @@ void check_heads(State *state) {
     }
 }
 
+// Whoever looked may not want to tell, and may roll back: the ledger says it of itself.
+void note_findings(const State *state) {
+    int64_t findings = 0;
+    for (int64_t of_check : state->report.findings) findings += of_check;
+    if (findings == 0) return;
+    charge::Order order = {};
+    order.kind = charge::Kind::finding;
+    order.event = "ledger.finding";
+    order.target = psprintf("seal " INT64_FORMAT, state->newest.number);
+    order.detail = psprintf(INT64_FORMAT " findings", findings);
+    if (state->only != nullptr) order.tenant = *state->only;
+    charge::note(order);
+}
+
 void summarise(State *state) {
     const char *subject = state->only != nullptr ? "one tenant" : "all tenants";
     state->report.items[kEntries] = verify_window::entries_read(state->window);
     summarise(&state->report, subject);
+    note_findings(state);
     put(&state->report, "unsealed", subject, "ok", state->unsealed,
         "entries that are not sealed yet, hence not proven");
     if (state->newest.number == 0) {

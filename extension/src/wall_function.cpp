@@ -3,6 +3,7 @@
 // so the list is kept here and asked when the executor prepares a call.
 #include "wall.hpp"
 
+#include "charge.hpp"
 #include "guc.hpp"
 #include "pg/compat.hpp"
 #include "pg/report.hpp"
@@ -168,6 +169,7 @@ void check_function(Oid function) {
     if (rules == Rules::none) return;
     Verdict verdict = verdict_of(function);
     if (rules == Rules::gateway ? verdict.gateway : verdict.member) return;
+    charge::note_refusal("function", get_func_name(function));
     ereport(ERROR,
             (errcode(AEGIS_ERRCODE_NOT_ALLOWED),
              errmsg("function \"%s\" is not allowed in a tenant session", get_func_name(function)),

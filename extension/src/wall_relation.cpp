@@ -4,6 +4,7 @@
 // binds, where PostgreSQL alone would silently show nothing.
 #include "wall.hpp"
 
+#include "charge.hpp"
 #include "context.hpp"
 #include "guc.hpp"
 #include "pg/compat.hpp"
@@ -175,6 +176,8 @@ bool check_relations(List *range_table, List *permissions, bool report) {
                                 (wanted & (ACL_INSERT | ACL_UPDATE | ACL_DELETE)) != 0;
         if (verdict == Verdict::allowed && !writes_read_only) continue;
         if (!report) return false;
+        if (verdict != Verdict::allowed && verdict != Verdict::no_context)
+            charge::note_refusal("relation", get_rel_name(entry->relid));
         refuse(verdict, entry->relid, rules);
         ereport(ERROR, (errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
                         errmsg("cannot change relation \"%s\" in a read-only context",

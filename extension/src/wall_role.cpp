@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wall_role.hpp"
 
+#include "charge.hpp"
 #include "pg/compat.hpp"
 #include "pg/report.hpp"
 #include "role.hpp"
@@ -15,6 +16,7 @@ const char *const aegis_roles[] = {kOwner,           "aegis_gateway", "aegis_mem
                                    "aegis_agent"};
 
 [[noreturn]] void refuse_rename(const char *name) {
+    charge::note_refusal("role", name);
     ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_ALLOWED),
                     errmsg("renaming role \"%s\" is not allowed", name),
                     errdetail("Aegis knows its roles by name.")));
@@ -37,6 +39,7 @@ bool is_aegis(const char *name) {
 }
 
 [[noreturn]] void refuse_owner(const char *what) {
+    charge::note_refusal("role", kOwner);
     ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_ALLOWED),
                     errmsg("%s role \"%s\" is not allowed", what, kOwner),
                     errdetail("Nobody may act as the owner of the ledger.")));
@@ -55,6 +58,7 @@ void require_admin(const char *what, const char *name) {
         if (OidIsValid(group) && is_member_of_role_nosuper(oid, group))
             allowed = allowed && is_admin_of_role(GetUserId(), group);
     }
+    if (!allowed) charge::note_refusal("role", name);
     if (!allowed)
         ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_ALLOWED),
                         errmsg("%s role \"%s\" is not allowed", what, name),

@@ -3,6 +3,7 @@
 // a newer PostgreSQL adds is refused until somebody reads it.
 #include "wall.hpp"
 
+#include "charge.hpp"
 #include "guc.hpp"
 #include "pg/compat.hpp"
 #include "pg/report.hpp"
@@ -27,6 +28,7 @@ const char *const local_parameters[] = {"bytea_output",       "check_function_bo
 constexpr const char *kRouteChannel = "aegis_route";
 
 [[noreturn]] void refuse(const char *what, Rules rules) {
+    charge::note_refusal("statement", what);
     ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_ALLOWED),
                     errmsg("%s is not allowed in a tenant session", what),
                     rules == Rules::gateway
