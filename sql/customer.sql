@@ -82,3 +82,9 @@ COMMIT;
 -- survives: what a superuser reads is armor
 \c - :administrator
 SELECT bool_and(name::text LIKE 'A1.%' AND email::text LIKE 'A1.%') AS only_ciphertext FROM aegis_app.customer;
+
+-- survives: every write is in the ledger, with its actor, session and outcome; names and addresses are not
+SELECT l.event, count(*) > 0 AS entries, bool_and(l.user_id IS NOT NULL AND l.session_id IS NOT NULL AND l."session_user" = 'regress_app') AS actor,
+       bool_and(l.target_kind = 'customer') AS target, bool_and(l.outcome = 'success') AS success
+  FROM aegis.audit_log l WHERE l.event ~ '^customer[.]' GROUP BY 1 ORDER BY 1;
+SELECT count(*) AS in_clear FROM aegis.entry WHERE position('Grace'::bytea IN body) > 0 OR position('192.0.2.1'::bytea IN body) > 0;
