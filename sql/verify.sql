@@ -190,8 +190,13 @@ ROLLBACK;
 RESET min_parallel_table_scan_size;
 
 -- survives: what was found is in the ledger, though nobody who looked committed anything
-SELECT count(*) AS waited FROM (SELECT pg_sleep(0.05) FROM generate_series(1, 400)
-  WHERE NOT EXISTS (SELECT FROM aegis.audit_log WHERE event = 'ledger.finding')) w \g /dev/null
+DO $$
+BEGIN
+  FOR i IN 1 .. 400 LOOP
+    EXIT WHEN EXISTS (SELECT FROM aegis.audit_log WHERE event = 'ledger.finding');
+    PERFORM pg_sleep(0.05);
+  END LOOP;
+END $$;
 SELECT DISTINCT outcome, target_kind, target_id ~ '^seal [0-9]+$' AS seal, detail ->> 'detail' ~ '^[0-9]+ findings$' AS findings
   FROM aegis.audit_log WHERE event = 'ledger.finding';
 

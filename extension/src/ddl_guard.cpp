@@ -12,8 +12,10 @@ using namespace aegis;
 
 bool aegis::ddl_guard::detail::own_open = false;
 
+// pg_upgrade makes everything anew before it brings the tables that entries would go to.
 AEGIS_FUNCTION(aegis_is_own_ddl) {
-    PG_RETURN_BOOL(ddl_guard::detail::own_open || ledger_tables::is_own_change());
+    PG_RETURN_BOOL(IsBinaryUpgrade || ddl_guard::detail::own_open ||
+                   ledger_tables::is_own_change());
 }
 
 AEGIS_FUNCTION(aegis_record_guard) {
