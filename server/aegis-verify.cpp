@@ -14,6 +14,7 @@
 #include "core/encoding.hpp"
 #include "core/error.hpp"
 #include "core/note.hpp"
+#include "verify_fsck.hpp"
 #include "verify_io.hpp"
 #include "verify_proof.hpp"
 #include "verify_tenant.hpp"
@@ -259,6 +260,27 @@ int main(int argc, char **argv) {
                                "The chain that the source's ledger says, in hexadecimal");
     tenant_command->add_flag("--json", tenant.as_json, "Print one JSON object");
 
+    FsckOptions fsck;
+    CLI::App *fsck_command =
+        app.add_subcommand("fsck", "Read a whole log as C2SP tiles and hash it again");
+    fsck_command
+        ->add_option("place", fsck.source.place,
+                     "Address above the log's checkpoint, https://…, or a folder")
+        ->required();
+    fsck_command->add_option("--key", fsck.keys, "Key that must have signed (vkey). Repeatable")
+        ->required();
+    add_policy_options(fsck_command, &fsck.policy);
+    fsck_command->add_option("--origin", fsck.origin,
+                             "The log of the checkpoint, when it is not called as the key");
+    fsck_command->add_flag("--tenant-log", fsck.tenant_log,
+                           "The log of a tenant: its receipt says size and root");
+    fsck_command->add_flag("--hashes-only", fsck.hashes_only, "Do not read the entries");
+    fsck_command->add_option("--ca", fsck.source.ca, "PEM with the authorities to trust");
+    fsck_command->add_option("--token-file", fsck.source.token_file,
+                             "File with the token of a session, sent with every request");
+    fsck_command->add_flag("--progress", fsck.progress, "Say on standard error how far it is");
+    fsck_command->add_flag("--json", fsck.as_json, "Print one JSON object");
+
     WitnessOptions witness;
     add_witness_command(&app, &witness);
 
@@ -266,8 +288,9 @@ int main(int argc, char **argv) {
     const CLI::Validator filled(
         [](std::string &text) { return text.empty() ? "it must not be empty" : std::string(); },
         "");
-    for (CLI::App *command : {bundle_command, proof_command, tenant_command, witness.init,
-                              witness.add, witness.key, witness.status, witness.serve})
+    for (CLI::App *command :
+         {bundle_command, proof_command, tenant_command, fsck_command, witness.init, witness.add,
+          witness.key, witness.status, witness.serve})
         for (CLI::Option *option : command->get_options())
             if (option->get_items_expected_max() > 0) option->check(filled);
 
@@ -277,6 +300,7 @@ int main(int argc, char **argv) {
         const int result = bundle_command->parsed()    ? check_bundle(bundle)
                            : tenant_command->parsed()  ? check_tenant(tenant)
                            : witness.command->parsed() ? run_witness(witness)
+                           : fsck_command->parsed()    ? check_log(fsck)
                                                        : check_proof(proof);
         if (fflush(stdout) != 0) fail("could not write the result", "Check where it goes.");
         return result;

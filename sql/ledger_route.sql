@@ -120,6 +120,16 @@ SELECT :verified_status AS status, b ->> 'state' AS state, (b -> 'done')::bigint
 :ask '/api/ledger/consistency?first=0' :as :'ada' :end;
 :ask '/api/ledger/consistency?first=3&second=2' :as :'ada' :end;
 :ask '/api/ledger/consistency' :as :'ada' :end;
+-- allows: tiles of the own log to an admin, kept by that client; those of the root log to everybody, without its entries
+SELECT h.status, octet_length(h.body) AS bytes, h.headers FROM aegis.handle('GET', '/api/ledger/log/tile/0/000.p/2' :as :'ada' :end;
+SELECT h.status, octet_length(h.body) > 100 AS entries FROM aegis.handle('GET', '/api/ledger/log/tile/entries/000.p/2' :as :'ada' :end;
+SELECT h.status, octet_length(h.body) AS bytes, h.headers FROM aegis.handle('GET', '/api/ledger/root/tile/0/000.p/1', NULL, NULL, NULL, 'r-4') h;
+-- nothing: tiles that are not there yet, paths that are none, receipts without a signer
+:ask '/api/ledger/log/tile/2/000' :as :'ada' :end;
+:ask '/api/ledger/log/tile/0/x999/x999/999' :as :'ada' :end;
+:ask '/api/ledger/log/tile/0/0' :as :'ada' :end;
+:ask '/api/ledger/log/receipt' :as :'ada' :end;
+:ask '/api/ledger/root/checkpoint', NULL, NULL, NULL, 'r-4') h;
 -- nothing: no checkpoint without a signer; verifications of nobody, of another tenant
 :ask '/api/ledger/checkpoint' :as :'ada' :end;
 :ask '/api/ledger/verifications/x' :as :'ada' :end;

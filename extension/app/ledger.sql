@@ -119,14 +119,52 @@ COMMENT ON FUNCTION aegis_app.get_bundle(aegis.request) IS 'GET /api/ledger/bund
 CREATE FUNCTION aegis_app.get_checkpoint(request aegis.request) RETURNS aegis.response
   LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  note text := aegis.latest_checkpoint();
+  note text := coalesce(aegis.witnessed_checkpoint(), aegis.latest_checkpoint());
 BEGIN
   IF note IS NULL THEN
     RETURN aegis_app.problem(404, 'no-checkpoint', 'There is no checkpoint yet', 'The ledger''s signer has not signed a head of it.');
   END IF;
   RETURN ROW(200, '{"content-type": "text/plain; charset=utf-8"}'::jsonb, NULL::jsonb, convert_to(note, 'UTF8'));
 END $$;
-COMMENT ON FUNCTION aegis_app.get_checkpoint(aegis.request) IS 'GET /api/ledger/checkpoint: the newest signed checkpoint, a C2SP note';
+COMMENT ON FUNCTION aegis_app.get_checkpoint(aegis.request) IS 'GET /api/ledger/checkpoint: the newest witnessed checkpoint, or the newest signed one, a C2SP note';
+
+-- What stands behind the address of the log in the request's path.
+CREATE FUNCTION aegis_app.tile_answer(tile bytea, caching text) RETURNS aegis.response
+  LANGUAGE plpgsql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF tile IS NULL THEN
+    RETURN aegis_app.problem(404, 'not-found', 'The log has no such tile yet');
+  END IF;
+  RETURN ROW(200, jsonb_build_object('content-type', 'application/octet-stream', 'cache-control', caching || ', max-age=31536000, immutable'),
+             NULL::jsonb, tile);
+END $$;
+COMMENT ON FUNCTION aegis_app.tile_answer(bytea, text) IS 'a tile, which never changes under its path, or that there is none';
+
+CREATE FUNCTION aegis_app.get_root_tile(request aegis.request) RETURNS aegis.response
+  LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN aegis_app.tile_answer(aegis.root_tile(substr(request.path, length('/api/ledger/root/') + 1)), 'public');
+END $$;
+COMMENT ON FUNCTION aegis_app.get_root_tile(aegis.request) IS 'GET /api/ledger/root/tile/LEVEL/INDEX: a tile of the root log';
+
+CREATE FUNCTION aegis_app.get_log_tile(request aegis.request) RETURNS aegis.response
+  LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN aegis_app.tile_answer(aegis.log_tile(aegis.tenant_id(), substr(request.path, length('/api/ledger/log/') + 1)), 'private');
+END $$;
+COMMENT ON FUNCTION aegis_app.get_log_tile(aegis.request) IS 'GET /api/ledger/log/tile/LEVEL/INDEX and tile/entries/INDEX: of the tenant''s log';
+
+CREATE FUNCTION aegis_app.get_log_receipt(request aegis.request) RETURNS aegis.response
+  LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  receipt text := aegis.log_receipt(aegis.tenant_id());
+BEGIN
+  IF receipt IS NULL THEN
+    RETURN aegis_app.problem(404, 'no-checkpoint', 'There is no checkpoint yet', 'No checkpoint covers an entry of the tenant.');
+  END IF;
+  RETURN ROW(200, '{"content-type": "text/plain; charset=utf-8"}'::jsonb, NULL::jsonb, convert_to(receipt, 'UTF8'));
+END $$;
+COMMENT ON FUNCTION aegis_app.get_log_receipt(aegis.request) IS 'GET /api/ledger/log/receipt: what proves size and root of the tenant''s log';
 
 CREATE FUNCTION aegis_app.proof_answer(proof bytea[], size bigint) RETURNS aegis.response
   LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -15,6 +15,8 @@ DECLARE
   listed  CONSTANT jsonb := jsonb_build_object('leaf', count, 'seq', count, 'seal', count, 'time', instant, 'event', words, 'outcome', outcome,
             'user_id', '{"type": ["string", "null"], "format": "uuid"}'::jsonb, 'user_name', maybe, 'target_kind', maybe, 'target_id', maybe, 'detail', anything);
   proof   CONSTANT jsonb := aegis.object_schema(jsonb_build_object('proof', jsonb_build_object('type', 'array', 'items', base64), 'size', count, 'root', base64));
+  octets  CONSTANT jsonb := '{"type": "string", "contentMediaType": "application/octet-stream"}';
+  places  text;
   note    CONSTANT jsonb := '{"type": "string", "contentMediaType": "text/plain; charset=utf-8"}';
 BEGIN
   PERFORM aegis.register_route('GET', '/api/ledger/entries', 'aegis_app.list_entries(aegis.request)', 4::smallint, tag => 'Ledger',
@@ -56,4 +58,15 @@ BEGIN
     summary => 'Progress and result of a verification', parameter_schema => jsonb_build_object('properties', jsonb_build_object('id', count)),
     response_schema => aegis.object_schema(jsonb_build_object('state', words, 'done', '{"type": ["integer", "null"]}'::jsonb,
       'total', '{"type": ["integer", "null"]}'::jsonb, 'findings', '{"type": ["integer", "null"]}'::jsonb, 'rows', '{"type": ["array", "null"]}'::jsonb)));
+  -- Both logs as C2SP tlog-tiles. The tiles of the root log hold hashes over random names and are for everybody.
+  PERFORM aegis.register_route('GET', '/api/ledger/root/checkpoint', 'aegis_app.get_checkpoint(aegis.request)', public => true, tag => 'Ledger',
+    summary => 'The newest checkpoint of the root log, witnessed if there is one, a C2SP note', problems => '{"no-checkpoint": 404}', response_schema => note);
+  PERFORM aegis.register_route('GET', '/api/ledger/log/receipt', 'aegis_app.get_log_receipt(aegis.request)', 4::smallint, tag => 'Ledger',
+    summary => 'What proves size and root of the tenant''s log: the receipt of its newest entry', problems => '{"no-checkpoint": 404}', response_schema => note);
+  FOREACH places IN ARRAY ARRAY['{a}', '{a}/{b}', '{a}/{b}/{c}', '{a}/{b}/{c}/{d}'] LOOP
+    PERFORM aegis.register_route('GET', '/api/ledger/root/tile/{level}/' || places, 'aegis_app.get_root_tile(aegis.request)', public => true, tag => 'Ledger',
+      summary => 'A tile of the root log (C2SP tlog-tiles)', response_schema => octets);
+    PERFORM aegis.register_route('GET', '/api/ledger/log/tile/{level}/' || places, 'aegis_app.get_log_tile(aegis.request)', 4::smallint, tag => 'Ledger',
+      summary => 'A tile of the tenant''s log, or a bundle of its entries (C2SP tlog-tiles)', response_schema => octets);
+  END LOOP;
 END $$;

@@ -70,6 +70,7 @@ GRANT SELECT ON aegis.ledger_epoch, aegis.seal, aegis.seal_leaves, aegis.tenant_
 -- Admins prove what is in the log of their tenant; the functions check.
 GRANT EXECUTE ON FUNCTION aegis.consistency_proof(uuid, bigint, bigint), aegis.inclusion_proof(uuid, bigint, bigint),
   aegis.log_root(uuid, bigint), aegis.receipt(uuid, bigint) TO aegis_auditor, aegis_member;
+GRANT EXECUTE ON FUNCTION aegis.log_receipt(uuid), aegis.log_tile(uuid, text), aegis.root_tile(text) TO aegis_auditor, aegis_member;
 GRANT EXECUTE ON FUNCTION aegis.root_consistency_proof(bigint, bigint), aegis.root_inclusion_proof(bigint, bigint)
   TO aegis_auditor;
 

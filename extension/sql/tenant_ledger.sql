@@ -47,7 +47,7 @@ BEGIN
             UNION ALL
             SELECT r.seq, r.tenant_id, r.leaf, r.body FROM aegis.entry r
              WHERE r.epoch > old_epoch AND r.epoch <= new_epoch AND r.seq BETWEEN lowest AND highest) e ON e.seq = w
-     WHERE e.tenant_id = sealed_entries.tenant;
+     WHERE e.tenant_id IS NOT DISTINCT FROM sealed_entries.tenant;
 END $$;
 COMMENT ON FUNCTION aegis.sealed_entries(uuid, bigint, bigint[]) IS
   'entries of a tenant by number, all covered by one seal; for the functions of the ledger';

@@ -265,6 +265,7 @@ AEGIS_FUNCTION(aegis_handle) {
         aegis::charge::set_origin(exchange->peer, exchange->user_agent, exchange->request_id);
         aegis::handle::answer_request(exchange);
     }
-    aegis::http::add_header(&exchange->answer, "cache-control", "no-store");
+    if (aegis::http::find_header(exchange->answer, "cache-control") == nullptr)
+        aegis::http::add_header(&exchange->answer, "cache-control", "no-store");
     return to_tuple(fcinfo, *exchange);
 }

@@ -13,7 +13,8 @@ constexpr size_t kMaxFileBytes = 16 * 1024 * 1024;
 constexpr size_t kMaxFileNameBytes = 128;
 
 // Headers that an answer of a handler may carry; the rest is ours or the gateway's.
-const char *const kHeaders[] = {"content-disposition",
+const char *const kHeaders[] = {"cache-control",
+                                "content-disposition",
                                 "content-language",
                                 "content-type",
                                 "etag",
@@ -21,6 +22,10 @@ const char *const kHeaders[] = {"content-disposition",
                                 "link",
                                 "location",
                                 "retry-after"};
+
+// What never changes under its address: for every cache, or for the client's own.
+const char *const kCaching[] = {"no-store", "private, max-age=31536000, immutable",
+                                "public, max-age=31536000, immutable"};
 
 const char *const kJsonTypes[] = {"application/json", "application/problem+json"};
 // None that a browser would run or lay out as a page of ours.
@@ -55,6 +60,10 @@ bool is_attachment(const char *value) {
 
 void copy_header(http::Answer *answer, const char *name, const char *value) {
     if (!is_one_of(name, kHeaders)) reject_answer("A header of it is not a handler's to set.");
+    if (strcmp(name, "cache-control") == 0 && !is_one_of(value, kCaching))
+        reject_answer(
+            "A cache-control is no-store, or max-age=31536000, immutable behind private or "
+            "public.");
     for (const char *c = value; *c != '\0'; c++)
         if (static_cast<unsigned char>(*c) < 0x20 || static_cast<unsigned char>(*c) > 0x7e)
             reject_answer("A header value has a character outside printable ASCII.");
@@ -77,17 +86,11 @@ void copy_headers(http::Answer *answer, Jsonb *headers) {
     }
 }
 
-const char *find_header(const http::Answer &answer, const char *name) {
-    for (int i = 0; i < answer.header_count; i++)
-        if (strcmp(answer.headers[i].name, name) == 0) return answer.headers[i].value;
-    return nullptr;
-}
-
 void take_json(http::Answer *answer, Jsonb *body) {
-    const char *type = find_header(*answer, "content-type");
+    const char *type = http::find_header(*answer, "content-type");
     if (type != nullptr && !is_one_of(type, kJsonTypes))
         reject_answer("A body is application/json or application/problem+json.");
-    if (find_header(*answer, "content-disposition") != nullptr)
+    if (http::find_header(*answer, "content-disposition") != nullptr)
         reject_answer("Only a file has a content-disposition.");
     http::set_json(answer, body);
     if (type == nullptr) http::add_header(answer, "content-type", kJsonTypes[0]);
@@ -96,7 +99,7 @@ void take_json(http::Answer *answer, Jsonb *body) {
 void take_file(http::Answer *answer, bytea *file) {
     answer->body = pg::varlena_view(PointerGetDatum(file));
     if (answer->body.size > kMaxFileBytes) reject_answer("A file is at most 16 MB.");
-    const char *type = find_header(*answer, "content-type");
+    const char *type = http::find_header(*answer, "content-type");
     if (type == nullptr) http::add_header(answer, "content-type", type = kOctets);
     if (!is_one_of(type, kFileTypes))
         reject_answer(
@@ -106,7 +109,7 @@ void take_file(http::Answer *answer, bytea *file) {
         !pg_verify_mbstr(PG_UTF8, reinterpret_cast<const char *>(answer->body.data),
                          static_cast<int>(answer->body.size), true))
         reject_answer("Its text is not UTF-8.");
-    const char *disposition = find_header(*answer, "content-disposition");
+    const char *disposition = http::find_header(*answer, "content-disposition");
     if (disposition != nullptr && !is_attachment(disposition))
         reject_answer(
             "A content-disposition is attachment; filename=\"NAME\", its NAME of "
@@ -143,7 +146,8 @@ void read_answer(Datum response, http::Answer *answer) {
     if (!no_body) take_json(answer, DatumGetJsonbPCopy(body));
     if (!no_file) take_file(answer, DatumGetByteaPCopy(file));
     if (no_body && no_file &&
-        (find_header(*answer, "content-type") || find_header(*answer, "content-disposition")))
+        (http::find_header(*answer, "content-type") ||
+         http::find_header(*answer, "content-disposition")))
         reject_answer("What has no body has no type.");
 }
 

@@ -81,6 +81,12 @@ void add_header(Answer *answer, const char *name, const char *value) {
     answer->headers[answer->header_count++] = {name, value};
 }
 
+const char *find_header(const Answer &answer, const char *name) {
+    for (int i = 0; i < answer.header_count; i++)
+        if (strcmp(answer.headers[i].name, name) == 0) return answer.headers[i].value;
+    return nullptr;
+}
+
 void set_json(Answer *answer, Jsonb *body) {
     if (body == nullptr) return;
     StringInfoData text;

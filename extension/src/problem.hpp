@@ -17,6 +17,7 @@ struct Answer {
 };
 
 void add_header(Answer *answer, const char *name, const char *value);
+const char *find_header(const Answer &answer, const char *name);  // nullptr when it is not there
 // Body and content type from a jsonb; nullptr for none.
 void set_json(Answer *answer, Jsonb *body);
 

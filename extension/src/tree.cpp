@@ -2,7 +2,7 @@
 // Proofs are made from three kinds of rows: leaf hashes in aegis.seal_leaves, heads (the leaves of
 // the root log) in its last rows, and nodes of every eighth level in aegis.tree_node.
 #include "core/seal.hpp"
-#include "core/tile.hpp"
+#include "core/tile_path.hpp"
 
 #include "tree.hpp"
 
@@ -241,6 +241,20 @@ core::Digest root(int32 log, uint64 size) {
         root = size == 0 ? core::merkle_empty_root() : core::range_root(source, 0, size);
     });
     return root;
+}
+
+bool tile(int32 log, unsigned level, uint64 index, unsigned width, core::Digest *hashes) {
+    if (width == 0 || width > core::tile_width(size_of(log), level, index)) return false;
+    core::TileSet *set = static_cast<core::TileSet *>(palloc(sizeof(core::TileSet)));
+    set->count = 1;
+    set->tiles[0].level = level * core::kTileHeight;
+    set->tiles[0].index = index;
+    set->tiles[0].from = 0;
+    set->tiles[0].to = width;
+    fetch(log, set);
+    memcpy(hashes, set->tiles[0].hashes, width * sizeof *hashes);
+    pfree(set);
+    return true;
 }
 
 uint64 require_leaf(int32 log, int64 leaf) {

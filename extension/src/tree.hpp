@@ -25,6 +25,9 @@ struct Path {
 Path inclusion(int32 log, uint64 index, uint64 size);
 Path consistency(int32 log, uint64 first, uint64 second);
 core::Digest root(int32 log, uint64 size);
+// The first hashes of a tile: hash i is the root over 256^level leaves, from leaf
+// (index * 256 + i) * 256^level on. False when the log is not that far.
+bool tile(int32 log, unsigned level, uint64 index, unsigned width, core::Digest *hashes);
 // ERROR unless the log has this leaf.
 uint64 require_leaf(int32 log, int64 leaf);
 
@@ -33,6 +36,10 @@ int32 log_of(const pg_uuid_t *tenant);
 // In a tenant's context its admin asks for the own log; without one, an auditor for every log.
 // ERROR AG001 or AG010 otherwise.
 void require_permission(const pg_uuid_t *tenant);
+// ERROR AG010 for everybody but an auditor who is in no tenant's context.
+void require_auditor();
+// The receipt of a leaf, in the given context; called inside pg::enter().
+text *receipt(MemoryContext memory, const pg_uuid_t *tenant, int64 leaf);
 
 // Nodes that a pass of the sealer completed, written in batches. Starts zeroed but for `memory`.
 struct Row {

@@ -69,6 +69,12 @@ void require_permission(const pg_uuid_t *tenant) {
                  errmsg("only an admin may ask for proofs, and only for the own tenant's log")));
 }
 
+void require_auditor() {
+    if (context::current() != nullptr || !is_auditor(GetUserId()))
+        ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_ALLOWED),
+                        errmsg("only an auditor may read which logs there are")));
+}
+
 int32 log_of(const pg_uuid_t *tenant) {
     static pg::Statement of_tenant = {
         "SELECT log FROM aegis.tenant_log WHERE tenant_id OPERATOR(pg_catalog.=) $1",

@@ -172,8 +172,9 @@ text *compose(const Entry &entry, uint64 leaf, const Head &head, const Path &pat
     return result;
 }
 
-// Called inside pg::enter(); the result stays in the given context.
-text *make(MemoryContext memory, const pg_uuid_t *tenant, int64 asked) {
+}  // namespace
+
+text *receipt(MemoryContext memory, const pg_uuid_t *tenant, int64 asked) {
     int32 log = log_of(tenant);
     uint64 leaf = require_leaf(log, asked);
     Entry entry = {};
@@ -186,12 +187,10 @@ text *make(MemoryContext memory, const pg_uuid_t *tenant, int64 asked) {
     Path path = inclusion(log, leaf, head.size);
     Path root_path = inclusion(kRootLog, head.index, note.size);
     MemoryContext before = MemoryContextSwitchTo(memory);
-    text *receipt = compose(entry, leaf, head, path, root_path, note);
+    text *made = compose(entry, leaf, head, path, root_path, note);
     MemoryContextSwitchTo(before);
-    return receipt;
+    return made;
 }
-
-}  // namespace
 
 }  // namespace aegis::tree
 
@@ -203,7 +202,7 @@ AEGIS_FUNCTION(aegis_receipt) {
     if (PG_ARGISNULL(1)) PG_RETURN_NULL();
     MemoryContext memory = CurrentMemoryContext;
     pg::Identity caller = pg::enter();
-    text *receipt = tree::make(memory, tenant, PG_GETARG_INT64(1));
+    text *receipt = tree::receipt(memory, tenant, PG_GETARG_INT64(1));
     pg::leave(caller);
     PG_RETURN_TEXT_P(receipt);
 }
