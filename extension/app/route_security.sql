@@ -28,4 +28,9 @@ BEGIN
   PERFORM aegis.register_route('PUT', '/api/organisation/second-factor', 'aegis_app.require_second_factor(aegis.request)', 4::smallint, tag => 'Organisation', step_up => recent,
     summary => 'From which rank on a second factor is wanted', success_status => 204::smallint,
     request_schema => aegis.object_schema(jsonb_build_object('minimum_rank', '{"type": ["integer", "null"], "minimum": 1, "maximum": 4}'::jsonb)));
+  PERFORM aegis.register_route('PUT', '/api/password', 'aegis_app.change_password(aegis.request)', tag => 'Security',
+    summary => 'Change the password of the caller', success_status => 204::smallint, problems => '{"not-confirmed": 401, "busy": 429}',
+    request_schema => aegis.object_schema(jsonb_build_object('old', words || '{"maxLength": 256}', 'new', words || '{"maxLength": 256}')));
+  PERFORM aegis.register_route('DELETE', '/api/users/{id}/password', 'aegis_app.order_password_change(aegis.request)', 2::smallint, tag => 'Organisation', step_up => recent,
+    summary => 'Have a user choose a new password; ends their session', parameter_schema => by_id, success_status => 204::smallint);
 END $$;

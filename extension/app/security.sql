@@ -62,3 +62,32 @@ BEGIN
   RETURN aegis_app.ok(NULL, 204);
 END $$;
 COMMENT ON FUNCTION aegis_app.require_second_factor(aegis.request) IS 'PUT /api/organisation/second-factor {minimum_rank}; null: of nobody';
+
+CREATE FUNCTION aegis_app.change_password(request aegis.request) RETURNS aegis.response
+  LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  done record;
+BEGIN
+  PERFORM aegis_app.text_field(request.body, 'old', 256), aegis_app.text_field(request.body, 'new', 256);
+  done := aegis.change_password(request.body ->> 'old', request.body ->> 'new');  -- as typed: blanks count
+  -- Answered, not raised: a rollback would leave the attempt to the worker.
+  RETURN CASE done.outcome
+    WHEN 'success' THEN aegis_app.ok(NULL, 204)
+    WHEN 'failed' THEN aegis_app.problem(401, 'not-confirmed', 'The code or password is wrong, or there were too many attempts')
+    ELSE aegis.respond(429, '{"type": "urn:aegis:problem:busy", "title": "Too many sign-ins at once", "status": 429}',
+                       jsonb_build_object('content-type', 'application/problem+json', 'retry-after', done.retry_after::text)) END;
+END $$;
+COMMENT ON FUNCTION aegis_app.change_password(aegis.request) IS 'PUT /api/password {old, new}';
+
+CREATE FUNCTION aegis_app.order_password_change(request aegis.request) RETURNS aegis.response
+  LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  target uuid := aegis_app.uuid_of(request.params ->> 'id');
+BEGIN
+  IF NOT EXISTS (SELECT FROM aegis.users() u WHERE u.id = target) THEN
+    RETURN aegis_app.problem(404, 'not-found', 'No such user');
+  END IF;
+  PERFORM aegis.order_password_change(target);
+  RETURN aegis_app.ok(NULL, 204);
+END $$;
+COMMENT ON FUNCTION aegis_app.order_password_change(aegis.request) IS 'DELETE /api/users/{id}/password: a new one must be chosen';

@@ -119,6 +119,7 @@ SELECT t.name, t.description, 'c', true FROM (VALUES
   ('user.deactivated',         'a user was deactivated'),
   ('user.moved',               'a user was moved to another team'),
   ('user.password_changed',    'a user was given a new password'),
+  ('user.password_ordered',    'a user must choose a new password at the next sign-in'),
   ('user.rank_changed',        'the rank of a user was changed'),
   ('user.second_factor_reset', 'the second factor of a user was taken away'),
   ('user.second_factor_reset_requested', 'one of two people wants to take the second factor of an admin away'),

@@ -172,6 +172,9 @@ GRANT EXECUTE ON FUNCTION aegis.answer_challenge(text, text, text, text, text, t
   aegis.sign_in(text, text, text, text, text, text) TO aegis_gateway, aegis_member;
 GRANT EXECUTE ON FUNCTION aegis.begin_second_factor(), aegis.confirm_second_factor(text), aegis.new_recovery_codes(),
   aegis.remove_second_factor(), aegis.require_step_up(interval), aegis.second_factor(), aegis.step_up(text, text) TO aegis_member;
+GRANT EXECUTE ON FUNCTION aegis.change_password(text, text) TO aegis_member;
+GRANT EXECUTE ON FUNCTION aegis.order_password_change(uuid) TO aegis_member, aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.tune_password_hash(integer) TO aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.require_second_factor(smallint), aegis.reset_second_factor(uuid) TO aegis_member, aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.expire_sessions(integer) TO aegis_operator;
 

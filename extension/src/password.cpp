@@ -116,6 +116,20 @@ void burn(core::ByteView password) {
     core::wipe(tag);
 }
 
+double measure(int kib, int iterations) {
+    static const uint8_t password[] = {'m', 'e', 'a', 's', 'u', 'r', 'e'}, salt[kSaltBytes] = {};
+    uint8_t tag[kTagBytes];
+    struct timespec begun, done;
+    clock_gettime(CLOCK_MONOTONIC, &begun);
+    int result =
+        argon2id_hash_raw(static_cast<uint32_t>(iterations), static_cast<uint32_t>(kib), kLanes,
+                          password, sizeof password, salt, sizeof salt, tag, sizeof tag);
+    clock_gettime(CLOCK_MONOTONIC, &done);
+    if (result != ARGON2_OK) return -1;
+    return static_cast<double>(done.tv_sec - begun.tv_sec) * 1e3 +
+           static_cast<double>(done.tv_nsec - begun.tv_nsec) / 1e6;
+}
+
 bool is_outdated(const char *encoded) {
     unsigned version, memory, iterations, lanes;
     if (sscanf(encoded, "$argon2id$v=%u$m=%u,t=%u,p=%u$", &version, &memory, &iterations, &lanes) !=

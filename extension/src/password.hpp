@@ -34,6 +34,10 @@ void burn(core::ByteView password);
 // True when the settings ask for more than the hash was made with.
 bool is_outdated(const char *encoded);
 
+// How many milliseconds one hash takes now with such settings; negative when there is no memory for
+// it. Needs a slot.
+double measure(int kib, int iterations);
+
 // ERROR 22023 with a hint unless the password is acceptable as a new one for a person with these
 // two personal words (e-mail and name).
 void check_new(core::ByteView password, const char *email, const char *name);
