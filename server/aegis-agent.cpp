@@ -28,8 +28,8 @@ constexpr int kExitFailure = 1;
 constexpr int kExitConfig = 78;  // EX_CONFIG: restarting will not help
 
 int complain(const std::string &message, const std::string &hint, int code) {
-    fprintf(stderr, "aegis-agent: error: %s\n", message.c_str());
-    if (!hint.empty()) fprintf(stderr, "hint: %s\n", hint.c_str());
+    fprintf(stderr, "aegis-agent: error: %s\n", scrubbed(message).c_str());
+    if (!hint.empty()) fprintf(stderr, "hint: %s\n", scrubbed(hint).c_str());
     return code;
 }
 

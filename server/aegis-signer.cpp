@@ -36,8 +36,8 @@ struct Options {
 };
 
 int complain(const std::string &message, const std::string &hint, int code) {
-    fprintf(stderr, "aegis-signer: error: %s\n", message.c_str());
-    if (!hint.empty()) fprintf(stderr, "hint: %s\n", hint.c_str());
+    fprintf(stderr, "aegis-signer: error: %s\n", scrubbed(message).c_str());
+    if (!hint.empty()) fprintf(stderr, "hint: %s\n", scrubbed(hint).c_str());
     return code;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "log.hpp"
 
+#include "core/scrub.hpp"
 #include "json.hpp"
 
 #include <ctime>
@@ -85,8 +86,9 @@ void write_out(spdlog::logger *target) {
 }
 
 void add_line(spdlog::logger *target, const std::string &line, bool now) {
+    const core::Scrubbed clean = core::scrub(line);
     std::lock_guard<std::mutex> guard(buffer_lock);
-    buffer += line;
+    buffer += clean.changed ? clean.text : line;
     buffer += '\n';
     if (now || buffer.size() > kLongestBuffer ||
         std::chrono::steady_clock::now() - last_written > kPromptly)
@@ -98,6 +100,11 @@ void begin(JsonObject *line, Level level, std::string_view event) {
 }
 
 }  // namespace
+
+std::string scrubbed(const std::string &text) {
+    core::Scrubbed clean = core::scrub(text);
+    return clean.changed ? std::move(clean.text) : text;
+}
 
 void open_log(std::string_view level, const std::string &file) {
     level_name = level;

@@ -24,6 +24,10 @@ struct RequestLine {
     std::chrono::nanoseconds duration{0};
 };
 
+// The text without card data: every line goes through this, whoever owns it, and so does what a
+// program prints about its end.
+std::string scrubbed(const std::string &text);
+
 // Throws std::runtime_error when the file cannot be opened. An empty file means standard error.
 void open_log(std::string_view level, const std::string &file);
 // For rotation: the file is opened again under its name.

@@ -2,16 +2,20 @@
 #include "request_id.hpp"
 
 #include "core/random.hpp"
+#include "core/scrub.hpp"
 
 #include <algorithm>
 
 namespace aegis::server {
 
 bool is_request_id(std::string_view text) {
-    return !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               c == '.' || c == '_' || c == '-';
-    });
+    const bool well_formed =
+        !text.empty() && text.size() <= 64 && std::all_of(text.begin(), text.end(), [](char c) {
+            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                   c == '.' || c == '_' || c == '-';
+        });
+    // It is recorded and logged: a card number is none.
+    return well_formed && !core::has_card_data(text, core::ScrubProfile::payload);
 }
 
 std::string make_request_id() {

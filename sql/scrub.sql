@@ -55,6 +55,24 @@ DROP TRIGGER refuse_card_data ON wrong;
 CREATE TRIGGER refuse_card_data AFTER INSERT ON wrong FOR EACH ROW EXECUTE FUNCTION aegis.refuse_card_data('id');
 INSERT INTO wrong VALUES (1);
 
+-- refuses: names of tenants, teams and people
+SELECT aegis.create_tenant('cards', 'Pay 4242 4242 4242 4242');
+BEGIN;
+SELECT aegis.assume_tenant(:'tenant', 'test', 'T-1', read_only => false);
+SAVEPOINT s;
+SELECT aegis.create_team('Pay 4242 4242 4242 4242');
+ROLLBACK TO s;
+SELECT aegis.create_user('a@example.test', '4242-4242-4242-4242', 1::smallint, NULL, 'plum quartz lantern 47 river');
+ROLLBACK;
+
+-- survives: no column of Aegis is named after card data; one that is shows here
+CREATE TABLE pays (id integer, card_number text, "expiryYear" text, card_cvc2 text, last4 text);
+SELECT c.oid::regclass AS relation, a.attname AS never_stored
+  FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relnamespace IN ('aegis'::regnamespace, 'public'::regnamespace)
+   AND a.attnum > 0 AND EXISTS (SELECT FROM aegis.scrub_findings(jsonb_build_object(a.attname, 'x'))) ORDER BY c.oid, a.attnum;
+DROP TABLE pays;
+
 -- survives: much of it, in parallel and in other roles
 SET ROLE aegis_member;
 SELECT aegis.is_free_of_card_data('4242424242424242'::text), length(aegis.scrub(repeat('4242424242424242 ', 10000)));

@@ -14,6 +14,9 @@ CREATE TABLE aegis.team (
   UNIQUE NULLS NOT DISTINCT (tenant_id, parent_id, name),
   FOREIGN KEY (tenant_id, parent_id) REFERENCES aegis.team (tenant_id, id)
 );
+-- People type these.
+CREATE TRIGGER refuse_card_data BEFORE INSERT OR UPDATE ON aegis.team FOR EACH ROW
+  EXECUTE FUNCTION aegis.refuse_card_data('name');
 CREATE UNIQUE INDEX team_root ON aegis.team (tenant_id) WHERE parent_id IS NULL;
 SELECT pg_catalog.pg_extension_config_dump('aegis.team', '');
 COMMENT ON TABLE aegis.team IS 'teams of every tenant; ord to last_ord is the range of a team and all below it';

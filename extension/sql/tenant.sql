@@ -10,6 +10,9 @@ CREATE TABLE aegis.tenant (
   moved_to   text COLLATE "C" CHECK (moved_to ~ '^[A-Z0-9_]{1,16}$' AND moved_to <> region),
   CHECK (moved_to IS NULL OR status NOT IN ('active', 'suspended'))
 );
+-- People type these.
+CREATE TRIGGER refuse_card_data BEFORE INSERT OR UPDATE ON aegis.tenant FOR EACH ROW
+  EXECUTE FUNCTION aegis.refuse_card_data('slug', 'name');
 SELECT pg_catalog.pg_extension_config_dump('aegis.tenant', '');
 COMMENT ON TABLE aegis.tenant IS 'tenants: the slug is what people type, the region is where the data stays';
 

@@ -14,6 +14,11 @@ bool look();
 
 }  // namespace detail
 
+// The same without a look: false while nobody has asked in this session.
+inline bool is_known() {
+    return detail::known_user == GetSessionUserId();
+}
+
 // Hot: asked once per function of every statement.
 inline bool is_session() {
     if (detail::known_user == GetSessionUserId()) return true;

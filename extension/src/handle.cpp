@@ -9,6 +9,7 @@
 #include "ledger.hpp"
 #include "pg/function.hpp"
 #include "pg/subtransaction.hpp"
+#include "scrub.hpp"
 #include "step_up.hpp"
 
 namespace aegis::handle {
@@ -249,7 +250,11 @@ AEGIS_FUNCTION(aegis_handle) {
     Exchange *exchange = static_cast<Exchange *>(palloc0(sizeof(Exchange)));
     exchange->method = argument(0);
     exchange->peer = argument(4);
+    // It is recorded; the gateway lets none through that looks like a card number, if it is ours.
     exchange->request_id = argument(5);
+    if (exchange->request_id != nullptr)
+        if (text *clean = aegis::scrub::scrubbed(aegis::pg::view_of(exchange->request_id)))
+            exchange->request_id = text_to_cstring(clean);
     if (!PG_ARGISNULL(3)) exchange->body = aegis::pg::varlena_view(PG_GETARG_DATUM(3));
     const char *target = exchange->raw_target = argument(1);
 

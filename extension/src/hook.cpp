@@ -10,6 +10,7 @@
 #include "pg/compat.hpp"
 #include "pooler.hpp"
 #include "protect.hpp"
+#include "scrub_log.hpp"
 #include "sealed.hpp"
 #include "stored_constant.hpp"
 #include "wall.hpp"
@@ -25,6 +26,7 @@ ExecutorRun_hook_type previous_run = nullptr;
 ProcessUtility_hook_type previous_utility = nullptr;
 object_access_hook_type previous_object_access = nullptr;
 post_parse_analyze_hook_type previous_analyze = nullptr;
+emit_log_hook_type previous_log = nullptr;
 
 extern "C" {
 
@@ -112,6 +114,14 @@ void on_analyze(ParseState *state, Query *query, JumbleState *jumble) {
     if (query->commandType == CMD_MERGE && !bystander::is_session()) wall::read_target(query);
 }
 
+// While an error is reported no catalog may be read: whoever is not known to be a bystander is
+// none.
+void on_log(ErrorData *line) {
+    if (!IsNormalProcessingMode() || !OidIsValid(MyDatabaseId) || !bystander::is_known())
+        scrub::clean_log(line);
+    if (previous_log) previous_log(line);
+}
+
 }  // extern "C"
 
 // Puts `ours` at the head of the chain and remembers what was there.
@@ -130,6 +140,7 @@ void install() {
     chain(ProcessUtility_hook, previous_utility, on_utility);
     chain(object_access_hook, previous_object_access, on_object_access);
     chain(post_parse_analyze_hook, previous_analyze, on_analyze);
+    chain(emit_log_hook, previous_log, on_log);
 }
 
 }  // namespace aegis::hook

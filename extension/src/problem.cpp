@@ -2,7 +2,9 @@
 #include "problem.hpp"
 
 #include "limit.hpp"
+#include "pg/function.hpp"
 #include "pg/report.hpp"
+#include "scrub.hpp"
 
 namespace aegis::http {
 
@@ -66,8 +68,11 @@ const Row &row_of(int sqlstate) {
     return kOther;
 }
 
+// A message may repeat what the request said; an answer may be logged by whoever gets it.
 void add_member(StringInfo json, const char *name, const char *value) {
     if (value == nullptr || *value == '\0') return;
+    text *clean = scrub::scrubbed(pg::view_of(value));
+    if (clean != nullptr) value = text_to_cstring(clean);
     appendStringInfo(json, ", \"%s\": ", name);
     escape_json(json, value);
 }

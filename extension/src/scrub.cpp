@@ -111,10 +111,10 @@ uint32 kinds_of(core::ByteView value, core::ScrubProfile profile) {
     return kinds;
 }
 
-void refuse(const char *what) {
-    ereport(ERROR, (errcode(AEGIS_ERRCODE_PAN_DETECTED), errmsg("%s holds card data", what),
-                    errhint("Leave card numbers, codes and tracks out. Payments go through the "
-                            "provider's hosted form.")));
+void check_field(const char *name, core::ByteView value) {
+    if (kinds_of(value, core::ScrubProfile::user_field) == 0) return;
+    ereport(ERROR, (errcode(AEGIS_ERRCODE_PAN_DETECTED),
+                    errmsg("field \"%s\" holds card data", name), errhint(kRefusalHint)));
 }
 
 core::ByteView json_text(Jsonb *value) {
@@ -132,7 +132,7 @@ AEGIS_FUNCTION(aegis_scrub_text) {
     text *value = PG_GETARG_TEXT_PP(0);
     core::ByteView bytes = pg::varlena_view(PointerGetDatum(value));
     if (scrub::profile_of(PG_GETARG_TEXT_PP(1)) == core::ScrubProfile::user_field) {
-        if (scrub::kinds_of(bytes, core::ScrubProfile::user_field) != 0) scrub::refuse("value");
+        scrub::check_field("value", bytes);
         PG_RETURN_TEXT_P(value);
     }
     text *made = scrub::scrubbed(bytes);
@@ -143,7 +143,7 @@ AEGIS_FUNCTION(aegis_scrub_jsonb) {
     Jsonb *value = PG_GETARG_JSONB_P(0);
     core::ByteView bytes = scrub::json_text(value);
     if (scrub::profile_of(PG_GETARG_TEXT_PP(1)) == core::ScrubProfile::user_field) {
-        if (scrub::kinds_of(bytes, core::ScrubProfile::user_field) != 0) scrub::refuse("value");
+        scrub::check_field("value", bytes);
         PG_RETURN_JSONB_P(value);
     }
     text *made = scrub::scrubbed(bytes);

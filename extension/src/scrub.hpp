@@ -8,6 +8,9 @@
 
 namespace aegis::scrub {
 
+inline constexpr char kRefusalHint[] =
+    "Leave card numbers, codes and tracks out. Payments go through the provider's hosted form.";
+
 // "payload" or "user_field"; ERROR 22023 for anything else.
 core::ScrubProfile profile_of(text *name);
 
@@ -17,8 +20,8 @@ text *scrubbed(core::ByteView value);
 // Kinds found, as bits; 0 when there is no card data.
 uint32 kinds_of(core::ByteView value, core::ScrubProfile profile);
 
-// ERROR AG020 "… holds card data", without the value.
-void refuse(const char *what);
+// ERROR AG020 when what somebody wrote into a field holds card data; the value is not shown.
+void check_field(const char *name, core::ByteView value);
 
 // The text of a jsonb in new memory.
 core::ByteView json_text(Jsonb *value);

@@ -64,9 +64,7 @@ AEGIS_FUNCTION(aegis_refuse_card_data) {
         if (is_null || !has_card_data(value, type)) continue;
         ereport(ERROR,
                 (errcode(AEGIS_ERRCODE_PAN_DETECTED), errmsg("field \"%s\" holds card data", name),
-                 errhint("Leave card numbers, codes and tracks out. Payments go through "
-                         "the provider's hosted form."),
-                 errtablecol(relation, number)));
+                 errhint(scrub::kRefusalHint), errtablecol(relation, number)));
     }
     PG_RETURN_POINTER(tuple);
 }

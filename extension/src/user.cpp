@@ -10,6 +10,7 @@
 #include "pg/function.hpp"
 #include "pg/statement.hpp"
 #include "role.hpp"
+#include "scrub.hpp"
 #include "session.hpp"
 #include "sign_in.hpp"
 #include "step_up.hpp"
@@ -173,6 +174,9 @@ AEGIS_FUNCTION(aegis_create_user) {
     int16 rank = PG_GETARG_INT16(2);
     aegis::core::ByteView password = pg::varlena_view(PG_GETARG_DATUM(4));
     user::require_rank(rank);
+    // They are sealed here, before any trigger could look into them.
+    aegis::scrub::check_field("email", pg::view_of(email));
+    aegis::scrub::check_field("name", pg::view_of(name));
     aegis::password::check_new(password, email, name);
 
     aegis::core::ByteSpan buffer = {static_cast<uint8_t *>(palloc(strlen(email))), strlen(email)};

@@ -96,6 +96,7 @@ CONTEXTS = {
     "base64 of base64": lambda n: base64.b64encode(base64.b64encode(n.encode())).decode(),
     "hexadecimal": lambda n: n.encode().hex(),
     "hexadecimal with prefix": lambda n: "0x" + n.encode().hex().upper(),
+    "bytea of a log": lambda n: "parameters: $1 = '\\x" + json.dumps({"a": n}).encode().hex() + "'",
     "leading zeros": lambda n: "0000" + n,
     "track 1": lambda n: f"%B{n}^DOE/JOHN^29122010000000000000?",
     "track 1 without sentinels": lambda n: f"B{n}^DOE/JOHN^2912201000",

@@ -53,8 +53,11 @@ bool decoded_holds(const std::string &decoded, const Around &around, Edit *edit)
 // Hexadecimal or base64: a word as a whole, and from the second character of 0x….
 bool word_holds(std::string_view word, const Around &around, Edit *edit) {
     std::string decoded;
-    const bool prefixed = word.size() > 2 && word[0] == '0' && (word[1] | 0x20) == 'x';
-    const std::string_view hex = prefixed ? word.substr(2) : word;
+    // 0x34… of programs, \x34… of PostgreSQL.
+    const size_t prefix = (word[0] | 0x20) == 'x'                     ? 1
+                          : word[0] == '0' && (word[1] | 0x20) == 'x' ? 2
+                                                                      : 0;
+    const std::string_view hex = word.substr(prefix);
     if (may_decode_hex(hex) && decode_hex(hex, &decoded) && decoded_holds(decoded, around, edit))
         return true;
     return may_decode_base64(word) && decode_base64(word, &decoded) &&
