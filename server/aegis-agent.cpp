@@ -14,7 +14,7 @@
 #include "agent_worker.hpp"
 #include "durable_file.hpp"
 #include "log.hpp"
-#include "outbound_http.hpp"
+#include "outbound_curl.hpp"
 
 #ifndef AEGIS_VERSION
 #error "the build defines AEGIS_VERSION"
@@ -57,13 +57,15 @@ std::string list_of(const std::vector<std::string> &texts) {
     return list;
 }
 
-// Drop folders must be there, and not everybody's.
-void check_drops(const AgentConfig &config) {
+// Folders must be there, and not everybody's; one with mails nobody else's at all.
+void check_folders(const AgentConfig &config) {
     for (const DropFolder &drop : config.drops) check_writable_folder(drop.folder);
+    if (!config.mail.folder.empty()) check_private(config.mail.folder);
+    if (!config.mail.password_file.empty()) check_private(config.mail.password_file);
 }
 
 int check(const AgentConfig &config, const std::string &path) {
-    check_drops(config);
+    check_folders(config);
     AgentDatabase database(config);
     Failure failure;
     if (!database.check(&failure)) return complain_of_login(config, failure);
@@ -78,7 +80,7 @@ int serve(const AgentConfig &config) {
     sigset_t signals = our_signals();
     pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // every thread inherits it
     signal(SIGPIPE, SIG_IGN);
-    check_drops(config);
+    check_folders(config);
     {
         AgentDatabase database(config);
         Failure failure;
@@ -144,7 +146,7 @@ int agent_main(int argc, char **argv) {
             return complain("refusing to run as root",
                             "Start it as a user of its own; --allow-root is for containers.",
                             kExitConfig);
-        prepare_http();
+        prepare_curl();
         if (check_only) return check(config, path);
         open_log(config.log_level, config.log_file);
         return serve(config);

@@ -5,7 +5,7 @@
 #include <deque>
 #include <regex>
 
-#include "durable_file.hpp"
+#include "mail_message.hpp"
 
 namespace aegis::server {
 
@@ -20,6 +20,16 @@ std::vector<Setting> settings_of(AgentConfig *config) {
         {"limits", "connect_seconds", &config->connect_seconds_out, 1, 60},
         {"limits", "call_seconds", &config->call_seconds, 1, 600},
         {"limits", "answer_bytes", &config->answer_bytes, 1024, 16777216},
+        {"mail", "host", &config->mail.host},
+        {"mail", "port", &config->mail.port, 1, 65535},
+        {"mail", "security", &config->mail.security},
+        {"mail", "user", &config->mail.user},
+        {"mail", "password_file", &config->mail.password_file},
+        {"mail", "ca", &config->mail.ca},
+        {"mail", "networks", &config->mail.network_texts},
+        {"mail", "from", &config->mail.from},
+        {"mail", "from_name", &config->mail.from_name},
+        {"mail", "folder", &config->mail.folder},
         {"log", "level", &config->log_level},
         {"log", "file", &config->log_file},
     };
@@ -28,17 +38,52 @@ std::vector<Setting> settings_of(AgentConfig *config) {
     return all;
 }
 
+std::vector<Network> parse_networks(const std::vector<std::string> &texts,
+                                    const std::string &place) {
+    std::vector<Network> networks;
+    for (const std::string &text : texts) {
+        std::optional<Network> network = parse_network(text);
+        if (!network)
+            fail_config(place, "\"" + text + "\" is no network",
+                        "Write 10.1.0.0/16, fd00:1::/32 or a single address.");
+        networks.push_back(*network);
+    }
+    return networks;
+}
+
 void check_destination(AllowedDestination *allowed) {
     if (!is_well_formed_url(allowed->url))
         fail_config(allowed->place, "\"destination.url\" is no address of a destination",
                     "Write https://HOST[:PORT][/PATH] in lower case, without user and query.");
-    for (const std::string &text : allowed->network_texts) {
-        std::optional<Network> network = parse_network(text);
-        if (!network)
-            fail_config(allowed->place, "\"" + text + "\" is no network",
-                        "Write 10.1.0.0/16, fd00:1::/32 or a single address.");
-        allowed->networks.push_back(*network);
-    }
+    allowed->networks = parse_networks(allowed->network_texts, allowed->place);
+}
+
+void check_mail(MailConfig *mail, const Settings &settings) {
+    if (mail->host.empty() && mail->folder.empty()) return;
+    if (!mail->host.empty() && !mail->folder.empty())
+        fail_config(settings.place("mail.folder"), "\"mail.host\" and \"mail.folder\" are both set",
+                    "Mail goes to a relay, or into a folder.");
+    static const std::regex host("[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\\[[0-9a-f:]+\\]");
+    if (!mail->host.empty() && !std::regex_match(mail->host, host))
+        fail_config(settings.place("mail.host"), "\"mail.host\" is no name of a host",
+                    "Write it in lower case, without the port.");
+    if (mail->security != "starttls" && mail->security != "tls")
+        fail_config(settings.place("mail.security"), "unknown security \"" + mail->security + "\"",
+                    "Use starttls or tls: mail is never sent in clear.");
+    if (!is_mail_address(mail->from))
+        fail_config(settings.place("mail.from"), "\"mail.from\" is no address",
+                    "Write no-reply@example.com; from_name is what people read.");
+    if (!is_mail_line(mail->from_name))
+        fail_config(settings.place("mail.from_name"), "\"mail.from_name\" is not one line",
+                    "Remove line breaks and control characters.");
+    if (mail->user.empty() != mail->password_file.empty())
+        fail_config(settings.place(mail->user.empty() ? "mail.password_file" : "mail.user"),
+                    "\"mail.user\" and \"mail.password_file\" go together",
+                    "Set both, or neither for a relay that asks for no login.");
+    if (!mail->folder.empty() && mail->folder.front() != '/')
+        fail_config(settings.place("mail.folder"), "\"mail.folder\" is not an absolute path",
+                    "Name a folder of the agent's own.");
+    mail->networks = parse_networks(mail->network_texts, settings.place("mail.networks"));
 }
 
 void check_drop(const DropFolder &drop) {
@@ -63,6 +108,7 @@ void check_combinations(AgentConfig *config, const Settings &settings) {
                     "A call includes connecting.");
     for (AllowedDestination &allowed : config->destinations) check_destination(&allowed);
     for (const DropFolder &drop : config->drops) check_drop(drop);
+    check_mail(&config->mail, settings);
     check_database(*config, settings);
 }
 
@@ -103,6 +149,7 @@ std::vector<std::string> AgentConfig::transports() const {
     std::vector<std::string> all;
     if (!destinations.empty()) all.emplace_back("http");
     if (!drops.empty()) all.emplace_back("file");
+    if (!mail.host.empty() || !mail.folder.empty()) all.emplace_back("mail");
     return all;
 }
 

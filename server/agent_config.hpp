@@ -22,6 +22,20 @@ struct DropFolder {  // [[drop]]
     std::string place;
 };
 
+struct MailConfig {    // [mail]
+    std::string host;  // of the relay; empty: no relay
+    int64_t port = 587;
+    std::string security = "starttls";  // or tls, from the first byte
+    std::string user;
+    std::string password_file;
+    std::string ca;
+    std::vector<std::string> network_texts;
+    std::vector<Network> networks;
+    std::string from;
+    std::string from_name;
+    std::string folder;  // instead of a relay: one .eml file for each mail
+};
+
 struct AgentConfig : DatabaseConfig {
     AgentConfig() { user = "aegis_outbound"; }
 
@@ -38,6 +52,7 @@ struct AgentConfig : DatabaseConfig {
     std::string log_level = "info";
     std::string log_file;
 
+    MailConfig mail;
     std::vector<AllowedDestination> destinations;
     std::vector<DropFolder> drops;
 

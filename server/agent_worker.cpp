@@ -8,6 +8,7 @@
 #include "log.hpp"
 #include "outbound_file.hpp"
 #include "outbound_http.hpp"
+#include "outbound_mail.hpp"
 
 namespace aegis::server {
 
@@ -74,6 +75,7 @@ Outcome AgentWorker::carry(const Task &task) const {
     try {
         if (task.transport == "http") return carry_http(config_, task, deadline_);
         if (task.transport == "file") return carry_file(config_, task);
+        if (task.transport == "mail") return carry_mail(config_, task, deadline_);
     } catch (const std::exception &error) {
         log_event(Level::error, "internal_error", {{"job", task.id}, {"error", error.what()}});
         return Outcome::retry("internal_error");

@@ -1,18 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "outbound_http.hpp"
 
-#include <curl/curl.h>
-
 #include <algorithm>
 #include <cctype>
-#include <memory>
-#include <regex>
 #include <set>
-#include <stdexcept>
-
-#include <unistd.h>
 
 #include "json_reader.hpp"
+#include "outbound_curl.hpp"
 
 namespace aegis::server {
 
@@ -31,14 +25,10 @@ struct Call {  // what the payload says
     size_t answer_bytes = kUsualAnswerBytes;
 };
 
-struct Transfer {  // what libcurl's callbacks see
-    const AllowedDestination *allowed;
-    const Deadline *deadline;
-    size_t answer_bytes;
+struct Transfer : Walls {
+    size_t answer_bytes = 0;
     size_t head_bytes = 0;
     std::string answer;
-    bool is_address_refused = false;
-    bool is_too_long = false;
 };
 
 bool is_token(const std::string &text) {
@@ -110,16 +100,6 @@ bool read_call(const Task &task, const AgentConfig &config, Call *call) {
     return true;
 }
 
-curl_socket_t open_socket(void *state, curlsocktype, curl_sockaddr *address) {
-    auto *transfer = static_cast<Transfer *>(state);
-    std::optional<Address> wanted = address_of(&address->addr);
-    if (!wanted || !is_allowed(*wanted, transfer->allowed->networks)) {
-        transfer->is_address_refused = true;
-        return CURL_SOCKET_BAD;
-    }
-    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-}
-
 size_t take_body(char *bytes, size_t, size_t count, void *state) {
     auto *transfer = static_cast<Transfer *>(state);
     if (transfer->answer.size() + count > transfer->answer_bytes) {
@@ -138,84 +118,6 @@ size_t take_head(char *, size_t, size_t count, void *state) {
         return 0;
     }
     return count;
-}
-
-int look_on(void *state, curl_off_t, curl_off_t, curl_off_t, curl_off_t) {
-    return is_over(*static_cast<Transfer *>(state)->deadline) ? 1 : 0;
-}
-
-struct EasyDeleter {
-    void operator()(CURL *easy) const { curl_easy_cleanup(easy); }
-};
-struct ListDeleter {
-    void operator()(curl_slist *list) const { curl_slist_free_all(list); }
-};
-using Easy = std::unique_ptr<CURL, EasyDeleter>;
-using List = std::unique_ptr<curl_slist, ListDeleter>;
-
-void append(List *list, const std::string &line) {
-    curl_slist *grown = curl_slist_append(list->get(), line.c_str());
-    if (grown == nullptr) throw std::bad_alloc();
-    (void)list->release();
-    list->reset(grown);
-}
-
-template <typename Value>
-void set(const Easy &easy, CURLoption option, Value value) {
-    if (curl_easy_setopt(easy.get(), option, value) != CURLE_OK)
-        throw std::runtime_error("libcurl does not know an option that is needed");
-}
-
-void set_walls(const Easy &easy, const AgentConfig &config, Transfer *transfer) {
-    set(easy, CURLOPT_NOSIGNAL, 1L);
-    set(easy, CURLOPT_PROTOCOLS_STR, "https");
-    set(easy, CURLOPT_FOLLOWLOCATION, 0L);
-    // Neither a proxy nor a password comes from the environment.
-    set(easy, CURLOPT_PROXY, "");
-    set(easy, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
-    set(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_3));
-    set(easy, CURLOPT_SSL_VERIFYPEER, 1L);
-    set(easy, CURLOPT_SSL_VERIFYHOST, 2L);
-    if (!transfer->allowed->ca.empty()) {
-        set(easy, CURLOPT_CAINFO, transfer->allowed->ca.c_str());
-        set(easy, CURLOPT_CAPATH, static_cast<const char *>(nullptr));
-    }
-    set(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
-    set(easy, CURLOPT_CONNECTTIMEOUT, static_cast<long>(config.connect_seconds_out));
-    set(easy, CURLOPT_TIMEOUT, static_cast<long>(config.call_seconds));
-    set(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-    set(easy, CURLOPT_OPENSOCKETDATA, transfer);
-    set(easy, CURLOPT_WRITEFUNCTION, take_body);
-    set(easy, CURLOPT_WRITEDATA, transfer);
-    set(easy, CURLOPT_HEADERFUNCTION, take_head);
-    set(easy, CURLOPT_HEADERDATA, transfer);
-    set(easy, CURLOPT_NOPROGRESS, 0L);
-    set(easy, CURLOPT_XFERINFOFUNCTION, look_on);
-    set(easy, CURLOPT_XFERINFODATA, transfer);
-}
-
-Outcome failure_of(CURLcode code, const Transfer &transfer) {
-    if (transfer.is_address_refused) return Outcome::refused("address_not_allowed");
-    if (transfer.is_too_long) return Outcome::refused("answer_too_long");
-    switch (code) {
-        case CURLE_COULDNT_RESOLVE_HOST:
-            return Outcome::retry("host_unknown");
-        case CURLE_COULDNT_CONNECT:
-            return Outcome::retry("not_reachable");
-        case CURLE_OPERATION_TIMEDOUT:
-            return Outcome::retry("timeout");
-        // Certificates are renewed and roots replaced: what is wrong today may be right tomorrow.
-        case CURLE_PEER_FAILED_VERIFICATION:
-            return Outcome::retry("certificate_wrong");
-        case CURLE_SSL_CACERT_BADFILE:
-            return Outcome::retry("authority_unreadable");
-        case CURLE_SSL_CONNECT_ERROR:
-            return Outcome::retry("tls_failed");
-        case CURLE_ABORTED_BY_CALLBACK:
-            return Outcome::retry("stopping");
-        default:
-            return Outcome::retry("connection_lost");
-    }
 }
 
 Outcome outcome_of(const Easy &easy, const Call &call, Transfer *transfer) {
@@ -251,15 +153,6 @@ Outcome outcome_of(const Easy &easy, const Call &call, Transfer *transfer) {
 
 }  // namespace
 
-void prepare_http() {
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
-        throw std::runtime_error("libcurl could not be started");
-    const curl_version_info_data *version = curl_version_info(CURLVERSION_NOW);
-    if ((version->features & CURL_VERSION_SSL) == 0 ||
-        (version->features & CURL_VERSION_ASYNCHDNS) == 0)
-        throw std::runtime_error("libcurl has no TLS, or cannot give up looking for a name");
-}
-
 Outcome carry_http(const AgentConfig &config, const Task &task, const Deadline &deadline) {
     Call call;
     if (!is_well_formed_url(task.url) || !read_call(task, config, &call))
@@ -267,10 +160,17 @@ Outcome carry_http(const AgentConfig &config, const Task &task, const Deadline &
     const AllowedDestination *allowed = config.find_destination(call.url);
     if (allowed == nullptr) return Outcome::refused("destination_not_allowed");
 
-    Easy easy(curl_easy_init());
-    if (easy == nullptr) throw std::bad_alloc();
-    Transfer transfer{allowed, &deadline, call.answer_bytes, 0, {}, false, false};
-    set_walls(easy, config, &transfer);
+    Transfer transfer;
+    transfer.networks = &allowed->networks;
+    transfer.deadline = &deadline;
+    transfer.answer_bytes = call.answer_bytes;
+    const Easy easy = make_transfer(config, "https", allowed->ca, &transfer);
+    set(easy, CURLOPT_FOLLOWLOCATION, 0L);
+    set(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
+    set(easy, CURLOPT_WRITEFUNCTION, take_body);
+    set(easy, CURLOPT_WRITEDATA, &transfer);
+    set(easy, CURLOPT_HEADERFUNCTION, take_head);
+    set(easy, CURLOPT_HEADERDATA, &transfer);
     set(easy, CURLOPT_URL, call.url.c_str());
     List headers;
     for (const auto &[name, value] : call.headers)

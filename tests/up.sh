@@ -66,7 +66,7 @@ says "the ledger verifies" '^ok$'
 try "psql as nobody known" 1 ./aegis psql postmaster
 try "logs" 0 ./aegis logs -n 3
 says "of the signer too" '"event":"signed"'
-says "and of the agent" '"event":"started".*"transports":"file"'
+says "and of the agent" '"event":"started".*"transports":"file, mail"'
 # As it stands there, but for the port.
 request=$(grep '^curl ' README.md)
 try "the README's request" 0 bash -euc "${request//8443/$AEGIS_PORT}"

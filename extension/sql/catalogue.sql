@@ -70,6 +70,7 @@ SELECT t.name, t.description, 'c', true FROM (VALUES
   ('ledger.witness_refused',   'a witness refused the head of the ledger'),
   ('ledger.witness_registered', 'an operator has checkpoints cosigned by a witness'),
   ('operator.assumed_tenant',  'an operator took the context of a tenant'),
+  ('mail.template_set',        'an operator set the text of a mail'),
   ('outbound.cancelled',       'an operator cancelled an outbound job'),
   ('outbound.delivered',       'an outbound job was done'),
   ('outbound.failed',          'an outbound job was given up'),

@@ -102,6 +102,8 @@ GRANT EXECUTE ON FUNCTION aegis.teams() TO aegis_member, aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.tenants() TO aegis_auditor, aegis_operator;
 
 SELECT aegis.grant_sealed_type(t.type) FROM aegis.sealed_type t;
+-- What takes a sealed value is for everybody; this opens it.
+REVOKE EXECUTE ON FUNCTION aegis.mail_address(aegis.sealed_email, uuid) FROM PUBLIC;
 GRANT SELECT ON aegis.sealed_kind, aegis.sealed_type TO aegis_auditor, aegis_operator;
 -- Those that take any type.
 GRANT EXECUTE ON FUNCTION aegis.is_sealed_for("any", bigint, uuid, "any"), aegis.is_sealed_for("any", bigint, uuid, record),
@@ -134,6 +136,8 @@ GRANT EXECUTE ON FUNCTION aegis.claim_outbound(text[], integer, interval, text[]
 GRANT EXECUTE ON FUNCTION aegis.cancel_outbound(bigint, text), aegis.register_destination(text, text), aegis.remove_destination(text),
   aegis.retry_outbound(bigint, text) TO aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.outbox_status() TO aegis_auditor, aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.set_mail_template(text, text, text, text) TO aegis_operator;
+GRANT SELECT ON aegis.mail_template TO aegis_auditor, aegis_operator;
 GRANT SELECT ON aegis.destination, aegis.outbound, aegis.outbox_kind TO aegis_auditor, aegis_operator;
 
 -- job

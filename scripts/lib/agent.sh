@@ -1,7 +1,9 @@
 # shellcheck shell=bash
-# The agent, which makes the outbound calls: its configuration, start and stop. Here it drops files into a folder and calls nobody.
+# The agent, which makes the outbound calls: its configuration, start and stop. Here mails
+# and other files go into folders, and nobody is called.
 
 agent_configuration=$home/agent/agent.toml
+agent_mail=$home/agent/mail  # one .eml file for each mail
 agent_drop=$home/agent/drop  # aegis.register_destination('drop', 'drop:drop')
 agent_record=$home/agent/pid
 
@@ -9,7 +11,8 @@ agent_pid() { cat "$agent_record" 2> /dev/null || true; }
 agent_running() { running "$(agent_pid)" "$bin/aegis-agent"; }
 
 write_agent_configuration() {
-  as_agent mkdir -p "$agent_drop"
+  as_agent mkdir -p "$agent_drop" "$agent_mail"
+  as_agent chmod 0700 "$agent_mail"
   as_agent tee "$agent_configuration" > /dev/null << TOML
 [database]
 socket = "$socket"
@@ -18,6 +21,10 @@ user = "outbound"
 
 [log]
 file = "$agent_log"
+
+[mail]
+folder = "$agent_mail"
+from = "no-reply@localhost.example"
 
 [[drop]]
 name = "drop"
