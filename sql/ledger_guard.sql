@@ -63,6 +63,15 @@ CREATE TABLE regress_child () INHERITS (aegis.seal);
 CREATE TABLE regress_like (LIKE aegis.seal);
 ALTER TABLE regress_like INHERIT aegis.seal;
 DROP TABLE regress_like;
+CREATE FOREIGN DATA WRAPPER regress_wrapper;
+CREATE SERVER regress_server FOREIGN DATA WRAPPER regress_wrapper;
+CREATE FOREIGN TABLE regress_foreign PARTITION OF aegis.entry FOR VALUES FROM (-10) TO (0) SERVER regress_server;
+DROP FOREIGN DATA WRAPPER regress_wrapper CASCADE;
+CREATE TABLE regress_over (LIKE aegis.ledger_epoch) PARTITION BY LIST (epoch);
+ALTER TABLE regress_over ATTACH PARTITION aegis.ledger_epoch DEFAULT;
+DROP TABLE regress_over;
+CREATE TABLE regress_refers (seal bigint REFERENCES aegis.seal ON DELETE CASCADE);
+CREATE STATISTICS regress_statistics ON (entries::text) FROM aegis.seal;
 ALTER SEQUENCE aegis.entry_seq RESTART;
 ALTER INDEX aegis.entry_p0_xid RENAME TO entry_p0_xdi;
 DROP INDEX aegis.entry_p0_xid;
@@ -79,6 +88,8 @@ DROP OWNED BY aegis_owner CASCADE;
 REASSIGN OWNED BY aegis_owner TO CURRENT_USER;
 DROP SCHEMA aegis CASCADE;
 ALTER SCHEMA aegis RENAME TO sigea;
+ALTER SCHEMA aegis OWNER TO pg_monitor;
+ALTER TRIGGER refuse_change ON aegis.seal DEPENDS ON EXTENSION plpgsql;
 DROP EXTENSION aegis CASCADE;
 ALTER EXTENSION aegis DROP TABLE aegis.seal;
 
@@ -90,6 +101,9 @@ CREATE OR REPLACE FUNCTION aegis.verify_ledger(tenant uuid DEFAULT NULL, checkpo
   RETURNS SETOF record LANGUAGE sql AS $$ SELECT 'all', 'all', 'ok', 1::bigint, 'trust me' $$;
 CREATE FUNCTION aegis.verify_ledger(tenant uuid, OUT checked text, OUT outcome text) RETURNS SETOF record LANGUAGE sql AS $$ SELECT 'all', 'ok' $$;
 ALTER FUNCTION aegis.record(text, text, text, text, jsonb) RENAME TO x;
+ALTER FUNCTION aegis.export_ledger(uuid) RENAME TO x;
+CREATE OR REPLACE FUNCTION pg_catalog.pg_snapshot_xmax(pg_snapshot) RETURNS xid8 LANGUAGE sql AS 'SELECT ''1''::xid8';
+ALTER VIEW aegis.checkpoints RENAME TO x;
 DROP VIEW aegis.audit_log CASCADE;
 ALTER VIEW aegis.audit_log RENAME TO x;
 CREATE RULE r AS ON INSERT TO aegis.audit_log DO INSTEAD NOTHING;
@@ -103,7 +117,12 @@ DELETE FROM pg_trigger WHERE tgrelid = 'aegis.seal'::regclass;
 UPDATE pg_class SET relname = 'seal_old' WHERE oid = 'aegis.seal'::regclass;
 UPDATE pg_class SET relhastriggers = false WHERE oid = 'aegis.seal'::regclass;
 UPDATE pg_proc SET prosrc = 'x' WHERE proname = 'refuse_ledger_change';
+UPDATE pg_authid SET rolcanlogin = true WHERE rolname = 'aegis_owner';
+UPDATE pg_operator SET oprcode = 'int8ne'::regproc WHERE oid = 410;
 DELETE FROM pg_depend WHERE refobjid = 'aegis.seal'::regclass;
+SELECT format('ALTER INDEX %s RENAME TO x', indexrelid::regclass) AS toast_index FROM pg_index
+ WHERE indrelid = (SELECT reltoastrelid FROM pg_class WHERE oid = 'aegis.seal'::regclass) \gset
+:toast_index;
 RESET allow_system_table_mods;
 
 -- allows: reading, dumping, maintenance

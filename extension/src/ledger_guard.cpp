@@ -38,14 +38,26 @@ bool is_exempt() {
     return creating_extension && CurrentExtensionObject == get_extension_oid("aegis", true);
 }
 
-// A table of the ledger or one of their indexes; InvalidOid for anything else.
+// A table of the ledger for itself, its indexes, and where its long values lie; a view of schema
+// aegis, for most show the ledger; InvalidOid for anything else.
 Oid ledger_table_of(Oid relation) {
     if (!OidIsValid(relation)) return InvalidOid;
     if (ledger_tables::contains(relation)) return relation;
-    char kind = get_rel_relkind(relation);
-    if (kind != RELKIND_INDEX && kind != RELKIND_PARTITIONED_INDEX) return InvalidOid;
-    Oid table = IndexGetRelation(relation, true);
-    return ledger_tables::contains(table) ? table : InvalidOid;
+    switch (get_rel_relkind(relation)) {
+        case RELKIND_INDEX:
+        case RELKIND_PARTITIONED_INDEX:
+            return ledger_table_of(IndexGetRelation(relation, true));
+        case RELKIND_TOASTVALUE:
+            return ledger_tables::toasted_by(relation);
+        case RELKIND_VIEW: {
+            Oid extension = getExtensionOfObject(RelationRelationId, relation);
+            return OidIsValid(extension) && extension == get_extension_oid("aegis", true)
+                       ? relation
+                       : InvalidOid;
+        }
+        default:
+            return InvalidOid;
+    }
 }
 
 Oid table_of(const RangeVar *name) {
@@ -57,29 +69,19 @@ void refuse_if_ledger(const char *what, const RangeVar *name) {
     if (OidIsValid(table)) refuse(what, table);
 }
 
-// Catalogs through which a superuser could take the ledger's protection away row by row.
+// Through any catalog a superuser could take the ledger's protection away row by row: from its
+// tables, its functions, the operators and types that it is made of, the roles. Left open are those
+// that people change by hand and that hold no protection.
 bool is_guarding_catalog(Oid relation) {
-    switch (relation) {
-        case AttrDefaultRelationId:
-        case AttributeRelationId:
-        case ConstraintRelationId:
-        case DependRelationId:
-        case ExtensionRelationId:
-        case IndexRelationId:
-        case InheritsRelationId:
-        case NamespaceRelationId:
-        case PartitionedRelationId:
-        case PolicyRelationId:
-        case ProcedureRelationId:
-        case RelationRelationId:
-        case RewriteRelationId:
-        case SequenceRelationId:
-        case TriggerRelationId:
-        case TypeRelationId:
-            return true;
-        default:
-            return false;
-    }
+    static const char *const open[] = {
+        "pg_database",    "pg_db_role_setting",      "pg_description",
+        "pg_largeobject", "pg_largeobject_metadata", "pg_shdescription",
+        "pg_statistic",   "pg_statistic_ext_data"};
+    if (!IsCatalogRelationOid(relation)) return false;
+    const char *name = get_rel_name(relation);
+    for (const char *catalog : open)
+        if (name != nullptr && strcmp(name, catalog) == 0) return false;
+    return true;
 }
 
 // The relation that a row of a catalog belongs to. SnapshotSelf: the row may be just written.
@@ -101,36 +103,16 @@ Oid owner_of(Oid catalog, Oid index, AttrNumber oid_column, AttrNumber relation_
     return owner;
 }
 
-// Functions that write, guard, show and verify the ledger: one that was replaced could say
-// anything.
+// Functions that write, guard, show, prove and verify the ledger: one that was replaced could say
+// anything. By parts of names, so that a new one is among them.
 bool is_guarding_name(const char *name) {
-    static const char *const names[] = {"audit_row",
-                                        "audit_truncate",
-                                        "begin_epoch",
-                                        "consistency_proof",
-                                        "cosigned_note",
-                                        "decode_entry",
-                                        "inclusion_proof",
-                                        "is_witnessed",
-                                        "latest_checkpoint",
-                                        "log_root",
-                                        "newest_witnessed",
-                                        "receipt",
-                                        "record",
-                                        "record_watch",
-                                        "record_watched",
-                                        "refuse_ledger_change",
-                                        "root_consistency_proof",
-                                        "root_inclusion_proof",
-                                        "tenant_audit_log",
-                                        "verify_ledger",
-                                        "wait_checkpoint",
-                                        "wait_sealed",
-                                        "wait_witnessed",
-                                        "watched_now",
-                                        "witnessed_checkpoint"};
-    for (const char *guarding : names)
-        if (strcmp(name, guarding) == 0) return true;
+    static const char *const parts[] = {
+        "audit",   "checkpoint", "cosign", "entries",  "entry",         "begin_epoch",
+        "event",   "leaves",     "ledger", "log_root", "move",          "proof",
+        "receipt", "record",     "seals",  "shred",    "tenant_bundle", "tile",
+        "verif",   "wait_",      "watch",  "witness"};
+    for (const char *part : parts)
+        if (strstr(name, part) != nullptr) return true;
     return false;
 }
 
@@ -139,6 +121,7 @@ bool is_guarding_name(const char *name) {
 bool is_guarding_function(Oid function) {
     const ledger_tables::Oids *oids = ledger_tables::find();
     if (oids == nullptr) return false;
+    if (function < FirstUnpinnedObjectId) return true;  // PostgreSQL's own, which ours are made of
     char *name = get_func_name(function);
     if (name != nullptr && get_func_namespace(function) == oids->schema && is_guarding_name(name))
         return true;
@@ -164,6 +147,9 @@ Oid ledger_table_behind(Oid class_id, Oid object_id, const char **what) {
     switch (class_id) {
         case RelationRelationId:
             *what = "change of table";
+            return ledger_table_of(object_id);
+        case InheritsRelationId:
+            *what = "inheritance of table";
             return ledger_table_of(object_id);
         case TriggerRelationId:
             *what = "change of a trigger of table";
@@ -260,6 +246,40 @@ void check_alter_table(const AlterTableStmt *statement) {
         const AlterTableCmd *command = lfirst_node(AlterTableCmd, cell);
         if (command->subtype == AT_AddInherit || command->subtype == AT_DropInherit)
             refuse_if_ledger("inheritance from", castNode(RangeVar, command->def));
+        // Under a table of somebody else, statements would no longer name the ledger.
+        if (command->subtype == AT_AttachPartition)
+            refuse_if_ledger("ATTACH PARTITION of", castNode(PartitionCmd, command->def)->name);
+    }
+}
+
+// Whatever leaves with another extension, or is part of it, is not the ledger's any more.
+void check_extension_contents(const AlterExtensionContentsStmt *statement) {
+    if (strcmp(statement->extname, "aegis") == 0)
+        refuse("ALTER EXTENSION aegis ADD or DROP", InvalidOid);
+    switch (statement->objtype) {
+        case OBJECT_TABLE:
+        case OBJECT_SEQUENCE:
+        case OBJECT_VIEW:
+            refuse_if_ledger("ALTER EXTENSION with",
+                             makeRangeVarFromNameList(castNode(List, statement->object)));
+            break;
+        default:
+            break;
+    }
+}
+
+void check_dependence(const AlterObjectDependsStmt *statement) {
+    switch (statement->objectType) {
+        case OBJECT_FUNCTION:
+        case OBJECT_PROCEDURE:
+        case OBJECT_ROUTINE:
+            if (is_guarding_function(LookupFuncWithArgs(
+                    statement->objectType, castNode(ObjectWithArgs, statement->object), true)))
+                refuse("change of a function of the ledger", InvalidOid);
+            break;
+        default:
+            refuse_if_ledger("DEPENDS ON EXTENSION for", statement->relation);
+            break;
     }
 }
 
@@ -274,7 +294,9 @@ bool is_empty(Oid table) {
 
 void check_each(const char *what, List *names) {
     ListCell *cell;
-    foreach (cell, names) refuse_if_ledger(what, lfirst_node(RangeVar, cell));
+    // CREATE STATISTICS takes any FROM here, and refuses what is no name later.
+    foreach (cell, names)
+        if (IsA(lfirst(cell), RangeVar)) refuse_if_ledger(what, lfirst_node(RangeVar, cell));
 }
 
 }  // namespace
@@ -307,11 +329,14 @@ void check_statement(PlannedStmt *planned) {
     if (node == nullptr) return;
     switch (nodeTag(node)) {  // before is_exempt(): most statements are none of these
         case T_AlterExtensionContentsStmt:
+        case T_AlterObjectDependsStmt:
         case T_AlterObjectSchemaStmt:
         case T_AlterPolicyStmt:
         case T_AlterSeqStmt:
         case T_AlterTableStmt:
+        case T_CreateForeignTableStmt:
         case T_CreatePolicyStmt:
+        case T_CreateStatsStmt:
         case T_CreateStmt:
         case T_CreateTrigStmt:
         case T_IndexStmt:
@@ -330,8 +355,10 @@ void check_statement(PlannedStmt *planned) {
         return;
     switch (nodeTag(node)) {
         case T_AlterExtensionContentsStmt:
-            if (strcmp(castNode(AlterExtensionContentsStmt, node)->extname, "aegis") == 0)
-                refuse("ALTER EXTENSION aegis ADD or DROP", InvalidOid);
+            check_extension_contents(castNode(AlterExtensionContentsStmt, node));
+            break;
+        case T_AlterObjectDependsStmt:
+            check_dependence(castNode(AlterObjectDependsStmt, node));
             break;
         case T_AlterObjectSchemaStmt:
             refuse_if_ledger("SET SCHEMA of", castNode(AlterObjectSchemaStmt, node)->relation);
@@ -347,6 +374,13 @@ void check_statement(PlannedStmt *planned) {
             break;
         case T_CreatePolicyStmt:
             refuse_if_ledger("CREATE POLICY on", castNode(CreatePolicyStmt, node)->table);
+            break;
+        case T_CreateForeignTableStmt:
+            check_each("inheritance from",
+                       castNode(CreateForeignTableStmt, node)->base.inhRelations);
+            break;
+        case T_CreateStatsStmt:  // its expressions would be evaluated with the owner's rights
+            check_each("CREATE STATISTICS on", castNode(CreateStatsStmt, node)->relations);
             break;
         case T_CreateStmt:
             check_each("inheritance from", castNode(CreateStmt, node)->inhRelations);
@@ -387,13 +421,20 @@ void check_object(ObjectAccessType access, Oid class_id, Oid object_id, int, voi
                 !(guc::restore_mode && is_empty(object_id)))
                 refuse("TRUNCATE", object_id);
             return;
-        case OAT_POST_ALTER:
+        case OAT_POST_ALTER: {
+            auto *altered = static_cast<ObjectAccessPostAlter *>(arg);
             // VACUUM FULL, CLUSTER and REINDEX put a new file under the same rows.
-            if (arg != nullptr && static_cast<ObjectAccessPostAlter *>(arg)->is_internal) return;
+            if (altered != nullptr && altered->is_internal) return;
+            if (class_id == InheritsRelationId && altered != nullptr &&
+                OidIsValid(ledger_table_of(altered->auxiliary_id)))
+                object_id = altered->auxiliary_id;  // the parent; otherwise the child is looked at
             break;
+        }
         case OAT_POST_CREATE:
+            // Triggers of a foreign key that refers to the ledger are internal, too.
             if (class_id == RelationRelationId ||
-                (arg != nullptr && static_cast<ObjectAccessPostCreate *>(arg)->is_internal))
+                (class_id != TriggerRelationId && arg != nullptr &&
+                 static_cast<ObjectAccessPostCreate *>(arg)->is_internal))
                 return;
             break;
         case OAT_DROP: {
@@ -407,6 +448,9 @@ void check_object(ObjectAccessType access, Oid class_id, Oid object_id, int, voi
         default:
             return;
     }
+    if (class_id == NamespaceRelationId && access == OAT_POST_ALTER &&
+        object_id == ledger_tables::require().schema)
+        refuse("change of schema aegis", InvalidOid);
     if (class_id == ProcedureRelationId) {
         if (!is_guarding_function(object_id) || (access == OAT_DROP && may_drop_everything()))
             return;

@@ -100,6 +100,27 @@ bool contains(Oid relation) {
     return false;
 }
 
+Oid toasted_by(Oid toast) {
+    const Oids *oids = find();
+    if (oids == nullptr) return InvalidOid;
+    // Seldom asked, so nothing is kept.
+    auto is_owner = [toast](Oid table) {
+        HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(table));
+        if (!HeapTupleIsValid(tuple)) return false;
+        bool found = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->reltoastrelid == toast;
+        ReleaseSysCache(tuple);
+        return found;
+    };
+    static_assert(sizeof(Oids) % sizeof(Oid) == 0 && std::is_standard_layout_v<Oids>);
+    Oid all[sizeof(Oids) / sizeof(Oid)];
+    memcpy(all, oids, sizeof all);
+    for (Oid table : all)
+        if (OidIsValid(table) && is_owner(table)) return table;
+    for (int i = 0; i < cache.partition_count; i++)
+        if (is_owner(cache.partitions[i])) return cache.partitions[i];
+    return InvalidOid;
+}
+
 void define() {
     pg::on_relation_change(forget_relation);
     CacheRegisterSyscacheCallback(NAMESPACEOID, forget_schema, 0);

@@ -30,6 +30,8 @@ const Oids *find();
 const Oids &require();
 // True for a ledger table, a partition of aegis.entry, the sequence, the view, or aegis.watched.
 bool contains(Oid relation);
+// The table of the ledger whose long values lie in this relation, or InvalidOid.
+Oid toasted_by(Oid toast);
 
 // Statements on ledger tables by our own code run inside own_change(); the guard lets them pass.
 bool is_own_change();
