@@ -73,10 +73,15 @@ void load() {
     SysScanDesc scan = systable_beginscan(relation, InvalidOid, false, nullptr, 0, nullptr);
     HeapTuple tuple;
     while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
-        bool is_null;  // no column that is read here can be
-        char *name = TextDatumGetCString(heap_getattr(tuple, 1, shape, &is_null));
-        char *writer = TextDatumGetCString(heap_getattr(tuple, 3, shape, &is_null));
-        Jsonb *fields = DatumGetJsonbPCopy(heap_getattr(tuple, 4, shape, &is_null));
+        bool no_name, no_writer, no_fields;
+        Datum stored_name = heap_getattr(tuple, 1, shape, &no_name);
+        Datum stored_writer = heap_getattr(tuple, 3, shape, &no_writer);
+        Datum stored_fields = heap_getattr(tuple, 4, shape, &no_fields);
+        // Whoever dropped a NOT NULL constraint gets an undeclared type, not an accident.
+        if (no_name || no_writer || no_fields) continue;
+        char *name = TextDatumGetCString(stored_name);
+        char *writer = TextDatumGetCString(stored_writer);
+        Jsonb *fields = DatumGetJsonbPCopy(stored_fields);
         EventType *type = static_cast<EventType *>(hash_search(table, name, HASH_ENTER, nullptr));
         type->writer = strcmp(writer, "sql") == 0 ? Writer::sql : Writer::c;
         read_fields(fields, type);

@@ -111,7 +111,10 @@ void read_logs(State *state) {
         HeapTuple row = SPI_tuptable->vals[i];
         TupleDesc shape = SPI_tuptable->tupdesc;
         int32 number = DatumGetInt32(SPI_getbinval(row, shape, 1, &is_null));
-        Log *log = static_cast<Log *>(hash_search(state->logs, &number, HASH_ENTER, nullptr));
+        bool known;
+        Log *log = static_cast<Log *>(hash_search(state->logs, &number, HASH_ENTER, &known));
+        if (known && log->checked)
+            finding(state, kHeads, name_of(log), "there are two heads of it");
         memset(&log->key, 0, sizeof log->key);
         log->frontier = core::Frontier();
         log->broken = false;

@@ -10,8 +10,9 @@ cd "$(dirname "$0")/../.."
 for program in aegis-verify aegis-signer; do
   install -m 0755 "$(built $program)" "$place/$program"
 done
-install -d -m 0755 "$place/tests" "$place/tests/process" "$place/tests/independent"
+install -d -m 0755 "$place/tests" "$place/tests/process" "$place/tests/independent" "$place/tests/oracle"
 install -m 0644 -t "$place/tests/process" tests/process/tamper*.py
+install -m 0644 -t "$place/tests/oracle" tests/oracle/libpq.py
 install -m 0644 -t "$place/tests/independent" tests/independent/*.py
 driver() { as_server /usr/bin/python3 "$place/tests/process/tamper.py" "$@"; }
 
@@ -71,4 +72,7 @@ stop
 settings "shared_preload_libraries = 'aegis'" "aegis.signer = ''" "aegis.ledger_origin = ''" "max_worker_processes = 0"
 must_start
 driver check "$place" "$bin/psql" "$place/aegis-verify" || failed=1
+long=()
+if [ "${AEGIS_LONG:-no}" = yes ]; then long=(long); else echo "skip every row and every byte of the ledger (long)"; fi
+as_server /usr/bin/python3 "$place/tests/process/tamper_columns.py" check "$place" "$place/aegis-verify" ledger "${long[@]}" || failed=1
 finish
