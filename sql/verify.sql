@@ -26,32 +26,39 @@ SELECT aegis.record('verify_test.done', detail => '{"n": 703}');
 SELECT checked, outcome, items FROM aegis.verify_ledger() WHERE checked = 'unsealed';
 ROLLBACK;
 
+-- The worker writes down what is found, and seals that: not in the midst of a change.
 -- refuses: a body, a leaf, a column that was changed
 BEGIN;
+LOCK TABLE aegis.entry, aegis.seal IN SHARE ROW EXCLUSIVE MODE;
 SELECT regress_tamper($$UPDATE aegis.entry SET body = set_byte(body, 40, get_byte(body, 40) # 1) WHERE seq = (SELECT seq FROM regress_touched)$$);
 SELECT * FROM regress_findings();
 SELECT subject = 'entry seq ' || (SELECT seq FROM regress_touched OFFSET 0) AS names_it FROM aegis.verify_ledger() WHERE checked = 'entries' AND subject LIKE 'entry%';
 ROLLBACK;
 BEGIN;
+LOCK TABLE aegis.entry, aegis.seal IN SHARE ROW EXCLUSIVE MODE;
 SELECT regress_tamper($$UPDATE aegis.entry SET leaf = sha256('x') WHERE seq = (SELECT seq FROM regress_touched)$$);
 SELECT * FROM regress_findings();
 ROLLBACK;
 BEGIN;
+LOCK TABLE aegis.entry, aegis.seal IN SHARE ROW EXCLUSIVE MODE;
 SELECT regress_tamper($$UPDATE aegis.entry SET tenant_id = '00000000-0000-0000-0000-0000000000aa' WHERE seq = (SELECT seq FROM regress_touched)$$);
 SELECT * FROM regress_findings();
 ROLLBACK;
 BEGIN;
+LOCK TABLE aegis.entry, aegis.seal IN SHARE ROW EXCLUSIVE MODE;
 SELECT regress_tamper($$UPDATE aegis.entry SET ordinal = 77 WHERE seq = (SELECT seq FROM regress_touched)$$);
 SELECT * FROM regress_findings();
 ROLLBACK;
 
 -- refuses: a body changed together with its leaf, two entries swapped whole
 BEGIN;
+LOCK TABLE aegis.entry, aegis.seal IN SHARE ROW EXCLUSIVE MODE;
 SELECT regress_tamper($$UPDATE aegis.entry SET body = o.body, leaf = o.leaf, ordinal = o.ordinal
   FROM (SELECT body, leaf, ordinal FROM aegis.entry WHERE seq = (SELECT seq + 1 FROM regress_touched)) o WHERE seq = (SELECT seq FROM regress_touched)$$);
 SELECT * FROM regress_findings();
 ROLLBACK;
 BEGIN;
+LOCK TABLE aegis.entry, aegis.seal IN SHARE ROW EXCLUSIVE MODE;
 SELECT regress_tamper($$WITH t AS (SELECT seq FROM regress_touched) UPDATE aegis.entry e SET seq = CASE e.seq WHEN t.seq THEN t.seq + 1 ELSE t.seq END
   FROM t WHERE e.seq IN (t.seq, t.seq + 1)$$);
 SELECT * FROM regress_findings();
@@ -59,38 +66,46 @@ ROLLBACK;
 
 -- refuses: an entry that was deleted, inserted, repeated; a tail that was cut
 BEGIN;
+LOCK TABLE aegis.entry, aegis.seal IN SHARE ROW EXCLUSIVE MODE;
 SELECT regress_tamper($$DELETE FROM aegis.entry WHERE seq = (SELECT seq FROM regress_touched)$$);
 SELECT * FROM regress_findings();
 ROLLBACK;
 BEGIN;
+LOCK TABLE aegis.entry, aegis.seal IN SHARE ROW EXCLUSIVE MODE;
 SELECT regress_tamper($$INSERT INTO aegis.entry (seq, xid, epoch, ordinal, tenant_id, leaf, body)
   SELECT nextval('aegis.entry_seq'), xid, epoch, ordinal, tenant_id, leaf, body FROM aegis.entry WHERE seq = (SELECT seq FROM regress_touched)$$);
 SELECT * FROM regress_findings();
 ROLLBACK;
 BEGIN;
+LOCK TABLE aegis.entry, aegis.seal IN SHARE ROW EXCLUSIVE MODE;
 SELECT regress_tamper($$INSERT INTO aegis.entry SELECT * FROM aegis.entry WHERE seq = (SELECT seq FROM regress_touched)$$);
 SELECT * FROM regress_findings();
 ROLLBACK;
 BEGIN;
+LOCK TABLE aegis.entry, aegis.seal IN SHARE ROW EXCLUSIVE MODE;
 SELECT regress_tamper($$DELETE FROM aegis.entry WHERE seq = (SELECT max(seq) FROM aegis.entry)$$);
 SELECT * FROM regress_findings();
 ROLLBACK;
 
 -- refuses: a seal that was deleted, changed, or cut from the end with its leaves and entries
 BEGIN;
+LOCK TABLE aegis.entry, aegis.seal IN SHARE ROW EXCLUSIVE MODE;
 SELECT regress_tamper($$DELETE FROM aegis.seal WHERE number = (SELECT max(number) - 1 FROM aegis.seal)$$);
 SELECT * FROM regress_findings();
 ROLLBACK;
 BEGIN;
+LOCK TABLE aegis.entry, aegis.seal IN SHARE ROW EXCLUSIVE MODE;
 SELECT regress_tamper($$UPDATE aegis.seal SET body = set_byte(body, 60, get_byte(body, 60) # 1) WHERE number = (SELECT max(number) - 1 FROM aegis.seal)$$);
 SELECT count(*) > 0 AS found FROM regress_findings() WHERE checked = 'seals';
 ROLLBACK;
 BEGIN;
+LOCK TABLE aegis.entry, aegis.seal IN SHARE ROW EXCLUSIVE MODE;
 SELECT regress_tamper($$UPDATE aegis.seal SET sealed_at = sealed_at + interval '1 s' WHERE number = 1$$);
 SELECT * FROM regress_findings();
 ROLLBACK;
 BEGIN;
-SELECT regress_tamper($$DELETE FROM aegis.entry WHERE seq IN (SELECT unnest(seqs) FROM aegis.seal_leaves WHERE seal = (SELECT max(number) FROM aegis.seal))$$);
+LOCK TABLE aegis.entry, aegis.seal IN SHARE ROW EXCLUSIVE MODE;
+SELECT regress_tamper($$DELETE FROM aegis.entry WHERE seq IN (SELECT unnest(seqs) FROM aegis.seal_leaves WHERE seal = (SELECT max(number) FROM aegis.seal))$$) > 0 AS deleted;
 SELECT regress_tamper($$DELETE FROM aegis.seal_leaves WHERE seal = (SELECT max(number) FROM aegis.seal)$$);
 SELECT regress_tamper($$DELETE FROM aegis.seal WHERE number = (SELECT max(number) FROM aegis.seal)$$);
 SELECT * FROM regress_findings();
@@ -98,40 +113,49 @@ ROLLBACK;
 
 -- refuses: leaves that were removed, exchanged or pointed elsewhere; heads that were changed
 BEGIN;
+LOCK TABLE aegis.entry, aegis.seal IN SHARE ROW EXCLUSIVE MODE;
 SELECT regress_tamper($$DELETE FROM aegis.seal_leaves WHERE first_leaf = (SELECT max(first_leaf) FROM aegis.seal_leaves WHERE root IS NULL)$$);
 SELECT checked, subject, detail, times > 0 AS found FROM regress_findings();
 ROLLBACK;
 BEGIN;
+LOCK TABLE aegis.entry, aegis.seal IN SHARE ROW EXCLUSIVE MODE;
 SELECT regress_tamper($$UPDATE aegis.seal_leaves SET seqs[2] = seqs[1] WHERE first_leaf = (SELECT max(first_leaf) FROM aegis.seal_leaves WHERE root IS NULL)$$);
 SELECT * FROM regress_findings();
 ROLLBACK;
 BEGIN;
+LOCK TABLE aegis.entry, aegis.seal IN SHARE ROW EXCLUSIVE MODE;
 SELECT regress_tamper($$UPDATE aegis.seal_leaves SET root = sha256('x') WHERE root IS NOT NULL AND seal = (SELECT max(number) FROM aegis.seal)$$);
 SELECT * FROM regress_findings();
 ROLLBACK;
 BEGIN;
+LOCK TABLE aegis.entry, aegis.seal IN SHARE ROW EXCLUSIVE MODE;
 SELECT regress_tamper($$UPDATE aegis.tenant_log SET size = size + 1 WHERE tenant_id IS NULL$$);
 SELECT * FROM regress_findings();
 ROLLBACK;
 BEGIN;
+LOCK TABLE aegis.entry, aegis.seal IN SHARE ROW EXCLUSIVE MODE;
 SELECT regress_tamper($$UPDATE aegis.tenant_log SET log_id = sha256('x') WHERE tenant_id IS NULL$$);
 SELECT checked, times > 0 AS found FROM regress_findings() WHERE checked = 'root log';
 ROLLBACK;
 
 -- refuses: hashes that proofs are made of: changed, removed, added; leaf hashes that are not those of the entries
 BEGIN;
+LOCK TABLE aegis.entry, aegis.seal IN SHARE ROW EXCLUSIVE MODE;
 SELECT regress_tamper($$UPDATE aegis.tree_node SET hash = sha256('x') WHERE log = 1 AND level = 8 AND index = 1$$);
 SELECT * FROM regress_findings();
 ROLLBACK;
 BEGIN;
+LOCK TABLE aegis.entry, aegis.seal IN SHARE ROW EXCLUSIVE MODE;
 SELECT regress_tamper($$DELETE FROM aegis.tree_node WHERE log = 1 AND level = 8 AND index = 1$$);
 SELECT * FROM regress_findings();
 ROLLBACK;
 BEGIN;
+LOCK TABLE aegis.entry, aegis.seal IN SHARE ROW EXCLUSIVE MODE;
 SELECT regress_tamper($$INSERT INTO aegis.tree_node VALUES (0, 48, 0, sha256('x')), (1, 8, 1000000, sha256('x')), (1000, 8, 0, sha256('x'))$$);
 SELECT * FROM regress_findings();
 ROLLBACK;
 BEGIN;
+LOCK TABLE aegis.entry, aegis.seal IN SHARE ROW EXCLUSIVE MODE;
 SELECT regress_tamper($$UPDATE aegis.seal_leaves SET leaves = set_byte(leaves, 32, get_byte(leaves, 32) # 1)
   WHERE first_leaf = (SELECT max(first_leaf) FROM aegis.seal_leaves WHERE root IS NULL)$$);
 SELECT * FROM regress_findings();
@@ -142,6 +166,7 @@ CREATE FUNCTION regress_note(size bigint, root bytea) RETURNS text LANGUAGE sql 
   SELECT format(E'regress/log\n%s\n%s\n\n\u2014 regress/log %s\n', size, encode(root, 'base64'), replace(encode('\x01020304'::bytea || decode(repeat('ab', 64), 'hex'), 'base64'), E'\n', '')) $$;
 CREATE FUNCTION regress_note(of_seal bigint) RETURNS text LANGUAGE sql AS 'SELECT regress_note(root_size, root) FROM aegis.seal WHERE number = of_seal';
 BEGIN;
+LOCK TABLE aegis.entry, aegis.seal IN SHARE ROW EXCLUSIVE MODE;
 SELECT regress_tamper($$INSERT INTO aegis.checkpoint SELECT row_number() OVER (ORDER BY number), number, root_size, root, now(), regress_note(number)
   FROM (SELECT * FROM aegis.seal ORDER BY number DESC LIMIT 3) s ORDER BY number$$);
 SELECT checked, outcome, items FROM aegis.verify_ledger() WHERE checked = 'checkpoints';
@@ -180,6 +205,7 @@ SELECT bool_and(outcome = 'ok') AS verifies FROM aegis.verify_ledger();
 RESET client_min_messages;
 SELECT v.items = (SELECT count(*) FROM aegis.entry) AS all_read FROM aegis.verify_ledger() v WHERE checked = 'entries';
 BEGIN;
+LOCK TABLE aegis.entry, aegis.seal IN SHARE ROW EXCLUSIVE MODE;
 SELECT regress_tamper($$UPDATE aegis.entry SET body = set_byte(body, 40, get_byte(body, 40) # 1) WHERE seq = (SELECT seq FROM regress_touched)$$);
 SELECT regress_tamper($$INSERT INTO aegis.entry SELECT * FROM aegis.entry WHERE seq = (SELECT seq FROM regress_touched)$$);
 SELECT regress_tamper($$INSERT INTO aegis.entry (seq, xid, epoch, ordinal, tenant_id, leaf, body)
