@@ -22,6 +22,7 @@ constexpr std::string_view kPages[] = {"/",
                                        "/team",
                                        "/ledger",
                                        "/ledger/{leaf}",
+                                       "/security",
                                        "/api-docs"};
 
 constexpr std::string_view kAsset = "/assets/{file}";

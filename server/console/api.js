@@ -1,6 +1,9 @@
 // The only place that talks to the server.
 import { Problem } from "./problem.js";
 
+// What is answered 401 without a word about the session.
+const NOT_OVER = new Set(["invalid-credentials", "not-confirmed", "challenge-invalid", "step-up-required"]);
+
 let sessionEnded = () => {};
 
 /** The action is given the problem of a 401, whichever request met it. */
@@ -21,7 +24,7 @@ async function send(method, path, { body, signal } = {}) {
   }
   if (answer.ok) return answer;
   const problem = await Problem.of(answer);
-  if (problem.status === 401 && problem.name !== "invalid-credentials") sessionEnded(problem);
+  if (problem.status === 401 && !NOT_OVER.has(problem.name)) sessionEnded(problem);
   throw problem;
 }
 
@@ -32,6 +35,7 @@ async function json(method, path, options) {
 
 export const get = (path, signal) => json("GET", path, { signal });
 export const post = (path, body) => json("POST", path, { body });
+export const put = (path, body) => json("PUT", path, { body });
 export const patch = (path, body) => json("PATCH", path, { body });
 export const remove = (path) => json("DELETE", path);
 export const text = async (path, signal) => (await send("GET", path, { signal })).text();

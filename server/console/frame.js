@@ -43,7 +43,7 @@ function build() {
     h("a", { class: "brand", href: "/dashboard", "aria-label": `Aegis, ${session().tenant.name}` }, mark(), h("span", { class: "brand-name" }, "Aegis", h("span", { class: "brand-tenant" }, session().tenant.name))),
     nav,
     h("div", { class: "account" }, h("div", { class: "account-who" }, name, h("span", { class: "account-rank" }, RANKS[session().user.rank])),
-      h("div", { class: "account-tools" }, leave, themeButton(), h("a", { class: "icon-button", href: "/api-docs", "aria-label": "API", title: "API" }, icon("api")),
+      h("div", { class: "account-tools" }, leave, themeButton(), h("a", { class: "icon-button", href: "/security", "aria-label": "Security", title: "Security" }, icon("shield")), h("a", { class: "icon-button", href: "/api-docs", "aria-label": "API", title: "API" }, icon("api")),
         iconButton("keyboard", "Keyboard", showKeys, { "data-wide": true }))));
   replace(document.getElementById("app"), h("div", { class: "frame" }, side, main));
 }

@@ -16,6 +16,7 @@ import { ledgerPage } from "./page-ledger.js";
 import { loginPage } from "./page-login.js";
 import { missingPage, refusedPage } from "./page-missing.js";
 import { newInvoicePage } from "./page-invoice-new.js";
+import { securityPage } from "./page-security.js";
 import { teamPage } from "./page-team.js";
 
 // place: what the navigation marks; least: the rank that the page's data needs.
@@ -30,6 +31,7 @@ const ROUTES = [
   { path: "/team", page: teamPage, place: "team" },
   { path: "/ledger", page: ledgerPage, place: "ledger", least: 4 },
   { path: "/ledger/{leaf}", page: entryPage, place: "ledger", least: 4 },
+  { path: "/security", page: securityPage },
   { path: "/api-docs", page: apiDocsPage },
 ];
 

@@ -6,7 +6,8 @@ import { field, formMessage, isEmail, onSubmit } from "./form.js";
 import { notice } from "./states.js";
 import { recall, remember } from "./storage.js";
 import { go, safePath } from "./router.js";
-import { signIn } from "./session.js";
+import { begin, signIn } from "./session.js";
+import { signInSteps } from "./sign-in-steps.js";
 import { themeButton } from "./frame.js";
 
 const REASONS = {
@@ -28,9 +29,11 @@ export function loginPage({ query, signal }) {
   const why = h("div", { role: "status" }, reason && notice(reason[0], h("p", null, reason[1])));
 
   onSubmit(form, { fields, submit, message, send: async () => {
-    await signIn(tenant.value, email.value, password.value);
+    const pending = await signIn(tenant.value, email.value, password.value);
     remember("tenant", tenant.value);
-    go(safePath(query.get("next")), { replace: true });
+    password.control.value = "";
+    if (pending) signInSteps(place, pending, { done: arrive, again: startOver, busy: (...parts) => countDown(...parts, signal) });
+    else leave();
   }, refused: (problem) => {
     replace(why);
     if (problem.name === "invalid-credentials") {
@@ -44,6 +47,18 @@ export function loginPage({ query, signal }) {
     return true;
   } });
 
+  const leave = () => go(safePath(query.get("next")), { replace: true });
+  const arrive = (answer) => {
+    begin(answer);
+    leave();
+  };
+  const startOver = (words) => {
+    replace(place, h("h1", { tabindex: -1 }, "Sign in"), why, form);
+    replace(why, words && notice("info", h("p", null, words)));
+    message.clear();
+    email.control.focus();
+  };
+  const place = h("div", { class: "login-form" }, h("h1", null, "Sign in"), why, form);
   const node = h("div", { class: "login" },
     h("section", { class: "login-side" },
       h("div", { class: "login-brand" }, mark(), "Aegis"),
@@ -52,7 +67,7 @@ export function loginPage({ query, signal }) {
         h("li", null, icon("ledger"), "Every step is an entry in a chain of hashes."),
         h("li", null, icon("shield"), "Anybody you choose can verify it, without trusting us.")))),
     h("section", { class: "login-main" }, h("div", { class: "login-tools" }, themeButton()),
-      h("div", { class: "login-form" }, h("h1", null, "Sign in"), why, form)));
+      place));
   setTimeout(() => !signal.aborted && (tenant.value === "" ? tenant : email).control.focus());
   return { title: "Sign in", node };
 }

@@ -9,6 +9,7 @@ import { table } from "./table.js";
 import { count } from "./format.js";
 import { forgetUsers, users } from "./people.js";
 import { isAdmin, rank, RANKS, session } from "./session.js";
+import { confirmed } from "./step-up.js";
 import { toast } from "./toast.js";
 
 const LEAD = 2;
@@ -113,7 +114,7 @@ export function teamPage({ signal }) {
       if (Number(rankField.value) !== user.rank) change.rank = Number(rankField.value);
       if (team.value !== user.team_id) change.team_id = team.value;
       if (Object.keys(change).length === 0) return;
-      await api.patch(`/api/users/${user.id}`, change);
+      await confirmed(() => api.patch(`/api/users/${user.id}`, change));
       await again();
       toast(`${user.name} changed.`);
     } });

@@ -23,10 +23,18 @@ export async function load() {
   return current;
 }
 
+/** null when somebody is signed in now; else { challenge, due }: what is asked for besides. */
 export async function signIn(tenant, email, password) {
-  current = await api.post("/api/session", { tenant, email, password });
+  const answer = await api.post("/api/session", { tenant, email, password });
+  if (answer.due) return answer;
+  begin(answer);
+  return null;
+}
+
+/** The session that a sign-in in steps ended in. */
+export function begin({ expires_at, user, tenant }) {
+  current = { expires_at, user, tenant };
   leaving = false;
-  return current;
 }
 
 export async function signOut() {
