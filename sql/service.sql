@@ -212,6 +212,29 @@ SELECT status, t_service.problem(body) AS problem FROM aegis.handle('GET', '/t/w
 SELECT status, t_service.problem(body) AS problem FROM aegis.handle('GET', '/t/who', t_service.sign(:'two_key_id', :'two_secret', 'GET', '/t/who'), NULL, '192.0.2.1', 'r-7');
 SELECT status, t_service.problem(body) AS problem FROM aegis.handle('GET', '/t/other', t_service.sign(:'two_key_id', :'two_secret', 'GET', '/t/other'), NULL, '192.0.2.1', 'r-7');
 
+-- allows: proving requests to a service, with its newest secret, also while its older one is in use
+\c - regress_service_operator
+SELECT r.fields ? 'content-digest' AS digest, r.fields ->> 'signature' ~ '^aegis=:[A-Za-z0-9+/]{43}=:$' AS signature,
+       regexp_replace(regexp_replace(r.fields ->> 'signature-input', 'created=[0-9]{10}', 'created=N'), 'nonce="[A-Za-z0-9_-]{24}"', 'nonce="N"') AS input
+  FROM (VALUES (aegis.sign_request('billing', 'POST', 'https://billing.internal/hook?a=1', '{}')), (aegis.sign_request('billing', 'GET', 'http://[::1]:8080/'))) r (fields);
+SELECT aegis.sign_request('billing', 'GET', 'http://a.example/') ->> 'signature' <> aegis.sign_request('billing', 'GET', 'http://a.example/') ->> 'signature' AS differs;
+-- refuses: what is no request, and whose secret is not there
+SELECT aegis.sign_request('nobody', 'GET', 'https://a.example/');
+SELECT aegis.sign_request('billing', 'get', 'https://a.example/');
+SELECT aegis.sign_request('billing', E'GET\nX', 'https://a.example/');
+SELECT aegis.sign_request(NULL, 'GET', 'https://a.example/');
+SELECT aegis.sign_request('billing', 'GET', '');
+SELECT aegis.sign_request('billing', 'GET', 'ftp://a.example/');
+SELECT aegis.sign_request('billing', 'GET', 'https:///x');
+SELECT aegis.sign_request('billing', 'GET', 'https://a.example');
+SELECT aegis.sign_request('billing', 'GET', 'https://user@a.example/');
+SELECT aegis.sign_request('billing', 'GET', 'https://a.example?b/');
+SELECT aegis.sign_request('billing', 'GET', 'https://a.example/#b');
+SELECT aegis.sign_request('billing', 'GET', 'https://a.example/ b');
+SELECT aegis.sign_request('billing', 'GET', E'https://a.example/\n');
+SELECT aegis.sign_request('billing', 'GET', 'https://a.example/' || chr(228));
+SELECT aegis.sign_request('billing', 'GET', 'https://a.example/' || repeat('a', 2048));
+
 -- refuses: a sealed secret in another's place, a suspended tenant, a retired service
 \c - :superuser
 SELECT k.secret AS kept FROM aegis.service_secret k WHERE k.key_id = :'other_key_id' \gset
@@ -244,6 +267,7 @@ SELECT d.paths -> '/t/who' -> 'get' -> 'security' AS either, d.paths -> '/t/othe
 \c - regress_service_member
 SELECT aegis.create_service('x', NULL, '{a}');
 SELECT * FROM aegis.services;
+SELECT aegis.sign_request('billing', 'GET', 'https://a.example/');
 \c - regress_service_gateway
 SELECT aegis.rotate_service_secret('billing');
 SELECT aegis.retire_service('billing', 'x');

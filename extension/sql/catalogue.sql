@@ -84,6 +84,7 @@ SELECT t.name, t.description, 'c', true FROM (VALUES
   ('schema.guarded',           'the guard of a schema was switched on, changed or switched off'),
   ('service.changed',          'an operator changed what a service may'),
   ('service.created',          'an operator made a service, and its secret'),
+  ('service.request_signed',   'a request to a service was signed'),
   ('service.retired',          'an operator took a service out of use'),
   ('service.secret_made',      'an operator gave a service another secret'),
   ('service.secret_retired',   'an operator took a secret of a service out of use'),

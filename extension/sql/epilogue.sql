@@ -184,7 +184,8 @@ GRANT EXECUTE ON FUNCTION aegis.expire_sessions(integer) TO aegis_operator;
 
 -- Services
 GRANT EXECUTE ON FUNCTION aegis.create_service(text, uuid, text[], smallint), aegis.retire_service(text, text),
-  aegis.retire_service_secret(text), aegis.rotate_service_secret(text), aegis.set_service(text, text[], smallint)
+  aegis.retire_service_secret(text), aegis.rotate_service_secret(text), aegis.set_service(text, text[], smallint),
+  aegis.sign_request(text, text, text, bytea)
   TO aegis_operator;
 GRANT SELECT ON aegis.services TO aegis_auditor, aegis_operator;
 

@@ -54,6 +54,11 @@ CREATE FUNCTION aegis.rotate_service_secret(name text, OUT key_id text, OUT secr
 COMMENT ON FUNCTION aegis.rotate_service_secret(text) IS
   'gives a service a second secret beside the one in use, shown this once';
 
+CREATE FUNCTION aegis.sign_request(service text, method text, url text, body bytea DEFAULT NULL) RETURNS jsonb
+  AS 'MODULE_PATHNAME', 'aegis_sign_request' LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
+COMMENT ON FUNCTION aegis.sign_request(text, text, text, bytea) IS
+  'fields that prove a request to a service as coming from this database; made with its newest secret';
+
 CREATE FUNCTION aegis.retire_service_secret(key_id text) RETURNS void
   AS 'MODULE_PATHNAME', 'aegis_retire_service_secret' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION aegis.retire_service_secret(text) IS 'takes a secret out of use, for good';

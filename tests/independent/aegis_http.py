@@ -210,6 +210,16 @@ def read(request):
     return items, parameters, value
 
 
+def outbound(request, key, secret, created, nonce):
+    """The fields that Aegis adds to a request that leaves it."""
+    fields = [["content-digest", digest(request["content"])]] if request["content"] else []
+    names = ["@method", "@target-uri"] + (["content-digest"] if fields else [])
+    items = [(name, {}) for name in names]
+    parameters = {"created": created, "nonce": nonce, "keyid": key, "alg": "hmac-sha256", "tag": "aegis-outbound"}
+    text = base({**request, "fields": fields}, items, parameters)
+    return fields + [["signature-input", "aegis=" + spelled_list(items, parameters)], ["signature", "aegis=" + spelled(mac(secret, text))]]
+
+
 def mac(secret, text):
     return hmac.new(secret, text.encode("ascii"), hashlib.sha256).digest()
 

@@ -188,6 +188,10 @@ def http_requests():
     vectors = load("http_signature_v1")
     secret, published = h(vectors["secret"]), vectors["published"]
     same("RFC 9421 B.2.5", published["signature"], ":pxcQw6G3AjtMBQjwo8XzkZf/bws5LelbaMk5rGIGtE8=:")
+    for case in vectors["outbound"]:
+        request = {**case["request"], "content": h(case["request"]["content"])}
+        same("outbound", http.outbound(request, "billing.1", secret, 1618884473, "b3k2pp5k7z-50gnwp.yemd"), case["fields"])
+        refuses("sent back", http.verify, {**request, "fields": case["fields"]}, secret)
     for case in vectors["valid"] + vectors["refused"]:
         request = {**case["request"], "content": h(case["request"]["content"])}
         if "base" not in case:

@@ -69,5 +69,9 @@ def http_signature_v1():
                                                                 ["signature", good["fields"][2][1].replace("sig1", "b")]]}),
         ("another label", {**good, "fields": good["fields"][:2] + [["signature", good["fields"][2][1].replace("sig1", "sig2")]]}),
         ("no signature", {**good, "fields": good["fields"][:2]}), ("not signed", request())]
-    return {"secret": SECRET, "published": {"request": published, "base": base, "signature": http.spelled(http.mac(SECRET, base))},
+    outbound = [{"request": r, "fields": http.outbound(r, "billing.1", SECRET, 1618884473, "b3k2pp5k7z-50gnwp.yemd")}
+                for r in (request(fields=()), request("GET", "/", b"", (), "127.0.0.1:8080"))]
+    outbound[1]["request"]["scheme"] = "http"
+    outbound[1]["fields"] = http.outbound(outbound[1]["request"], "billing.1", SECRET, 1618884473, "b3k2pp5k7z-50gnwp.yemd")
+    return {"outbound": outbound, "secret": SECRET, "published": {"request": published, "base": base, "signature": http.spelled(http.mac(SECRET, base))},
             "valid": valid, "refused": [{"name": n, "request": r} for n, r in refused]}

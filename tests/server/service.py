@@ -16,8 +16,9 @@ from fixture import Client, Cluster, Gateway, Report  # noqa: E402
 from fixture.process import ROOT  # noqa: E402
 from fixture.report import equal, until  # noqa: E402
 
-sys.path.insert(0, os.path.join(ROOT, "tests", "independent"))
+sys.path[:0] = [os.path.join(ROOT, "tests", "independent"), os.path.join(ROOT, "docs", "examples")]
 import aegis_http as http  # noqa: E402
+import verify_request as example  # noqa: E402
 
 WINDOW = 4
 BODY = b'{"a": 1}'
@@ -163,6 +164,72 @@ def replays(report, gateway, service, client):
         equal(send(client, "HEAD", "/api/svc", service.fields("GET", "/api/svc")).status, 401, "GET sent as HEAD")
 
 
+def outbound(report, cluster, service):
+    """What aegis.sign_request() signs, the examples in Python and JavaScript take once, and nothing else."""
+    def signed(method, url, body=b""):
+        text = cluster.sql("SELECT aegis.sign_request('svc', '%s', '%s', decode('%s', 'hex'))" % (method, url, body.hex()), user="operator")
+        return {"method": method, "url": url, "headers": json.loads(text), "body": body}
+
+    def vector(case, since):  # a memory for each: they share one nonce
+        request = case["request"]
+        return {"method": request["method"], "url": http.component({**request, "fields": []}, "@target-uri"), "headers": dict(case["fields"]),
+                "body": bytes.fromhex(request["content"]), "now": 1618884473, "since": since, "secrets": {"billing.1": bytes.fromhex(vectors["secret"])}}
+
+    def without(request, name):
+        return {**request, "headers": {k: v for k, v in request["headers"].items() if k != name}}
+
+    def edited(request, name, old, new):
+        assert old in request["headers"][name], (name, old)
+        return {**request, "headers": {**request["headers"], name: request["headers"][name].replace(old, new, 1)}}
+
+    with open(os.path.join(ROOT, "tests", "vectors", "http_signature_v1.json"), encoding="ascii") as file:
+        vectors = json.load(file)
+    url, now = "http://127.0.0.1:8080/hook?a=b%20c", time.time()
+
+    def post():
+        return signed("POST", url, BODY)
+    first, inbound = post(), service.fields("POST", "/api/svc", BODY)
+    cases = [
+        (True, "post", first), (False, "replay", first), (True, "get", signed("GET", url)),
+        *((True, "vector", vector(case, since)) for since, case in enumerate(vectors["outbound"], 1)),
+        (False, "method", {**post(), "method": "PUT"}), (False, "url", {**post(), "url": url + "&x"}),
+        (False, "scheme", {**post(), "url": url.replace("http:", "https:")}), (False, "body", {**post(), "body": b"other"}),
+        (False, "no body", {**post(), "body": b""}), (False, "body where none was", {**signed("GET", url), "body": b"x"}),
+        (False, "digest", edited(post(), "content-digest", ":", ":A")), (False, "no digest", without(post(), "content-digest")),
+        (False, "no signature", without(post(), "signature")), (False, "no input", without(post(), "signature-input")),
+        (False, "component dropped", edited(post(), "signature-input", ' "content-digest"', "")),
+        (False, "nonce", edited(post(), "signature-input", 'nonce="', 'nonce="A')),
+        (False, "key", edited(post(), "signature-input", "svc.1", "svc.2")),
+        (False, "tag", edited(post(), "signature-input", "aegis-outbound", "aegis")),
+        (False, "line end", edited(post(), "signature-input", 'outbound"', 'outbound"\n')),
+        (False, "two signatures", edited(post(), "signature", "aegis=", "aegis=::, aegis=")),
+        (False, "signature", edited(post(), "signature", "=:", "=:A")),
+        (False, "a request to Aegis", {"method": "POST", "url": f"https://{service.authority()}/api/svc", "headers": inbound, "body": BODY}),
+        (False, "another secret", {**post(), "secrets": {"svc.1": bytes(32)}}), (False, "no secret", {**post(), "secrets": {}}),
+        (False, "old", {**post(), "now": now + 400}), (False, "ahead", {**post(), "now": now - 400}),
+        (False, "before the start", {**post(), "since": now - 100})]
+    lines, python, memories = [], [], {}
+    for _, _, request in cases:
+        request = {"secrets": {"svc.1": service.secret}, "now": time.time(), "since": 0, **request}
+        memory = memories.setdefault(request["since"], example.Nonces(request["since"]))
+        python.append(example.verify_request(request["method"], request["url"], request["headers"], request["body"], request["secrets"], memory,
+                                             request["now"]))
+        lines.append(json.dumps({**request, "body": base64.b64encode(request["body"]).decode(),
+                                 "secrets": {k: base64.b64encode(v).decode() for k, v in request["secrets"].items()}}))
+    done = subprocess.run(["node", os.path.join(ROOT, "tests", "stock", "verify_request.mjs")], input="\n".join(lines), stdout=subprocess.PIPE,
+                          text=True, check=True)
+    for name, results in (("python", python), ("javascript", [line == "true" for line in done.stdout.split()])):
+        with report.test("example-in-" + name):
+            equal([(n, r) for (_, n, _), r in zip(cases, results)], [(n, w) for w, n, _ in cases], "verdicts")
+            equal(len(results), len(cases), "verdicts")
+    with report.test("what-leaves-is-not-taken-back"):
+        client = Client(service.gateway)
+        target = "/api/svc"
+        request = signed("GET", f"https://{service.authority()}{target}")
+        equal(send(client, "GET", target, request["headers"]).status, 401, "status")
+        client.close()
+
+
 def crash_and_restart(report, cluster, service, client):
     # Signed as far ahead as the window allows, so that it is not too old when the server is back.
     with report.test("replay-after-a-crash"):
@@ -203,6 +270,7 @@ def main():
         stock_signer(report, service, client)
         changes(report, service, client)
         replays(report, gateway, service, client)
+        outbound(report, cluster, service)
         crash_and_restart(report, cluster, service, client)
         with report.test("no-secret-in-the-log"):
             with open(cluster.log, encoding="utf-8", errors="replace") as file:

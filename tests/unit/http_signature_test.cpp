@@ -253,30 +253,41 @@ TEST(HttpSignature, RefusesWhatTheProfileLacks) {
     }
 }
 
-TEST(HttpSignature, SignsWhatItAccepts) {
+TEST(HttpSignature, SignsWhatLeaves) {
     for (std::string_view content : {std::string_view(), kBody}) {
         Signed message;
         message.content = content;
         const SignedFields made =
-            sign_service_request(message.request(), "test-shared-secret", view(shared_secret()),
-                                 1618884473, "b3k2pp5k7z-50gnwp.yemd");
+            sign_outbound_request(message.request(), "test-shared-secret", view(shared_secret()),
+                                  1618884473, "b3k2pp5k7z-50gnwp.yemd");
         EXPECT_EQ(made.content_digest, content.empty() ? "" : kDigest);
         if (!content.empty()) message.field("content-digest") = made.content_digest;
+        const std::string list = content.empty() ? "(\"@method\" \"@target-uri\")" : kCovered;
+        EXPECT_EQ(made.signature_input,
+                  "aegis=" + list + kParameters + ";alg=\"hmac-sha256\";tag=\"aegis-outbound\"");
+        const InnerList covered = parse_dictionary(made.signature_input).at(0).list;
+        const Digest mac = Signed::hmac(signature_base(message.request(), covered));
+        EXPECT_EQ(made.signature, "aegis=" + format_byte_sequence(mac.view()));
+        // Nobody sends it back.
         message.field("signature-input") = made.signature_input;
         message.field("signature") = made.signature;
-        message.verify();
-        message.target += "x";
         EXPECT_TRUE(message.is_refused());
     }
+}
+
+TEST(HttpSignature, DoesNotSignWithLess) {
     Signed message;
-    const Bytes short_secret(31);
+    const Bytes secret = shared_secret(), short_secret(31);
+    const auto sign = [&](std::string_view key_id, const Bytes &key, int64_t created,
+                          std::string_view nonce) {
+        sign_outbound_request(message.request(), key_id, view(key), created, nonce);
+    };
+    constexpr std::string_view nonce = "b3k2pp5k7z-50gnwp.yemd";
     for (const char *key_id : {"", "a b", "a\"b"})
-        expect_error(Code::invalid_argument, [&] {
-            sign_service_request(message.request(), key_id, view(shared_secret()), 1,
-                                 "b3k2pp5k7z-50gnwp.yemd");
-        });
-    expect_error(Code::invalid_argument, [&] {
-        sign_service_request(message.request(), "k", view(short_secret), 1,
-                             "b3k2pp5k7z-50gnwp.yemd");
-    });
+        expect_error(Code::invalid_argument, [&] { sign(key_id, secret, 1, nonce); });
+    expect_error(Code::invalid_argument, [&] { sign("k", short_secret, 1, nonce); });
+    expect_error(Code::invalid_argument, [&] { sign("k", secret, 0, nonce); });
+    expect_error(Code::invalid_argument, [&] { sign("k", secret, 1, "short"); });
+    message.target = "/\xc3\xa4";
+    expect_error(Code::malformed, [&] { sign("k", secret, 1, nonce); });
 }

@@ -51,6 +51,32 @@ TEST(ServerRoute, LooksAtTheShapeOfCredentials) {
         Credential::ambiguous);
 }
 
+// What is inside is the database's to judge; how many there are and how long is not.
+TEST(ServerRoute, BoundsSignatures) {
+    const std::string longest(2048, 's'), longer(2049, 's'),
+        token = "ags1_UK_" + std::string(43, 'A');
+    EXPECT_EQ(credential({{"signature-input", longest}, {"signature", longest}}),
+              Credential::signature);
+    using Fields = std::vector<std::pair<std::string, std::string>>;
+    const Fields malformed[] = {
+        {{"signature-input", longer}, {"signature", "s"}},
+        {{"signature-input", "s"}, {"signature", longer}},
+        {{"signature-input", "s"}},
+        {{"signature", "s"}},
+        {{"signature-input", "s"}, {"signature", "s"}, {"signature", "s"}},
+        {{"signature-input", "s"}, {"signature-input", "s"}, {"signature", "s"}},
+    };
+    for (const Fields &fields : malformed)
+        EXPECT_EQ(credential(fields), Credential::malformed_signature);
+    const Fields others[] = {{{"authorization", "Bearer " + token}},
+                             {{"cookie", "__Host-aegis=" + token}},
+                             {{"authorization", "Basic YTpi"}}};
+    for (Fields fields : others) {
+        fields.insert(fields.end(), {{"signature-input", "s"}, {"signature", "s"}});
+        EXPECT_EQ(credential(fields), Credential::ambiguous);
+    }
+}
+
 TEST(ServerRoute, TakesOnlyHarmlessFields) {
     Response response;
     EXPECT_TRUE(take_headers({"Set-Cookie", "a=1", "set-cookie", "b=2"}, &response));

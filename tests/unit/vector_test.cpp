@@ -435,6 +435,16 @@ TEST(Vectors, HttpSignatureV1) {
             verify_service_signature(request.view(), {secret.data(), 32});
         });
     }
+    for (const Value &v : all["outbound"].GetArray()) {
+        const SignedFields made =
+            sign_outbound_request(VectorRequest(v["request"]).view(), "billing.1", view(secret),
+                                  1618884473, "b3k2pp5k7z-50gnwp.yemd");
+        const auto &fields = v["fields"];
+        const rapidjson::SizeType first = made.content_digest.empty() ? 0 : 1;
+        EXPECT_EQ(made.content_digest, first == 1 ? fields[0][1].GetString() : "");
+        EXPECT_EQ(made.signature_input, fields[first][1].GetString());
+        EXPECT_EQ(made.signature, fields[first + 1][1].GetString());
+    }
     for (const Value &v : all["refused"].GetArray()) {
         const VectorRequest request(v["request"]);
         EXPECT_TRUE(refused([&] { verify_service_signature(request.view(), view(secret)); }))

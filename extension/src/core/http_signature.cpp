@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::string_view kAlgorithm = "hmac-sha256";
 constexpr std::string_view kTag = "aegis";
+constexpr std::string_view kOutboundTag = "aegis-outbound";
 constexpr std::string_view kLabel = "aegis";
 
 [[noreturn]] void malformed(const char *message) {
@@ -229,8 +230,8 @@ void verify_service_signature(const HttpRequest &request, ByteView secret) {
         throw Error{Code::cannot_open, "a signature does not verify"};
 }
 
-SignedFields sign_service_request(const HttpRequest &request, std::string_view key_id,
-                                  ByteView secret, int64_t created, std::string_view nonce) {
+SignedFields sign_outbound_request(const HttpRequest &request, std::string_view key_id,
+                                   ByteView secret, int64_t created, std::string_view nonce) {
     if (!is_key_id(key_id) || !is_nonce(nonce) || created <= 0 ||
         secret.size < kMinServiceSecretBytes)
         throw Error{Code::invalid_argument, "a request cannot be signed with these"};
@@ -253,7 +254,7 @@ SignedFields sign_service_request(const HttpRequest &request, std::string_view k
     add_parameter(&covered, "nonce", FieldType::string, 0, nonce);
     add_parameter(&covered, "keyid", FieldType::string, 0, key_id);
     add_parameter(&covered, "alg", FieldType::string, 0, kAlgorithm);
-    add_parameter(&covered, "tag", FieldType::string, 0, kTag);
+    add_parameter(&covered, "tag", FieldType::string, 0, kOutboundTag);
     const Digest mac = hmac_sha256(secret, as_bytes(signature_base(bare, covered)));
     out.signature_input = std::string(kLabel) + "=" + format_inner_list(covered);
     out.signature = std::string(kLabel) + "=" + format_byte_sequence(mac.view());

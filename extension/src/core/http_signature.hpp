@@ -53,9 +53,10 @@ struct SignedFields {
     std::string signature_input;
     std::string signature;
 };
-// Signs method, target URI and content; none of the request's fields. Throws invalid_argument for
-// what read_service_signature would refuse.
-SignedFields sign_service_request(const HttpRequest &request, std::string_view key_id,
-                                  ByteView secret, int64_t created, std::string_view nonce);
+// Signs method, target URI and content of a request that leaves Aegis; none of its fields. Its tag
+// is another than that of a request to Aegis, so it cannot be sent back. Throws invalid_argument
+// for a key, secret, time or nonce that is none, and malformed for a target that is not ASCII.
+SignedFields sign_outbound_request(const HttpRequest &request, std::string_view key_id,
+                                   ByteView secret, int64_t created, std::string_view nonce);
 
 }  // namespace aegis::core
