@@ -294,7 +294,7 @@ def detour(w):
 @attack("B30", "Call the function behind a route, past the rank that the route demands", "member of low rank", "the functions below ask again")
 def past_the_route(w):
     root = w.connect("postgres")
-    handlers = root.run("SELECT method, path, handler::regproc::text FROM aegis.route WHERE minimum_rank > 1 ORDER BY 2, 1")
+    handlers = root.run("SELECT method, path, format('%I.%I', handler_schema, handler) FROM aegis.route WHERE minimum_rank > 1 ORDER BY 2, 1")
     holds(len(handlers) > 8, "too few: %d" % len(handlers))
     for method, path, handler in handlers:
         for target in (w.user["hera"], w.user["ada"], w.user["mona"], "1"):
