@@ -349,6 +349,17 @@ SELECT count(*)
     "ignore_checksum_failure": "off", "aegis.key_provider": "file:/env:", "aegis.environment": "production", "password_encryption": "scram-sha-256", "server_version_num": "150020",
     "minimum_version_num": "150020"}') s;
 
+-- the ledger's own storage; what is changed here is taken back
+BEGIN;
+SELECT tamper($$INSERT INTO aegis.entry SELECT -1, xid, epoch, ordinal, tenant_id, leaf, body FROM aegis.entry LIMIT 1$$);
+SELECT mend('ledger-default-partition', 'entry');
+ROLLBACK;
+BEGIN;
+SELECT tamper('DROP TRIGGER refuse_truncate ON aegis.entry_p0'), tamper('ALTER TABLE aegis.entry_p1 ENABLE TRIGGER refuse_change');
+SELECT c.severity, c.object, c.problem, tamper(c.fix) FROM (SELECT * FROM aegis.coverage() WHERE finding = 'ledger-trigger-missing' OFFSET 0) c;
+SELECT mend('ledger-trigger-missing', 'entry');
+ROLLBACK;
+
 -- poolers: of what is said by one, nothing follows for another
 ALTER ROLE aegis_member SET aegis.pooler = 'transaction';
 SELECT mend('pooler-undeclared', 'regress_coverage_member');

@@ -16,6 +16,7 @@ AS $$
           SELECT * FROM aegis.coverage_sealed() UNION ALL
           SELECT * FROM aegis.coverage_reveal() UNION ALL
           SELECT * FROM aegis.coverage_guard() UNION ALL
+          SELECT * FROM aegis.coverage_ledger() UNION ALL
           SELECT * FROM aegis.coverage_server() UNION ALL
           SELECT * FROM aegis.coverage_pooler() UNION ALL
           SELECT * FROM aegis.coverage_outbox() UNION ALL
