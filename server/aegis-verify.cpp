@@ -113,6 +113,47 @@ std::string kept_of(const BundleOptions &options) {
                                              : "the signed and cosigned checkpoints");
 }
 
+std::string name_of_log(const core::BundleLog &log) {
+    return log.tenant.empty() ? "the system's log"
+                              : "the log of tenant " + core::uuid_text(core::as_bytes(log.tenant));
+}
+
+// Logs whose beginning has no bodies any more, and who says so.
+void tell_cuts(const core::BundleCheck &check) {
+    for (const auto &[id, log] : check.logs()) {
+        if (log.hollow == 0) continue;
+        printf(
+            "cut          %s below leaf %llu, at %s, asked for by %s, agreed to by %s: %s "
+            "(its leaf %llu says so)\n",
+            name_of_log(log).c_str(), static_cast<unsigned long long>(log.cut.size),
+            time_text(log.cut.unix_micros).c_str(), plain(log.cut.requested_by).c_str(),
+            plain(log.cut.approved_by).c_str(), plain(log.cut.reason).c_str(),
+            static_cast<unsigned long long>(log.cut.leaf));
+    }
+}
+
+std::string cuts_json(const core::BundleCheck &check) {
+    std::string all;
+    for (const auto &[id, log] : check.logs()) {
+        if (log.hollow == 0) continue;
+        const std::string tenant =
+            log.tenant.empty() ? "null" : json(core::uuid_text(core::as_bytes(log.tenant)));
+        all += (all.empty() ? "" : ", ") + ("{\"tenant\": " + tenant) +
+               ", \"size\": " + std::to_string(log.cut.size) +
+               ", \"leaf\": " + std::to_string(log.cut.leaf) +
+               ", \"at_micros\": " + std::to_string(log.cut.unix_micros) +
+               ", \"requested_by\": " + json(log.cut.requested_by) +
+               ", \"approved_by\": " + json(log.cut.approved_by) +
+               ", \"reason\": " + json(log.cut.reason) + "}";
+    }
+    return all;
+}
+
+// Only of a bundle in which nothing was found.
+std::string statement_of(const core::BundleCheck &check) {
+    return check.findings() == 0 && check.newest_seal() > 0 ? hex_of(check.statement().view()) : "";
+}
+
 void tell(const BundleOptions &options, const core::BundleCheck &check) {
     const std::string scope = check.tenant().empty()
                                   ? "whole ledger"
@@ -124,10 +165,12 @@ void tell(const BundleOptions &options, const core::BundleCheck &check) {
            static_cast<unsigned long long>(check.heads()),
            static_cast<unsigned long long>(check.entries()));
     printf("compared     with %s\n", kept_of(options).c_str());
+    if (check.findings() == 0) tell_cuts(check);
     if (check.findings() == 0)
         printf("result       ok: every hash follows from the entries\n");
     else
         printf("result       %llu findings\n", static_cast<unsigned long long>(check.findings()));
+    if (!statement_of(check).empty()) printf("statement    %s\n", statement_of(check).c_str());
     if (check.findings() == 0) printf("keep\n%s", core::kept_lines(check).c_str());
 }
 
@@ -140,14 +183,16 @@ void tell_json(const BundleOptions &options, const core::BundleCheck &check,
         "{\"result\": \"%s\", \"database\": %s, \"tenant\": %s, \"exported_at_micros\": %lld, "
         "\"seals\": %llu, \"heads\": %llu, \"entries\": %llu, \"compared\": %s, "
         "\"newest_seal\": %llu, \"newest_hash\": \"%s\", \"findings\": %llu, "
-        "\"details\": [%s], \"keep\": %s}\n",
+        "\"details\": [%s], \"cuts\": [%s], \"statement\": %s, \"keep\": %s}\n",
         check.findings() == 0 ? "ok" : "findings", json(check.database()).c_str(), tenant.c_str(),
         static_cast<long long>(check.exported_at()), static_cast<unsigned long long>(check.seals()),
         static_cast<unsigned long long>(check.heads()),
         static_cast<unsigned long long>(check.entries()), json(kept_of(options)).c_str(),
         static_cast<unsigned long long>(check.newest_seal()),
         hex_of(check.newest_hash().view()).c_str(),
-        static_cast<unsigned long long>(check.findings()), findings.c_str(), keep.c_str());
+        static_cast<unsigned long long>(check.findings()), findings.c_str(),
+        check.findings() == 0 ? cuts_json(check).c_str() : "",
+        statement_of(check).empty() ? "null" : json(statement_of(check)).c_str(), keep.c_str());
 }
 
 // What was kept before is all that tells a rewritten ledger: it stays until the new file is whole.

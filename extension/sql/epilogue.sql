@@ -74,6 +74,13 @@ GRANT EXECUTE ON FUNCTION aegis.log_receipt(uuid), aegis.log_tile(uuid, text), a
 GRANT EXECUTE ON FUNCTION aegis.root_consistency_proof(bigint, bigint), aegis.root_inclusion_proof(bigint, bigint)
   TO aegis_auditor;
 
+-- Retention
+GRANT EXECUTE ON FUNCTION aegis.cut_ledger(bigint, text), aegis.hold_ledger(uuid, text), aegis.release_ledger(bigint, text),
+  aegis.set_ledger_retention(uuid, interval, text) TO aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.cuttable(uuid) TO aegis_auditor, aegis_operator;
+GRANT SELECT ON aegis.ledger_holds, aegis.ledger_retention TO aegis_auditor, aegis_operator;
+GRANT SELECT ON aegis.ledger_cut, aegis.ledger_cuts, aegis.ledger_export TO aegis_auditor;
+
 -- Checkpoints say nothing but how long the root log is.
 GRANT SELECT ON aegis.checkpoint, aegis.checkpoints, aegis.cosignature, aegis.witnesses TO aegis_auditor, aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.cosigned_note(bigint) TO aegis_auditor, aegis_operator;

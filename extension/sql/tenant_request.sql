@@ -2,7 +2,7 @@
 
 CREATE TABLE aegis.tenant_request (
   id           bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-  action       text        NOT NULL CHECK (action IN ('adopt_key', 'erase', 'export', 'export_field_key', 'move')),
+  action       text        NOT NULL CHECK (action IN ('adopt_key', 'cut_ledger', 'erase', 'export', 'export_field_key', 'move')),
   tenant_id    uuid        NOT NULL,
   reason       text        NOT NULL,
   argument     text,
@@ -21,7 +21,7 @@ SELECT pg_catalog.pg_extension_config_dump('aegis.tenant_request', '');
 SELECT pg_catalog.pg_extension_config_dump('aegis.tenant_request_id_seq', '');
 COMMENT ON TABLE aegis.tenant_request IS 'what operators ask for that takes a second one: erasure, export, move of a tenant, a key of its own';
 COMMENT ON COLUMN aegis.tenant_request.result IS 'export: the chain of the file, until the tenant is reactivated';
-COMMENT ON COLUMN aegis.tenant_request.argument IS 'export: region and public key of who may open it; move: the region and the public key of its signer; adopt_key: the sealed key; export_field_key: the field and the public key of the application';
+COMMENT ON COLUMN aegis.tenant_request.argument IS 'export: region and public key of who may open it; move: the region and the public key of its signer; adopt_key: the sealed key; cut_ledger: the size to cut to and the statement of the export; export_field_key: the field and the public key of the application';
 
 CREATE VIEW aegis.tenant_requests AS
   SELECT r.id, r.action, r.tenant_id, r.reason, r.argument, r.requested_by, r.requested_at, r.expires_at, r.approved_by,
@@ -44,9 +44,9 @@ DECLARE
   known aegis.tenant;
   number bigint;
 BEGIN
-  IF action IS NULL OR action NOT IN ('adopt_key', 'erase', 'export', 'export_field_key', 'move') THEN
+  IF action IS NULL OR action NOT IN ('adopt_key', 'cut_ledger', 'erase', 'export', 'export_field_key', 'move') THEN
     RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'action on a tenant is not known',
-      HINT = 'There are: adopt_key, erase, export, export_field_key, move.';
+      HINT = 'There are: adopt_key, cut_ledger, erase, export, export_field_key, move.';
   END IF;
   IF reason IS NULL OR btrim(reason, E' \t\r\n') = '' OR octet_length(reason) > 160 THEN
     RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'reason must be given, in at most 160 bytes',
@@ -73,6 +73,12 @@ BEGIN
   ELSIF action = 'export_field_key' AND (argument IS NULL OR argument !~ '^[^:]{1,63}:[0-9a-f]{64}$') THEN
     RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'field and public key of the application must be given',
       HINT = 'Write the name of the field, a colon and 64 hexadecimal digits, which aegis-keygen --client-key printed.';
+  ELSIF action = 'cut_ledger' THEN
+    IF argument IS NULL OR argument !~ '^[1-9][0-9]{0,17}:[0-9a-f]{64}$' THEN
+      RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'size to cut to and statement of the export must be given',
+        HINT = 'Write the size, which aegis.cuttable() names, a colon and the 64 hexadecimal digits that aegis-verify bundle printed.';
+    END IF;
+    PERFORM aegis.require_cuttable(tenant, split_part(argument, ':', 1)::bigint, split_part(argument, ':', 2));
   ELSIF action = 'erase' AND argument IS NOT NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'an erasure takes no argument';
   END IF;
@@ -83,7 +89,7 @@ BEGIN
   RETURN number;
 END $$;
 COMMENT ON FUNCTION aegis.request_tenant_action(text, uuid, text, text, text) IS
-  'asks for the erasure, export or move of a tenant, which another operator must approve within a day; recorded';
+  'asks for the erasure, export or move of a tenant, or a cut of its log, which another operator must approve within a day; recorded';
 
 -- The open request of a number, locked; the errors say what it lacks. For the functions that do what was asked for.
 CREATE FUNCTION aegis.open_tenant_request(request bigint, action text, slug text, approved boolean) RETURNS aegis.tenant_request

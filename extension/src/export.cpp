@@ -20,7 +20,7 @@ struct Export {
     int64 only;             // number of the only log with entries; 0 for all of them
     Cursor heads, entries;
     uint64_t seal_count, head_count, entry_count;
-    core::Digest chain;
+    core::Digest chain, newest_hash;
 };
 
 Datum value_of(const Cursor &cursor, HeapTuple tuple, int column, bool *is_null) {
@@ -50,12 +50,18 @@ void put(Export *state, const core::BundleRecord &record) {
     put_line(state->result, state->scratch, bytes);
 }
 
-// Columns: seal, log, first_leaf, place, seq, leaf, body. OFFSET 0 keeps the leaves together:
-// without it the planner joins the entries anew for every row of aegis.seal_leaves.
+// Columns: seal, log, first_leaf, place, seq, leaf, body, hash of a leaf that was cut. OFFSET 0
+// keeps the leaves together: without it the planner joins the entries anew for every row of
+// aegis.seal_leaves.
 constexpr const char *kEntryQuery =
-    "SELECT n.seal, n.log, n.first_leaf, n.place, n.seq, e.leaf, e.body"
-    " FROM (SELECT l.seal, l.log::bigint AS log, l.first_leaf, u.place, u.seq"
-    " FROM aegis.seal_leaves l CROSS JOIN LATERAL unnest(l.seqs) WITH ORDINALITY AS u(seq, place)"
+    "SELECT n.seal, n.log, n.first_leaf, n.place, n.seq, e.leaf, e.body, n.kept"
+    " FROM (SELECT l.seal, l.log::bigint AS log, l.first_leaf, u.place, u.seq,"
+    " CASE WHEN l.first_leaf + u.place <= c.size"
+    " THEN substr(l.leaves, (32 * u.place - 31)::integer, 32) END AS kept"
+    " FROM aegis.seal_leaves l"
+    " LEFT JOIN (SELECT log, max(size) AS size FROM aegis.ledger_cut GROUP BY log) c"
+    " ON c.log = l.log"
+    " CROSS JOIN LATERAL unnest(l.seqs) WITH ORDINALITY AS u(seq, place)"
     " WHERE " INT64_FORMAT
     " IN (0, l.log) OFFSET 0) n"
     " LEFT JOIN aegis.entry e ON e.seq = n.seq ORDER BY 1, 2, 3, 4, e.leaf";
@@ -88,6 +94,8 @@ void put_entries(Export *state, int64 seal, int64 log, int64 count) {
             record.seq = number_of(at, tuple, 5);
             record.leaf = bytes_of(at, tuple, 6);
             record.body = bytes_of(at, tuple, 7);
+            if (record.body.size == 0 && record.leaf.size == 0)
+                record.leaf = bytes_of(at, tuple, 8);
             MemoryContextSwitchTo(caller);
             // A leaf of another length is no leaf, and a reader would refuse it.
             if (record.leaf.size != core::kDigestBytes) record.leaf = {};
@@ -150,6 +158,7 @@ void put_seals(Export *state) {
         MemoryContext caller = MemoryContextSwitchTo(state->scratch);
         record.body = bytes_of(seals, tuple, 2);
         MemoryContextSwitchTo(caller);
+        pg::raise(pg::run([&] { state->newest_hash = core::seal_hash(record.body); }));
         put(state, record);
         state->seal_count++;
         // Heads of a seal that is gone have no place; its number is missed.
@@ -194,6 +203,26 @@ void record_export(const pg_uuid_t *tenant, const char *name, int64 newest, int6
     event.target_id = name;
     event.detail = ledger::encode_detail(pairs, lengthof(pairs), core::ByteSpan(buffer));
     ledger::append(event);
+}
+
+// So that aegis.cut_ledger() knows that there is a file. Of the statement only a hash is kept: who
+// gives it has it from the check of the file.
+void remember(const Export &state, const pg_uuid_t *tenant, int64 newest) {
+    if (XactReadOnly || newest == 0) return;
+    core::Digest statement, hash;
+    pg::raise(pg::run([&] {
+        statement = core::bundle_statement(state.chain, state.newest_hash);
+        hash = core::sha256(statement.view());
+    }));
+    Oid types[] = {UUIDOID, INT8OID, BYTEAOID, TEXTOID};
+    Datum values[] = {UUIDPGetDatum(tenant), Int64GetDatum(newest),
+                      PointerGetDatum(pg::copy_varlena(hash.view())),
+                      CStringGetTextDatum(GetUserNameFromId(GetSessionUserId(), false))};
+    if (SPI_execute_with_args("INSERT INTO aegis.ledger_export (tenant_id, seal, statement, "
+                              "exported_by) VALUES ($1, $2, $3, $4)",
+                              4, types, values, tenant == nullptr ? "n   " : "    ", false,
+                              0) != SPI_OK_INSERT)
+        ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not note the export")));
 }
 
 }  // namespace
@@ -250,6 +279,7 @@ AEGIS_FUNCTION(aegis_export_ledger) {
     put(&state, end);
 
     PopActiveSnapshot();
+    remember(state, tenant, newest);
     record_export(tenant, name, newest, static_cast<int64>(state.entry_count));
     SPI_finish();
     return static_cast<Datum>(0);

@@ -5,6 +5,7 @@
 #include "key_index.hpp"
 #include "key_rewrap.hpp"
 #include "reseal.hpp"
+#include "retention.hpp"
 #include "role.hpp"
 #include "subject.hpp"
 #include "tenant_erase.hpp"
@@ -51,6 +52,7 @@ Progress end_sessions(const Job &job) {
 }
 
 const Kind kinds[] = {
+    {"cut_ledger", Scope::tenant, role::owner, retention::step, nullptr},
     {"end_sessions", Scope::system, role::owner, end_sessions, nullptr},
     {"erase_subjects", Scope::tenant, role::owner, subject::erase_step, nullptr},
     {"erase_tenant", Scope::tenant, role::owner, tenant_erase::step, nullptr},

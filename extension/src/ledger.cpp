@@ -116,7 +116,7 @@ core::ByteView seal_origin(const pg_uuid_t &tenant, const char *ip, const char *
     return {origin.envelope, size};
 }
 
-void write(const core::EntryFields &fields, const pg_uuid_t *tenant) {
+void write(const core::EntryFields &fields, const pg_uuid_t *tenant, Written *written) {
     uint8_t stack[kStackBody];
     core::ByteSpan body(stack);
     size_t size = core::encode_entry(fields, body);
@@ -132,8 +132,14 @@ void write(const core::EntryFields &fields, const pg_uuid_t *tenant) {
     body.size = size;
     core::Digest leaf;
     pg::raise(pg::run([&] { leaf = core::leaf_hash(body); }));
-    ledger_entry::insert({fields.xid, static_cast<int32>(fields.epoch),
-                          static_cast<int32>(fields.ordinal), tenant, leaf.view(), body});
+    int64 seq =
+        ledger_entry::insert({fields.xid, static_cast<int32>(fields.epoch),
+                              static_cast<int32>(fields.ordinal), tenant, leaf.view(), body});
+    if (written != nullptr) {
+        void *copy = palloc(size);
+        memcpy(copy, body.data, size);
+        *written = {seq, {static_cast<uint8_t *>(copy), size}};
+    }
     if (heap != nullptr) pfree(heap);
 }
 
@@ -168,7 +174,7 @@ int64_t unix_micros(TimestampTz time) {
     return time + kUnixEpochMicros;
 }
 
-void append(const Event &event) {
+void append(const Event &event, Written *written) {
     if (RecoveryInProgress())
         ereport(ERROR, (errcode(ERRCODE_READ_ONLY_SQL_TRANSACTION),
                         errmsg("cannot write a ledger entry during recovery"),
@@ -231,7 +237,7 @@ void append(const Event &event) {
     if (ordinal.xid != fields.xid) ordinal = {fields.xid, 0};
     fields.ordinal = ordinal.next++;
 
-    write(fields, tenant);
+    write(fields, tenant, written);
     if (pushed) PopActiveSnapshot();
 }
 

@@ -28,9 +28,15 @@ struct Event {         // views and PODs only
     bool even_when_lagging = false;
 };
 
+struct Written {  // what became of an event: its number, and its bytes in the current context
+    int64 seq;
+    core::ByteView body;
+};
+
 // Writes one entry with a direct insert: no rights, rules or triggers of the caller interfere.
-// Works in read-only transactions and in XACT_EVENT_PRE_COMMIT. May ereport.
-void append(const Event &event);
+// Works in read-only transactions and in XACT_EVENT_PRE_COMMIT. May ereport. In restore mode
+// nothing is written, and `written` stays as it was.
+void append(const Event &event, Written *written = nullptr);
 
 // Seals personal data of a tenant (nil: the system's) for an entry, under the audit key, into the
 // first bytes of a room of personal_room() at least; returns how many. Which suite the newest epoch

@@ -41,6 +41,7 @@ bool fill() {
     oids.checkpoint = get_relname_relid("checkpoint", schema);
     oids.cosignature = get_relname_relid("cosignature", schema);
     oids.tree_node = get_relname_relid("tree_node", schema);
+    oids.cut = get_relname_relid("ledger_cut", schema);
     oids.audit_log = get_relname_relid("audit_log", schema);
     oids.watched = get_relname_relid("watched", schema);
     if (!OidIsValid(oids.entry) || !OidIsValid(oids.entry_seq)) return false;
@@ -58,7 +59,7 @@ bool fill() {
     // While the extension's script runs, later tables are still missing: look again next time.
     if (!OidIsValid(oids.event_type) || !OidIsValid(oids.epoch) || !OidIsValid(oids.seal) ||
         !OidIsValid(oids.seal_leaves) || !OidIsValid(oids.tenant_log) ||
-        !OidIsValid(oids.tree_node) || !OidIsValid(oids.checkpoint) ||
+        !OidIsValid(oids.tree_node) || !OidIsValid(oids.checkpoint) || !OidIsValid(oids.cut) ||
         !OidIsValid(oids.cosignature) || !OidIsValid(oids.audit_log) || !OidIsValid(oids.watched))
         cache.valid = false;
     return true;
@@ -92,7 +93,7 @@ bool contains(Oid relation) {
     if (relation == oids->entry || relation == oids->entry_seq || relation == oids->event_type ||
         relation == oids->epoch || relation == oids->seal || relation == oids->seal_leaves ||
         relation == oids->tenant_log || relation == oids->checkpoint ||
-        relation == oids->cosignature || relation == oids->tree_node ||
+        relation == oids->cosignature || relation == oids->tree_node || relation == oids->cut ||
         relation == oids->audit_log || relation == oids->watched)
         return true;
     for (int i = 0; i < cache.partition_count; i++)

@@ -20,6 +20,7 @@ struct Oids {
     Oid checkpoint;
     Oid cosignature;
     Oid tree_node;
+    Oid cut;
     Oid audit_log;  // the view
     Oid watched;    // what entries about roles, grants and settings are told from
 };

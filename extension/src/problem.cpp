@@ -35,6 +35,7 @@ const Row kCodes[] = {
     {AEGIS_ERRCODE_QUOTA_EXCEEDED, kQuotaExceeded, false},
     {AEGIS_ERRCODE_PAN_DETECTED, kPanDetected, true},
     {AEGIS_ERRCODE_STEP_UP, kStepUpRequired, false},
+    {AEGIS_ERRCODE_ENTRY_CUT, kGone, true},
     {ERRCODE_NO_DATA_FOUND, kNotFound, true},
     {ERRCODE_RAISE_EXCEPTION, kInvalid, true},
     {ERRCODE_INSUFFICIENT_PRIVILEGE, kForbidden, false},

@@ -257,6 +257,14 @@ bool tile(int32 log, unsigned level, uint64 index, unsigned width, core::Digest 
     return true;
 }
 
+core::Frontier frontier(int32 log, uint64 size) {
+    require_size(log, size);
+    core::Frontier frontier;
+    with_hashes(log,
+                [&](core::NodeSource &source) { frontier = core::range_frontier(source, size); });
+    return frontier;
+}
+
 uint64 require_leaf(int32 log, int64 leaf) {
     uint64 sealed = size_of(log);
     if (leaf < 0 || static_cast<uint64>(leaf) >= sealed)

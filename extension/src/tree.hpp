@@ -28,6 +28,8 @@ core::Digest root(int32 log, uint64 size);
 // The first hashes of a tile: hash i is the root over 256^level leaves, from leaf
 // (index * 256 + i) * 256^level on. False when the log is not that far.
 bool tile(int32 log, unsigned level, uint64 index, unsigned width, core::Digest *hashes);
+// What the log needed at that size to go on.
+core::Frontier frontier(int32 log, uint64 size);
 // ERROR unless the log has this leaf.
 uint64 require_leaf(int32 log, int64 leaf);
 

@@ -3,10 +3,12 @@
 // checked first, so that a damaged ledger yields an error and no receipt that fails elsewhere.
 #include <string>
 
+#include "core/cut.hpp"
 #include "core/error.hpp"
 #include "core/note.hpp"
 #include "core/receipt.hpp"
 
+#include "ledger.hpp"
 #include "pg/function.hpp"
 #include "pg/statement.hpp"
 #include "tree.hpp"
@@ -60,6 +62,35 @@ void find_leaf(int32 log, uint64 leaf, Entry *entry) {
     if (pg::read(statement, values) == 0) damaged("a leaf is missing");
     entry->seal = number(1);
     entry->seq = number(2);
+}
+
+// An entry that was cut has no receipt any more; whoever kept one proves it as before.
+void refuse_if_cut(int32 log, uint64 leaf) {
+    static pg::Statement statement = {
+        "SELECT body FROM aegis.ledger_cut WHERE log OPERATOR(pg_catalog.=) $1 AND size "
+        "OPERATOR(pg_catalog.>) $2 ORDER BY size LIMIT 1",
+        2,
+        {INT4OID, INT8OID},
+        nullptr};
+    Datum values[2] = {Int32GetDatum(log), Int64GetDatum(static_cast<int64>(leaf))};
+    if (pg::read(statement, values) == 0) return;
+    core::ByteView body = bytes(1);
+    core::EntryFields entry;
+    core::Cut cut;
+    pg::raise(pg::run([&] {
+        entry = core::decode_entry(body);
+        core::read_cut(entry, &cut);
+    }));
+    auto text_of = [](std::string_view view) { return pnstrdup(view.data(), view.size()); };
+    ereport(ERROR,
+            (errcode(AEGIS_ERRCODE_ENTRY_CUT),
+             errmsg("leaf " UINT64_FORMAT " was cut from the log", leaf),
+             errdetail("Leaves below " UINT64_FORMAT
+                       " were cut at %s; \"%s\" asked for it, \"%s\" agreed: %s.",
+                       cut.size, timestamptz_to_str(entry.unix_micros - ledger::unix_micros(0)),
+                       text_of(cut.requested_by), text_of(cut.approved_by), text_of(cut.reason)),
+             errhint("Its hash is still in the log: a receipt or an export that was kept proves "
+                     "it.")));
 }
 
 // No index finds an entry by its number; the snapshots between which it was sealed tell which
@@ -180,6 +211,7 @@ text *receipt(MemoryContext memory, const pg_uuid_t *tenant, int64 asked) {
     Entry entry = {};
     Head head = {};
     Note note = {};
+    refuse_if_cut(log, leaf);
     find_leaf(log, leaf, &entry);
     find_head(log, entry.seal, &head);
     find_note(head.index, &note);

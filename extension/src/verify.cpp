@@ -12,6 +12,7 @@
 #include "tree.hpp"
 #include "verify_checkpoint.hpp"
 #include "verify_cursor.hpp"
+#include "verify_cut.hpp"
 #include "verify_progress.hpp"
 #include "verify_report.hpp"
 #include "verify_tree.hpp"
@@ -31,6 +32,8 @@ struct Log {
     core::Digest root;
     core::ByteView stored;    // its frontier, as aegis.tenant_log says
     core::Frontier frontier;  // as rebuilt
+    int64 cut;                // leaves below may be without an entry
+    int64 hollow;             // that many are
     bool checked;             // belongs to the tenants that were asked for
     bool broken;              // reported; its later roots are taken as they are stored
 };
@@ -47,6 +50,7 @@ struct State {
     const char *kept;  // a checkpoint, or nullptr
     verify_tree::Expected trees;
     verify_checkpoint::State checkpoints;
+    verify_cut::State cuts;
     HTAB *logs;
     verify_scan::Tenants *tenants;
     verify_window::Window *window;
@@ -71,6 +75,11 @@ const char *name_of(const Log *log) {
     if (!log->key.has_tenant) return "the system's log";
     return psprintf("the log of tenant %s", DatumGetCString(DirectFunctionCall1(
                                                 uuid_out, UUIDPGetDatum(&log->key.tenant))));
+}
+
+verify_cut::Log for_cuts(const Log *log) {
+    return {log->number, name_of(log),
+            log->key.has_tenant ? pg::view_of(log->key.tenant) : core::ByteView()};
 }
 
 Log *log_by_number(State *state, int32 number) {
@@ -118,6 +127,7 @@ void read_logs(State *state) {
         memset(&log->key, 0, sizeof log->key);
         log->frontier = core::Frontier();
         log->broken = false;
+        log->hollow = 0;
         core::ByteView id = pg::varlena_view(SPI_getbinval(row, shape, 2, &is_null));
         memset(log->id, 0, sizeof log->id);
         memcpy(log->id, id.data, Min(id.size, sizeof log->id));
@@ -131,6 +141,7 @@ void read_logs(State *state) {
         log->checked =
             state->only == nullptr ||
             (log->key.has_tenant && memcmp(&log->key.tenant, state->only, UUID_LEN) == 0);
+        log->cut = log->checked ? verify_cut::begin(&state->cuts, for_cuts(log)) : 0;
         state->tenants->list[state->tenants->count++] = {log->key, number};
         state->report.items[kLogs] += log->checked;
     }
@@ -165,11 +176,20 @@ void walk_leaves(State *state, int64 seal, int32 number, int64 first_leaf, const
         int64 seq = seqs[i];
         verify_window::Entry *entry;
         const char *fault = nullptr;
-        switch (verify_window::find(state->window, seq, &entry)) {
+        verify_window::Found found = verify_window::find(state->window, seq, &entry);
+        bool may_be_gone = first_leaf + i < log->cut && stored.size == sizeof(core::Digest) * count;
+        if (may_be_gone &&
+            (found == verify_window::Found::missing || found == verify_window::Found::gone)) {
+            memcpy(leaves[i].bytes, stored.data + sizeof(core::Digest) * i, sizeof(core::Digest));
+            log->hollow++;
+            continue;
+        }
+        switch (found) {
             case verify_window::Found::missing:
                 fault = "it is sealed and missing: it was deleted";
                 break;
             case verify_window::Found::used_before:
+            case verify_window::Found::gone:
                 fault = "two leaves name it";
                 break;
             case verify_window::Found::entry:
@@ -192,6 +212,8 @@ void walk_leaves(State *state, int64 seal, int32 number, int64 first_leaf, const
             log->broken = true;
         }
     }
+    for (int i = 0; !log->broken && log->cut > 0 && i < count; i++)
+        verify_cut::at_leaf(&state->cuts, for_cuts(log), first_leaf + i, seqs[i], leaves[i]);
     if (stored.size != sizeof(core::Digest) * count ||
         (!log->broken && memcmp(stored.data, leaves, stored.size) != 0))
         finding(state, kTrees, name_of(log),
@@ -218,6 +240,8 @@ void close_log(State *state, int64 seal, int32 number, int64 size, const core::D
                         " is not what its entries hash to: an entry was changed, inserted or moved",
                         size, seal));
             log->broken = true;
+        } else if (log->cut > 0) {
+            verify_cut::at_head(&state->cuts, for_cuts(log), seal, log->frontier);
         }
     }
     core::Digest head;
@@ -352,6 +376,16 @@ void walk(State *state) {
     MemoryContextDelete(scratch);
 }
 
+// True when the newest seal or one before it must cover a transaction.
+bool is_due(void *pointer, int32 its_epoch, uint64 xid) {
+    const State *state = static_cast<State *>(pointer);
+    if (state->newest.number == 0) return false;
+    int32 epoch = static_cast<int32>(state->newest.fields.epoch);
+    if (its_epoch != epoch) return its_epoch < epoch;
+    return DatumGetBool(
+        DirectFunctionCall2(pg_visible_in_snapshot, UInt64GetDatum(xid), state->newest_snapshot));
+}
+
 // An entry that no leaf names is either too young or was smuggled in.
 void visit_unused(void *pointer, int64 seq, const verify_window::Entry &entry) {
     State *state = static_cast<State *>(pointer);
@@ -359,16 +393,7 @@ void visit_unused(void *pointer, int64 seq, const verify_window::Entry &entry) {
     if (entry.fault != verify_scan::kFaultNone)
         finding(state, kEntries, name,
                 psprintf("not sealed: %s", verify_window::fault_text(entry.fault)));
-    bool due = false;
-    if (state->newest.number > 0) {
-        int32 epoch = static_cast<int32>(state->newest.fields.epoch);
-        if (entry.epoch == epoch)
-            due = DatumGetBool(DirectFunctionCall2(
-                pg_visible_in_snapshot, UInt64GetDatum(entry.xid), state->newest_snapshot));
-        else
-            due = entry.epoch < epoch;
-    }
-    if (due)
+    if (is_due(state, entry.epoch, entry.xid))
         finding(state, kEntries, name,
                 psprintf(
                     "no leaf names it, although its transaction had ended before seal " INT64_FORMAT
@@ -391,6 +416,9 @@ void check_heads(State *state) {
             pg::raise(pg::run([&] { root = log->frontier.root(); }));
             wrong = !same(root, log->root) || !is_stored(log->frontier, log->stored);
         }
+        if (log->cut > 0)
+            verify_cut::finish(&state->cuts, for_cuts(log), is_due, state, log->hollow,
+                               !log->broken);
         if (wrong)
             finding(
                 state, kHeads, name_of(log),
@@ -458,7 +486,7 @@ int64 expected_entries(const State *state) {
     hash_seq_init(&status, state->logs);
     while (void *item = hash_seq_search(&status)) {
         const Log *log = static_cast<Log *>(item);
-        if (log->checked && log->size > 0) sum += log->size;
+        if (log->checked && log->size > log->cut) sum += log->size - log->cut;
     }
     return sum;
 }
@@ -477,6 +505,8 @@ void verify(State *state) {
     state->logs = make_table("aegis logs", sizeof(int32), sizeof(Log));
     // One snapshot for everything: the sealer goes on meanwhile.
     PushActiveSnapshot(GetTransactionSnapshot());
+    state->cuts.report = &state->report;
+    verify_cut::read(&state->cuts);
     read_logs(state);
     state->trees.memory = CurrentMemoryContext;
     verify_progress::begin(state->only, expected_entries(state));

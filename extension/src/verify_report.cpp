@@ -13,13 +13,15 @@ struct Words {
     const char *name, *holds;
 };
 const Words words[kChecks] = {
-    {"entries", "bodies match their leaves and columns; every sealed entry is there once"},
+    {"entries",
+     "bodies match their leaves and columns; every sealed entry is there once, or was cut"},
     {"tenant logs", "roots follow from the entries, leaves have no gaps"},
     {"seals", "numbers have no gap, each seal follows from the last"},
     {"root log", "roots follow from the heads of the logs"},
     {"heads", "current heads are those of the newest seals"},
     {"trees", "the hashes that proofs are made of follow from the entries"},
-    {"checkpoints", "roots follow from the root log, signatures are those of the key"}};
+    {"checkpoints", "roots follow from the root log, signatures are those of the key"},
+    {"cuts", "leaves without entries were cut as entries of their logs say"}};
 
 }  // namespace
 

@@ -7,7 +7,7 @@
 
 namespace aegis::verify {
 
-enum Check { kEntries, kLogs, kSeals, kRootLog, kHeads, kTrees, kCheckpoints, kChecks };
+enum Check { kEntries, kLogs, kSeals, kRootLog, kHeads, kTrees, kCheckpoints, kCuts, kChecks };
 
 struct Report {
     ReturnSetInfo *result;

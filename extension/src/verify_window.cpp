@@ -150,7 +150,7 @@ Found find(Window *window, int64 seq, Entry **entry) {
         }
         found = find_in(part, seq, &place, entry);
     }
-    if (!found) return freed ? Found::used_before : Found::missing;
+    if (!found) return freed ? Found::gone : Found::missing;
     if ((*entry)->used) return Found::used_before;
     (*entry)->used = true;
     place->unused--;

@@ -9,7 +9,8 @@ namespace aegis::verify_window {
 
 using verify_scan::Entry;
 
-enum class Found { entry, missing, used_before };
+// gone: all entries of its partition were found before, and were let go.
+enum class Found { entry, missing, used_before, gone };
 
 enum class Odd { duplicate, stray };
 

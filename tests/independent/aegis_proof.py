@@ -32,6 +32,25 @@ def chain(before, record):
     return f.sha256(before, f.sha256(record))
 
 
+def statement(running, last):
+    """What whoever found nothing says of a bundle, from its chain and the hash of its newest seal."""
+    return f.sha256(b"aegis/checked/1", running, last)
+
+
+CUT = {"size": int, "root": str, "statement": str, "requested_by": str, "approved_by": str, "reason": str}
+
+
+def read_cut(entry):
+    """(size, root) of an entry that says that the beginning of its log was cut; None of any other"""
+    if entry[3] != "ledger.cut":
+        return None
+    detail = entry.get(10, {})
+    if entry[5] != 0 or set(detail) != set(CUT) or not all(_is(v, CUT[k]) and v not in ("", 0) for k, v in detail.items()) \
+            or detail["size"] < 0 or not all(re.fullmatch("[0-9a-fA-F]{64}", detail[k]) for k in ("root", "statement")):
+        raise Refused("not a cut")
+    return detail["size"], bytes.fromhex(detail["root"])
+
+
 def _is(value, kind, size=None):
     """Of this type, and of this length."""
     return isinstance(value, kind) and not isinstance(value, bool) and (size is None or len(value) == size)
@@ -143,6 +162,7 @@ def check_bundle(text, kept=None, roots=()):
     header, seals, (end, running) = read_bundle(text)
     number, previous, epoch, root_log, logs = 0, bytes(32), 0, [], {}
     heads = entries = 0
+    hollow, cuts = {}, {}   # of each log: one more than its last leaf without a body; what its newest cut says
     for body, of_seal in seals:
         fields = tried(f.read_seal, body)
         name = "seal %d" % (fields["number"] if fields else number + 1)
@@ -172,10 +192,21 @@ def check_bundle(text, kept=None, roots=()):
                 where = "%s, entry seq %d" % (name, seq)
                 want(last is None or seq > last, where + ": order")
                 last = seq
+                leaves.append(stored if stored is not None else bytes(32))
+                if entry is None and stored is not None:
+                    hollow[log_id] = len(leaves)
+                    continue
                 want(entry is not None and stored == f.merkle_leaf(entry), where + ": body")
                 m = None if entry is None else tried(f.read_entry, entry)
                 want(m is not None and m.get(2) == tenant and (fields is None or m[1] <= epoch), where + ": not an entry of this log")
-                leaves.append(stored if stored is not None else bytes(32))
+                try:
+                    cut = read_cut(m) if m else None
+                except Refused:
+                    findings.append(where + ": not a cut")
+                    continue
+                if cut:
+                    want(cuts.get(log_id, (0,))[0] < cut[0] < len(leaves), where + ": size of a cut")
+                    cuts[log_id] = cut
             heads_seen.setdefault((log_id, size), root)
             want(len(leaves) == size and of_log != [], name + ": size of a log")
             want(f.merkle_root(leaves) == root, name + ": root of a log")
@@ -184,6 +215,10 @@ def check_bundle(text, kept=None, roots=()):
             want(header[3] is not None or count == fields["entries"], name + ": entries")
             want(len(root_log) == fields["root_size"], name + ": size of the root log")
             want(f.merkle_root(root_log) == fields["root"], name + ": root")
+    for log_id, end_of_hollow in hollow.items():
+        size, root = cuts.get(log_id, (0, None))
+        want(size >= end_of_hollow, "log %s: leaves below %d have no body" % (log_id.hex(), end_of_hollow))
+        want(size != end_of_hollow or heads_seen.get((log_id, size), root) == root, "log %s: root of the cut" % log_id.hex())
     want(len({log for log, _ in logs}) == len(logs) == len({tenant for _, tenant in logs}), "a log changed its tenant")
     for its_number, its_hash in kept["seals"]:
         want(seals_seen.get(its_number) == its_hash, "kept seal %d" % its_number)

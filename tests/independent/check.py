@@ -224,6 +224,7 @@ def bundles():
         findings, number, last = p.check_bundle(text)
         same(case["name"], findings, [])
         same(case["name"] + ", last seal", "seal %d hash %s" % (number, last.hex()), case["kept"])
+        same(case["name"] + ", statement", p.statement(p.read_bundle(text)[2][1], last).hex(), case["statement"])
         for line, record in zip(case["lines"], case["records"]):
             same(case["name"] + ", line", p.bundle_record(line.encode())[1].hex(), record)
         for at in range(0, len(text), 3):

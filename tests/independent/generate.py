@@ -354,15 +354,19 @@ def session_token_v1():
 
 
 def bundle_v1():
-    """A ledger of two seals, whole and as the bundle of one tenant."""
+    """A ledger of two seals, whole and as the bundle of one tenant; and one of three whose first leaves were cut."""
     def event(name, tenant, n):
         fields = {0: "aegis/entry/1", 1: 1, 3: name, 4: 1764000000000000 + n, 5: 0, 13: n}
         return f.cbor({**fields, **({2: tenant} if tenant else {})})
 
     seals = [[(None, [event("system.started", None, 1)]), (TENANT, [event("a.b", TENANT, n) for n in (2, 3)])],
              [(TENANT, [event("a.b", TENANT, 4)]), (OTHER_TENANT, [event("a.c", OTHER_TENANT, 5)])]]
+    root = f.merkle_root([f.merkle_leaf(body) for body in seals[0][1][1]])
+    cut = f.cbor({0: "aegis/entry/1", 1: 1, 2: TENANT, 3: "ledger.cut", 4: 1764000000000006, 5: 0, 9: ["ledger", "shop"],
+                  10: {"root": root.hex(), "size": 2, "reason": "seven years are over", "statement": f.sha256(b"an earlier bundle").hex(),
+                       "approved_by": "otto", "requested_by": "olga"}, 13: 6})
     bundles = []
-    for only in (None, TENANT):
+    for only, gone, seals in ((None, 0, seals), (TENANT, 0, seals), (TENANT, 2, seals + [[(TENANT, [cut])]])):
         records, leaves, root_log = [["aegis/bundle/1", "shop", 1764000002000000, only, len(seals)]], {}, []
         previous, counts, seq = bytes(32), [0, 0, 0], 0
         for number, logs in enumerate(seals, 1):
@@ -379,7 +383,8 @@ def bundle_v1():
                     continue
                 of_seal.append([p.HEAD, log_id, tenant, len(own), root, len(bodies)])
                 for n, body in enumerate(bodies):
-                    of_seal.append([p.ENTRY, seq - len(bodies) + n + 1, f.merkle_leaf(body), body])
+                    is_there = len(own) - len(bodies) + n >= gone
+                    of_seal.append([p.ENTRY, seq - len(bodies) + n + 1, f.merkle_leaf(body), body if is_there else None])
                     counts[2] += 1
             body = f.seal({"epoch": 1, "number": number, "unix_micros": 1764000001000000 + number,
                            "entries": sum(len(bodies) for _, bodies in logs), "root_size": len(root_log),
@@ -392,9 +397,9 @@ def bundle_v1():
         for record in records:
             running = p.chain(running, f.cbor(record))
         records.append([p.END] + counts + [running])
-        bundles.append({"name": "one tenant" if only else "whole ledger", "records": [f.cbor(r) for r in records],
+        bundles.append({"name": "one tenant, cut" if gone else "one tenant" if only else "whole ledger", "records": [f.cbor(r) for r in records],
                         "lines": [p.bundle_line(r) for r in records],
-                        "kept": "seal %d hash %s" % (len(seals), previous.hex())})
+                        "kept": "seal %d hash %s" % (len(seals), previous.hex()), "statement": p.statement(running, previous)})
     refused = [("not an array", {0: 1}), ("an unknown kind", [6, b""]), ("a kind below 1", [0, b""]),
                ("another version", ["aegis/bundle/2", "shop", 0, None, 1]), ("a header without its seal", ["aegis/bundle/1", "shop", 0, None]),
                ("a tenant of 15 bytes", ["aegis/bundle/1", "shop", 0, bytes(15), 1]), ("a leaf of 31 bytes", [3, 1, bytes(31), b"x"]),

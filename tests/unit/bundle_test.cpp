@@ -153,6 +153,7 @@ struct Verdict {
     std::vector<std::string> findings;
     std::string refused;  // why, or empty
     std::string kept;
+    std::string statement;
     bool sound() const { return findings.empty() && refused.empty(); }
     bool says(const std::string &text) const {
         for (const std::string &finding : findings)
@@ -172,6 +173,7 @@ Verdict check_after(const std::vector<std::string> &lines, Expect &&expect) {
         for (const std::string &line : lines) check.line(line);
         check.finish();
         outcome.kept = kept_lines(check);
+        outcome.statement = to_hex(check.statement().view());
     } catch (const Error &error) {
         outcome.refused = error.message;
     }
@@ -444,24 +446,80 @@ TEST(Bundle, KeptLinesAreReadStrictly) {
         expect_error(Code::malformed, [&] { expect_kept(bad, &check); });
 }
 
-// The bundles that the independent implementation wrote, and what no reader may accept.
-TEST(Bundle, VectorsAreSound) {
+void read_vectors(rapidjson::Document *all) {
     std::ifstream file(AEGIS_VECTORS "/bundle_v1.json");
     std::stringstream text;
     text << file.rdbuf();
+    all->Parse(text.str().c_str());
+    ASSERT_FALSE(all->HasParseError());
+}
+
+// The entry of that line, changed.
+template <typename Change>
+std::string changed_entry(const std::string &line, Change &&change) {
+    const Bytes bytes = decoded(line);
+    BundleRecord record = decode_bundle_record(view(bytes));
+    EXPECT_EQ(record.kind, BundleKind::entry);
+    change(&record);
+    Bytes out(encode_bundle_record(record, {}));
+    encode_bundle_record(record, span(out));
+    return encoded(out);
+}
+
+// What has no body was cut, or was deleted: an entry of the same log makes the difference.
+TEST(Bundle, BodiesMayBeMissingWhereAnEntrySaysThatTheyWereCut) {
     rapidjson::Document all;
-    all.Parse(text.str().c_str());
-    ASSERT_FALSE(all.HasParseError());
+    read_vectors(&all);
+    std::vector<std::string> lines;
+    for (const auto &line : all["bundle"][2]["lines"].GetArray())
+        lines.emplace_back(line.GetString());
+    std::vector<size_t> entries;
+    for (size_t i = 0; i < lines.size(); ++i)
+        if (decode_bundle_record(view(decoded(lines[i]))).kind == BundleKind::entry)
+            entries.push_back(i);
+    ASSERT_EQ(entries.size(), 4u);
+    EXPECT_TRUE(check(lines).sound());
+
+    // One more was deleted, and looks like the two that were cut.
+    std::vector<std::string> bad = lines;
+    bad[entries[2]] = changed_entry(lines[entries[2]], [](BundleRecord *r) { r->body = {}; });
+    EXPECT_TRUE(check(reclosed(bad)).says("3 entries below leaf 3 have no body, and no entry"));
+    // So does the entry that says so.
+    bad = lines;
+    bad[entries[3]] = changed_entry(lines[entries[3]], [](BundleRecord *r) { r->body = {}; });
+    EXPECT_TRUE(check(reclosed(bad)).says("3 entries below leaf 4 have no body, and no entry"));
+    // Without their hashes nobody can say what was cut.
+    bad = lines;
+    bad[entries[0]] = changed_entry(lines[entries[0]], [](BundleRecord *r) { r->leaf = {}; });
+    EXPECT_TRUE(check(reclosed(bad)).says("it is sealed and missing: it was deleted"));
+    // A changed hash leads to another root.
+    bad = lines;
+    Bytes other(32, 7);
+    bad[entries[1]] =
+        changed_entry(lines[entries[1]], [&](BundleRecord *r) { r->leaf = view(other); });
+    EXPECT_TRUE(check(reclosed(bad)).says("is not what its entries hash to"));
+    // Entries that were cut and are still there are checked as all others.
+    bad = lines;
+    const Bytes whole = decoded(all["bundle"][1]["lines"][entries[1]].GetString());
+    bad[entries[1]] = encoded(whole);
+    EXPECT_TRUE(check(reclosed(bad)).sound());
+}
+
+// The bundles that the independent implementation wrote, and what no reader may accept.
+TEST(Bundle, VectorsAreSound) {
+    rapidjson::Document all;
+    read_vectors(&all);
     for (const auto &bundle : all["bundle"].GetArray()) {
         std::vector<std::string> lines;
         for (const auto &line : bundle["lines"].GetArray()) lines.emplace_back(line.GetString());
         const Verdict verdict = check(lines);
         EXPECT_TRUE(verdict.sound()) << verdict.refused;
         EXPECT_EQ(lines_of(verdict.kept).at(0), bundle["kept"].GetString());
+        EXPECT_EQ(verdict.statement, bundle["statement"].GetString());
         for (rapidjson::SizeType i = 0; i < bundle["records"].Size(); ++i)
             EXPECT_EQ(encoded(from_hex(bundle["records"][i].GetString())), lines.at(i));
     }
-    EXPECT_EQ(all["bundle"].Size(), 2u);
+    EXPECT_EQ(all["bundle"].Size(), 3u);
     for (const auto &refused : all["refused"].GetArray()) {
         const Bytes record = from_hex(refused["record"].GetString());
         EXPECT_TRUE(aegis::test::refused([&] { decode_bundle_record(view(record)); }))

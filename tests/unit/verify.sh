@@ -20,9 +20,10 @@ run() {
 }
 python3 - "$place" << 'PYTHON'
 import json, sys
-for name, bundle in zip(("all", "tenant"), json.load(open("tests/vectors/bundle_v1.json"))["bundle"]):
+for name, bundle in zip(("all", "tenant", "hollow"), json.load(open("tests/vectors/bundle_v1.json"))["bundle"]):
     open(f"{sys.argv[1]}/{name}.bundle", "w").write("".join(line + "\n" for line in bundle["lines"]))
     open(f"{sys.argv[1]}/{name}.kept", "w").write(bundle["kept"] + "\n")
+    open(f"{sys.argv[1]}/{name}.statement", "w").write(bundle["statement"] + "\n")
 checkpoint = json.load(open("tests/vectors/checkpoint_v1.json"))
 for name in ("vkey", "entry"):
     open(f"{sys.argv[1]}/{name}", "w").write(checkpoint[name])
@@ -48,7 +49,10 @@ run bundle "$place/all.bundle" --keep "$place/kept-before"
 is "bundle: one that can replaces it" "$(cat "$place/kept-before"; find "$place" -name '*.new')" "$(cat "$place/all.kept")"
 run bundle "$place/all.bundle" --seal-hash "$(cut -d ' ' -f 4 "$place/all.kept")"
 is "bundle: with the hash of a seal" "$status" 0
+run bundle "$place/all.bundle"
+is "bundle: statement" "$(sed -n 's/^statement  *//p' <<< "$output")" "$(cat "$place/all.statement")"
 run bundle "$place/all.bundle" --seal-hash "$(printf '%064d' 1)" --keep "$place/not-kept"
+is "bundle: no statement of a bad one" "$(grep -c '^statement' <<< "$output" || true)" 0
 is "bundle: with another hash" "$status $(grep -c 'no seal has the hash that was kept' <<< "$output")" "1 1"
 is "bundle: keeps nothing of a bad one" "$(find "$place" -name not-kept)" ""
 echo "seal 3 hash $(printf '%064d' 1)" > "$place/later"
@@ -61,6 +65,14 @@ is "tenant: JSON" "$(python3 -c 'import json, sys; d = json.load(sys.stdin); pri
 run bundle "$place/tenant.bundle" --tenant 00000000-0000-0000-0000-0000000000aa --json
 is "tenant: another's, as JSON" "$status $(python3 -c 'import json, sys; d = json.load(sys.stdin); print(d["result"], d["details"][0]["where"], d["keep"])' <<< "$output")" \
   "1 findings header None"
+run bundle "$place/hollow.bundle"
+is "beginning cut: status" "$status" 0
+is "beginning cut: who, when, how far" "$(grep '^cut ' <<< "$output")" \
+  "cut          the log of tenant 018f2b6c-7d8e-7f00-91a2-b3c4d5e6f708 below leaf 2, at 2025-11-24T16:00:00Z, asked for by olga, agreed to by otto: seven years are over (its leaf 3 says so)"
+is "beginning cut: statement" "$(sed -n 's/^statement  *//p' <<< "$output")" "$(cat "$place/hollow.statement")"
+run bundle "$place/hollow.bundle" --json
+is "beginning cut: JSON" "$(python3 -c 'import json, sys; d = json.load(sys.stdin); print([c["size"] for c in d["cuts"]], d["cuts"][0]["approved_by"], d["statement"])' <<< "$output")" \
+  "[2] otto $(cat "$place/hollow.statement")"
 head -n 4 "$place/all.bundle" > "$place/cut"
 run bundle "$place/cut"
 is "cut: status and place" "$status $(head -n 1 <<< "$output")" "2 aegis-verify: \"$place/cut\", line 4: the file ends before the end of the bundle"

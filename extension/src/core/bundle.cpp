@@ -109,4 +109,13 @@ Digest bundle_chain(const Digest &before, ByteView record) {
     return sha256(before.view(), digest.view());
 }
 
+Digest bundle_statement(const Digest &chain, const Digest &newest_seal) {
+    static constexpr std::string_view kType = "aegis/checked/1";
+    uint8_t bytes[kType.size() + 2 * kDigestBytes];
+    memcpy(bytes, kType.data(), kType.size());
+    memcpy(bytes + kType.size(), chain.bytes, kDigestBytes);
+    memcpy(bytes + kType.size() + kDigestBytes, newest_seal.bytes, kDigestBytes);
+    return sha256({bytes, sizeof bytes});
+}
+
 }  // namespace aegis::core

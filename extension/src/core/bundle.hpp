@@ -5,7 +5,8 @@
 //   header      ["aegis/bundle/1", database, exported at (micros), tenant or null, newest seal]
 //   seal        [1, canonical bytes]
 //   head        [2, log id, tenant or null, size, root, entries that follow]
-//   entry       [3, seq, stored leaf or null, body or null]     both null: it was missing
+//   entry       [3, seq, stored leaf or null, body or null]     both null: it was missing; a leaf
+//                                                               alone: it was cut
 //   other head  [4, leaf hash]                                  of a log that is not in the bundle
 //   end         [5, seals, heads, entries, chain over all records before]
 #pragma once
@@ -43,5 +44,9 @@ BundleRecord decode_bundle_record(ByteView bytes);
 
 // What the end record carries: SHA-256(before || SHA-256(record)), from 32 zero bytes on.
 Digest bundle_chain(const Digest &before, ByteView record);
+
+// What whoever checked a bundle to the end and found nothing says of it: SHA-256("aegis/checked/1"
+// || chain || hash of the newest seal).
+Digest bundle_statement(const Digest &chain, const Digest &newest_seal);
 
 }  // namespace aegis::core

@@ -95,7 +95,7 @@ void BundleCheck::line(std::string_view text) {
             end(record);
             break;
     }
-    chain_ = bundle_chain(chain_, bytes);
+    if (!ended_) chain_ = bundle_chain(chain_, bytes);
 }
 
 void BundleCheck::header(const BundleRecord &record) {
@@ -228,6 +228,47 @@ void BundleCheck::check_body(const BundleRecord &record, const std::string &wher
     if (text_of(fields.tenant) != log_->tenant)
         find(where, "its body belongs to another log: it was moved");
     if (readable_ && fields.epoch > epoch_) find(where, "its body is of a later epoch");
+    read_cut_entry(fields, where);
+}
+
+// The newest cut of a log says all that the ones before it say.
+void BundleCheck::read_cut_entry(const EntryFields &fields, const std::string &where) {
+    Cut cut;
+    try {
+        if (!read_cut(fields, &cut)) return;
+    } catch (const Error &) {
+        find(where, "it does not say what was cut");
+        return;
+    }
+    const uint64_t leaf = next_leaf_ - 1;
+    if (cut.size > leaf || cut.size <= log_->cut.size) {
+        find(where, "it says that leaves below " + number(cut.size) +
+                        " were cut, which is not what a cut at this place can say");
+        return;
+    }
+    log_->cut = {cut.size,
+                 leaf,
+                 fields.unix_micros,
+                 cut.root,
+                 std::string(cut.requested_by),
+                 std::string(cut.approved_by),
+                 std::string(cut.reason)};
+}
+
+// What has no body must have been cut, and an entry of the same log must say so.
+void BundleCheck::check_cuts() {
+    for (const auto &[id, log] : logs_) {
+        if (log.hollow == 0) continue;
+        const std::string where = log_name(as_bytes(log.tenant));
+        if (log.cut.size < log.hollow_to)
+            find(where, number(log.hollow) + " entries below leaf " + number(log.hollow_to) +
+                            " have no body, and no entry of the log says that they were cut: they "
+                            "were deleted");
+        else if (log.cut.size == log.hollow_to && log.has_hollow_root &&
+                 log.cut.root != log.hollow_root)
+            find(where, "the entry that says that leaves below " + number(log.cut.size) +
+                            " were cut names another root than the log had there");
+    }
 }
 
 void BundleCheck::entry(const BundleRecord &record) {
@@ -238,7 +279,11 @@ void BundleCheck::entry(const BundleRecord &record) {
     const std::string where = seal_name() + ", " + log_name_ + ", leaf " + number(next_leaf_++) +
                               " (entry seq " + std::to_string(record.seq) + ")";
     Digest leaf{};
-    if (record.body.size == 0) {
+    if (record.body.size == 0 && record.leaf.size != 0) {
+        ++log_->hollow;
+        log_->hollow_to = next_leaf_;
+        log_->has_hollow_root = false;
+    } else if (record.body.size == 0) {
         find(where, "it is sealed and missing: it was deleted");
     } else {
         leaf = leaf_hash(record.body);
@@ -265,6 +310,10 @@ void BundleCheck::close_log() {
                             " is not what its entries hash to: an entry was changed, inserted or "
                             "moved, or the head was changed");
         log_->agreed = agrees;
+    }
+    if (log_->hollow > 0 && log_->hollow_to == log_->size) {
+        log_->hollow_root = log_->root;
+        log_->has_hollow_root = true;
     }
     for (auto &expected : kept_logs_) {
         const KeptLog &kept = expected.kept;
@@ -329,6 +378,7 @@ void BundleCheck::end(const BundleRecord &record) {
                         number(seals_) + ", " + number(heads_) + " and " + number(entries_));
     if (digest_of(record.chain) != chain_)
         find("end", "the file is not as it was written: the chain over its lines differs");
+    check_cuts();
     check_kept_at_end();
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/bundle.hpp"
+#include "core/cut.hpp"
 
 namespace aegis::core {
 
@@ -29,6 +30,13 @@ struct KeptRoot {  // of the root log: what a signed checkpoint says
     Digest root;
 };
 
+struct BundleCut {  // what the newest entry of a log says that was cut
+    uint64_t size = 0, leaf = 0;
+    int64_t unix_micros = 0;
+    Digest root{};
+    std::string requested_by, approved_by, reason;
+};
+
 struct BundleLog {       // the head of a log so far
     std::string tenant;  // 16 bytes, or empty
     Frontier frontier;
@@ -37,6 +45,11 @@ struct BundleLog {       // the head of a log so far
     uint64_t last_seal = 0;  // that has a head of it
     bool agreed = true;      // the last head followed from the entries
     bool broken = false;     // its leaves have a gap: nothing after it can be compared
+    uint64_t hollow = 0;     // leaves without a body
+    uint64_t hollow_to = 0;  // one more than the last of them
+    Digest hollow_root{};    // of the log at this size, when a head has it
+    bool has_hollow_root = false;
+    BundleCut cut;
 };
 
 class BundleCheck {
@@ -67,6 +80,8 @@ class BundleCheck {
     uint64_t newest_seal() const { return number_; }  // 0: none
     const Digest &newest_hash() const { return hash_; }
     const std::map<std::string, BundleLog> &logs() const { return logs_; }  // by log id
+    // What says that this bundle was checked; of use only without findings.
+    Digest statement() const { return bundle_statement(chain_, hash_); }
 
  private:
     template <typename Kept>
@@ -81,6 +96,8 @@ class BundleCheck {
     void entry(const BundleRecord &record);
     void end(const BundleRecord &record);
     void check_body(const BundleRecord &record, const std::string &where);
+    void read_cut_entry(const EntryFields &fields, const std::string &where);
+    void check_cuts();
     void close_log();
     void append_to_root(const Digest &leaf);
     void keep_seal();

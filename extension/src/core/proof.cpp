@@ -68,6 +68,19 @@ Digest range_root(NodeSource &source, uint64_t from, uint64_t to) {
     return merkle_node(range_root(source, from, middle), range_root(source, middle, to));
 }
 
+Frontier range_frontier(NodeSource &source, uint64_t size) {
+    Frontier frontier;
+    frontier.size = size;
+    uint64_t from = 0;
+    for (unsigned level = 64; level-- > 0;) {
+        const uint64_t width = uint64_t{1} << level;
+        if ((size & width) == 0) continue;
+        frontier.hashes[frontier.count++] = source.node(level, from >> level);
+        from += width;
+    }
+    return frontier;
+}
+
 Proof inclusion_proof(NodeSource &source, uint64_t index, uint64_t size) {
     if (index >= size) throw Error{Code::invalid_argument, "leaf index is not in the tree"};
     Proof proof;

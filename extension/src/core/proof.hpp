@@ -22,6 +22,9 @@ class NodeSource {
 // MTH(D[from : to]) for a range that a proof can ask for. Throws invalid_argument otherwise.
 Digest range_root(NodeSource &source, uint64_t from, uint64_t to);
 
+// The frontier of the first leaves.
+Frontier range_frontier(NodeSource &source, uint64_t size);
+
 // From the leaf up. Throws invalid_argument unless index < size.
 Proof inclusion_proof(NodeSource &source, uint64_t index, uint64_t size);
 // Throws invalid_argument unless 0 < first <= second.
