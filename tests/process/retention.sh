@@ -56,6 +56,7 @@ within 60 midway || echo "not ok the cut begins"
 kill -KILL "$(query "SELECT pid FROM pg_stat_activity WHERE backend_type = 'aegis jobs'")" 2> /dev/null || true
 is_back() { query "SELECT 1"; }
 within 60 is_back
+is "the server went down once" "$(as_server grep -c 'terminated by signal 9' "$log")" 1
 is "the crash came in the middle" "$(query "SELECT done < $until FROM aegis.job WHERE id = $job")" t
 is "and the job ends after it" "$(query "SELECT aegis.wait_job($job, '60 s')")" 'done'
 query "SELECT aegis.wait_checkpoint('60 s')" > /dev/null
