@@ -10,7 +10,7 @@ OBJS         = $(SRCS:.cpp=.o)
 
 # Install fragments in dependency order; the script that is installed is their concatenation.
 SQL_ORDER    = prologue role scrub context tenant limit team operator key subject sealed field field_convert field_verify ledger catalogue audit tree seal checkpoint audit_log verify export \
-               worker job reseal protect protect_keys protect_findings user sign_in session second_factor step_up password service tenant_request retention outbox mail witness key_shred key_adopt field_key tenant_erase tenant_export tenant_import tenant_move explain_access tenant_ledger tile route openapi \
+               worker job reseal protect protect_keys protect_findings user sign_in session second_factor step_up password service tenant_request outbox mail witness retention key_shred key_adopt field_key tenant_erase tenant_export tenant_import tenant_move explain_access tenant_ledger tile route openapi \
                coverage_relation coverage_table coverage_view coverage_role coverage_field coverage_server coverage_pooler coverage_outbox coverage_witness coverage_key coverage_function ddl_guard coverage_guard coverage_ledger coverage_audit coverage watch epilogue
 APP_ORDER    = prologue organisation security customer invoice dashboard ledger route route_security route_invoice route_ledger epilogue
 DATA         = $(wildcard extension/updates/aegis*--*--*.sql)

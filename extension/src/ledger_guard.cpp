@@ -107,10 +107,10 @@ Oid owner_of(Oid catalog, Oid index, AttrNumber oid_column, AttrNumber relation_
 // anything. By parts of names, so that a new one is among them.
 bool is_guarding_name(const char *name) {
     static const char *const parts[] = {
-        "audit",   "checkpoint", "cosign", "cut", "entries",  "entry",         "begin_epoch",
-        "event",   "leaves",     "ledger", "log_root", "move",          "proof",
-        "receipt", "record",     "seals",  "shred",    "tenant_bundle", "tile",
-        "verif",   "wait_",      "watch",  "witness"};
+        "audit",       "checkpoint", "cosign", "cut",    "entries",  "entry",
+        "begin_epoch", "event",      "leaves", "ledger", "log_root", "move",
+        "proof",       "receipt",    "record", "seals",  "shred",    "tenant_bundle",
+        "tile",        "verif",      "wait_",  "watch",  "witness"};
     for (const char *part : parts)
         if (strstr(name, part) != nullptr) return true;
     return false;
