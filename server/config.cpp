@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config.hpp"
 
+#include "security_text.hpp"
+
 #include <arpa/inet.h>
 
 #include <algorithm>
@@ -38,6 +40,8 @@ std::vector<Setting> settings_of(Config *config) {
         {"limits", "requests_per_connection", &config->requests_per_connection, 1, 100000000},
         {"admin", "listen", &config->admin_listen},
         {"redirect", "listen", &config->redirect_listen},
+        {"security", "contact", &config->security_contact},
+        {"security", "policy", &config->security_policy},
         {"log", "level", &config->log_level},
         {"log", "file", &config->log_file},
     };
@@ -128,6 +132,14 @@ void check_combinations(Config *config, const Settings &settings) {
          config->admin.port == config->redirect.port))
         fail_config(place("server.listen"), "two listeners share a port",
                     "Give server.listen, admin.listen and redirect.listen a port each.");
+    for (const std::string &contact : config->security_contact)
+        if (!is_contact(contact))
+            fail_config(place("security.contact"), "\"" + contact + "\" is not a contact",
+                        "Use mailto:NAME@HOST, https://… or tel:+….");
+    if (!config->security_policy.empty() &&
+        (!is_contact(config->security_policy) || config->security_policy.rfind("https://", 0) != 0))
+        fail_config(place("security.policy"), "\"security.policy\" is not an address",
+                    "Use https://….");
     if (config->log_level != "debug" && config->log_level != "info" &&
         config->log_level != "warn" && config->log_level != "error")
         fail_config(place("log.level"), "unknown level \"" + config->log_level + "\"",

@@ -46,6 +46,9 @@ struct Config : DatabaseConfig {
     // [admin], [redirect]
     std::string admin_listen;
     std::string redirect_listen;
+    // [security]
+    std::vector<std::string> security_contact;
+    std::string security_policy;
     // [log]
     std::string log_level = "info";
     std::string log_file;

@@ -5,6 +5,8 @@
 #include "credential.hpp"
 #include "log.hpp"
 #include "problem.hpp"
+#include "security_text.hpp"
+#include "trace.hpp"
 
 #include <algorithm>
 #include <iterator>
@@ -14,6 +16,11 @@ namespace aegis::server {
 namespace {
 
 constexpr std::string_view kHealthPath = "/api/health";
+constexpr std::string_view kSecurityPath = "/.well-known/security.txt";  // RFC 9116
+
+constexpr std::string_view kJson = "application/json";
+constexpr std::string_view kText = "text/plain; charset=utf-8";
+constexpr std::string_view kMetrics = "text/plain; version=0.0.4; charset=utf-8";
 
 // They concern one connection; the database has no use for them.
 constexpr std::string_view kHopByHop[] = {"connection", "keep-alive", "proxy-connection",
@@ -32,18 +39,28 @@ Verdict Gateway::refuse(const Connection &connection, const Refusal &refusal) co
     return verdict;
 }
 
-Verdict Gateway::answer_health(const Connection &connection, std::string body) const {
+// A text that is known here, for GET and HEAD.
+Verdict Gateway::answer(const Connection &connection, std::string_view type,
+                        std::string body) const {
     Verdict verdict;
     if (!is_read(connection.head.method)) {
         verdict = refuse(connection, kMethodNotAllowed);
         verdict.early->set("allow", "GET, HEAD");
     } else {
         Response response;
-        response.status = monitor_.health() == Health::down ? 503 : 200;
-        response.set("content-type", "application/json");
-        if (response.status == 503) response.set("retry-after", "1");
+        response.status = 200;
+        response.set("content-type", std::string(type));
         response.body = std::move(body);
         verdict.early = std::move(response);
+    }
+    return verdict;
+}
+
+Verdict Gateway::answer_health(const Connection &connection, std::string body) const {
+    Verdict verdict = answer(connection, kJson, std::move(body));
+    if (verdict.early->status == 200 && monitor_.health() == Health::down) {
+        verdict.early->status = 503;
+        verdict.early->set("retry-after", "1");
     }
     return verdict;
 }
@@ -82,6 +99,11 @@ Verdict Gateway::judge_main(const Connection &connection) const {
         Verdict verdict = answer_health(
             connection, std::string("{\"status\":\"") + name_of(monitor_.health()) + "\"}");
         verdict.shown_route = kHealthPath;
+        return verdict;
+    }
+    if (head.path == kSecurityPath && !config_.security_contact.empty()) {
+        Verdict verdict = answer(connection, kText, security_text(config_));
+        verdict.shown_route = kSecurityPath;
         return verdict;
     }
     std::string_view page = config_.console ? console_route(head.path) : std::string_view();
@@ -126,12 +148,8 @@ Verdict Gateway::judge_main(const Connection &connection) const {
 
 Verdict Gateway::judge_admin(const Connection &connection) const {
     const std::string &path = connection.head.path;
-    if (path == "/live") {
-        Verdict verdict = answer_health(connection, "{\"status\":\"ok\"}");
-        if (verdict.early->status == 503)
-            verdict.early->status = 200;  // the process lives whatever the database does
-        return verdict;
-    }
+    // The process lives whatever the database does.
+    if (path == "/live") return answer(connection, kJson, "{\"status\":\"ok\"}");
     if (path == "/ready")
         return answer_health(connection,
                              std::string("{\"status\":\"") + name_of(monitor_.health()) + "\"}");
@@ -145,6 +163,7 @@ Verdict Gateway::judge_admin(const Connection &connection) const {
                             ",\"routes\":" + std::to_string(table != nullptr ? table->size() : 0) +
                             ",\"database\":" + monitor_.database_health() + "}");
     }
+    if (path == "/metrics") return answer(connection, kMetrics, metrics_->text(load_(), monitor_));
     return refuse(connection, kNotFound);
 }
 
@@ -176,7 +195,8 @@ Response Gateway::forward(const Connection &connection, std::string_view body, D
     call.target = head.target();
     call.fields.reserve(head.fields.size());
     std::copy_if(head.fields.begin(), head.fields.end(), std::back_inserter(call.fields),
-                 [](const auto &field) {
+                 [traced = !trace_id_of(head).empty()](const auto &field) {
+                     if (field.first == "traceparent" && !traced) return false;
                      return std::find(std::begin(kHopByHop), std::end(kHopByHop), field.first) ==
                             std::end(kHopByHop);
                  });

@@ -5,22 +5,18 @@
 
 #include "connection.hpp"
 #include "db.hpp"
-#include "monitor.hpp"
+#include "metrics.hpp"
 
 #include <functional>
 #include <string>
 
 namespace aegis::server {
 
-struct Load {
-    size_t connections = 0;
-    size_t queued = 0;
-};
-
 class Gateway {
  public:
-    Gateway(const Config &config, const Monitor &monitor, std::function<Load()> load)
-        : config_(config), monitor_(monitor), load_(std::move(load)) {}
+    Gateway(const Config &config, const Monitor &monitor, Metrics *metrics,
+            std::function<Load()> load)
+        : config_(config), monitor_(monitor), metrics_(metrics), load_(std::move(load)) {}
 
     // Decides with the head alone.
     Verdict judge(const Connection &connection) const;
@@ -34,10 +30,12 @@ class Gateway {
     Verdict judge_main(const Connection &connection) const;
     Verdict judge_admin(const Connection &connection) const;
     Verdict judge_redirect(const Connection &connection) const;
+    Verdict answer(const Connection &connection, std::string_view type, std::string body) const;
     Verdict answer_health(const Connection &connection, std::string body) const;
 
     const Config &config_;
     const Monitor &monitor_;
+    Metrics *const metrics_;
     std::function<Load()> load_;
 };
 

@@ -137,6 +137,7 @@ void log_request(const RequestLine &request) {
     JsonObject line;
     begin(&line, level, "request");
     line.add("request_id", request.request_id)
+        .add_some("trace_id", request.trace_id)
         .add_some("method", request.method)
         .add_some("route", request.route)
         .add("status", int64_t{request.status})

@@ -15,8 +15,9 @@ enum class Level { debug, info, warn, error };
 
 struct RequestLine {
     std::string_view request_id;
-    std::string_view method;  // empty when the head could not be read
-    std::string_view route;   // template, empty when no route matched
+    std::string_view trace_id;  // empty when the caller names no trace
+    std::string_view method;    // empty when the head could not be read
+    std::string_view route;     // template, empty when no route matched
     std::string_view peer;
     std::string_view
         problem;  // name of the gateway's own refusal, empty when the database answered

@@ -102,13 +102,14 @@ int serve(const Config &config, const std::string &path, const Variables &variab
                             : "Run: GRANT aegis_gateway TO " + config.user + ";",
                         kExitConfig);
 
-    Gateway gateway(config, monitor, [&] {
+    Metrics metrics;
+    Gateway gateway(config, monitor, &metrics, [&] {
         Load load;
         load.connections = poller.connections();
         load.queued = workers_seen->queued();
         return load;
     });
-    Workers workers(config, gateway);
+    Workers workers(config, gateway, &metrics);
     workers_seen = &workers;
     workers.start(&poller);
     monitor.start();

@@ -4,6 +4,7 @@
 #include "log.hpp"
 #include "problem.hpp"
 #include "request_id.hpp"
+#include "trace.hpp"
 
 namespace aegis::server {
 
@@ -82,9 +83,10 @@ struct Workers::Hands {
     int turns = 0;
 };
 
-Workers::Workers(const Config &config, const Gateway &gateway)
+Workers::Workers(const Config &config, const Gateway &gateway, Metrics *metrics)
     : config_(config),
       gateway_(gateway),
+      metrics_(metrics),
       limits_(limits_of(config)),
       main_(static_cast<size_t>(config.queue)),
       sign_in_(static_cast<size_t>(config.queue)) {}
@@ -169,6 +171,7 @@ void Workers::give_back(Connection *connection) {
 void Workers::log(const Connection &connection, int status, std::string_view problem) {
     RequestLine line;
     line.request_id = connection.request_id;
+    line.trace_id = trace_id_of(connection.head);
     line.method = connection.head.method;
     line.route = connection.verdict.shown_route;
     line.peer = connection.peer;
@@ -177,6 +180,7 @@ void Workers::log(const Connection &connection, int status, std::string_view pro
     if (connection.started != Clock::time_point())
         line.duration = Clock::now() - connection.started;
     log_request(line);
+    if (connection.listener == Listener::main) metrics_->count(line);
 }
 
 bool Workers::park_or_release(Connection *connection, Io io) {

@@ -39,7 +39,7 @@ class Queue {
 
 class Workers {
  public:
-    Workers(const Config &config, const Gateway &gateway);
+    Workers(const Config &config, const Gateway &gateway, Metrics *metrics);
     ~Workers();
 
     void start(Poller *poller);
@@ -79,6 +79,7 @@ class Workers {
 
     const Config &config_;
     const Gateway &gateway_;
+    Metrics *const metrics_;
     const HeadLimits limits_;
     Poller *poller_ = nullptr;
     Queue main_;

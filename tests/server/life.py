@@ -59,6 +59,8 @@ def configuration(report, cluster):
         "shared-port": (["share a port"], {"server": {"listen": "127.0.0.1:9998"}, "admin": {"listen": "127.0.0.1:9998"}}),
         "development-in-production": (["a development certificate is refused in production"], {"server": {"environment": "production"}}),
         "unknown-environment": (['unknown environment "prod"'], {"server": {"environment": "prod"}}),
+        "contact-without-scheme": (["gateway.toml:", '"security@example.com" is not a contact', "mailto:"], {"security": {"contact": ["security@example.com"]}}),
+        "policy-in-clear": (["gateway.toml:", '"security.policy" is not an address'], {"security": {"policy": "http://example.com"}}),
         "no-certificate": (['"tls.certificate" and "tls.key" are both needed'], {"tls": {"certificate": None}}),
     }
     for name, (wanted, changes) in settings.items():
@@ -204,6 +206,9 @@ def protocol(report, cluster):
             replies, _ = exchange(gateway, f"GET /api/customers?q=canary-query HTTP/1.1\r\nHost: localhost\r\nX-A: canary-field\r\n"
                                   f"Cookie: __Host-aegis={secret}\r\nConnection: close\r\n\r\n".encode())
             exchange(gateway, f"GET /api/canary-path HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+            traced, _ = exchange(gateway, f"GET /api/none HTTP/1.1\r\nHost: localhost\r\nTraceparent: 00-{'4b' * 16}-{'0f' * 8}-01\r\nConnection: close\r\n\r\n".encode())
+            lines = until(lambda: [line for line in gateway.lines() if line.get("request_id") == traced[0].headers["x-request-id"]])
+            equal(lines[0]["trace_id"], "4b" * 16, "trace")
             lines = until(lambda: [line for line in gateway.lines() if line.get("request_id") == replies[0].headers["x-request-id"]])
             equal((lines[0]["route"], lines[0]["method"], lines[0]["status"], lines[0]["peer"]),
                   ("/api/customers", "GET", replies[0].status, "127.0.0.1"), "line")

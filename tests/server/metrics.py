@@ -1,0 +1,109 @@
+#!/usr/bin/env python3
+"""What the gateway counts, as Prometheus reads it; and the file that says whom to tell of a vulnerability."""
+import datetime
+import glob
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import urllib.request
+
+sys.dont_write_bytecode = True
+from fixture import Cluster, Gateway, Report, exchange, free_port  # noqa: E402
+from fixture.process import ROOT  # noqa: E402
+from fixture.report import equal, until  # noqa: E402
+
+CANARY = "canary-4711"
+
+
+def promtool():
+    """Prometheus' own judge. Taken out of Debian's package without installing it: that would start a server."""
+    found = shutil.which("promtool")
+    if found:
+        return found
+    place = os.path.join(ROOT, ".aegis", "promtool")
+    found = os.path.join(place, "usr", "bin", "promtool")
+    if not os.path.exists(found):
+        os.makedirs(place, exist_ok=True)
+        subprocess.run(["apt-get", "download", "-q", "-o", "APT::Sandbox::User=root", "prometheus"], cwd=place, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(["dpkg-deb", "-x", glob.glob(os.path.join(place, "prometheus_*.deb"))[0], place], check=True)
+    return found
+
+
+def get(gateway, path):
+    replies, _ = exchange(gateway, f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+    return replies[0]
+
+
+def values(text):
+    """{name with labels: value}"""
+    return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line and line[0] != "#"}
+
+
+def main():
+    report = Report("metrics")
+    admin = free_port()
+    with Cluster() as cluster, Gateway(cluster, {"admin": {"listen": f"127.0.0.1:{admin}"}, "security": {
+            "contact": ["mailto:security@example.com", "https://example.com/report"], "policy": "https://example.com/policy"}}) as gateway:
+        def scrape():
+            with urllib.request.urlopen(f"http://127.0.0.1:{admin}/metrics", timeout=10) as reply:
+                equal((reply.status, reply.headers["content-type"]), (200, "text/plain; version=0.0.4; charset=utf-8"), "answer")
+                return reply.read().decode()
+
+        for _ in range(3):
+            get(gateway, "/api/customers")
+        get(gateway, f"/api/{CANARY}")
+        get(gateway, f"/api/customers/{CANARY}?q={CANARY}")
+        exchange(gateway, f"{CANARY.upper()} / HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+
+        with report.test("counts-requests"):
+            before = values(scrape())
+            key = 'aegis_http_requests_total{method="GET",route="/api/customers",status="401"}'
+            equal(before[key], 3, key)
+            equal(before['aegis_http_refused_total{problem="missing-credential"}'], 4, "refused")
+            equal(before['aegis_http_request_duration_seconds_count{method="GET",route="/api/customers"}'], 3, "durations")
+            threads = [threading.Thread(target=lambda: [get(gateway, "/api/customers") for _ in range(5)]) for _ in range(8)]
+            [thread.start() for thread in threads]
+            [thread.join() for thread in threads]
+            equal(values(scrape())[key], 43, "after 40 more at once")
+
+        with report.test("promtool-finds-nothing"):
+            done = subprocess.run([promtool(), "check", "metrics"], input=scrape(), capture_output=True, text=True, check=False)
+            equal((done.returncode, done.stdout + done.stderr), (0, ""), "promtool check metrics")
+            done = subprocess.run([promtool(), "check", "metrics"], input="# TYPE a counter\na 1\n", capture_output=True, text=True, check=False)
+            assert done.returncode != 0, "promtool finds nothing wrong with what is wrong"
+
+        with report.test("labels-hold-nothing-that-a-client-chose"):
+            text = scrape()
+            assert CANARY not in text.lower() and "example" not in text, text
+            for label in re.findall(r'(\w+)="', text):
+                assert label in ("method", "route", "status", "problem", "le", "of", "version"), label
+
+        with report.test("metrics-are-not-public"):
+            equal((get(gateway, "/metrics").status, get(gateway, "/api/metrics").status), (404, 404), "on the public listener")
+
+        with report.test("tells-the-lag-of-the-ledger"):
+            until(lambda: 'aegis_ledger_lag_seconds{of="seal"}' in values(scrape()))
+            equal(values(scrape())["aegis_database_reachable"], 1, "reachable")
+            cluster.stop()
+            until(lambda: values(scrape())["aegis_database_reachable"] == 0, 30)
+            assert 'aegis_ledger_lag_seconds{of="seal"}' not in values(scrape()), "an old lag is no lag"
+
+        with report.test("security-txt"):
+            reply = get(gateway, "/.well-known/security.txt")
+            equal((reply.status, reply.headers["content-type"]), (200, "text/plain; charset=utf-8"), "answer")
+            lines = reply.body.decode().splitlines()
+            equal([line for line in lines if not line.startswith("Expires: ")],
+                  ["Contact: mailto:security@example.com", "Contact: https://example.com/report", "Policy: https://example.com/policy"], "fields")
+            expires, = [line[len("Expires: "):] for line in lines if line.startswith("Expires: ")]
+            ahead = datetime.datetime.fromisoformat(expires.replace("Z", "+00:00")) - datetime.datetime.now(datetime.timezone.utc)
+            assert datetime.timedelta(60) < ahead < datetime.timedelta(365), expires
+    with report.test("no-contact-no-security-txt"):
+        with Gateway() as gateway:
+            equal(get(gateway, "/.well-known/security.txt").status, 503, "as every path while there are no routes")
+    report.finish()
+
+
+main()
