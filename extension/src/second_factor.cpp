@@ -234,7 +234,7 @@ bool confirm(const pg_uuid_t &tenant, const pg_uuid_t &user, const char *code, T
     return true;
 }
 
-Datum renew_recovery_codes(const pg_uuid_t &tenant, const pg_uuid_t &user) {
+Datum renew_recovery_codes(const pg_uuid_t &tenant, const pg_uuid_t &user, MemoryContext memory) {
     Datum id[] = {UUIDPGetDatum(&tenant), UUIDPGetDatum(&user)};
     pg::execute(delete_recovery_codes, id);
     Datum codes[kRecoveryCodes];
@@ -256,8 +256,11 @@ Datum renew_recovery_codes(const pg_uuid_t &tenant, const pg_uuid_t &user) {
         pg::execute(insert_recovery_code, values);
     }
     record("auth.recovery_codes_made", tenant, user);
-    return PointerGetDatum(
-        construct_array(codes, kRecoveryCodes, TEXTOID, -1, false, TYPALIGN_INT));
+    // Not before: every statement leaves the memory of its connection as the current one.
+    MemoryContext inner = MemoryContextSwitchTo(memory);
+    ArrayType *result = construct_array(codes, kRecoveryCodes, TEXTOID, -1, false, TYPALIGN_INT);
+    MemoryContextSwitchTo(inner);
+    return PointerGetDatum(result);
 }
 
 Datum enrolment_tuple(FunctionCallInfo fcinfo, const char *secret, const char *uri,

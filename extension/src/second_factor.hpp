@@ -29,8 +29,8 @@ void begin(const pg_uuid_t &tenant, const pg_uuid_t &user, MemoryContext memory,
 // Makes the secret that was begun the user's second factor, recorded; false when there is none or
 // the code is not its.
 bool confirm(const pg_uuid_t &tenant, const pg_uuid_t &user, const char *code, TimestampTz now);
-// New recovery codes in place of those before, as text[] in the current memory context; recorded.
-Datum renew_recovery_codes(const pg_uuid_t &tenant, const pg_uuid_t &user);
+// New recovery codes in place of those before, as text[] in `memory`; recorded.
+Datum renew_recovery_codes(const pg_uuid_t &tenant, const pg_uuid_t &user, MemoryContext memory);
 
 // secret, uri and qr as the row of a function that returns them.
 Datum enrolment_tuple(FunctionCallInfo fcinfo, const char *secret, const char *uri, const char *qr);

@@ -110,9 +110,7 @@ AEGIS_FUNCTION(aegis_confirm_second_factor) {
                 (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("code does not fit the secret"),
                  errhint("Take the code that the authenticator shows now. If it is refused again, "
                          "begin anew, and compare the clock of the device.")));
-    MemoryContext inner = MemoryContextSwitchTo(caller);
-    Datum codes = second_factor::renew_recovery_codes(context.tenant, context.user);
-    MemoryContextSwitchTo(inner);
+    Datum codes = second_factor::renew_recovery_codes(context.tenant, context.user, caller);
     pg::leave(before);
     PG_RETURN_DATUM(codes);
 }
@@ -144,9 +142,7 @@ AEGIS_FUNCTION(aegis_new_recovery_codes) {
         ereport(ERROR,
                 (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                  errmsg("there is no second factor to recover"), errhint("Set one up first.")));
-    MemoryContext inner = MemoryContextSwitchTo(caller);
-    Datum codes = second_factor::renew_recovery_codes(context.tenant, context.user);
-    MemoryContextSwitchTo(inner);
+    Datum codes = second_factor::renew_recovery_codes(context.tenant, context.user, caller);
     pg::leave(before);
     PG_RETURN_DATUM(codes);
 }

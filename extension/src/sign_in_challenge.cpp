@@ -104,9 +104,8 @@ const char *check(const Answer &answer, const Account &account, TimestampTz now,
     if (due->enrolment) {
         if (!second_factor::confirm(account.tenant, account.user, answer.code, now)) return "code";
         due->enrolment = false;
-        MemoryContext inner = MemoryContextSwitchTo(caller);
-        result->recovery_codes = second_factor::renew_recovery_codes(account.tenant, account.user);
-        MemoryContextSwitchTo(inner);
+        result->recovery_codes =
+            second_factor::renew_recovery_codes(account.tenant, account.user, caller);
         return nullptr;
     }
     password::store(account.tenant, account.user, new_hash, "challenge");

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 
 sys.dont_write_bytecode = True
 from fixture import LOGIN, Client, Cluster, Gateway, Report, Signer  # noqa: E402
@@ -223,6 +224,60 @@ def ledger(record, ada):
     record.ask(ada, 404, "GET", "/api/ledger/verifications/0")
 
 
+def totp(secret, away=0):
+    """The code of an authenticator of somebody else's making, so many steps from now."""
+    now = int(time.time()) + 30 * away
+    return subprocess.run(["oathtool", "--totp", "--base32", "--now", f"@{now}", secret], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+
+
+def security(record, gateway, ada, user, person):
+    login = {"tenant": LOGIN["tenant"], "email": person["email"], "password": person["password"]}
+    uma = Client(gateway)
+    uma.sign_in(login)
+    chosen = "forty-two-calm-geese-drift-19"
+    record.ask(uma, 401, "PUT", "/api/password", {"old": "wrong", "new": chosen})
+    record.ask(uma, 422, "PUT", "/api/password", {"old": login["password"], "new": "password"})
+    record.ask(uma, 204, "PUT", "/api/password", {"old": login["password"], "new": chosen})
+    login["password"] = chosen
+    # The code of a step counts once, so each of the three that are taken is used once: none may pass meanwhile.
+    if time.time() % 30 > 20:
+        time.sleep(30 - time.time() % 30)
+    secret = record.ask(uma, 200, "POST", "/api/second-factor")["secret"]
+    record.ask(uma, 422, "PUT", "/api/second-factor", {"code": "none"})
+    codes = record.ask(uma, 200, "PUT", "/api/second-factor", {"code": totp(secret, -1)})["recovery_codes"]
+    equal(record.ask(uma, 200, "GET", "/api/second-factor")["recovery_codes"], 10, "codes")
+    record.ask(uma, 401, "POST", "/api/session/step-up", {"code": codes[0][:-1]})
+    record.ask(uma, 204, "POST", "/api/session/step-up", {"code": totp(secret)})
+    codes = record.ask(uma, 200, "POST", "/api/second-factor/recovery-codes")["recovery_codes"]
+    stranger = Client(gateway)
+    challenge = record.ask(stranger, 200, "POST", "/api/session", login)["challenge"]
+    record.ask(stranger, 401, "POST", "/api/session/challenge", {"challenge": challenge, "code": totp(secret)})
+    record.ask(stranger, 401, "POST", "/api/session/challenge", {"challenge": "none", "code": totp(secret)})
+    record.ask(stranger, 401, "POST", "/api/session/enrolment", {"challenge": challenge})
+    record.ask(stranger, 422, "POST", "/api/session/challenge", {"challenge": challenge})
+    uma.token = record.ask(stranger, 201, "POST", "/api/session/challenge", {"challenge": challenge, "code": totp(secret, 1), "token": True})["token"]
+    record.ask(uma, 204, "DELETE", "/api/second-factor")
+    record.ask(uma, 409, "POST", "/api/second-factor/recovery-codes")
+
+    record.ask(ada, 204, "PUT", "/api/organisation/second-factor", {"minimum_rank": 1})
+    challenge = record.ask(stranger, 200, "POST", "/api/session", login)["challenge"]
+    secret = record.ask(stranger, 200, "POST", "/api/session/enrolment", {"challenge": challenge})["secret"]
+    made = record.ask(stranger, 201, "POST", "/api/session/challenge", {"challenge": challenge, "code": totp(secret), "token": True})
+    equal(len(made["recovery_codes"]), 10, "codes of an enrolment")
+    uma.token = made["token"]
+    record.ask(uma, 409, "DELETE", "/api/second-factor")
+    record.ask(ada, 204, "PUT", "/api/organisation/second-factor", {"minimum_rank": None})
+    record.ask(ada, 404, "DELETE", f"/api/users/{NOBODY}/second-factor")
+    equal(record.ask(ada, 200, "DELETE", f"/api/users/{user}/second-factor")["outcome"], "done", "reset")
+    record.ask(uma, 401, "GET", "/api/second-factor")
+    record.ask(ada, 404, "DELETE", f"/api/users/{NOBODY}/password")
+    record.ask(ada, 204, "DELETE", f"/api/users/{user}/password")
+    pending = record.ask(stranger, 200, "POST", "/api/session", login)
+    equal(pending["due"], "password", "what is due")
+    record.ask(stranger, 422, "POST", "/api/session/challenge", {"challenge": pending["challenge"], "password": chosen})
+    record.ask(stranger, 201, "POST", "/api/session/challenge", {"challenge": pending["challenge"], "password": person["password"]})
+
+
 def lower_rank(record, gateway, ada, user, person):
     uma = Client(gateway)
     uma.sign_in({"tenant": LOGIN["tenant"], "email": person["email"], "password": person["password"]})
@@ -283,6 +338,7 @@ def main():
             ledger(record, ada)
             with Signer(cluster):
                 signed(record, ada)
+            security(record, gateway, ada, user, person)
             lower_rank(record, gateway, ada, user, person)
             files(report, ada)
         with report.test("whatever-is-sent-is-answered-below-500"):
