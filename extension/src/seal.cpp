@@ -23,6 +23,8 @@ constexpr int kFetch = 5000;
 
 // Published when the pass has committed.
 int64 sealed_micros_pending = 0;
+// Largest number that a pass of this process met: about how many entries there are.
+int64 newest_sealed = 0;
 
 struct LogKey {
     uint8_t has_tenant;
@@ -236,10 +238,13 @@ void add(Pass *pass, const LogKey &key, int64 seq, const core::Digest &leaf) {
 }
 
 // Candidates of the previous snapshot that the current one sees. What an old epoch left unsealed is
-// adopted by the first seal of the new one.
+// adopted by the first seal of the new one. The planner sees the size of the table once for a plan
+// that is kept, and while it is small may find it cheapest to read every entry for the sake of one
+// open transaction: so it is asked again each time that the ledger has doubled.
 SPIPlanPtr candidates() {
     static SPIPlanPtr plan = nullptr;
-    if (plan != nullptr) return plan;
+    static int64 kept_until = 0;
+    if (plan != nullptr && newest_sealed <= kept_until) return plan;
     Oid types[2] = {INT4OID, PG_SNAPSHOTOID};
     SPIPlanPtr fresh = SPI_prepare_cursor(
         "SELECT seq, tenant_id, leaf FROM aegis.entry"
@@ -253,6 +258,8 @@ SPIPlanPtr candidates() {
     if (fresh == nullptr || SPI_keepplan(fresh) != 0)
         ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
                         errmsg("could not plan the sealing of the ledger")));
+    if (plan != nullptr) SPI_freeplan(plan);
+    kept_until = 2 * newest_sealed + 500;
     return plan = fresh;
 }
 
@@ -471,6 +478,7 @@ int pass() {
         SPI_finish();
         PopActiveSnapshot();
     });
+    newest_sealed = Max(newest_sealed, pass.last_seq);
     if (partitions_made_for < 0 ||
         pass.last_seq / ledger_entry::kPartitionEntries > partitions_made_for) {
         make_partitions();
