@@ -354,6 +354,7 @@ BEGIN;
 SELECT tamper($$INSERT INTO aegis.entry SELECT -1, xid, epoch, ordinal, tenant_id, leaf, body FROM aegis.entry LIMIT 1$$);
 SELECT mend('ledger-default-partition', 'entry');
 ROLLBACK;
+VACUUM aegis.entry_default;
 BEGIN;
 SELECT tamper('DROP TRIGGER refuse_truncate ON aegis.entry_p0'), tamper('ALTER TABLE aegis.entry_p1 ENABLE TRIGGER refuse_change');
 SELECT c.severity, c.object, c.problem, tamper(c.fix) FROM (SELECT * FROM aegis.coverage() WHERE finding = 'ledger-trigger-missing' OFFSET 0) c;

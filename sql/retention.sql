@@ -87,7 +87,7 @@ BEGIN;
 INSERT INTO aegis.witness (name, vkey, destination, required, added_at, next_at) VALUES ('w', 'w', 'w', true, now(), now());
 SELECT signed FROM aegis.cuttable(:'one');
 ROLLBACK;
-SELECT signed = :later AS signed FROM aegis.cuttable(:'one');
+SELECT signed >= :later AS signed FROM aegis.cuttable(:'one');
 \c - regress_retention_olga
 SELECT aegis.request_tenant_action('cut_ledger', :'one', 'retention-one', 'policy', :middle || ':' || :'nothing');
 \c - regress_retention_auditor
