@@ -21,10 +21,9 @@ constexpr size_t kSecretBytes = 4096;
 
 // The same job has the same id, so that a mail that came twice is known as one.
 std::string message_id(const std::string &key, const std::string &from) {
-    uint8_t digest[core::kDigestBytes];
-    core::sha256({reinterpret_cast<const uint8_t *>(key.data()), key.size()}, digest);
+    const core::Digest digest = core::sha256(core::as_bytes(key));
     std::string hex(core::hex_size(16), '\0');
-    core::to_hex({digest, 16}, hex.data());
+    core::to_hex({digest.bytes, 16}, hex.data());
     return hex + from.substr(from.find('@'));
 }
 
@@ -123,7 +122,7 @@ Outcome carry_mail(const AgentConfig &config, const Task &task, const Deadline &
     if (!read_message(config.mail, task, &message)) return Outcome::refused("payload_malformed");
     try {
         if (!config.mail.host.empty()) return send(config, message, deadline);
-        // A second time it is there already.
+        // Only the same job has the same name, so a second time it is there already.
         (void)create_whole_file(config.mail.folder + "/" + message.id + ".eml",
                                 render_message(message), 0600);
         return Outcome::delivered();

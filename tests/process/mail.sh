@@ -166,6 +166,11 @@ serve
 query "SELECT write_to('olga@client.example', 'a', 'file')" > /dev/null
 ends file 'done' "a mail becomes a file"
 is "for the agent's user alone" "$(stat -c '%a' "$outside"/folder/*.eml)" 600
-says "whole" "$(cat "$outside"/folder/*.eml)" '^To: olga@client.example' '^Message-ID: <[0-9a-f]{32}@bank.example>'
+# The id is made of the job's key and nothing else: a mail that is sent again is the same one, and no two others are.
+id_of() { printf '%s' "$1" | sha256sum | cut -c1-32; }
+query "SELECT write_to('otto@client.example', 'b', 'file-2')" > /dev/null
+ends file-2 'done' "another mail becomes another file"
+is "each under the hash of its key" "$(basename -s @bank.example.eml -a "$outside"/folder/*.eml | sort)" "$(printf '%s\n' "$(id_of file)" "$(id_of file-2)" | sort)"
+says "whole" "$(cat "$outside/folder/$(id_of file)"*.eml)" '^To: olga@client.example' '^Message-ID: <[0-9a-f]{32}@bank.example>'
 leave
 finish
