@@ -37,8 +37,11 @@ SELECT aegis.assume_tenant(:'tenant', 'set up', 'T-1', read_only => false);
 SELECT aegis.create_user('ada@example.test', 'Ada', 4::smallint, NULL, 'plum quartz lantern 47 river') AS ada,
        aegis.create_user('bob@example.test', 'Bob', 1::smallint, NULL, 'plum quartz lantern 47 river') AS bob,
        aegis.create_user('cid@example.test', 'Cid', 4::smallint, NULL, 'plum quartz lantern 47 river') AS cid,
-       aegis.create_user('dan@example.test', 'Dan', 4::smallint, NULL, 'plum quartz lantern 47 river') AS dan \gset
+       aegis.create_user('dan@example.test', 'Dan', 4::smallint, NULL, 'plum quartz lantern 47 river') AS dan,
+       aegis.create_user('eve@example.test', 'Eve', 1::smallint, NULL, 'plum quartz lantern 47 river') AS eve,
+       aegis.create_user('fay@example.test', 'Fay', 1::smallint, NULL, 'plum quartz lantern 47 river') AS fay \gset
 COMMIT;
+SELECT token AS fay_token FROM aegis.sign_in('regress-factor', 'fay@example.test', 'plum quartz lantern 47 river', NULL, NULL, NULL) \gset
 SELECT token AS ada_token FROM aegis.sign_in('regress-factor', 'ada@example.test', 'plum quartz lantern 47 river', NULL, NULL, NULL) \gset
 
 -- allows: setting one up in two steps; until the second nothing changes
@@ -189,6 +192,43 @@ BEGIN;
 SELECT aegis.authenticate(:'bob_token');
 SELECT array_length(aegis.new_recovery_codes(), 1) AS codes;
 COMMIT;
+
+-- refuses: setting up another one by who knows the password alone, with a challenge of before the user had one
+\c - :superuser
+SET client_min_messages = warning;
+UPDATE aegis.user SET password_due = 'ordered' WHERE id = :'eve';
+SELECT public.regress_due('eve@example.test') AS stale, public.regress_due('fay@example.test') AS fays \gset
+SELECT public.regress_due('eve@example.test') AS challenge \gset
+SELECT secret AS eves FROM aegis.begin_enrolment(:'challenge') \gset
+SELECT outcome, due FROM aegis.answer_challenge(:'challenge', public.regress_code(:'eves'), NULL, NULL, NULL, NULL);
+SELECT secret FROM aegis.begin_enrolment(:'stale');
+SELECT outcome FROM aegis.answer_challenge(:'challenge', NULL, 'another lantern 48 mountains', NULL, NULL, NULL);
+\c - regress_factor_member
+SET client_min_messages = warning;
+BEGIN;
+SELECT aegis.authenticate(:'fay_token');
+SELECT secret AS fays_secret FROM aegis.begin_second_factor() \gset
+COMMIT;
+\c - :superuser
+SET client_min_messages = warning;
+SELECT public.regress_code(:'fays_secret') AS code \gset
+\c - regress_factor_member
+SET client_min_messages = warning;
+BEGIN;
+SELECT aegis.authenticate(:'fay_token');
+SELECT array_length(aegis.confirm_second_factor(:'code'), 1) AS codes;
+COMMIT;
+\c - :superuser
+SET client_min_messages = warning;
+SELECT secret FROM aegis.begin_enrolment(:'fays');
+-- also when it came about at the same moment
+SELECT public.regress_due('fay@example.test') AS fays \gset
+UPDATE aegis.challenge SET code_due = false, enrolment_due = true WHERE user_id = :'fay';
+SELECT secret FROM aegis.begin_enrolment(:'fays');
+SELECT outcome FROM aegis.answer_challenge(:'fays', public.regress_code(:'fays_secret', 1), NULL, NULL, NULL, NULL);
+SELECT s.status, count(*) FROM aegis.second_factor s WHERE s.user_id = :'fay' GROUP BY s.status;
+\c - regress_factor_member
+SET client_min_messages = warning;
 
 -- allows: an admin takes away what somebody lost; an admin's takes two people
 BEGIN;

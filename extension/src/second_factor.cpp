@@ -222,11 +222,12 @@ void begin(const pg_uuid_t &tenant, const pg_uuid_t &user, MemoryContext memory,
     MemoryContextSwitchTo(inner);
 }
 
-bool confirm(const pg_uuid_t &tenant, const pg_uuid_t &user, const char *code, TimestampTz now) {
+bool confirm(const pg_uuid_t &tenant, const pg_uuid_t &user, const char *code, TimestampTz now,
+             bool replaces) {
     core::TotpMatch found = match(tenant, user, "pending", now - kPendingMicros, code, now);
     if (found.verdict != core::TotpVerdict::right) return false;
     Datum active[] = {UUIDPGetDatum(&tenant), UUIDPGetDatum(&user), CStringGetTextDatum("active")};
-    pg::execute(delete_status, active);
+    if (replaces) pg::execute(delete_status, active);
     Datum values[] = {UUIDPGetDatum(&tenant), UUIDPGetDatum(&user), TimestampTzGetDatum(now),
                       Int64GetDatum(found.step)};
     pg::execute(activate, values);

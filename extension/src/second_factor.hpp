@@ -27,8 +27,9 @@ Verdict check(const pg_uuid_t &tenant, const pg_uuid_t &user, const char *code, 
 void begin(const pg_uuid_t &tenant, const pg_uuid_t &user, MemoryContext memory, char **secret,
            char **uri, char **qr);
 // Makes the secret that was begun the user's second factor, recorded; false when there is none or
-// the code is not its.
-bool confirm(const pg_uuid_t &tenant, const pg_uuid_t &user, const char *code, TimestampTz now);
+// the code is not its. Only who `replaces` may have one already.
+bool confirm(const pg_uuid_t &tenant, const pg_uuid_t &user, const char *code, TimestampTz now,
+             bool replaces);
 // New recovery codes in place of those before, as text[] in `memory`; recorded.
 Datum renew_recovery_codes(const pg_uuid_t &tenant, const pg_uuid_t &user, MemoryContext memory);
 

@@ -105,11 +105,13 @@ AEGIS_FUNCTION(aegis_confirm_second_factor) {
     step_up::require(context);
     MemoryContext caller = CurrentMemoryContext;
     pg::Identity before = pg::enter();
-    if (!second_factor::confirm(context.tenant, context.user, code, GetCurrentTimestamp()))
+    if (!second_factor::confirm(context.tenant, context.user, code, GetCurrentTimestamp(), true))
         ereport(ERROR,
                 (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("code does not fit the secret"),
                  errhint("Take the code that the authenticator shows now. If it is refused again, "
                          "begin anew, and compare the clock of the device.")));
+    // Those that were made before would not ask for a code of it.
+    sign_in::forget_challenges(context.user);
     Datum codes = second_factor::renew_recovery_codes(context.tenant, context.user, caller);
     pg::leave(before);
     PG_RETURN_DATUM(codes);

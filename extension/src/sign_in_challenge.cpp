@@ -50,6 +50,13 @@ pg::Statement update_challenge = {
 pg::Statement delete_challenges = {
     "DELETE FROM aegis.challenge WHERE user_id OPERATOR(pg_catalog.=) $1", 1, {UUIDOID}, nullptr};
 
+pg::Statement delete_others = {
+    "DELETE FROM aegis.challenge WHERE user_id OPERATOR(pg_catalog.=) $1 AND token_hash "
+    "OPERATOR(pg_catalog.<>) $2",
+    2,
+    {UUIDOID, BYTEAOID},
+    nullptr};
+
 pg::Statement delete_late = {
     "DELETE FROM aegis.challenge WHERE user_id OPERATOR(pg_catalog.=) $1 AND expires_at "
     "OPERATOR(pg_catalog.<=) $2",
@@ -92,6 +99,13 @@ bool read_challenge(core::ByteView token, TimestampTz now, Challenge *challenge)
     return true;
 }
 
+// An enrolment is for who has no second factor. One that was set up since, elsewhere, is not to be
+// replaced by who knows the password alone.
+bool is_overtaken(const Challenge &challenge) {
+    return challenge.due.enrolment &&
+           second_factor::state_of(challenge.tenant, challenge.user, 0).active;
+}
+
 // What is asked for now, against what came. nullptr: it fits, and is no longer due.
 const char *check(const Answer &answer, const Account &account, TimestampTz now, Due *due,
                   const char *new_hash, Result *result, MemoryContext caller) {
@@ -102,8 +116,12 @@ const char *check(const Answer &answer, const Account &account, TimestampTz now,
         return verdict == second_factor::Verdict::right ? nullptr : second_factor::word(verdict);
     }
     if (due->enrolment) {
-        if (!second_factor::confirm(account.tenant, account.user, answer.code, now)) return "code";
+        if (!second_factor::confirm(account.tenant, account.user, answer.code, now, false))
+            return "code";
         due->enrolment = false;
+        // Those were made when nobody would have been asked for a code.
+        Datum others[] = {UUIDPGetDatum(&account.user), hash_of(answer.challenge)};
+        pg::execute(delete_others, others);
         result->recovery_codes =
             second_factor::renew_recovery_codes(account.tenant, account.user, caller);
         return nullptr;
@@ -171,7 +189,7 @@ void answer(const Answer &answer, Result *result) {
         return;
     }
     if (!read_challenge(answer.challenge, now, &known) ||
-        !find_account(known.tenant, known.user, now, &account)) {
+        !find_account(known.tenant, known.user, now, &account) || is_overtaken(known)) {
         pg::leave(before);
         return;
     }
@@ -218,7 +236,7 @@ bool begin_enrolment(core::ByteView token, Enrolment *enrolment) {
     pg::Identity before = pg::enter();
     Challenge known;
     bool found = read_challenge(token, GetCurrentTimestamp(), &known) && known.due.enrolment &&
-                 !known.due.code;
+                 !known.due.code && !is_overtaken(known);
     if (found)
         second_factor::begin(known.tenant, known.user, caller, &enrolment->secret, &enrolment->uri,
                              &enrolment->qr);
