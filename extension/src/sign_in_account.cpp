@@ -26,7 +26,10 @@ pg::Statement find_by_login = {AEGIS_ACCOUNT_COLUMNS "u.login OPERATOR(pg_catalo
                                3,
                                {UUIDOID, BYTEAOID, TIMESTAMPTZOID},
                                nullptr};
-pg::Statement find_by_id = {AEGIS_ACCOUNT_COLUMNS "u.id OPERATOR(pg_catalog.=) $2",
+// Locked, since a transaction of the caller's making may have an old snapshot, in which failures
+// that were counted since do not exist: then this fails, before a guess was looked at.
+pg::Statement find_by_id = {AEGIS_ACCOUNT_COLUMNS
+                            "u.id OPERATOR(pg_catalog.=) $2 FOR NO KEY UPDATE",
                             3,
                             {UUIDOID, UUIDOID, TIMESTAMPTZOID},
                             nullptr};
