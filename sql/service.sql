@@ -218,6 +218,24 @@ SELECT r.fields ? 'content-digest' AS digest, r.fields ->> 'signature' ~ '^aegis
        regexp_replace(regexp_replace(r.fields ->> 'signature-input', 'created=[0-9]{10}', 'created=N'), 'nonce="[A-Za-z0-9_-]{24}"', 'nonce="N"') AS input
   FROM (VALUES (aegis.sign_request('billing', 'POST', 'https://billing.internal/hook?a=1', '{}')), (aegis.sign_request('billing', 'GET', 'http://[::1]:8080/'))) r (fields);
 SELECT aegis.sign_request('billing', 'GET', 'http://a.example/') ->> 'signature' <> aegis.sign_request('billing', 'GET', 'http://a.example/') ->> 'signature' AS differs;
+-- survives: a signature that was taken along by who rolled back is recorded all the same
+BEGIN;
+SELECT aegis.sign_request('billing', 'GET', 'https://rolled-back.example/') ? 'signature' AS signed;
+ROLLBACK;
+\c - :superuser
+SET client_min_messages = warning;
+DO $$
+BEGIN
+  FOR i IN 1 .. 400 LOOP
+    EXIT WHEN (SELECT alive AND charges_waiting = 0 FROM aegis.worker_status());
+    PERFORM pg_sleep(0.05);
+  END LOOP;
+END $$;
+SELECT count(*) AS recorded FROM aegis.entry e
+ WHERE e.tenant_id = :'tenant' AND position('service.request_signed'::bytea IN e.body) > 0
+   AND position('GET rolled-back.example'::bytea IN e.body) > 0;
+\c - regress_service_operator
+SET client_min_messages = warning;
 -- refuses: what is no request, and whose secret is not there
 SELECT aegis.sign_request('nobody', 'GET', 'https://a.example/');
 SELECT aegis.sign_request('billing', 'get', 'https://a.example/');

@@ -184,12 +184,12 @@ void at_transaction_end(XactEvent event, void *) {
             if (table->unjudged.load() != 0) detail::judge();
             adopt();
             if (held_count > 0)
-                ereport(ERROR,
-                        (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                         errmsg("cannot prepare a transaction that was charged"),
-                         errdetail(
-                             "It signed in, revealed a value or took a context that is recorded."),
-                         errhint("Use COMMIT.")));
+                ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                                errmsg("cannot prepare a transaction that was charged"),
+                                errdetail("It signed in, revealed a value, signed a request or "
+                                          "took a context that is "
+                                          "recorded."),
+                                errhint("Use COMMIT.")));
             break;
         case XACT_EVENT_COMMIT:
             let_go(true);

@@ -11,7 +11,14 @@
 
 namespace aegis::charge {
 
-enum class Kind : uint32_t { sign_in = 1, reveal = 2, denial = 3, break_glass = 4, finding = 5 };
+enum class Kind : uint32_t {
+    sign_in = 1,
+    reveal = 2,
+    denial = 3,
+    break_glass = 4,
+    finding = 5,
+    signature = 6
+};
 
 inline constexpr int kSlots = 4096;
 inline constexpr size_t kDetailBytes = 256;

@@ -111,7 +111,8 @@ void write_entry(const Slot &slot, uint64_t count, const char *note) {
     if (memcmp(&slot.user, &nil, sizeof nil) != 0) event.user = &slot.user;
     if (memcmp(&slot.session, &nil, sizeof nil) != 0) event.session = &slot.session;
     if (slot.target[0] != '\0') {
-        static const char *const kinds[] = {"", "user", "field", "object", "tenant", "ledger"};
+        static const char *const kinds[] = {"",       "user",   "field",  "object",
+                                            "tenant", "ledger", "service"};
         event.target_kind = kinds[static_cast<int>(slot.kind)];
         event.target_id = slot.target;
     }

@@ -5,6 +5,7 @@
 #include "core/random.hpp"
 #include "service.hpp"
 
+#include "charge.hpp"
 #include "http_target.hpp"
 #include "ledger.hpp"
 #include "pg/function.hpp"
@@ -110,6 +111,17 @@ AEGIS_FUNCTION(aegis_sign_request) {
     pg_uuid_t tenant{};
     if (has_tenant) tenant = *DatumGetUUIDP(tenant_value);
 
+    // The query may hold what is personal; where the request went is enough.
+    const char *host = pnstrdup(request.authority.data(), request.authority.size());
+    // A signature that somebody has seen is of use also when the transaction rolls back.
+    charge::Order order{};
+    order.kind = charge::Kind::signature;
+    order.event = "service.request_signed";
+    order.tenant = tenant;
+    order.target = name;
+    order.detail = psprintf("key %s, %s %s", key_id, method, host);
+    int slot = charge::open(order);
+
     int64_t created = ledger::unix_micros(GetCurrentTimestamp()) / USECS_PER_SEC;
     uint8_t secret[service::kSecretBytes];
     service::open_secret(key_id, sealed, secret);
@@ -127,8 +139,6 @@ AEGIS_FUNCTION(aegis_sign_request) {
     core::wipe(secret);
     pg::raise(report);
 
-    // The query may hold what is personal; where the request went is enough.
-    const char *host = pnstrdup(request.authority.data(), request.authority.size());
     const ledger::DetailPair pairs[] = {
         {"key", key_id, 0}, {"host", host, 0}, {"method", method, 0}};
     size_t room = 128 + strlen(key_id) + strlen(host) + strlen(method);
@@ -140,6 +150,7 @@ AEGIS_FUNCTION(aegis_sign_request) {
     entry.detail =
         ledger::encode_detail(pairs, lengthof(pairs), {static_cast<uint8_t *>(palloc(room)), room});
     ledger::append(entry);
+    charge::settle(slot);
     pg::leave(before);
     PG_RETURN_JSONB_P(service::to_jsonb(*fields));
 }
