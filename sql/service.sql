@@ -79,11 +79,16 @@ BEGIN
   IF request.query ? 'slow' THEN PERFORM pg_sleep(60); END IF;
   RETURN aegis.respond(201);
 END $$;
+CREATE FUNCTION t_service.reset(request aegis.request) RETURNS aegis.response LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN aegis.respond(200, to_jsonb(aegis.reset_second_factor((request.query ->> 'user')::uuid)));
+END $$;
 SELECT aegis.declare_event('t_service.noted', 'a note was made', '{}');
 SELECT aegis.register_route('GET', '/t/who', 't_service.who(aegis.request)', credentials => '{session,service}', scope => 'notes:read'),
        aegis.register_route('POST', '/t/notes', 't_service.add(aegis.request)', credentials => '{service}', scope => 'notes:write', event => 't_service.noted'),
        aegis.register_route('GET', '/t/admin', 't_service.who(aegis.request)', 4::smallint, credentials => '{service}', scope => 'notes:read'),
        aegis.register_route('GET', '/t/other', 't_service.who(aegis.request)', credentials => '{service}', scope => 'other'),
+       aegis.register_route('POST', '/t/reset', 't_service.reset(aegis.request)', credentials => '{service}', scope => 'other', event => 't_service.noted'),
        aegis.register_route('GET', '/t/ping', 't_service.ping(aegis.request)', credentials => '{service}', scope => 'notes:read'),
        aegis.register_route('GET', '/t/people', 't_service.who(aegis.request)');
 
@@ -211,6 +216,8 @@ SELECT aegis.set_service('billing', '{other}', 4::smallint);
 SELECT status, t_service.problem(body) AS problem FROM aegis.handle('GET', '/t/who', t_service.sign(:'one_key_id', :'one_secret', 'GET', '/t/who'), NULL, '192.0.2.1', 'r-7');
 SELECT status, t_service.problem(body) AS problem FROM aegis.handle('GET', '/t/who', t_service.sign(:'two_key_id', :'two_secret', 'GET', '/t/who'), NULL, '192.0.2.1', 'r-7');
 SELECT status, t_service.problem(body) AS problem FROM aegis.handle('GET', '/t/other', t_service.sign(:'two_key_id', :'two_secret', 'GET', '/t/other'), NULL, '192.0.2.1', 'r-7');
+-- refuses: being one of the two people who reset the second factor of an admin
+SELECT status, t_service.problem(body) AS problem FROM aegis.handle('POST', '/t/reset?user=' || :'ada', t_service.sign(:'two_key_id', :'two_secret', 'POST', '/t/reset?user=' || :'ada'), NULL, '192.0.2.1', 'r-7b');
 
 -- allows: proving requests to a service, with its newest secret, also while its older one is in use
 \c - regress_service_operator

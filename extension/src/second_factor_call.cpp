@@ -183,6 +183,10 @@ AEGIS_FUNCTION(aegis_reset_second_factor) {
     const char *outcome = "done";
     pg::Identity before = pg::enter();
     user::Target target = user::require_target(context, id);
+    // Whoever holds a service's secret could be either of the two.
+    if (target.rank == context::kRankAdmin && context.way == context::Way::service)
+        ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_ALLOWED),
+                        errmsg("a service is no person who resets an admin's second factor")));
     TimestampTz now = GetCurrentTimestamp();
     Datum values[] = {UUIDPGetDatum(&context.tenant), UUIDPGetDatum(&id),
                       CStringGetTextDatum(actor(context)),
