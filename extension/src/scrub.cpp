@@ -18,13 +18,10 @@ core::ByteView view_of(text *value) {
     return pg::varlena_view(PointerGetDatum(value));
 }
 
-// What does not fit a row is cut: pointers are for people to find a place.
-constexpr size_t kLongestPointer = 1024;
-
 struct Finding {
     core::CardData kind;
     size_t pointer_size;
-    char pointer[kLongestPointer];
+    char pointer[core::kLongestPointer];
 };
 
 // Puts at most `room` findings, from number `from` on; returns how many there are in all.
@@ -36,13 +33,8 @@ size_t find(core::ByteView value, size_t from, Finding *out, size_t room) {
         for (size_t i = 0; i < room && from + i < count; i++) {
             const core::CardFinding &finding = result.findings[from + i];
             out[i].kind = finding.kind;
-            size_t size = Min(finding.pointer.size(), kLongestPointer);
-            // Not in the middle of a character.
-            while (size > 0 && size < finding.pointer.size() &&
-                   (static_cast<uint8_t>(finding.pointer[size]) & 0xC0) == 0x80)
-                size--;
-            out[i].pointer_size = size;
-            memcpy(out[i].pointer, finding.pointer.data(), size);
+            out[i].pointer_size = finding.pointer.size();
+            memcpy(out[i].pointer, finding.pointer.data(), finding.pointer.size());
         }
     }));
     return count;

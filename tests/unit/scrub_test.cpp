@@ -56,6 +56,17 @@ TEST(Scrub, TextKeepsEverythingElse) {
     EXPECT_EQ(made("a=1&card%5Bcvc%5D=123&b=2"), "a=1&card%5Bcvc%5D=[scrubbed:key]&b=2");
 }
 
+TEST(Scrub, PointersOfLongNamesAreCut) {
+    std::string name, text = "{\"";
+    for (int i = 0; i < 2000; ++i) name += "\xC3\xA9";
+    text += name + "\": [";
+    for (int i = 0; i < 100; ++i) text += "\"4111111111111111\", ";
+    const Scrubbed result = scrub(text + "0]}");
+    ASSERT_EQ(result.findings.size(), 100u);
+    for (const CardFinding &finding : result.findings)
+        EXPECT_EQ(finding.pointer, "/" + name.substr(0, kLongestPointer - 2));
+}
+
 TEST(Scrub, JsonKeepsEveryByteThatItLeaves) {
     const char *untouched =
         "{\"n\": 9223372036854775807,\t\"f\":0.10, \"e\":1e2 ,\"s\":\"\\u00e9\\/\"}";

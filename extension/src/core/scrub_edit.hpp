@@ -23,6 +23,9 @@ const char *card_data_word(CardData kind) noexcept;
 // Constant: no digits, and the same for every length.
 std::string_view card_data_mark(CardData kind) noexcept;
 
+// Longer pointers are cut: they are for people to find a place.
+inline constexpr size_t kLongestPointer = 1024;
+
 struct Edit {
     size_t begin, end;
     CardData kind;  // of what was found first

@@ -20,6 +20,7 @@ constexpr size_t kLongestPart = 8;      // digits of one part of a number that i
 constexpr size_t kMostSiblings = 16;    // of an object, that may say that it is about a card
 constexpr size_t kLongestSibling = 24;  // bytes of their names and values
 constexpr size_t kLongestExponent = 3;  // digits
+constexpr size_t kMostEscaped = 6 * (kLongestPointer + 4);  // bytes that give as many as that
 
 struct NotJson {};
 
@@ -138,12 +139,14 @@ class Walker {
     std::string pointer() const {
         std::string out;
         for (const Step &step : path_) {
+            // Every finding has one: of a long name they would take many times the text's size.
+            if (out.size() > kLongestPointer) break;
             out += '/';
             if (step.key.data() == nullptr) {
                 out += std::to_string(step.index);
                 continue;
             }
-            for (char c : decode_json_string(step.key)) {
+            for (char c : decode_json_string(step.key.substr(0, kMostEscaped))) {
                 if (c == '~')
                     out += "~0";
                 else if (c == '/')
@@ -152,6 +155,10 @@ class Walker {
                     out += c;
             }
         }
+        if (out.size() <= kLongestPointer) return out;
+        size_t end = kLongestPointer;
+        while (end > 0 && (static_cast<uint8_t>(out[end]) & 0xC0) == 0x80) --end;
+        out.resize(end);
         return out;
     }
 
