@@ -30,12 +30,12 @@ struct Log {
     uint8_t id[core::kLogIdBytes];
     int64 size;  // as aegis.tenant_log says
     core::Digest root;
-    core::ByteView stored;    // its frontier, as aegis.tenant_log says
-    core::Frontier frontier;  // as rebuilt
-    int64 cut;                // leaves below may be without an entry
-    int64 hollow;             // that many are
-    bool checked;             // belongs to the tenants that were asked for
-    bool broken;              // reported; its later roots are taken as they are stored
+    core::ByteView stored;      // its frontier, as aegis.tenant_log says
+    core::Frontier frontier;    // as rebuilt
+    int64 cut;                  // leaves below may be without an entry
+    verify_cut::Hollow hollow;  // those that are
+    bool checked;               // belongs to the tenants that were asked for
+    bool broken;                // reported; its later roots are taken as they are stored
 };
 
 struct Seal {
@@ -127,7 +127,7 @@ void read_logs(State *state) {
         memset(&log->key, 0, sizeof log->key);
         log->frontier = core::Frontier();
         log->broken = false;
-        log->hollow = 0;
+        log->hollow = {};
         core::ByteView id = pg::varlena_view(SPI_getbinval(row, shape, 2, &is_null));
         memset(log->id, 0, sizeof log->id);
         memcpy(log->id, id.data, Min(id.size, sizeof log->id));
@@ -181,7 +181,8 @@ void walk_leaves(State *state, int64 seal, int32 number, int64 first_leaf, const
         if (may_be_gone &&
             (found == verify_window::Found::missing || found == verify_window::Found::gone)) {
             memcpy(leaves[i].bytes, stored.data + sizeof(core::Digest) * i, sizeof(core::Digest));
-            log->hollow++;
+            log->hollow.count++;
+            log->hollow.end = first_leaf + i + 1;
             continue;
         }
         switch (found) {

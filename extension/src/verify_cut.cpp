@@ -127,26 +127,28 @@ void at_head(State *state, const Log &log, int64 seal, const core::Frontier &fro
 }
 
 void finish(State *state, const Log &log, bool (*is_due)(void *, int32 epoch, uint64 xid),
-            void *argument, int64 hollow, bool whole) {
-    Cut *newest = nullptr;
+            void *argument, const Hollow &hollow, bool whole) {
+    Cut *newest = nullptr, *recorded = nullptr;
     each(state, log, [&](Cut *cut) {
         if (cut->size == 0) return;
         newest = cut;
+        if (cut->recorded) recorded = cut;
         if (!whole) return;
         if (!cut->met) find(state, log, cut, "the log has no head of this size");
         if (!cut->recorded && is_due(argument, cut->epoch, cut->xid))
             find(state, log, cut, "no leaf of the log is the entry that records it");
     });
     if (newest == nullptr || !whole) return;
-    if (!newest->recorded && hollow > 0 && !newest->faulty)
+    // What an earlier cut removed is gone by right while the newest one waits for its seal.
+    if (hollow.end > (recorded != nullptr ? recorded->size : 0) && !newest->faulty)
         find(state, log, newest,
              psprintf(INT64_FORMAT " entries are gone, and the entry that records it is not sealed",
-                      hollow));
-    if (!newest->faulty)
-        verify::put(
-            state->report, "cuts", log.name, "ok", hollow,
-            psprintf("leaves below " INT64_FORMAT " were cut %s (entry seq " INT64_FORMAT ")",
-                     newest->size, newest->told, newest->seq));
+                      hollow.count));
+    if (newest->faulty) return;
+    const Cut *told = recorded != nullptr ? recorded : newest;
+    verify::put(state->report, "cuts", log.name, "ok", hollow.count,
+                psprintf("leaves below " INT64_FORMAT " were cut %s (entry seq " INT64_FORMAT ")",
+                         told->size, told->told, told->seq));
 }
 
 }  // namespace aegis::verify_cut

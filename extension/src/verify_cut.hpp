@@ -44,9 +44,14 @@ int64 begin(State *state, const Log &log);
 void at_leaf(State *state, const Log &log, int64 leaf, int64 seq, const core::Digest &hash);
 // A head of a log with cuts, rebuilt.
 void at_head(State *state, const Log &log, int64 seal, const core::Frontier &frontier);
-// After the last seal. is_due: whether its transaction must be sealed by now; hollow: leaves that
-// have no entry; whole: all leaves and heads were compared.
+struct Hollow {  // leaves without an entry
+    int64 count;
+    int64 end;  // one more than the last of them
+};
+
+// After the last seal. is_due: whether its transaction must be sealed by now; whole: all leaves and
+// heads were compared.
 void finish(State *state, const Log &log, bool (*is_due)(void *, int32 epoch, uint64 xid),
-            void *argument, int64 hollow, bool whole);
+            void *argument, const Hollow &hollow, bool whole);
 
 }  // namespace aegis::verify_cut
