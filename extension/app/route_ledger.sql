@@ -16,6 +16,7 @@ DECLARE
             'user_id', '{"type": ["string", "null"], "format": "uuid"}'::jsonb, 'user_name', maybe, 'target_kind', maybe, 'target_id', maybe, 'detail', anything);
   proof   CONSTANT jsonb := aegis.object_schema(jsonb_build_object('proof', jsonb_build_object('type', 'array', 'items', base64), 'size', count, 'root', base64));
   octets  CONSTANT jsonb := '{"type": "string", "contentMediaType": "application/octet-stream"}';
+  level   CONSTANT jsonb := '{"properties": {"level": {"type": "string", "description": "a number from 0 on, or entries"}}}';
   places  text;
   note    CONSTANT jsonb := '{"type": "string", "contentMediaType": "text/plain; charset=utf-8"}';
 BEGIN
@@ -65,8 +66,8 @@ BEGIN
     summary => 'What proves size and root of the tenant''s log: the receipt of its newest entry', problems => '{"no-checkpoint": 404}', response_schema => note);
   FOREACH places IN ARRAY ARRAY['{a}', '{a}/{b}', '{a}/{b}/{c}', '{a}/{b}/{c}/{d}'] LOOP
     PERFORM aegis.register_route('GET', '/api/ledger/root/tile/{level}/' || places, 'aegis_app.get_root_tile(aegis.request)', public => true, tag => 'Ledger',
-      summary => 'A tile of the root log (C2SP tlog-tiles)', response_schema => octets);
+      summary => 'A tile of the root log (C2SP tlog-tiles)', parameter_schema => level, response_schema => octets);
     PERFORM aegis.register_route('GET', '/api/ledger/log/tile/{level}/' || places, 'aegis_app.get_log_tile(aegis.request)', 4::smallint, tag => 'Ledger',
-      summary => 'A tile of the tenant''s log, or a bundle of its entries (C2SP tlog-tiles)', response_schema => octets);
+      summary => 'A tile of the tenant''s log, or a bundle of its entries (C2SP tlog-tiles)', parameter_schema => level, response_schema => octets);
   END LOOP;
 END $$;

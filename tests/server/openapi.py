@@ -34,7 +34,7 @@ class Recorder:
     def keep(self, method, path, body, reply):
         self.answers.append({
             "method": method, "path": path, "request": None if isinstance(body, bytes) else body,
-            "status": reply.status, "type": reply.headers.get("content-type"), "body": reply.body.decode()})
+            "status": reply.status, "type": reply.headers.get("content-type"), "body": reply.body.decode(errors="replace")})
 
     def ask(self, client, status, method, path, body=None, headers=None):
         reply = client.request(method, path, body, headers)
@@ -188,6 +188,8 @@ def invoices(record, ada, customer):
 def unsigned(record, ada):
     record.ask(ada, 404, "GET", "/api/ledger/checkpoint")
     record.ask(ada, 409, "GET", "/api/ledger/entries/0/receipt")
+    record.ask(ada, 404, "GET", "/api/ledger/root/checkpoint")
+    record.ask(ada, 404, "GET", "/api/ledger/log/receipt")
     record.ask(ada, 200, "GET", "/api/ledger/seals?limit=1")
 
 
@@ -197,6 +199,8 @@ def signed(record, ada):
     record.ask(ada, 200, "GET", "/api/ledger/checkpoint")
     record.ask(ada, 200, "GET", "/api/ledger/entries/0/receipt")
     record.ask(ada, 404, "GET", "/api/ledger/entries/999999999/receipt")
+    record.ask(ada, 200, "GET", "/api/ledger/root/checkpoint")
+    record.ask(ada, 200, "GET", "/api/ledger/log/receipt")
     seals = record.ask(ada, 200, "GET", "/api/ledger/seals?limit=100")["seals"]
     assert any(seal["checkpoint"] for seal in seals), seals
 
@@ -216,6 +220,11 @@ def ledger(record, ada):
     record.ask(ada, 200, "GET", "/api/ledger/consistency?first=2&second=7")
     record.ask(ada, 422, "GET", "/api/ledger/consistency?first=9&second=7")
     record.ask(ada, 200, "GET", "/api/ledger/bundle")
+    for log in ("root", "log"):
+        record.ask(ada, 200, "GET", f"/api/ledger/{log}/tile/0/000.p/1")
+        for index in ("000", "x001/000", "x001/x001/000", "x001/x001/x001/000"):
+            record.ask(ada, 404, "GET", f"/api/ledger/{log}/tile/0/{index}")
+        record.ask(ada, 422, "GET", f"/api/ledger/{log}/tile/zero/000")
     job = record.ask(ada, 201, "POST", "/api/ledger/verifications")["id"]
     record.ask(ada, 200, "GET", f"/api/ledger/verifications/{job}")
     until(lambda: ada.request("GET", f"/api/ledger/verifications/{job}").json()["state"] == "done", 30, "the verification")
