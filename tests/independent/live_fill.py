@@ -135,7 +135,7 @@ class Fill:
     def fill(self):
         self.setup()
         for n in range(len(self.logins)):
-            self.as_user(n, self.customers(n))
+            self.as_user(n, self.customers(n) + "SELECT aegis.begin_second_factor() \\g /dev/null\n")
             if n % 2:
                 self.as_user(n, ROWS % {"long": literal(LONG)})
             self.database.value("SELECT aegis.wait_sealed('60 s')")

@@ -7,7 +7,7 @@ from live_keys import NIL, uuid_bytes
 from live_ledger import is_envelope
 
 COLUMNS = """
-SELECT c.oid::regclass::text AS relation, a.attname AS column, d.name AS field, t.typname = 'sealed_email' AS searchable
+SELECT c.oid::regclass::text AS relation, a.attname AS column, d.name AS field, t.typname = 'sealed_email' AS searchable, t.typname = 'sealed_bytea' AS bytes
   FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_type t ON t.oid = a.atttypid
   LEFT JOIN aegis.field d ON d.relation = c.oid AND d.column_name = a.attname
  WHERE t.typnamespace = 'aegis'::regnamespace AND t.typname LIKE 'sealed\\_%' AND t.typtype = 'b' AND c.relkind = 'r' AND NOT a.attisdropped
@@ -39,7 +39,8 @@ class Sealed:
                 try:
                     envelope = f.from_armor(armored)
                     plaintext = self.keys.open_value(envelope, uuid_bytes(tenant), column["field"], column["searchable"])
-                    opened[tenant, column["relation"], column["column"], place] = plaintext.decode()
+                    shown = "\\x" + plaintext.hex() if column["bytes"] else plaintext.decode()
+                    opened[tenant, column["relation"], column["column"], place] = shown
                     if raw != envelope:
                         findings.append(where + ": COPY in binary form gives other bytes")
                 except Refused as refused:
