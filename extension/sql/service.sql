@@ -4,7 +4,7 @@ CREATE TABLE aegis.service (
   id         uuid PRIMARY KEY DEFAULT pg_catalog.gen_random_uuid(),
   tenant_id  uuid REFERENCES aegis.tenant (id),
   rank       smallint NOT NULL CHECK (rank BETWEEN 1 AND 4),
-  scopes     text[] NOT NULL CHECK (pg_catalog.cardinality(scopes) BETWEEN 1 AND 64
+  scopes     text[] NOT NULL CHECK (pg_catalog.cardinality(scopes) >= 1 AND pg_catalog.cardinality(scopes) <= 64
                                     AND pg_catalog.array_ndims(scopes) = 1
                                     AND pg_catalog.array_position(scopes, NULL) IS NULL
                                     AND pg_catalog.array_to_string(scopes, ' ') ~ '^[a-z][a-z0-9_.:-]{0,63}( [a-z][a-z0-9_.:-]{0,63})*$'),
