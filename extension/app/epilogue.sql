@@ -14,12 +14,12 @@ BEGIN
      ORDER BY d.objid
   LOOP
     IF member.routine IS NOT NULL THEN
-      EXECUTE pg_catalog.format('REVOKE ALL ON ROUTINE %s FROM PUBLIC', member.routine);
       EXECUTE pg_catalog.format('ALTER ROUTINE %s OWNER TO aegis_owner', member.routine);
+      EXECUTE pg_catalog.format('REVOKE ALL ON ROUTINE %s FROM PUBLIC', member.routine);
       EXECUTE pg_catalog.format('GRANT EXECUTE ON ROUTINE %s TO aegis_member', member.routine);
     ELSIF member.relation IS NOT NULL THEN
-      EXECUTE pg_catalog.format('REVOKE ALL ON %s FROM PUBLIC', member.relation);
       EXECUTE pg_catalog.format('ALTER TABLE %s OWNER TO aegis_owner', member.relation);
+      EXECUTE pg_catalog.format('REVOKE ALL ON %s FROM PUBLIC', member.relation);
     END IF;
   END LOOP;
 END $$;

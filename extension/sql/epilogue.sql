@@ -17,16 +17,18 @@ BEGIN
      WHERE d.refclassid = 'pg_catalog.pg_extension'::regclass AND d.deptype = 'e'
      ORDER BY c.relkind = 'S' NULLS FIRST, d.objid
   LOOP
+    -- The owner first: with rights of an owner before, pg_dump would take all of them for changes, and write down every
+    -- function of this version.
     IF member.routine IS NOT NULL THEN
-      EXECUTE pg_catalog.format('REVOKE ALL ON ROUTINE %s FROM PUBLIC', member.routine);
       EXECUTE pg_catalog.format('ALTER ROUTINE %s OWNER TO aegis_owner', member.routine);
+      EXECUTE pg_catalog.format('REVOKE ALL ON ROUTINE %s FROM PUBLIC', member.routine);
     ELSIF member.relation IS NOT NULL AND member.relkind IN ('r', 'p', 'v', 'm', 'S') THEN
-      EXECUTE pg_catalog.format('REVOKE ALL ON %s FROM PUBLIC', member.relation);
       -- Sequences of identity columns follow their table.
       IF member.relkind <> 'S' OR NOT EXISTS (SELECT FROM pg_catalog.pg_depend o WHERE o.objid = member.objid
             AND o.classid = 'pg_catalog.pg_class'::regclass AND o.deptype IN ('a', 'i')) THEN
         EXECUTE pg_catalog.format('ALTER TABLE %s OWNER TO aegis_owner', member.relation);
       END IF;
+      EXECUTE pg_catalog.format('REVOKE ALL ON %s FROM PUBLIC', member.relation);
     ELSIF member.type IS NOT NULL THEN
       EXECUTE pg_catalog.format('ALTER TYPE %s OWNER TO aegis_owner', member.type);
     END IF;

@@ -70,6 +70,8 @@ fill
 query "SELECT aegis.wait_sealed('60 s')" > /dev/null
 original=$(rows | md5sum)
 for format in "${formats[@]}"; do dump "$format"; done
+# Names of this version's functions would keep the dump from another version.
+is "a dump has no rights on objects of the extension" "$(grep -E '^(GRANT|REVOKE) .* (aegis|aegis_app)\.' "$place/plain" | grep -v 'shop\.iban' | head -n 5)" ""
 as_server "$bin/pg_dumpall" -h "$place" -U postgres --roles-only --no-role-passwords -f "$place/roles"
 for format in plain inserts; do shows "$format" "$place/$format"; done
 for format in custom directory; do
