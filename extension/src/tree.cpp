@@ -92,32 +92,24 @@ void read_nodes(Range *range) {
 }
 
 // Leaf i of the root log belongs to the first seal with a root log larger than i; the heads of a
-// seal are in order of their logs.
+// seal are in order of their logs. They are counted back from the size that their seal says, so
+// that what is missing leaves a gap and does not move what follows.
 void read_heads(Range *range) {
-    static pg::Statement before = {
-        "SELECT pg_catalog.max(root_size) FROM aegis.seal WHERE root_size OPERATOR(pg_catalog.<=) "
-        "$1",
-        1,
-        {INT8OID},
-        nullptr};
     static pg::Statement heads = {
-        "SELECT t.log_id, l.first_leaf OPERATOR(pg_catalog.+) "
-        "(pg_catalog.octet_length(l.leaves) OPERATOR(pg_catalog./) 32), l.root FROM (SELECT "
-        "number, "
-        "root_size FROM aegis.seal WHERE root_size OPERATOR(pg_catalog.>) $1 AND root_size "
-        "OPERATOR(pg_catalog.<=) (SELECT pg_catalog.min(root_size) FROM aegis.seal WHERE root_size "
-        "OPERATOR(pg_catalog.>=) $2) ORDER BY root_size) s JOIN aegis.seal_leaves l ON l.seal "
-        "OPERATOR(pg_catalog.=) s.number AND l.root IS NOT NULL JOIN aegis.tenant_log t ON t.log "
-        "OPERATOR(pg_catalog.=) l.log ORDER BY s.root_size, l.log OFFSET $3 LIMIT $4",
-        4,
-        {INT8OID, INT8OID, INT8OID, INT8OID},
+        "SELECT h.log_id, h.size, h.root, h.index FROM (SELECT t.log_id, l.root, l.first_leaf "
+        "OPERATOR(pg_catalog.+) (pg_catalog.octet_length(l.leaves) OPERATOR(pg_catalog./) 32) AS "
+        "size, s.root_size OPERATOR(pg_catalog.-) pg_catalog.row_number() OVER (PARTITION BY "
+        "s.root_size ORDER BY l.log DESC) AS index FROM (SELECT number, root_size FROM aegis.seal "
+        "WHERE root_size OPERATOR(pg_catalog.>) $1 AND root_size OPERATOR(pg_catalog.<=) (SELECT "
+        "pg_catalog.min(root_size) FROM aegis.seal WHERE root_size OPERATOR(pg_catalog.>=) $2)) s "
+        "JOIN aegis.seal_leaves l ON l.seal OPERATOR(pg_catalog.=) s.number AND l.root IS NOT NULL "
+        "JOIN aegis.tenant_log t ON t.log OPERATOR(pg_catalog.=) l.log) h WHERE h.index "
+        "OPERATOR(pg_catalog.>=) $1 AND h.index OPERATOR(pg_catalog.<) $2 ORDER BY h.index",
+        2,
+        {INT8OID, INT8OID},
         nullptr};
-    Datum from = Int64GetDatum(static_cast<int64>(range->from));
-    pg::read(before, &from);
-    uint64 start = number(0, 1);
-    Datum values[4] = {from, Int64GetDatum(static_cast<int64>(range->to)),
-                       Int64GetDatum(static_cast<int64>(range->from - start)),
-                       Int64GetDatum(static_cast<int64>(range->to - range->from))};
+    Datum values[2] = {Int64GetDatum(static_cast<int64>(range->from)),
+                       Int64GetDatum(static_cast<int64>(range->to))};
     uint64 rows = pg::read(heads, values);
     for (uint64 i = 0; i < rows; i++) {
         core::ByteView id = bytes(i, 1), stored = bytes(i, 3);
@@ -126,7 +118,7 @@ void read_heads(Range *range) {
         core::Digest root, leaf;
         memcpy(root.bytes, stored.data, stored.size);
         pg::raise(pg::run([&] { leaf = core::head_leaf(id, size, root); }));
-        put(range, range->from + i, leaf.view());
+        put(range, number(i, 4), leaf.view());
     }
 }
 
