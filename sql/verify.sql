@@ -108,7 +108,8 @@ LOCK TABLE aegis.entry, aegis.seal IN SHARE ROW EXCLUSIVE MODE;
 SELECT regress_tamper($$DELETE FROM aegis.entry WHERE seq IN (SELECT unnest(seqs) FROM aegis.seal_leaves WHERE seal = (SELECT max(number) FROM aegis.seal))$$) > 0 AS deleted;
 SELECT regress_tamper($$DELETE FROM aegis.seal_leaves WHERE seal = (SELECT max(number) FROM aegis.seal)$$);
 SELECT regress_tamper($$DELETE FROM aegis.seal WHERE number = (SELECT max(number) FROM aegis.seal)$$);
-SELECT * FROM regress_findings();
+-- but for the node of a tile that its head completes, which one head in 256 does
+SELECT * FROM regress_findings() WHERE checked <> 'trees';
 ROLLBACK;
 
 -- refuses: leaves that were removed, exchanged or pointed elsewhere; heads that were changed
@@ -125,7 +126,8 @@ ROLLBACK;
 BEGIN;
 LOCK TABLE aegis.entry, aegis.seal IN SHARE ROW EXCLUSIVE MODE;
 SELECT regress_tamper($$UPDATE aegis.seal_leaves SET root = sha256('x') WHERE root IS NOT NULL AND seal = (SELECT max(number) FROM aegis.seal)$$);
-SELECT * FROM regress_findings();
+-- but for the node of a tile that its head completes, which one head in 256 does
+SELECT * FROM regress_findings() WHERE checked <> 'trees';
 ROLLBACK;
 BEGIN;
 LOCK TABLE aegis.entry, aegis.seal IN SHARE ROW EXCLUSIVE MODE;

@@ -14,8 +14,8 @@ GETTERS = {"tenant_id", "user_id", "session_id", "user_lo", "user_hi", "team_ord
 # but its arguments. Functions in SQL or PL/pgSQL that run as their caller are not asked for.
 CHECKED = {"record", "audit_table", "unaudit_table", "protect_table", "unprotect_table", "reseal", "retoken", "has_dead_token", "without_dead_token", "convert_keys", "row_findings", "backfill_table",
            "backfill_progress", "conversion_progress"}
-TRIGGERS = {"audit_row", "audit_truncate", "follow_parent", "refuse_truncate", "stamp_row", "seal_row", "keep_twin"}
-PURE = {"armor", "is_twin", "is_sealed", "is_sealed_for", "wait_sealed", "key_epoch"}
+TRIGGERS = {"audit_row", "audit_truncate", "follow_parent", "refuse_truncate", "stamp_row", "seal_row", "keep_twin", "refuse_card_data"}
+PURE = {"armor", "is_twin", "is_sealed", "is_sealed_for", "wait_sealed", "key_epoch", "is_free_of_card_data", "scrub", "scrub_findings"}
 TENANTS = "ARRAY['public', 'aegis_gateway', 'aegis_member', 'aegis_payment_service', 'aegis_agent']"
 
 
