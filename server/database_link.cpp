@@ -236,7 +236,19 @@ DatabaseLink::Result DatabaseLink::ask(const char *sql, const std::vector<const 
                   failure);
 }
 
+// A word that came together with the answer to a statement is here already; the socket is silent
+// about it.
+bool DatabaseLink::has_word() {
+    bool heard = false;
+    while (PGnotify *word = connection_ != nullptr ? PQnotifies(connection_) : nullptr) {
+        heard = true;
+        PQfreemem(word);
+    }
+    return heard;
+}
+
 bool DatabaseLink::wait_for_word(std::chrono::milliseconds time, int wake_fd) {
+    if (has_word()) return true;
     pollfd poll_fds[2] = {{wake_fd, POLLIN, 0},
                           {connection_ != nullptr ? PQsocket(connection_) : -1, POLLIN, 0}};
     poll(poll_fds, 2, static_cast<int>(time.count()));
@@ -245,12 +257,7 @@ bool DatabaseLink::wait_for_word(std::chrono::milliseconds time, int wake_fd) {
         drop();
         return false;
     }
-    bool heard = false;
-    while (PGnotify *word = PQnotifies(connection_)) {
-        heard = true;
-        PQfreemem(word);
-    }
-    return heard;
+    return has_word();
 }
 
 }  // namespace aegis::server

@@ -63,6 +63,7 @@ class DatabaseLink {
     bool may_connect() const { return next_attempt_ <= std::chrono::steady_clock::now(); }
 
  private:
+    bool has_word();
     bool connect(Failure *failure);
     void drop();
     // Waits for the socket until the deadline; false on time-out or error.

@@ -67,6 +67,8 @@ def send(client, method, target, fields, content=b""):
 
 def ready(service, client):
     until(lambda: send(client, "GET", "/api/svc", service.fields("GET", "/api/svc")).status == 200, 60, "a signed request")
+    for path in ("/api/svc", "/api/svd"):  # the gateway is told of each route by itself
+        until(lambda: client.request("POST", path).status not in (404, 405), 30, "the routes at the gateway")
 
 
 def stock_signer(report, service, client):
