@@ -9,10 +9,10 @@ SRCS         = $(sort $(wildcard extension/src/*.cpp extension/src/*/*.cpp))
 OBJS         = $(SRCS:.cpp=.o)
 
 # Install fragments in dependency order; the script that is installed is their concatenation.
-SQL_ORDER    = prologue role scrub context tenant limit team operator key subject sealed field field_convert field_verify ledger catalogue audit tree seal checkpoint audit_log verify export \
-               worker job reseal protect protect_keys protect_findings user sign_in session second_factor step_up password service tenant_request outbox mail witness retention key_shred key_adopt field_key tenant_erase tenant_export tenant_import tenant_move explain_access tenant_ledger tile route openapi \
-               coverage_relation coverage_table coverage_view coverage_role coverage_field coverage_server coverage_pooler coverage_outbox coverage_witness coverage_key coverage_function ddl_guard coverage_guard coverage_ledger coverage_audit coverage watch epilogue
-APP_ORDER    = prologue organisation security customer invoice dashboard ledger route route_security route_invoice route_ledger epilogue
+SQL_ORDER    = prologue role scrub context tenant limit team operator key subject sealed field field_convert field_verify ledger catalogue audit withheld tree seal checkpoint audit_log verify export \
+               worker job reseal protect protect_keys protect_findings user sign_in session second_factor step_up password service webhook payload scrub_scan tenant_request outbox issuer idempotency mail user_token link pdf suspicion sign_up demo witness anchor retention key_shred key_adopt field_key tenant_erase tenant_export tenant_import tenant_move explain_access tenant_ledger tile route upstream issuer_sign_in status openapi \
+               coverage_relation classification coverage_table coverage_view coverage_role coverage_field coverage_classification coverage_server coverage_pooler coverage_outbox coverage_witness coverage_anchor coverage_key coverage_function ddl_guard coverage_guard coverage_ledger coverage_audit coverage watch epilogue
+APP_ORDER    = prologue organisation security customer money invoice_setting invoice invoice_state credit_note invoice_link invoice_mail invoice_pdf webhook provider provider_account provider_call checkout invoice_pay payment payment_event payment_match refund reconciliation dashboard ledger kyc_subject kyc_identity kyc_document kyc_ownership kyc_screening kyc_risk kyc_review kyc_decision kyc_retention kyc_check kyc_restriction kyc_erasure kyc_export suspicion_report route route_security route_invoice route_credit_note route_invoice_link route_ledger route_webhook route_payment route_kyc route_privacy route_suspicion classification epilogue
 DATA         = $(wildcard extension/updates/aegis*--*--*.sql)
 DATA_built   = extension/aegis--$(EXTVERSION).sql extension/aegis_app--$(APPVERSION).sql
 
@@ -20,13 +20,15 @@ REGRESS     ?= $(shell cat tests/regress.schedule)
 REGRESS_OPTS = --temp-instance=$(or $(OUT),.)/tmp_check --temp-config=$(or $(TEMP_CONFIG),tests/regress.conf) --load-extension=aegis \
                --outputdir=$(or $(OUT),.) --encoding=UTF8 --no-locale
 
-PG_CPPFLAGS  = -std=c++17 -Iextension/src $(if $(TESTING),-DAEGIS_TESTING)
+PG_CONFIG   ?= pg_config
+# The server's headers by their own paths, not by those that a private copy links to them: ccache knows them again.
+PG_HEADERS  := $(realpath $(shell $(PG_CONFIG) --includedir-server) $(shell $(PG_CONFIG) --pkgincludedir)/internal)
+PG_CPPFLAGS  = -std=c++17 -Iextension/src $(PG_HEADERS:%=-isystem %) $(if $(TESTING),-DAEGIS_TESTING)
 PG_CXXFLAGS  = -MMD -MP -Wall -Wextra -Werror -Wno-unused-parameter -Wno-register -Wno-missing-field-initializers
-SHLIB_LINK   = -lcrypto -largon2 -lzxcvbn -lqrencode -lutf8proc -lstdc++ -Wl,--version-script=extension/aegis.map
+SHLIB_LINK   = -lcrypto -largon2 -lzxcvbn -lqrencode -lutf8proc -lhpdf -lstdc++ -Wl,--version-script=extension/aegis.map
 EXTRA_CLEAN  = $(SRCS:.cpp=.d) extension/src/.testing-0 extension/src/.testing-1 tests/isolation/out
 override with_llvm = no
 
-PG_CONFIG   ?= pg_config
 PGXS        := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 -include $(OBJS:.o=.d)

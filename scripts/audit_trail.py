@@ -22,9 +22,10 @@ def by_aegis():
 def by_applications():
     for path in sorted((ROOT / "extension").glob("*/*.sql")):
         text = re.sub(r"--.*", "", path.read_text())
-        for name, said, fields in re.findall(r"SELECT aegis\.declare_event\(\s*'([a-z_.]+)',\s*'((?:[^']|'')*)'(?:,\s*'(\{.*?\})')?\)", text, re.S):
+        for name, said, fields, withheld in re.findall(
+                r"SELECT aegis\.declare_event\(\s*'([a-z_.]+)',\s*'((?:[^']|'')*)'(?:,\s*'(\{.*?\})')?(?:,\s*withheld => (true))?\)", text, re.S):
             details = ", ".join(f"`{key}` ({kind})" for key, kind in json.loads(fields or "{}").items())
-            yield name, said.replace("''", "'"), "aegis_app", details
+            yield name, said.replace("''", "'"), "aegis_app, [withheld](withheld.md)" if withheld else "aegis_app", details
 
 
 def table():

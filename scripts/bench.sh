@@ -1,19 +1,21 @@
 #!/usr/bin/env bash
-# ./aegis bench [AREA ...] [--rounds N] [--quick] [--json FILE]
+# ./aegis bench [AREA ...] [--rounds N] [--quick | --long] [--json FILE]
 #
 # Installs what is missing, builds a copy, and measures Aegis beside its peers, in turns and on the same
 # machine: medians, ratios, and every goal of the project with its figure. What missed its goal runs once more
 # under perf, and its profile stands beside it. All areas, or only those named:
 #   tenancy      row security by hand, by the usual policies, by aegis.protect_table; 10 and 100,000 tenants; ranks
 #   encryption   sealing, revealing, masks, search, a key's rotation; pgcrypto; OpenSSL without a database
-#   ledger       audited tables; audit triggers, hash chains, pgaudit; sealing, verification
-#   gateway      HTTPS; pgbench with the same statement; fastify with pg
+#   ledger       audited tables; audit triggers, like supa_audit's and pgMemento's too, hash chains, pgaudit; sealing, verification
+#   gateway      HTTPS; pgbench with the same statement; fastify with pg; PostGraphile
 #   password     sign-ins, and what a flood of them does to others
+#   scrubber     ordinary JSON looked through for card data; a naive regular expression; a bare scan for check digits
 #   bystander    instructions of databases that do not use Aegis, with and without the library
 #
 #   --rounds N     how often each variant is measured (2)
 #   --quick        one short round over little data: shows that it works, measures nothing
-#   --json FILE    write the result there too; tests/bench/report.py makes pages of it
+#   --long         also what takes long to prepare: proofs in a log of ten million entries
+#   --json FILE    write the result there too, beside the other areas that it has; tests/bench/report.py makes pages of it
 #
 # Profiles need root, or kernel.perf_event_paranoid = -1; without them the run says so and goes on.
 #
@@ -30,7 +32,7 @@ caller=$PWD
 arguments=()
 while [ $# -gt 0 ]; do
   case $1 in
-    tenancy | encryption | ledger | gateway | password | bystander | --quick) arguments+=("$1") ;;
+    tenancy | encryption | ledger | gateway | password | scrubber | bystander | --quick | --long) arguments+=("$1") ;;
     --rounds)
       case ${2:-} in "" | *[!0-9]* | 0) fail "--rounds is \"${2:-}\"" "Give a number from 1 up." ;; esac
       arguments+=("$1" "$2")

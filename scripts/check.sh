@@ -13,7 +13,8 @@
 #
 #   --long      also what takes more than a minute; without it the summary counts it as skipped
 #
-# A running ./aegis up is not disturbed. The last line is "N passed, N failed, N skipped".
+# lint and unit run beside regress and isolation. A running ./aegis up is not disturbed. The last line is
+# "N passed, N failed, N skipped".
 set -euo pipefail
 . "$(dirname "$0")/lib/layout.sh"
 . "$scripts/lib/packages.sh"
@@ -44,6 +45,9 @@ flock -n 9 || fail "another ./aegis check works on \"$home\"" "Wait until it has
 trap 'echo; echo "aegis: interrupted" >&2; exit 130' INT TERM
 
 checked=$home/check            # a copy of its own: built for testing
+# What the suites compile, suite "up" compiles again in a home of its own: paths beside the home are relative to ccache.
+export CCACHE_DIR=$home/ccache CCACHE_BASEDIR CCACHE_NOHASHDIR=1 CCACHE_MAXSIZE=1G CMAKE_CXX_COMPILER_LAUNCHER=ccache
+CCACHE_BASEDIR=$(dirname "$home")
 results=$home/check-results
 step "Packages" install_packages "${needed[@]}"
 prepare_users
@@ -52,7 +56,28 @@ step "Copy of the sources" copy_source "$checked"
 step "Extensions, built for testing" build_for_testing
 step "Packages of tests/npm" install_npm "$checked"
 mkdir -p "$results"
+rm -f "$results"/*.count
 
+# Compiling leaves pg_regress, which waits for one session at a time, what it needs. The others have the machine for themselves:
+# they run several scripts at a time, or say how soon an answer must come.
+compiling=()
+serial=()
+alone=()
+for suite in "${suites[@]}"; do
+  case $suite in
+    lint | unit) compiling+=("$suite") ;;
+    regress | isolation) serial+=("$suite") ;;
+    *) alone+=("$suite") ;;
+  esac
+done
 cd "$checked"
-for suite in "${suites[@]}"; do run_suite "$suite"; done
-summary
+set -m  # A group of its own, to be ended as a whole.
+(renice -n 5 -p "$BASHPID" > /dev/null; run_track "${compiling[@]}") &
+set +m
+track=$!
+trap 'kill -- "-$track" 2> /dev/null || true' EXIT
+run_track "${serial[@]}"
+wait "$track" || true  # summary sees what is missing
+trap - EXIT
+run_track "${alone[@]}"
+summary "${suites[@]}"

@@ -8,6 +8,8 @@ set -euo pipefail
 . "$scripts/lib/cluster.sh"
 . "$scripts/lib/gateway.sh"
 . "$scripts/lib/signer.sh"
+. "$scripts/lib/witness.sh"
+. "$scripts/lib/provider.sh"
 . "$scripts/lib/agent.sh"
 
 if [ ! -d "$home" ]; then
@@ -27,6 +29,8 @@ stop_gateway
 stop_agent
 stop_server > /dev/null
 stop_signer
+stop_witness
+stop_provider
 cd /
 rm -rf "$home" "$clone/.aegis"
 echo "removed"

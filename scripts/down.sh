@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # ./aegis down
 #
-# Stops the gateway, the agent, the private cluster and the signer that up started. Data stay; ./aegis up goes on with them.
+# Stops the gateway, the agent, the private cluster, the signer, the witness and the simulated payment provider that up started. Data stay; ./aegis up goes on with them.
 set -euo pipefail
 . "$(dirname "$0")/lib/layout.sh"
 . "$scripts/lib/cluster.sh"
 . "$scripts/lib/gateway.sh"
 . "$scripts/lib/signer.sh"
+. "$scripts/lib/witness.sh"
+. "$scripts/lib/provider.sh"
 . "$scripts/lib/agent.sh"
 
 if [ ! -d "$home" ]; then
@@ -18,4 +20,6 @@ stop_gateway
 stop_agent
 stop_server > /dev/null
 stop_signer
+stop_witness
+stop_provider
 echo "stopped"

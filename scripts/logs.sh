@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# ./aegis logs [server|gateway|signer|agent] [TAIL ARGUMENT ...]
+# ./aegis logs [server|gateway|signer|agent|witness|provider] [TAIL ARGUMENT ...]
 #
-# Shows the last lines of the logs of server, gateway, signer and agent; "-f" follows, "-n 100" shows more.
+# Shows the last lines of the logs of server, gateway, signer, agent, witness and simulated provider; "-f" follows, "-n 100" shows more.
 set -euo pipefail
 . "$(dirname "$0")/lib/layout.sh"
 
 what=all
 case ${1:-} in
-  server | gateway | signer | agent)
+  server | gateway | signer | agent | witness | provider)
     what=$1
     shift
     ;;
   "" | -*) ;;
-  *) fail "there is no log of \"$1\"" "Logs: server, gateway, signer, agent." ;;
+  *) fail "there is no log of \"$1\"" "Logs: server, gateway, signer, agent, witness, provider." ;;
 esac
 [ -d "$home/server" ] || fail "nothing was started yet" "Start it with ./aegis up."
 cd "$home"
@@ -31,3 +31,5 @@ show server "$server_log" as_server "$@"
 show gateway "$gateway_log" as_gateway "$@"
 show signer "$signer_log" as_signer "$@"
 show agent "$agent_log" as_agent "$@"
+show witness "$witness_log" as_witness "$@"
+show provider "$provider_log" as_provider "$@"

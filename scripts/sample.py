@@ -3,6 +3,7 @@
 
     scripts/sample.py operator | psql -v ON_ERROR_STOP=1 ...   (as a member of aegis_operator)
     scripts/sample.py member   | psql -v ON_ERROR_STOP=1 ...   (as a member of aegis_member)
+    scripts/sample.py demo     | psql -v ON_ERROR_STOP=1 ...   (as a member of aegis_operator, of a server in demo mode)
     scripts/sample.py logins                                   (tenant, e-mail, rank, password)
 
 The operator makes tenants, teams and users; then every user signs in and enters customers and
@@ -132,8 +133,20 @@ def logins():
             print("\t".join([tenant["slug"], email, RANKS[rank], password]))
 
 
+def demo_sql():
+    """One login of each rank of the first two tenants, for the sign-in page of a demonstration."""
+    shown = []
+    for tenant in TENANTS[:2]:
+        ranks = set()
+        for email, _, rank, _, password in people(tenant):
+            if rank not in ranks:
+                ranks.add(rank)
+                shown.append({"tenant": tenant["slug"], "email": email, "password": password, "remark": RANKS[rank].capitalize()})
+    print(f"SELECT aegis.set_demo_logins({quote(json.dumps(shown))});")
+
+
 if __name__ == "__main__":
-    parts = {"operator": operator_sql, "member": member_sql, "logins": logins}
+    parts = {"operator": operator_sql, "member": member_sql, "logins": logins, "demo": demo_sql}
     if len(sys.argv) != 2 or sys.argv[1] not in parts:
         sys.exit(__doc__)
     # Quiet, and stop at the first error: half a sample is worse than none.

@@ -7,6 +7,8 @@ set -euo pipefail
 . "$scripts/lib/cluster.sh"
 . "$scripts/lib/gateway.sh"
 . "$scripts/lib/signer.sh"
+. "$scripts/lib/witness.sh"
+. "$scripts/lib/provider.sh"
 . "$scripts/lib/agent.sh"
 
 status=0
@@ -28,6 +30,18 @@ if signer_running; then
   echo "signer    runs as $signer_user, process $(signer_pid), signed $(signed_head)"
 else
   echo "signer    does not run"
+  status=3
+fi
+if witness_running; then
+  echo "witness   runs as $witness_user, process $(witness_pid), cosigned $(cosigned_head)"
+else
+  echo "witness   does not run"
+  status=3
+fi
+if provider_running; then
+  echo "provider  simulated, runs as $provider_user, process $(provider_pid), $(provider_address)"
+else
+  echo "provider  does not run"
   status=3
 fi
 if agent_running; then

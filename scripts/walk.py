@@ -1,19 +1,21 @@
 #!/usr/bin/env python3
 """Walks the main path of a running installation with the sample data, and stops at the first wrong answer.
 
-    scripts/walk.py --port PORT --certificate FILE --socket FOLDER --psql PROGRAM --tamper PROGRAM --verify PROGRAM --rollback PROGRAM --key VKEY
+    scripts/walk.py --port PORT --certificate FILE --socket FOLDER --psql PROGRAM --tamper PROGRAM --verify PROGRAM --rollback PROGRAM --key VKEY --witness VKEY
+                    --provider URL --provider-certificate FILE
 
 Each step prints what was asked (>, or role=>), what came back (<), and what that shows (ok).
 """
 import argparse
 import sys
 import tempfile
+import time
 import uuid
 
 sys.dont_write_bytecode = True  # the clone stays as it is
 sys.path.insert(0, sys.path[0] + "/lib")
 
-from client import Database, Gateway, WrongAnswer, answer_of  # noqa: E402
+from client import Database, Gateway, Provider, WrongAnswer, answer_of  # noqa: E402
 import sample  # noqa: E402
 
 
@@ -29,6 +31,7 @@ def user_of(slug, rank, team):
 USER = user_of("northgate-dental", 1, "North Clinic")
 COLLEAGUE = user_of("northgate-dental", 1, "South Orthodontics")
 STRANGER = user_of("brightwater-solar", 4, None)
+ADMIN = user_of("northgate-dental", 4, None)
 
 
 def want(true, claim):
@@ -55,6 +58,7 @@ class Walk:
         # New in every walk, so that a second one finds nothing of the first.
         self.person = {"name": "Zoë Falk", "email": f"zoe.{uuid.uuid4().hex[:8]}@customers.example",
                        "phone": "+44 20 7946 0958", "address": "1 Harbour Street"}
+        self.provider = Provider(options.provider, options.provider_certificate)
         self.customer = self.invoice = None
 
     def sign_in(self):
@@ -101,6 +105,48 @@ class Walk:
         want(status == 200 and cancelled["number"] == numbers[1], "a cancelled invoice keeps its number")
         status, _ = self.user.request("PATCH", f"/api/invoices/{self.invoice}", {"currency": "EUR"})
         want(status == 409, "and cannot be edited")
+
+    def connected(self):
+        """An account at the simulated provider and an address for its webhooks; what an earlier walk left is used."""
+        admin = Gateway(self.options.port, self.options.certificate)
+        admin.sign_in(*ADMIN)
+        admin.request("POST", "/api/payment-accounts", {
+            "provider": "stripe", "account": "acct_walk", "currency": "GBP", "live": False, "destination": "stripe-simulated",
+            "return_url": "https://localhost/thanks", "credential": {"key": "sk_test_walk"}})
+        _, found = admin.request("GET", "/api/payment-accounts")
+        secret, account = f"whsec_{uuid.uuid4().hex}", {"provider": "stripe", "account": "acct_walk", "live": False}
+        _, listed = admin.request("GET", "/api/webhook-endpoints")
+        place = next((e for e in listed["endpoints"] if e["account"] == "acct_walk" and not e["disabled_at"]), None)
+        if place is None:
+            _, place = admin.request("POST", "/api/webhook-endpoints", {**account, "secret": secret})
+        else:
+            admin.request("POST", f"/api/webhook-endpoints/{place['id']}/secrets", {"secret": secret, "overlap_seconds": 0})
+        self.provider.control("webhook", provider="stripe", url=f"https://localhost:{self.options.port}{place['path']}", secret=secret,
+                              ca=self.options.certificate)
+        return next(a["id"] for a in found["accounts"] if a["account"] == "acct_walk")
+
+    def payment(self):
+        """An invoice is paid at a provider (simulated here): page, payer, signed webhook"""
+        account = self.connected()
+        _, draft = self.user.request("POST", "/api/invoices", {"customer_id": self.customer, "currency": "GBP",
+                                                               "lines": [{"description": "Hygienist", "unit_minor": "9500"}]})
+        invoice = f"/api/invoices/{draft['id']}"
+        self.user.request("POST", f"{invoice}/send")
+        status, page = self.user.request("POST", f"{invoice}/checkouts", {"account_id": account})
+        want(status == 201, "the provider is asked for a page, through the agent")
+        for _ in range(60):
+            if page["status"] != "creating":
+                break
+            time.sleep(0.5)
+            _, page = self.user.request("GET", f"/api/checkouts/{page['id']}")
+        want(page["status"] == "open" and page["go"]["url"].startswith(self.options.provider), "and has made one: card data is typed there, never here")
+        want(self.provider.pay(page["go"]["url"], "4242424242424242") == 303, "the payer pays with a published test card, and is sent back")
+        _, paid = self.user.request("GET", invoice)
+        want(paid["status"] == "paid", "a signed webhook settled the invoice; that the browser came back says nothing")
+        self.provider.control("replay")
+        self.provider.control("replay", same_id=False)
+        _, moved = self.user.request("GET", f"{invoice}/payments")
+        want(len(moved["payments"]) == 1 and moved["paid_minor"] == "9500", "the same message again, and under another id, pays nothing twice")
 
     def nothing_for(self, who, headers=None):
         status, answer = who.request("GET", f"/api/customers?email={self.person['email']}", headers=headers)
@@ -181,9 +227,9 @@ class Walk:
         sound, found = self.offline("edited", "--head", f"{self.folder}/kept")
         want(not sound and f"(entry seq {victim}): its body was changed" in found, "so does the auditor's machine, from the copy's export")
 
-    def checkpoint_to(self, name):
+    def checkpoint_to(self, name, wait="wait_checkpoint", which="latest_checkpoint"):
         """The newest checkpoint as a file of the auditor's; its lines."""
-        done, text = self.database.run("auditor", "SELECT aegis.wait_checkpoint()", "SELECT aegis.latest_checkpoint()")
+        done, text = self.database.run("auditor", f"SELECT aegis.{wait}()", f"SELECT aegis.{which}()")
         want(done, "everything is covered by a signature")
         lines = text.split("\n")[1:]
         with open(f"{self.folder}/{name}", "w", encoding="utf-8") as file:
@@ -206,6 +252,34 @@ class Walk:
         sound, _ = self.offline("edited", "--checkpoint", f"{self.folder}/checkpoint", "--key", self.options.key)
         want(not sound, "the edited copy's export does not")
 
+    def witnessed(self):
+        """The same head, cosigned by a witness: another process, with its own key and memory"""
+        lines = self.checkpoint_to("cosigned", "wait_witnessed", "witnessed_checkpoint")
+        name = self.options.witness.split("+")[0]
+        want(any(line.startswith(f"\u2014 {name} ") for line in lines), f"its signature stands beside the log's: {self.options.witness}")
+        done, text = self.database.run("auditor", "COPY (SELECT aegis.export_ledger()) TO STDOUT", shown=2)
+        with open(f"{self.folder}/witnessed", "w", encoding="ascii") as file:
+            file.write(text + "\n")
+        sound, found = self.offline("witnessed", "--checkpoint", f"{self.folder}/cosigned", "--key", self.options.key, "--witness", self.options.witness)
+        want(done and sound and "signed and cosigned" in found, "the auditor's machine demands both, and has them")
+
+    def fsck(self, *arguments):
+        print("   $ aegis-verify fsck", *[argument.replace(self.folder + "/", "") for argument in arguments])
+        return answer_of([self.options.verify, "fsck", *arguments, "--ca", self.options.certificate, "--key", self.options.key,
+                          "--witness", self.options.witness])
+
+    def tiles(self):
+        """Whole logs over HTTPS as C2SP tiles: the root log for anybody, a tenant's for its admin"""
+        place = f"https://localhost:{self.options.port}/api/ledger"
+        sound, found = self.fsck(f"{place}/root", "--hashes-only")
+        want(sound and "ok: every hash follows" in found, "every head is hashed again, to the root that was signed and cosigned")
+        with open(f"{self.folder}/session", "w", encoding="ascii") as file:
+            file.write(self.stranger.token)
+        sound, found = self.fsck(f"{place}/log", "--tenant-log", "--token-file", f"{self.folder}/session")
+        want(sound and "ok: every hash follows from the entries" in found, "so is every entry of the tenant's log")
+        sound, found = self.fsck(f"{place}/log", "--tenant-log")
+        want(not sound and "401" in found, "which nobody else is shown")
+
     def rolled_back(self):
         """A backup from before the last work is started in the cluster's place"""
         print("   $ scripts/rollback.sh older")
@@ -216,14 +290,14 @@ class Walk:
         sound, found = self.offline("older", "--checkpoint", f"{self.folder}/newest", "--key", self.options.key)
         want(not sound and "its end was cut off, or an older state was restored" in found, "so does the auditor's machine, from the backup's export")
 
-    STEPS = (sign_in, create_customer, two_views, find_by_email, invoices, other_tenant, other_team, forged_tenant,
-             gateway_login, append_only, verify, export, tampering, checkpoint, signed_export, rolled_back)
+    STEPS = (sign_in, create_customer, two_views, find_by_email, invoices, payment, other_tenant, other_team, forged_tenant,
+             gateway_login, append_only, verify, export, tampering, checkpoint, signed_export, witnessed, tiles, rolled_back)
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--port", type=int, required=True)
-    for name in ("certificate", "socket", "psql", "tamper", "verify", "rollback", "key"):
+    for name in ("certificate", "socket", "psql", "tamper", "verify", "rollback", "key", "witness", "provider", "provider-certificate"):
         parser.add_argument("--" + name, required=True)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:

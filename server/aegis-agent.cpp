@@ -88,6 +88,7 @@ int serve(const AgentConfig &config) {
             (failure.sqlstate == "28000" || failure.sqlstate == "42501"))
             return complain_of_login(config, failure);
     }
+    const Sentry sentry(config.sentry, "aegis-agent", AEGIS_VERSION);
     const Descriptor stop(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     if (stop.get() < 0) fail_with_errno("could not make an event");
     Deadline deadline{0};

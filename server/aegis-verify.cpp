@@ -14,6 +14,8 @@
 #include "core/encoding.hpp"
 #include "core/error.hpp"
 #include "core/note.hpp"
+#include "verify_anchor.hpp"
+#include "verify_bundle.hpp"
 #include "verify_fsck.hpp"
 #include "verify_io.hpp"
 #include "verify_proof.hpp"
@@ -218,18 +220,7 @@ int check_bundle(const BundleOptions &options) {
     });
     expect_heads(options, &check);
     expect_checkpoints(options, &check);
-    Input file(options.file);
-    std::string line;
-    bool ended = true;
-    try {
-        while (file.next(&line, &ended)) check.line(line);
-        check.finish();
-    } catch (const core::Error &error) {
-        fail("\"" + options.file + "\", line " + std::to_string(check.line_number()) + ": " +
-                 error.message,
-             "The file is not a bundle, or was damaged or cut on its way: export it again.");
-    }
-    if (!ended) fail("\"" + options.file + "\": the last line has no end", "Export it again.");
+    read_bundle(options.file, &check);
     if (options.as_json)
         tell_json(options, check, details);
     else
@@ -326,6 +317,9 @@ int main(int argc, char **argv) {
     fsck_command->add_flag("--progress", fsck.progress, "Say on standard error how far it is");
     fsck_command->add_flag("--json", fsck.as_json, "Print one JSON object");
 
+    AnchorOptions anchor;
+    add_anchor_command(&app, &anchor);
+
     WitnessOptions witness;
     add_witness_command(&app, &witness);
 
@@ -334,8 +328,8 @@ int main(int argc, char **argv) {
         [](std::string &text) { return text.empty() ? "it must not be empty" : std::string(); },
         "");
     for (CLI::App *command :
-         {bundle_command, proof_command, tenant_command, fsck_command, witness.init, witness.add,
-          witness.key, witness.status, witness.serve})
+         {bundle_command, proof_command, tenant_command, fsck_command, anchor.command, witness.init,
+          witness.add, witness.key, witness.status, witness.serve})
         for (CLI::Option *option : command->get_options())
             if (option->get_items_expected_max() > 0) option->check(filled);
 
@@ -346,6 +340,7 @@ int main(int argc, char **argv) {
                            : tenant_command->parsed()  ? check_tenant(tenant)
                            : witness.command->parsed() ? run_witness(witness)
                            : fsck_command->parsed()    ? check_log(fsck)
+                           : anchor.command->parsed()  ? check_anchor(anchor)
                                                        : check_proof(proof);
         if (fflush(stdout) != 0) fail("could not write the result", "Check where it goes.");
         return result;

@@ -33,29 +33,22 @@ std::vector<Setting> settings_of(AgentConfig *config) {
         {"log", "level", &config->log_level},
         {"log", "file", &config->log_file},
     };
+    std::vector<Setting> sentry = sentry_settings(&config->sentry);
+    all.insert(all.end(), sentry.begin(), sentry.end());
     std::vector<Setting> database = database_settings(config);
     all.insert(all.end(), database.begin(), database.end());
     return all;
 }
 
-std::vector<Network> parse_networks(const std::vector<std::string> &texts,
-                                    const std::string &place) {
-    std::vector<Network> networks;
-    for (const std::string &text : texts) {
-        std::optional<Network> network = parse_network(text);
-        if (!network)
-            fail_config(place, "\"" + text + "\" is no network",
-                        "Write 10.1.0.0/16, fd00:1::/32 or a single address.");
-        networks.push_back(*network);
-    }
-    return networks;
-}
-
 void check_destination(AllowedDestination *allowed) {
     if (!is_well_formed_url(allowed->url))
         fail_config(allowed->place, "\"destination.url\" is no address of a destination",
-                    "Write https://HOST[:PORT][/PATH] in lower case, without user and query.");
+                    "Write https://HOST[:PORT][/PATH] in lower case, without user and query, or "
+                    "http://127.0.0.1:PORT.");
     allowed->networks = parse_networks(allowed->network_texts, allowed->place);
+    if (!is_in_clear(allowed->url)) return;
+    // Named by its address and by nothing else: nobody has to allow it once more.
+    allowed->networks = parse_networks({"127.0.0.1", "::1"}, allowed->place);
 }
 
 void check_mail(MailConfig *mail, const Settings &settings) {
@@ -110,26 +103,10 @@ void check_combinations(AgentConfig *config, const Settings &settings) {
     for (const DropFolder &drop : config->drops) check_drop(drop);
     check_mail(&config->mail, settings);
     check_database(*config, settings);
+    check_sentry(config->sentry, settings);
 }
 
 }  // namespace
-
-bool is_well_formed_path(const std::string &text) {
-    static const std::regex path("(/[A-Za-z0-9_.~-]+)*/?");
-    static const std::regex above(".*/\\.\\.?(/.*)?");
-    return text.size() <= 500 && std::regex_match(text, path) && !std::regex_match(text, above);
-}
-
-bool is_well_formed_url(const std::string &text) {
-    static const std::regex origin(
-        "https://"
-        "([a-z0-9]([a-z0-9-]*[a-z0-9])?(\\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*|\\[[0-9a-f:]+\\])"
-        "(:[1-9][0-9]{0,4})?");
-    if (text.size() > 500) return false;
-    const size_t slash = text.find('/', std::string("https://").size());
-    return std::regex_match(text.substr(0, slash), origin) &&
-           (slash == std::string::npos || is_well_formed_path(text.substr(slash)));
-}
 
 const AllowedDestination *AgentConfig::find_destination(const std::string &url) const {
     for (const AllowedDestination &allowed : destinations) {

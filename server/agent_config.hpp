@@ -5,11 +5,14 @@
 
 #include "database_config.hpp"
 #include "network.hpp"
+#include "sentry.hpp"
+#include "url.hpp"
 
 namespace aegis::server {
 
 struct AllowedDestination {  // [[destination]]
-    std::string url;         // https://HOST[:PORT][/PATH]: this, and what lies below it
+    std::string url;         // https://HOST[:PORT][/PATH]: this, and what lies below it;
+                             // or http:// and a loopback address
     std::string ca;          // PEM; empty: the system's authorities
     std::vector<std::string> network_texts;
     std::vector<Network> networks;  // allowed besides public addresses
@@ -52,6 +55,7 @@ struct AgentConfig : DatabaseConfig {
     std::string log_level = "info";
     std::string log_file;
 
+    SentryConfig sentry;
     MailConfig mail;
     std::vector<AllowedDestination> destinations;
     std::vector<DropFolder> drops;
@@ -65,11 +69,5 @@ struct AgentConfig : DatabaseConfig {
 
 // Reads, overrides by AEGIS_AGENT_* variables, checks. Throws ConfigError.
 AgentConfig load_agent_config(const std::string &path, const Variables &variables);
-
-// Whether text is https://HOST[:PORT][/PATH], in lower case up to the path, without user, query,
-// fragment, escapes and folders above.
-bool is_well_formed_url(const std::string &text);
-// The same of a path: empty, or segments that each begin with "/".
-bool is_well_formed_path(const std::string &text);
 
 }  // namespace aegis::server

@@ -12,6 +12,10 @@ namespace aegis::server {
 
 namespace {
 
+// A hundred requests a second of one address, which may be an office; half of it for one person.
+constexpr int64_t kAddressPerMinute = 6000;
+constexpr int64_t kPrincipalPerMinute = 3000;
+
 std::vector<Setting> settings_of(Config *config) {
     constexpr int64_t kDay = 86400;
     std::vector<Setting> all = {
@@ -19,6 +23,7 @@ std::vector<Setting> settings_of(Config *config) {
         {"server", "listen", &config->listen},
         {"server", "hosts", &config->hosts},
         {"server", "console", &config->console},
+        {"server", "payment_forms", &config->payment_forms},
         {"server", "workers", &config->workers, 0, 512},
         {"server", "sign_in_workers", &config->sign_in_workers, 1, 64},
         {"server", "queue", &config->queue, 1, 65536},
@@ -38,14 +43,25 @@ std::vector<Setting> settings_of(Config *config) {
         {"limits", "write_seconds", &config->write_seconds, 1, 600},
         {"limits", "idle_seconds", &config->idle_seconds, 1, kDay},
         {"limits", "requests_per_connection", &config->requests_per_connection, 1, 100000000},
+        {"limits", "address_per_minute", &config->address_per_minute, -1, 10000000},
+        {"limits", "principal_per_minute", &config->principal_per_minute, -1, 10000000},
+        {"replica", "socket", &config->replica_socket},
+        {"replica", "host", &config->replica_host},
+        {"replica", "port", &config->replica_port, 1, 65535},
+        {"replica", "max_lag_seconds", &config->replica_lag_seconds, 1, 3600},
         {"admin", "listen", &config->admin_listen},
+        {"admin", "networks", &config->admin_networks},
         {"redirect", "listen", &config->redirect_listen},
         {"security", "contact", &config->security_contact},
         {"security", "policy", &config->security_policy},
         {"log", "level", &config->log_level},
         {"log", "file", &config->log_file},
     };
+    std::vector<Setting> sentry = sentry_settings(&config->sentry);
+    all.insert(all.end(), sentry.begin(), sentry.end());
     std::vector<Setting> database = database_settings(config);
+    std::vector<Setting> regions = region_settings(&config->regions);
+    database.insert(database.end(), regions.begin(), regions.end());
     auto admin = std::find_if(all.begin(), all.end(), [](const Setting &setting) {
         return setting.section == std::string_view("admin");
     });
@@ -64,6 +80,22 @@ void read_environment(const Variables &variables, Config *config, Settings *sett
     if (demo->second != "0" && demo->second != "1")
         fail_config("variable AEGIS_DEMO", "AEGIS_DEMO has an unknown value", "Use 0 or 1.");
     config->demo = demo->second == "1";
+}
+
+// Another place for the same login, database and certificates.
+void take_replica(Config *config, const Settings &settings) {
+    config->has_replica = !config->replica_socket.empty() || !config->replica_host.empty();
+    config->replica = *config;
+    config->replica.socket = config->replica_socket;
+    config->replica.host = config->replica_host;
+    config->replica.port = config->replica_port;
+    if (!config->has_replica) return;
+    const bool one = config->replica_socket.empty() != config->replica_host.empty();
+    if (!one || config->replica_host.empty() != config->host.empty())
+        fail_config(
+            settings.place(config->replica_host.empty() ? "replica.socket" : "replica.host"),
+            "[replica] is reached in another way than [database]",
+            "Set socket where [database] has one, or host where it has one.");
 }
 
 Endpoint parse_endpoint(const std::string &text, const std::string &name,
@@ -97,6 +129,15 @@ bool is_loopback(const std::string &address) {
     return address == "::1" || address.compare(0, 4, "127.") == 0;
 }
 
+// It becomes a part of a policy, where a blank or a semicolon begins another.
+bool is_page(const std::string &address) {
+    constexpr std::string_view kBegin = "https://";
+    return address.compare(0, kBegin.size(), kBegin) == 0 && address.size() > kBegin.size() &&
+           address.find_first_not_of(
+               "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+               "0123456789:/._~-") == std::string::npos;
+}
+
 // Settings that are well-formed by themselves but not together.
 void check_combinations(Config *config, const Settings &settings) {
     auto place = [&](const char *name) { return settings.place(name); };
@@ -106,8 +147,8 @@ void check_combinations(Config *config, const Settings &settings) {
                     "unknown environment \"" + config->environment + "\"",
                     "Use production, staging or development.");
     if (config->demo && config->environment == "production")
-        fail_config("variable AEGIS_DEMO", "demo mode is refused in production",
-                    "Unset AEGIS_DEMO, or set AEGIS_ENV to staging or development.");
+        throw DemoRefused("variable AEGIS_DEMO: demo mode is refused in production",
+                          "Unset AEGIS_DEMO, or set AEGIS_ENV to staging or development.");
     if (config->certificate.empty() || config->key.empty())
         fail_config(
             place(config->certificate.empty() ? "tls.key" : "tls.certificate"),
@@ -117,6 +158,7 @@ void check_combinations(Config *config, const Settings &settings) {
         fail_config(place("tls.development"), "a development certificate is refused in production",
                     "Remove tls.development, or set environment = \"development\" in [server].");
     check_database(*config, settings);
+    check_sentry(config->sentry, settings);
     config->listener = parse_endpoint(config->listen, "server.listen", place("server.listen"));
     config->admin = parse_endpoint(config->admin_listen, "admin.listen", place("admin.listen"));
     config->redirect =
@@ -132,6 +174,11 @@ void check_combinations(Config *config, const Settings &settings) {
          config->admin.port == config->redirect.port))
         fail_config(place("server.listen"), "two listeners share a port",
                     "Give server.listen, admin.listen and redirect.listen a port each.");
+    config->watchers = parse_networks(config->admin_networks, place("admin.networks"));
+    for (const std::string &page : config->payment_forms)
+        if (!is_page(page))
+            fail_config(place("server.payment_forms"), "\"" + page + "\" is not a page",
+                        "Use https://HOST[:PORT]/PATH.");
     for (const std::string &contact : config->security_contact)
         if (!is_contact(contact))
             fail_config(place("security.contact"), "\"" + contact + "\" is not a contact",
@@ -146,6 +193,12 @@ void check_combinations(Config *config, const Settings &settings) {
                     "Use debug, info, warn or error.");
     for (std::string &name : config->hosts)
         std::transform(name.begin(), name.end(), name.begin(), ::tolower);
+    // Who measures or tests on their own machine is one address.
+    bool limited = config->environment != "development";
+    if (config->address_per_minute < 0)
+        config->address_per_minute = limited ? kAddressPerMinute : 0;
+    if (config->principal_per_minute < 0)
+        config->principal_per_minute = limited ? kPrincipalPerMinute : 0;
     if (config->workers == 0)
         config->workers = std::max(4u, 2 * std::thread::hardware_concurrency());
 }
@@ -155,9 +208,14 @@ void check_combinations(Config *config, const Settings &settings) {
 Config load_config(const std::string &path, const Variables &variables) {
     Config config;
     Settings settings("AEGIS_", "server/aegis-server.toml.example", settings_of(&config));
+    add_upstreams(&settings, &config.upstreams);
+    add_regions(&settings, &config.regions);
     settings.read_file(path);
     settings.read_variables(variables, {"AEGIS_ENV", "AEGIS_DEMO"});
     read_environment(variables, &config, &settings);
+    check_upstreams(config.upstreams);
+    take_regions(&config.regions, &config, settings);
+    take_replica(&config, settings);
     check_combinations(&config, settings);
     return config;
 }

@@ -4,7 +4,10 @@
 // place. docs/gateway.md lists every setting.
 #pragma once
 
-#include "database_config.hpp"
+#include "network.hpp"
+#include "region_config.hpp"
+#include "sentry.hpp"
+#include "upstream_config.hpp"
 
 namespace aegis::server {
 
@@ -22,6 +25,9 @@ struct Config : DatabaseConfig {
     std::string listen = "127.0.0.1:8443";
     std::vector<std::string> hosts;
     bool console = true;
+    // Pages of payment providers to which the payer's page may post a form.
+    std::vector<std::string> payment_forms = {"https://accept.authorize.net/payment/payment",
+                                              "https://test.authorize.net/payment/payment"};
     int64_t workers = 0;          // 0: twice the processors
     int64_t sign_in_workers = 2;  // anonymous writes: what costs a password hash
     int64_t queue = 1024;
@@ -43,8 +49,18 @@ struct Config : DatabaseConfig {
     int64_t write_seconds = 20;
     int64_t idle_seconds = 60;
     int64_t requests_per_connection = 10000;
+    // Requests of an address and of a credential; 0 any number, -1 by the environment.
+    int64_t address_per_minute = -1;
+    int64_t principal_per_minute = -1;
+    RegionsConfig regions;
+    // [replica]
+    std::string replica_socket;
+    std::string replica_host;
+    int64_t replica_port = 5432;
+    int64_t replica_lag_seconds = 10;
     // [admin], [redirect]
     std::string admin_listen;
+    std::vector<std::string> admin_networks;
     std::string redirect_listen;
     // [security]
     std::vector<std::string> security_contact;
@@ -53,12 +69,24 @@ struct Config : DatabaseConfig {
     std::string log_level = "info";
     std::string log_file;
 
+    SentryConfig sentry;
+    std::deque<UpstreamConfig> upstreams;
+
     bool demo = false;  // AEGIS_DEMO=1
 
     // Derived from the texts above once they are known to be well-formed.
+    bool has_replica = false;
+    DatabaseConfig replica;
     Endpoint listener;
     Endpoint admin;
+    std::vector<Network> watchers;
     Endpoint redirect;
+};
+
+// AEGIS_DEMO=1 in production: worth an event, for somebody wanted it.
+class DemoRefused : public ConfigError {
+ public:
+    using ConfigError::ConfigError;
 };
 
 // Reads, overrides, checks. An empty path means: variables and defaults only. Throws ConfigError.

@@ -17,6 +17,8 @@ namespace {
 constexpr size_t kReadStep = 16384;
 constexpr size_t kDiscardLimit = 262144;
 constexpr unsigned char kTlsHandshakeRecord = 0x16;
+// No client needs a new key within the requests of one connection; each costs us as much as it.
+constexpr unsigned kMostKeyUpdates = 32;
 
 }  // namespace
 
@@ -57,7 +59,16 @@ Io Connection::hello() {
     ssl_ = SSL_new(tls_.get());
     if (ssl_ == nullptr || SSL_set_fd(ssl_, fd) != 1) return Io::closed;
     SSL_set_accept_state(ssl_);
+    SSL_set_msg_callback(ssl_, note_message);
+    SSL_set_msg_callback_arg(ssl_, this);
     return Io::done;
+}
+
+void Connection::note_message(int is_ours, int, int type, const void *bytes, size_t size, SSL *,
+                              void *connection) {
+    if (is_ours == 0 && type == SSL3_RT_HANDSHAKE && size > 0 &&
+        *static_cast<const unsigned char *>(bytes) == SSL3_MT_KEY_UPDATE)
+        ++static_cast<Connection *>(connection)->key_updates_;
 }
 
 Io Connection::handshake() {
@@ -66,7 +77,12 @@ Io Connection::handshake() {
 }
 
 Io Connection::transfer_in(char *to, size_t size, size_t *got) {
-    if (ssl_ != nullptr) return take(SSL_read_ex(ssl_, to, size, got));
+    if (ssl_ != nullptr) {
+        const Io io = take(SSL_read_ex(ssl_, to, size, got));
+        if (key_updates_ <= kMostKeyUpdates) return io;
+        *got = 0;
+        return Io::closed;
+    }
     ssize_t count = recv(fd, to, size, 0);
     if (count < 0 && errno == EINTR) count = recv(fd, to, size, 0);
     if (count > 0) {

@@ -82,10 +82,14 @@ class Connection {
  private:
     Io take(int result);
     Io transfer_in(char *to, size_t size, size_t *got);
+    // Told of every message of TLS.
+    static void note_message(int is_ours, int version, int type, const void *bytes, size_t size,
+                             ssl_st *ssl, void *connection);
 
     TlsContext tls_;
     ssl_st *ssl_ = nullptr;
     size_t discarded_ = 0;
+    unsigned key_updates_ = 0;
 };
 
 }  // namespace aegis::server

@@ -12,16 +12,30 @@ namespace aegis::server {
 
 namespace {
 
+constexpr std::string_view kPayerPage = "/invoice";  // of whoever has its link
 constexpr std::string_view kPages[] = {"/",
                                        "/login",
+                                       "/reset",
+                                       "/status",
+                                       "/sign-up",
+                                       "/invitation",
+                                       kPayerPage,
                                        "/dashboard",
                                        "/customers",
                                        "/customers/{id}",
                                        "/invoices",
                                        "/invoices/{id}",  // also /invoices/new
+                                       "/payments",
+                                       "/checks",
+                                       "/subjects",
+                                       "/subjects/{id}",
+                                       "/erasures",
+                                       "/erasures/{id}",
                                        "/team",
                                        "/ledger",
                                        "/ledger/{leaf}",
+                                       "/webhooks",
+                                       "/webhooks/{id}",
                                        "/security",
                                        "/api-docs"};
 
@@ -67,10 +81,13 @@ std::string fill_shell(const std::string &nonce) {
 
 // Only what carries the nonce runs or styles, only this origin is asked, and no script can turn a
 // text into markup.
-std::string policy(const std::string &nonce) {
+std::string policy(const std::string &nonce, const std::vector<std::string> &forms) {
+    std::string action = "form-action 'self'";
+    for (const std::string &form : forms) action += " " + form;
     return "default-src 'none'; script-src 'nonce-" + nonce + "'; style-src 'nonce-" + nonce +
-           "'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; "
-           "frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
+           "'; img-src 'self' data:; connect-src 'self'; " + action +
+           "; base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; "
+           "trusted-types 'none'";
 }
 
 }  // namespace
@@ -82,7 +99,7 @@ std::string_view console_route(std::string_view path) {
     return find_asset(path) != nullptr ? kAsset : std::string_view();
 }
 
-Response console_response(std::string_view path) {
+Response console_response(std::string_view path, const std::vector<std::string> &payment_forms) {
     Response response;
     response.status = 200;
     if (const ConsoleFile *asset = find_asset(path)) {
@@ -92,7 +109,9 @@ Response console_response(std::string_view path) {
     } else {
         std::string nonce = make_nonce();
         response.set("content-type", "text/html; charset=utf-8");
-        response.set("content-security-policy", policy(nonce));
+        response.set(
+            "content-security-policy",
+            policy(nonce, path == kPayerPage ? payment_forms : std::vector<std::string>()));
         response.body = fill_shell(nonce);
     }
     return response;

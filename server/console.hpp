@@ -5,7 +5,9 @@
 
 #include "response.hpp"
 
+#include <string>
 #include <string_view>
+#include <vector>
 
 namespace aegis::server {
 
@@ -14,7 +16,8 @@ namespace aegis::server {
 std::string_view console_route(std::string_view path);
 
 // What a GET of such a path is answered with. The page is the same for all of them, but for the
-// nonce that admits its scripts and styles.
-Response console_response(std::string_view path);
+// nonce that admits its scripts and styles, and for `/invoice`, which may post a form to
+// `payment_forms` as well.
+Response console_response(std::string_view path, const std::vector<std::string> &payment_forms);
 
 }  // namespace aegis::server

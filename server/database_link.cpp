@@ -18,7 +18,8 @@ using Clock = std::chrono::steady_clock;
 constexpr char kNoPasswordFile[] = "/dev/null/none";
 
 constexpr auto kFirstBackOff = std::chrono::milliseconds(100);
-constexpr auto kLongestBackOff = std::chrono::milliseconds(5000);
+// Whoever waits for the database to come back waits no longer than this once it is there.
+constexpr auto kLongestBackOff = std::chrono::milliseconds(1500);
 // For so long after an answer the connection is taken to be alive without a look at it.
 constexpr auto kFresh = std::chrono::milliseconds(20);
 // After a cancel request the server answers at once; a dead network does not.
@@ -163,9 +164,10 @@ bool DatabaseLink::ensure(Failure *failure) {
     return false;
 }
 
-DatabaseLink::Result DatabaseLink::collect(Failure *failure) {
-    auto deadline = Clock::now() + std::chrono::seconds(config_.statement_seconds) +
-                    std::chrono::milliseconds(500);
+DatabaseLink::Result DatabaseLink::collect(Failure *failure, std::chrono::milliseconds patience) {
+    if (patience.count() == 0)
+        patience = std::chrono::seconds(config_.statement_seconds) + std::chrono::milliseconds(500);
+    auto deadline = Clock::now() + patience;
     bool cancelled = false;
     Result last;
     for (;;) {
@@ -182,7 +184,7 @@ DatabaseLink::Result DatabaseLink::collect(Failure *failure) {
             continue;
         }
         if (!wait(static_cast<short>(flushed > 0 ? POLLIN | POLLOUT : POLLIN), deadline)) {
-            if (cancelled) {
+            if (cancelled || !config_.cancels) {
                 failure->kind = Failure::Kind::timeout;
                 drop();
                 return nullptr;
@@ -205,14 +207,15 @@ DatabaseLink::Result DatabaseLink::collect(Failure *failure) {
     return nullptr;
 }
 
-DatabaseLink::Result DatabaseLink::finish(bool sent, Failure *failure) {
+DatabaseLink::Result DatabaseLink::finish(bool sent, Failure *failure,
+                                          std::chrono::milliseconds patience) {
     if (!sent) {
         *failure = failure_of(nullptr);
         failure->kind = Failure::Kind::unavailable;
         drop();
         return nullptr;
     }
-    Result result = collect(failure);
+    Result result = collect(failure, patience);
     if (result == nullptr) return nullptr;
     ExecStatusType status = PQresultStatus(result.get());
     if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {

@@ -45,9 +45,10 @@ class DatabaseLink {
 
     // Connects when there is no connection, unless the last attempt was just now.
     bool ensure(Failure *failure);
-    // What libpq was given to send, sent and collected; nullptr: the failure says why. Cancels the
-    // statement when its time is over.
-    Result finish(bool sent, Failure *failure);
+    // What libpq was given to send, sent and collected; nullptr: the failure says why. When its
+    // time is over, that of the configuration or the patience, the statement is cancelled, or the
+    // connection dropped, and the server ends the statement by its own clock.
+    Result finish(bool sent, Failure *failure, std::chrono::milliseconds patience = {});
     Result ask(const char *sql, Failure *failure);
     // Text parameters, text results; a null pointer is SQL's NULL.
     Result ask(const char *sql, const std::vector<const char *> &parameters, Failure *failure);
@@ -68,7 +69,7 @@ class DatabaseLink {
     void drop();
     // Waits for the socket until the deadline; false on time-out or error.
     bool wait(short events, std::chrono::steady_clock::time_point deadline);
-    Result collect(Failure *failure);
+    Result collect(Failure *failure, std::chrono::milliseconds patience);
     Failure failure_of(const pg_result *result) const;
 
     const DatabaseConfig &config_;

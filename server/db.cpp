@@ -14,8 +14,12 @@ namespace {
 
 constexpr char kStatement[] = "aegis_handle";
 constexpr char kHandle[] = "SELECT status, headers, body FROM aegis.handle($1, $2, $3, $4, $5, $6)";
-constexpr char kRoutes[] = "SELECT method, path, public, body_limit FROM aegis.routes()";
+constexpr char kRoutes[] =
+    "SELECT method, path, public, body_limit, replica_ok FROM aegis.routes()";
 constexpr char kHealth[] = "SELECT aegis.health()";
+constexpr char kReplicaState[] = "SELECT standby, streaming, lag_ms FROM aegis.replica_state()";
+constexpr char kHome[] = "SELECT state, region, place FROM aegis.tenant_home($1)";
+constexpr char kStatus[] = "SELECT aegis.status()";
 
 constexpr Oid kTextOid = 25;
 constexpr Oid kByteaOid = 17;
@@ -92,7 +96,7 @@ std::string_view cell(const PGresult *result, int row, int column) {
 
 }  // namespace
 
-Database::Database(const Config &config) : link_(config, "aegis-server") {}
+Database::Database(const DatabaseConfig &config) : link_(config, "aegis-server") {}
 
 bool Database::prepare(Failure *failure) {
     if (!link_.ensure(failure)) return false;
@@ -161,16 +165,65 @@ std::optional<std::vector<Route>> Database::routes(Failure *failure) {
         route.path = cell(result.get(), row, 1);
         route.is_public = cell(result.get(), row, 2) == "t";
         route.body_limit = std::strtoull(PQgetvalue(result.get(), row, 3), nullptr, 10);
+        route.replica_ok = cell(result.get(), row, 4) == "t";
         routes.push_back(std::move(route));
     }
     return routes;
 }
 
-std::optional<std::string> Database::health(Failure *failure) {
-    DatabaseLink::Result result = link_.ask(kHealth, failure);
+std::optional<ReplicaState> Database::replica_state(Failure *failure) {
+    DatabaseLink::Result result = link_.ask(kReplicaState, failure);
+    if (result == nullptr || PQntuples(result.get()) != 1) return std::nullopt;
+    ReplicaState state;
+    state.standby = cell(result.get(), 0, 0) == "t";
+    state.streaming = cell(result.get(), 0, 1) == "t";
+    if (PQgetisnull(result.get(), 0, 2) == 0)
+        state.lag =
+            std::chrono::milliseconds(std::strtoll(PQgetvalue(result.get(), 0, 2), nullptr, 10));
+    return state;
+}
+
+std::optional<std::string> Database::ask_json(const char *statement, Failure *failure) {
+    DatabaseLink::Result result = link_.ask(statement, failure);
     if (result == nullptr || PQntuples(result.get()) != 1 || PQgetisnull(result.get(), 0, 0) == 1)
         return std::nullopt;
     return std::string(cell(result.get(), 0, 0));
+}
+
+std::optional<std::string> Database::health(Failure *failure) {
+    return ask_json(kHealth, failure);
+}
+
+std::optional<std::string> Database::status(Failure *failure) {
+    return ask_json(kStatus, failure);
+}
+
+bool Database::ask_home(const core::Digest &hash, Failure *failure) {
+    if (!link_.ensure(failure)) return false;
+    static constexpr Oid type = kByteaOid;
+    static constexpr int format = 1;
+    const char *value = reinterpret_cast<const char *>(hash.bytes);
+    const int length = sizeof(hash.bytes);
+    home_asked_ =
+        PQsendQueryParams(link_.connection(), kHome, 1, &type, &value, &length, &format, 0) == 1;
+    // What does not go out now goes out with take_home().
+    if (home_asked_) (void)PQflush(link_.connection());
+    return true;
+}
+
+std::optional<TenantHome> Database::take_home(std::chrono::milliseconds patience,
+                                              Failure *failure) {
+    DatabaseLink::Result result = link_.finish(home_asked_, failure, patience);
+    if (result == nullptr || PQntuples(result.get()) != 1) return std::nullopt;
+    TenantHome home;
+    const std::string_view state = cell(result.get(), 0, 0);
+    home.state = state == "here"        ? TenantHome::State::here
+                 : state == "suspended" ? TenantHome::State::suspended
+                 : state == "moved"     ? TenantHome::State::moved
+                                        : TenantHome::State::unknown;
+    home.region = cell(result.get(), 0, 1);
+    home.place = std::strtoll(PQgetvalue(result.get(), 0, 2), nullptr, 10);
+    return home;
 }
 
 bool Database::listen(Failure *failure) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "config.hpp"
+#include "core/digest.hpp"
 #include "database_link.hpp"
 #include "routes.hpp"
 
@@ -32,9 +33,22 @@ struct Answer {
     std::string body;
 };
 
+struct ReplicaState {
+    bool standby = false, streaming = false;
+    std::optional<std::chrono::milliseconds> lag;  // nothing: not known
+};
+
+// What a region knows of the tenant of a short name: aegis.tenant_home().
+struct TenantHome {
+    enum class State { here, suspended, moved, unknown };
+    State state = State::unknown;
+    std::string region;  // where it moved to; otherwise the region itself
+    int64_t place = 0;   // of several that have it, the lowest; of a name that nobody has, drawn
+};
+
 class Database {
  public:
-    explicit Database(const Config &config);
+    explicit Database(const DatabaseConfig &config);
 
     // One round trip. A read is tried once more when the connection turns out to be lost.
     std::optional<Answer> handle(const Call &call, Failure *failure);
@@ -42,6 +56,14 @@ class Database {
     std::optional<std::vector<Route>> routes(Failure *failure);
     // aegis.health() as JSON text.
     std::optional<std::string> health(Failure *failure);
+
+    std::optional<ReplicaState> replica_state(Failure *failure);
+    // aegis.status() as JSON text.
+    std::optional<std::string> status(Failure *failure);
+
+    // By the SHA-256 of the short name, in two steps, so that several databases work at once.
+    bool ask_home(const core::Digest &hash, Failure *failure);
+    std::optional<TenantHome> take_home(std::chrono::milliseconds patience, Failure *failure);
 
     // Asks to be told about changes of routes; a refusal is a failure like any other.
     bool listen(Failure *failure);
@@ -52,10 +74,12 @@ class Database {
 
  private:
     bool prepare(Failure *failure);
+    std::optional<std::string> ask_json(const char *statement, Failure *failure);
     std::optional<Answer> handle_once(const Call &call, Failure *failure);
 
     DatabaseLink link_;
     uint64_t prepared_on_ = 0;  // the connection that has the statement
+    bool home_asked_ = false;
 };
 
 }  // namespace aegis::server

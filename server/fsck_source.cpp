@@ -15,6 +15,7 @@ namespace {
 constexpr long kConnectSeconds = 10;
 constexpr long kCallSeconds = 60;
 constexpr size_t kTokenBytes = 4096;
+constexpr long kGone = 410;
 
 class Folder : public FsckSource {
  public:
@@ -80,6 +81,7 @@ class Web : public FsckSource {
         const CURLcode done = curl_easy_perform(easy_);
         long status = 0;
         curl_easy_getinfo(easy_, CURLINFO_RESPONSE_CODE, &status);
+        gone_ = status == kGone;
         if (status != 0 && status != 200)
             *why = "the answer was " + std::to_string(status);
         else if (done == CURLE_WRITE_ERROR)
@@ -90,6 +92,7 @@ class Web : public FsckSource {
             return std::move(taken.bytes);
         return std::nullopt;
     }
+    bool was_gone() const override { return gone_; }
 
  private:
     template <typename Value>
@@ -112,6 +115,7 @@ class Web : public FsckSource {
     }
 
     std::string address_;
+    bool gone_ = false;
     CURL *easy_;
     curl_slist *headers_ = nullptr;
 };
@@ -124,8 +128,10 @@ bool begins(const std::string &text, const std::string &with) {
 
 std::unique_ptr<FsckSource> open_source(const SourceOptions &options) {
     const std::string &place = options.place;
-    const bool loopback = begins(place, "http://127.0.0.1:") || begins(place, "http://[::1]:") ||
-                          begins(place, "http://localhost:");
+    // What stands before an "@" is no host.
+    const bool loopback = place.find('@') == std::string::npos &&
+                          (begins(place, "http://127.0.0.1:") || begins(place, "http://[::1]:") ||
+                           begins(place, "http://localhost:"));
     if (begins(place, "https://") || loopback) {
         if (curl_global_init(CURL_GLOBAL_DEFAULT) != 0)
             fail("libcurl could not begin", "Is it installed whole?");

@@ -21,6 +21,8 @@ class FsckSource {
     // than `most` bytes.
     virtual std::optional<std::string> read(const std::string &path, size_t most,
                                             std::string *why) = 0;
+    // Whether what was read last is said to have been there once (410).
+    virtual bool was_gone() const { return false; }
 };
 
 // Ends the program with a message for what is neither.

@@ -3,6 +3,7 @@
 
 #include "console.hpp"
 #include "credential.hpp"
+#include "json.hpp"
 #include "log.hpp"
 #include "problem.hpp"
 #include "security_text.hpp"
@@ -16,15 +17,20 @@ namespace aegis::server {
 namespace {
 
 constexpr std::string_view kHealthPath = "/api/health";
+constexpr std::string_view kMetricsPath = "/api/metrics";
+constexpr std::string_view kStatusPath = "/api/status";
+constexpr std::string_view kDemoPath = "/api/demo";
 constexpr std::string_view kSecurityPath = "/.well-known/security.txt";  // RFC 9116
 
 constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kText = "text/plain; charset=utf-8";
 constexpr std::string_view kMetrics = "text/plain; version=0.0.4; charset=utf-8";
 
-// They concern one connection; the database has no use for them.
-constexpr std::string_view kHopByHop[] = {"connection", "keep-alive", "proxy-connection",
-                                          "te",         "trailer",    "upgrade"};
+// Ours to say: the short name that is wanted is another region's.
+constexpr std::string_view kNameTaken = "aegis-name-taken";
+// They concern one connection, and the database has no use for them; or they are not a client's.
+constexpr std::string_view kNotForwarded[] = {"connection", "keep-alive", "proxy-connection", "te",
+                                              "trailer",    "upgrade",    kNameTaken};
 
 bool is_read(const std::string &method) {
     return method == "GET" || method == "HEAD";
@@ -37,6 +43,34 @@ Verdict Gateway::refuse(const Connection &connection, const Refusal &refusal) co
     verdict.early = problem(refusal, connection.request_id);
     verdict.problem = refusal.name;
     return verdict;
+}
+
+// To a region to which this gateway hands nothing on.
+Response Gateway::elsewhere(const Connection &connection, const Region &region) const {
+    Response response;
+    response.status = kElsewhere.status;
+    response.body = JsonObject()
+                        .add("type", std::string("urn:aegis:problem:") + kElsewhere.name)
+                        .add("title", kElsewhere.title)
+                        .add("status", int64_t{kElsewhere.status})
+                        .add("detail", "it belongs to region \"" + region.name() + "\"")
+                        .add("hint", "Go to " + region.url() + ".")
+                        .add("region", region.name())
+                        .add("url", region.url())
+                        .add("request_id", connection.request_id)
+                        .text();
+    response.set("content-type", "application/problem+json");
+    return response;
+}
+
+void Gateway::choose_region(const Connection &connection, Verdict *verdict) const {
+    verdict->region = route_.by_head(connection.head, *verdict->route);
+    if (!verdict->region) return;
+    const Region &region = regions_.at(*verdict->region);
+    verdict->shown_region = region.name();
+    if (regions_.proxy() || *verdict->region == regions_.home()) return;
+    verdict->early = elsewhere(connection, region);
+    verdict->problem = kElsewhere.name;
 }
 
 // A text that is known here, for GET and HEAD.
@@ -58,11 +92,33 @@ Verdict Gateway::answer(const Connection &connection, std::string_view type,
 
 Verdict Gateway::answer_health(const Connection &connection, std::string body) const {
     Verdict verdict = answer(connection, kJson, std::move(body));
-    if (verdict.early->status == 200 && monitor_.health() == Health::down) {
+    if (verdict.early->status == 200 && home().health() == Health::down) {
         verdict.early->status = 503;
         verdict.early->set("retry-after", "1");
     }
     return verdict;
+}
+
+std::string Gateway::health_word() const {
+    return std::string("{\"status\":\"") + name_of(home().health()) + "\"}";
+}
+
+std::string Gateway::health_details() const {
+    Load load = load_();
+    Routes table = home().routes();
+    return std::string("{\"status\":\"") + name_of(home().health()) +
+           "\",\"connections\":" + std::to_string(load.connections) +
+           ",\"queued\":" + std::to_string(load.queued) +
+           ",\"routes\":" + std::to_string(table != nullptr ? table->size() : 0) +
+           ",\"database\":" + home().database_health() +
+           (regions_.many() ? ",\"regions\":" + regions_.json() : "") + "}";
+}
+
+// Whoever watches the service from outside: by the address of the connection, which nobody forges.
+bool Gateway::may_watch(const Connection &connection) const {
+    if (config_.watchers.empty()) return false;
+    std::optional<Network> peer = parse_network(connection.peer);
+    return peer && is_in(peer->prefix, config_.watchers);
 }
 
 Verdict Gateway::judge(const Connection &connection) const {
@@ -81,7 +137,7 @@ Verdict Gateway::judge(const Connection &connection) const {
 Verdict Gateway::judge_console(const Connection &connection, std::string_view route) const {
     Verdict verdict;
     if (is_read(connection.head.method)) {
-        verdict.early = console_response(connection.head.path);
+        verdict.early = console_response(connection.head.path, config_.payment_forms);
     } else {
         verdict = refuse(connection, kMethodNotAllowed);
         verdict.early->set("allow", "GET, HEAD");
@@ -95,10 +151,26 @@ Verdict Gateway::judge_main(const Connection &connection) const {
     if (!config_.hosts.empty() &&
         std::find(config_.hosts.begin(), config_.hosts.end(), head.host) == config_.hosts.end())
         return refuse(connection, kMisdirected);
+    // Whoever watches the service must not find it down because others ask too much.
+    if (head.path == kHealthPath) return judge_path(connection);
+    RateVerdict rate = rates_.take(connection.peer, counted_principal(head, connection.peer));
+    Verdict verdict = rate.allowed ? judge_path(connection) : refuse(connection, kRateLimited);
+    if (!rate.allowed) verdict.early->set("retry-after", std::to_string(rate.retry_seconds));
+    verdict.rate = std::move(rate.fields);
+    return verdict;
+}
+
+Verdict Gateway::judge_path(const Connection &connection) const {
+    const Head &head = connection.head;
     if (head.path == kHealthPath) {
-        Verdict verdict = answer_health(
-            connection, std::string("{\"status\":\"") + name_of(monitor_.health()) + "\"}");
+        Verdict verdict =
+            answer_health(connection, may_watch(connection) ? health_details() : health_word());
         verdict.shown_route = kHealthPath;
+        return verdict;
+    }
+    if (head.path == kMetricsPath && may_watch(connection)) {
+        Verdict verdict = answer(connection, kMetrics, metrics_->text(load_(), regions_));
+        verdict.shown_route = kMetricsPath;
         return verdict;
     }
     if (head.path == kSecurityPath && !config_.security_contact.empty()) {
@@ -106,9 +178,24 @@ Verdict Gateway::judge_main(const Connection &connection) const {
         verdict.shown_route = kSecurityPath;
         return verdict;
     }
+    // From memory: it must answer most of all when the database does not.
+    if (head.path == kStatusPath) {
+        std::string body = std::string("{\"status\":\"") + name_of(home().health()) +
+                           "\",\"details\":" + home().database_status();
+        if (regions_.many()) body += ",\"regions\":" + regions_.json();
+        Verdict verdict = answer(connection, kJson, body + "}");
+        verdict.shown_route = kStatusPath;
+        return verdict;
+    }
+    // Without demo mode there is nothing to ask the database for.
+    if (head.path == kDemoPath && !config_.demo) {
+        Verdict verdict = answer(connection, kJson, "{\"logins\":[]}");
+        verdict.shown_route = kDemoPath;
+        return verdict;
+    }
     std::string_view page = config_.console ? console_route(head.path) : std::string_view();
     if (!page.empty()) return judge_console(connection, page);
-    Routes table = monitor_.routes();
+    Routes table = regions_.routes(regions_.home());
     if (table == nullptr) return refuse(connection, kUnavailable);
     RouteTable::Match match = table->find(head.method, head.path);
     if (match.route == nullptr && match.allow.empty()) return refuse(connection, kNotFound);
@@ -133,6 +220,7 @@ Verdict Gateway::judge_main(const Connection &connection) const {
                 verdict = refuse(connection, kAmbiguousCredential);
                 break;
             case Credential::session:
+            case Credential::token:
             case Credential::signature:
                 break;
         }
@@ -143,6 +231,7 @@ Verdict Gateway::judge_main(const Connection &connection) const {
     verdict.route = match.route;
     verdict.shown_route = match.route->path;
     verdict.anonymous_write = match.route->is_public && !is_read(head.method);
+    if (regions_.many() && !verdict.early) choose_region(connection, &verdict);
     return verdict;
 }
 
@@ -150,20 +239,9 @@ Verdict Gateway::judge_admin(const Connection &connection) const {
     const std::string &path = connection.head.path;
     // The process lives whatever the database does.
     if (path == "/live") return answer(connection, kJson, "{\"status\":\"ok\"}");
-    if (path == "/ready")
-        return answer_health(connection,
-                             std::string("{\"status\":\"") + name_of(monitor_.health()) + "\"}");
-    if (path == "/health") {
-        Load load = load_();
-        Routes table = monitor_.routes();
-        return answer_health(
-            connection, std::string("{\"status\":\"") + name_of(monitor_.health()) +
-                            "\",\"connections\":" + std::to_string(load.connections) +
-                            ",\"queued\":" + std::to_string(load.queued) +
-                            ",\"routes\":" + std::to_string(table != nullptr ? table->size() : 0) +
-                            ",\"database\":" + monitor_.database_health() + "}");
-    }
-    if (path == "/metrics") return answer(connection, kMetrics, metrics_->text(load_(), monitor_));
+    if (path == "/ready") return answer_health(connection, health_word());
+    if (path == "/health") return answer_health(connection, health_details());
+    if (path == "/metrics") return answer(connection, kMetrics, metrics_->text(load_(), regions_));
     return refuse(connection, kNotFound);
 }
 
@@ -185,27 +263,94 @@ Verdict Gateway::judge_redirect(const Connection &connection) const {
     return verdict;
 }
 
-Response Gateway::forward(const Connection &connection, std::string_view body, Database *database,
-                          std::string_view *problem_name) const {
+// The database said who calls and signed it; who answers is in the configuration.
+Response Gateway::forward_on(const Connection &connection, const Call &call,
+                             const std::vector<std::string> &order,
+                             std::string_view *problem_name) const {
+    UpstreamCall out;
+    out.method = connection.head.method == "HEAD" ? std::string_view("GET") : call.method;
+    out.body = call.body;
+    out.request_id = connection.request_id;
+    out.fields = &connection.head.fields;
+    out.order = &order;
+    const Refusal *refusal = nullptr;
+    std::optional<Response> response = upstreams_.call(out, &refusal);
+    if (response) return std::move(*response);
+    *problem_name = refusal->name;
+    Response failed = problem(*refusal, connection.request_id);
+    if (refusal->status == 503) failed.set("retry-after", "5");
+    return failed;
+}
+
+bool Gateway::is_for_replica(const Connection &connection, size_t region) const {
+    const Route *route = connection.verdict.route;
+    return route != nullptr && route->replica_ok && route->is_public && region == regions_.home() &&
+           replica_.usable();
+}
+
+std::optional<Answer> Gateway::ask(const Call &call, bool replica, size_t region, Reach *reach,
+                                   Failure *failure) const {
+    Database &database = reach->regions[region];
+    std::optional<Answer> answer = (replica ? reach->replica : database).handle(call, failure);
+    // What a standby cannot answer, the primary is asked: it is a read, so nothing happens twice.
+    if (replica && (!answer || answer->status >= 500)) {
+        *failure = Failure();
+        answer = database.handle(call, failure);
+    }
+    return answer;
+}
+
+Response Gateway::forward(const Connection &connection, std::string_view body, Reach *reach,
+                          Trail *trail) const {
     const Head &head = connection.head;
+    Destination to;
+    to.region = connection.verdict.region.value_or(regions_.home());
+    if (regions_.many() && !connection.verdict.region && connection.verdict.route != nullptr)
+        to = route_.by_body(head, *connection.verdict.route, body, &reach->regions);
+    Region &region = regions_.at(to.region);
+    std::optional<Region::Visit> visit;
+    if (regions_.many()) {
+        auto away = [&] {
+            trail->problem = kUnavailable.name;
+            Response response = problem(kUnavailable, connection.request_id);
+            response.set("retry-after", "5");
+            return response;
+        };
+        if (!to.known) return away();
+        trail->region = region.name();
+        if (!regions_.proxy() && to.region != regions_.home()) {
+            trail->problem = kElsewhere.name;
+            return elsewhere(connection, region);
+        }
+        visit.emplace(&region, connection.verdict.anonymous_write);
+        if (!visit->admitted()) return away();
+    }
+
     Call call;
     // A HEAD is the GET whose body is not sent; but what is signed is the method that was sent.
     bool as_get = head.method == "HEAD" && head.find("signature") == nullptr;
     call.method = as_get ? std::string_view("GET") : std::string_view(head.method);
     call.target = head.target();
-    call.fields.reserve(head.fields.size());
+    call.fields.reserve(head.fields.size() + 1);
     std::copy_if(head.fields.begin(), head.fields.end(), std::back_inserter(call.fields),
                  [traced = !trace_id_of(head).empty()](const auto &field) {
                      if (field.first == "traceparent" && !traced) return false;
-                     return std::find(std::begin(kHopByHop), std::end(kHopByHop), field.first) ==
-                            std::end(kHopByHop);
+                     return std::find(std::begin(kNotForwarded), std::end(kNotForwarded),
+                                      field.first) == std::end(kNotForwarded);
                  });
+    if (to.name_is_elsewhere) call.fields.emplace_back(kNameTaken, "1");
     call.body = body;
     call.peer = connection.peer;
     call.request_id = connection.request_id;
 
     Failure failure;
-    std::optional<Answer> answer = database->handle(call, &failure);
+    const bool replica = is_for_replica(connection, to.region);
+    std::optional<Answer> answer = ask(call, replica, to.region, reach, &failure);
+    if (visit && (answer || failure.kind == Failure::Kind::refused)) region.answered();
+    // A service behind the gateway is none of the region.
+    visit.reset();
+    if (answer && Upstreams::is_order(answer->headers))
+        return forward_on(connection, call, answer->headers, &trail->problem);
     if (answer && answer->status >= 200 && answer->status <= 599) {
         Response response;
         response.status = answer->status;
@@ -216,7 +361,7 @@ Response Gateway::forward(const Connection &connection, std::string_view body, D
         return response;
     }
     auto fail = [&](const Refusal &refusal) {
-        *problem_name = refusal.name;
+        trail->problem = refusal.name;
         return problem(refusal, connection.request_id, failure.sqlstate);
     };
     if (failure.kind == Failure::Kind::timeout) return fail(kTimeout);

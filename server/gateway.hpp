@@ -6,37 +6,80 @@
 #include "connection.hpp"
 #include "db.hpp"
 #include "metrics.hpp"
+#include "rate.hpp"
+#include "region_route.hpp"
+#include "replica.hpp"
+#include "upstream.hpp"
 
 #include <functional>
 #include <string>
 
 namespace aegis::server {
 
+// The connections of one worker; each is made when it is needed for the first time.
+struct Reach {
+    explicit Reach(const Config &config) : replica(config.replica) {
+        for (const RegionConfig &region : config.regions.all) regions.emplace_back(region.reach);
+    }
+    std::deque<Database> regions;
+    Database replica;
+};
+
+// What the log says of a request that reached forward().
+struct Trail {
+    std::string_view problem;  // of a failure
+    std::string_view region;   // where it went, when there are several
+};
+
 class Gateway {
  public:
-    Gateway(const Config &config, const Monitor &monitor, Metrics *metrics,
+    Gateway(const Config &config, Regions *regions, const Replica &replica, Metrics *metrics,
             std::function<Load()> load)
-        : config_(config), monitor_(monitor), metrics_(metrics), load_(std::move(load)) {}
+        : config_(config),
+          regions_(*regions),
+          route_(regions),
+          replica_(replica),
+          metrics_(metrics),
+          load_(std::move(load)),
+          rates_(config.address_per_minute, config.principal_per_minute),
+          upstreams_(config.upstreams) {}
 
     // Decides with the head alone.
     Verdict judge(const Connection &connection) const;
-    // One statement. *problem names a failure for the log.
-    Response forward(const Connection &connection, std::string_view body, Database *database,
-                     std::string_view *problem) const;
+    // One statement, to the region of the request.
+    Response forward(const Connection &connection, std::string_view body, Reach *reach,
+                     Trail *trail) const;
 
  private:
+    const Monitor &home() const { return regions_.at(regions_.home()).monitor(); }
     Verdict refuse(const Connection &connection, const Refusal &refusal) const;
+    Response elsewhere(const Connection &connection, const Region &region) const;
+    void choose_region(const Connection &connection, Verdict *verdict) const;
+    std::optional<Answer> ask(const Call &call, bool replica, size_t region, Reach *reach,
+                              Failure *failure) const;
     Verdict judge_console(const Connection &connection, std::string_view route) const;
     Verdict judge_main(const Connection &connection) const;
+    Verdict judge_path(const Connection &connection) const;
     Verdict judge_admin(const Connection &connection) const;
     Verdict judge_redirect(const Connection &connection) const;
     Verdict answer(const Connection &connection, std::string_view type, std::string body) const;
+    bool is_for_replica(const Connection &connection, size_t region) const;
+    bool may_watch(const Connection &connection) const;
+    std::string health_word() const;
+    std::string health_details() const;
+    Response forward_on(const Connection &connection, const Call &call,
+                        const std::vector<std::string> &order,
+                        std::string_view *problem_name) const;
     Verdict answer_health(const Connection &connection, std::string body) const;
 
     const Config &config_;
-    const Monitor &monitor_;
+    Regions &regions_;
+    const RegionRoute route_;
+    const Replica &replica_;
     Metrics *const metrics_;
     std::function<Load()> load_;
+    mutable RateLimits rates_;
+    Upstreams upstreams_;
 };
 
 }  // namespace aegis::server

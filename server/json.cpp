@@ -46,6 +46,12 @@ JsonObject &JsonObject::add(std::string_view name, double value) {
     return *this;
 }
 
+JsonObject &JsonObject::add_json(std::string_view name, std::string_view json) {
+    state_->writer.Key(name.data(), length(name));
+    state_->writer.RawValue(json.data(), json.size(), rapidjson::kObjectType);
+    return *this;
+}
+
 JsonObject &JsonObject::add_some(std::string_view name, std::string_view value) {
     return value.empty() ? *this : add(name, value);
 }

@@ -20,6 +20,8 @@ class JsonObject {
     JsonObject &add(std::string_view name, std::string_view value);
     JsonObject &add(std::string_view name, int64_t value);
     JsonObject &add(std::string_view name, double value);  // three decimals
+    // A member that is JSON already.
+    JsonObject &add_json(std::string_view name, std::string_view json);
     // Leaves the member out when the text is empty.
     JsonObject &add_some(std::string_view name, std::string_view value);
     // Closes the object; nothing can be added afterwards.

@@ -29,6 +29,15 @@ std::mutex buffer_lock;
 std::string buffer;
 std::chrono::steady_clock::time_point last_written;
 
+std::mutex listener_lock;
+ErrorListener listener;
+
+void tell_listener(std::string_view event,
+                   const std::vector<std::pair<std::string_view, std::string>> &fields) {
+    std::lock_guard<std::mutex> guard(listener_lock);
+    if (listener) listener(event, fields);
+}
+
 std::string timestamp() {
     auto now = std::chrono::system_clock::now().time_since_epoch();
     auto micros = std::chrono::duration_cast<std::chrono::microseconds>(now).count();
@@ -132,6 +141,13 @@ void reopen_log() {
 
 void log_request(const RequestLine &request) {
     const Level level = request.status >= 500 ? Level::error : Level::info;
+    if (level == Level::error)
+        tell_listener("request", {{"request_id", std::string(request.request_id)},
+                                  {"trace_id", std::string(request.trace_id)},
+                                  {"method", std::string(request.method)},
+                                  {"route", std::string(request.route)},
+                                  {"problem", std::string(request.problem)},
+                                  {"status", std::to_string(request.status)}});
     auto target = target_of(level);
     if (target == nullptr) return;
     JsonObject line;
@@ -143,8 +159,14 @@ void log_request(const RequestLine &request) {
         .add("status", int64_t{request.status})
         .add("duration_ms", std::chrono::duration<double, std::milli>(request.duration).count())
         .add("peer", request.peer)
+        .add_some("region", request.region)
         .add_some("problem", request.problem);
     add_line(target.get(), line.text(), level == Level::error);
+}
+
+void report_errors_to(ErrorListener heard) {
+    std::lock_guard<std::mutex> guard(listener_lock);
+    listener = std::move(heard);
 }
 
 void flush_log() {
@@ -155,6 +177,7 @@ void flush_log() {
 
 void log_event(Level level, std::string_view event,
                const std::vector<std::pair<std::string_view, std::string>> &fields) {
+    if (level == Level::error) tell_listener(event, fields);
     auto target = target_of(level);
     if (target == nullptr) return;
     JsonObject line;

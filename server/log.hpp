@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -20,7 +21,8 @@ struct RequestLine {
     std::string_view route;     // template, empty when no route matched
     std::string_view peer;
     std::string_view
-        problem;  // name of the gateway's own refusal, empty when the database answered
+        problem;              // name of the gateway's own refusal, empty when the database answered
+    std::string_view region;  // empty where there is one only
     int status = 0;
     std::chrono::nanoseconds duration{0};
 };
@@ -41,5 +43,11 @@ void flush_log();
 // event is a stable lower-case name; the pairs are constant or operator-owned texts.
 void log_event(Level level, std::string_view event,
                const std::vector<std::pair<std::string_view, std::string>> &fields = {});
+
+// Is told of every error beside its line, on the thread that logs it; nullptr: nobody is. It must
+// not wait and not log.
+using ErrorListener = std::function<void(
+    std::string_view event, const std::vector<std::pair<std::string_view, std::string>> &fields)>;
+void report_errors_to(ErrorListener listener);
 
 }  // namespace aegis::server

@@ -12,6 +12,10 @@ namespace {
 constexpr size_t kMostAddress = 254;  // RFC 5321
 constexpr size_t kWordBytes = 39;     // 52 characters of base64: with "Subject: " within 78
 constexpr size_t kLineBytes = 57;     // 76 characters of base64
+constexpr size_t kMostName = 105;
+constexpr size_t kMostAttached = 524288;  // aegis.most_attached()
+// No line of base64 is one of these.
+constexpr std::string_view kBoundary = "=_part_of_this_mail_=";
 
 core::ByteView view_of(const std::string &text) {
     return {reinterpret_cast<const uint8_t *>(text.data()), text.size()};
@@ -71,6 +75,23 @@ std::string date_of(std::time_t date) {
     return text;
 }
 
+std::string base64_lines(const std::string &bytes) {
+    std::string lines;
+    lines.reserve(bytes.size() / 3 * 4 + bytes.size() / kLineBytes * 2 + 8);
+    for (size_t at = 0; at < bytes.size(); at += kLineBytes)
+        lines += base64_of(bytes.substr(at, kLineBytes)) + "\r\n";
+    return lines;
+}
+
+std::string text_part(const std::string &text) {
+    std::string lines;
+    for (char c : text) {
+        if (c == '\n') lines += '\r';
+        lines += c;
+    }
+    return base64_lines(lines);
+}
+
 }  // namespace
 
 bool is_mail_address(const std::string &text) {
@@ -94,6 +115,19 @@ bool is_mail_body(const std::string &text) {
                         [](unsigned char c) { return is_control(c) && c != '\n' && c != '\t'; });
 }
 
+bool is_mail_attachment(const std::string &name, const std::string &bytes) {
+    constexpr std::string_view kEnd = ".pdf";
+    constexpr std::string_view kBegin = "%PDF-";
+    return name.size() > kEnd.size() && name.size() <= kMostName && name.front() != '.' &&
+           name.compare(name.size() - kEnd.size(), kEnd.size(), kEnd) == 0 &&
+           std::all_of(name.begin(), name.end(),
+                       [](unsigned char c) {
+                           return (c < 0x80 && std::isalnum(c) != 0) || c == '.' || c == '-' ||
+                                  c == '_';
+                       }) &&
+           bytes.size() <= kMostAttached && bytes.compare(0, kBegin.size(), kBegin) == 0;
+}
+
 std::string encode_header(const std::string &text) {
     return is_ascii(text) && !looks_encoded(text) && text.size() <= 60 ? text : encode_words(text);
 }
@@ -112,18 +146,24 @@ std::string render_message(const MailMessage &message) {
     header("Subject", encode_header(message.subject));
     header("Message-ID", "<" + message.id + ">");
     header("MIME-Version", "1.0");
-    header("Content-Type", "text/plain; charset=utf-8");
-    header("Content-Transfer-Encoding", "base64");
     // Nobody's absence is to be told to us (RFC 3834).
     header("Auto-Submitted", "auto-generated");
-    wire += "\r\n";
-    std::string text;
-    for (char c : message.text) {
-        if (c == '\n') text += '\r';
-        text += c;
+    const std::string boundary(kBoundary);
+    const bool has_parts = !message.attachment_name.empty();
+    if (has_parts) {
+        header("Content-Type", "multipart/mixed; boundary=\"" + boundary + "\"");
+        wire += "\r\n--" + boundary + "\r\n";
     }
-    for (size_t at = 0; at < text.size(); at += kLineBytes)
-        wire += base64_of(text.substr(at, kLineBytes)) + "\r\n";
+    header("Content-Type", "text/plain; charset=utf-8");
+    header("Content-Transfer-Encoding", "base64");
+    wire += "\r\n" + text_part(message.text);
+    if (has_parts) {
+        wire += "--" + boundary + "\r\n";
+        header("Content-Type", "application/pdf");
+        header("Content-Disposition", "attachment; filename=\"" + message.attachment_name + "\"");
+        header("Content-Transfer-Encoding", "base64");
+        wire += "\r\n" + base64_lines(message.attachment) + "--" + boundary + "--\r\n";
+    }
     return wire;
 }
 

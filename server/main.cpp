@@ -3,17 +3,19 @@
 // SIGTERM and SIGINT drain, SIGHUP reloads the certificate and reopens the log.
 #include "config.hpp"
 #include "log.hpp"
-#include "monitor.hpp"
 #include "poller.hpp"
+#include "region.hpp"
 #include "stream.hpp"
 #include "tls.hpp"
 #include "worker.hpp"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <thread>
+#include <utility>
 
 #include <sys/resource.h>
 #include <unistd.h>
@@ -37,16 +39,33 @@ int complain(const std::string &message, const std::string &hint, int code) {
     return code;
 }
 
-// One descriptor per connection: as many as we may have.
-void raise_descriptor_limit(int64_t connections) {
+// For databases and services, to which each worker has connections of its own, the log and whatever
+// libraries open.
+int64_t own_descriptors(const Config &config) {
+    // The regions, a standby, the services.
+    const auto reached =
+        static_cast<int64_t>(config.regions.all.size() + 1 + config.upstreams.size());
+    return 64 + reached * (config.workers + config.sign_in_workers);
+}
+
+// One descriptor per connection: as many as we may have. The connections that there are descriptors
+// for: with more, strangers would take those that reach the database, and none would be left to
+// accept who could make an idle connection go.
+int64_t raise_descriptor_limit(const Config &config) {
     rlimit limit{};
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return config.max_connections;
     limit.rlim_cur = limit.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &limit) != 0 ||
-        limit.rlim_cur < static_cast<rlim_t>(connections) + 128)
-        log_event(Level::warn, "few_descriptors",
-                  {{"limit", std::to_string(limit.rlim_cur)},
-                   {"hint", "Raise LimitNOFILE, or lower max_connections in [server]."}});
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY)
+        return config.max_connections;
+    const int64_t left =
+        std::max<int64_t>(static_cast<int64_t>(limit.rlim_cur) - own_descriptors(config), 1);
+    if (left >= config.max_connections) return config.max_connections;
+    log_event(Level::warn, "few_descriptors",
+              {{"limit", std::to_string(limit.rlim_cur)},
+               {"max_connections", std::to_string(left)},
+               {"hint", "Raise LimitNOFILE, or lower max_connections in [server]."}});
+    return left;
 }
 
 sigset_t our_signals() {
@@ -73,10 +92,11 @@ void reload(const Config &running, const std::string &path, const Variables &var
     }
 }
 
-int serve(const Config &config, const std::string &path, const Variables &variables) {
+int serve(Config config, const std::string &path, const Variables &variables) {
     sigset_t signals = our_signals();
     pthread_sigmask(SIG_BLOCK, &signals, nullptr);  // every thread inherits it
     signal(SIGPIPE, SIG_IGN);
+    config.max_connections = raise_descriptor_limit(config);
 
     Front(config.idle_seconds, config.requests_per_connection).self_check();
     if (config.development && make_development_certificate(config.certificate, config.key))
@@ -90,11 +110,12 @@ int serve(const Config &config, const std::string &path, const Variables &variab
     poller.listen(config.listener, Listener::main);
     if (config.admin.on()) poller.listen(config.admin, Listener::admin);
     if (config.redirect.on()) poller.listen(config.redirect, Listener::redirect);
-    raise_descriptor_limit(config.max_connections);
 
-    Monitor monitor(config);
+    const Sentry sentry(config.sentry, "aegis-server", AEGIS_VERSION);
+    Regions regions(config);
     Failure failure;
-    if (!monitor.refresh(&failure) && (failure.sqlstate == "28000" || failure.sqlstate == "42501"))
+    if (!regions.at(regions.home()).monitor().refresh(&failure) &&
+        (failure.sqlstate == "28000" || failure.sqlstate == "42501"))
         return complain("the database login \"" + config.user + "\" is not fit: " + failure.message,
                         failure.sqlstate == "28000"
                             ? "Use a login of its own that is a member of aegis_gateway and "
@@ -103,7 +124,8 @@ int serve(const Config &config, const std::string &path, const Variables &variab
                         kExitConfig);
 
     Metrics metrics;
-    Gateway gateway(config, monitor, &metrics, [&] {
+    Replica replica(config);
+    Gateway gateway(config, &regions, replica, &metrics, [&] {
         Load load;
         load.connections = poller.connections();
         load.queued = workers_seen->queued();
@@ -112,7 +134,8 @@ int serve(const Config &config, const std::string &path, const Variables &variab
     Workers workers(config, gateway, &metrics);
     workers_seen = &workers;
     workers.start(&poller);
-    monitor.start();
+    regions.start();
+    replica.start();
     std::thread poll_thread([&] { poller.run(); });
     log_event(Level::info, "started",
               {{"listen", config.listen},
@@ -137,7 +160,8 @@ int serve(const Config &config, const std::string &path, const Variables &variab
     poller.drain();
     poll_thread.join();
     workers.stop();
-    monitor.stop();
+    replica.stop();
+    regions.stop();
     log_event(Level::info, "stopped");
     return 0;
 }
@@ -176,7 +200,12 @@ int main_with(int argc, char **argv) {
                             "Start it as a user of its own; --allow-root is for containers.",
                             kExitConfig);
         open_log(config.log_level, config.log_file);
-        return serve(config, path, variables);
+        return serve(std::move(config), path, variables);
+    } catch (const DemoRefused &error) {
+        // The configuration is not valid, so the log is where every other complaint goes.
+        open_log("info", "");
+        log_event(Level::error, "demo_refused", {{"environment", "production"}});
+        return complain(error.what(), error.hint(), kExitConfig);
     } catch (const ConfigError &error) {
         return complain(error.what(), error.hint(), kExitConfig);
     } catch (const TlsError &error) {

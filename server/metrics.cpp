@@ -25,8 +25,10 @@ const prometheus::Histogram::BucketBoundaries kSeconds = {0.001, 0.0025, 0.005, 
                                                           0.1,   0.25,   0.5,   1,    2.5,   10};
 
 // What aegis.health() says of, and the label that it has here.
-constexpr std::pair<const char *, const char *> kLags[] = {
-    {"seal_lag_ms", "seal"}, {"checkpoint_lag_ms", "checkpoint"}, {"witness_lag_ms", "witness"}};
+constexpr std::pair<const char *, const char *> kLags[] = {{"seal_lag_ms", "seal"},
+                                                           {"checkpoint_lag_ms", "checkpoint"},
+                                                           {"witness_lag_ms", "witness"},
+                                                           {"anchor_lag_ms", "anchor"}};
 
 prometheus::Gauge &gauge(prometheus::Registry *registry, const char *name, const char *help) {
     return prometheus::BuildGauge().Name(name).Help(help).Register(*registry).Add({});
@@ -71,6 +73,23 @@ struct Metrics::State {
             .Help("For how long the ledger has not been sealed, signed or cosigned.")
             .Register(registry);
 
+    // Of several regions; empty, and so not shown, where there is one.
+    prometheus::Family<prometheus::Counter> &region_requests =
+        prometheus::BuildCounter()
+            .Name("aegis_region_requests_total")
+            .Help("Requests by the region that they went to or belong to.")
+            .Register(registry);
+    prometheus::Family<prometheus::Histogram> &region_duration =
+        prometheus::BuildHistogram()
+            .Name("aegis_region_request_duration_seconds")
+            .Help("Time from a complete head to an answer that is ready to be sent.")
+            .Register(registry);
+    prometheus::Family<prometheus::Gauge> &region_reachable =
+        prometheus::BuildGauge()
+            .Name("aegis_region_reachable")
+            .Help("1 while the database of the region answers.")
+            .Register(registry);
+
     // Looked up by every request: a family would put its labels together each time.
     std::mutex lock;
     std::map<std::string, Series> known;
@@ -112,12 +131,25 @@ void Metrics::count(const RequestLine &request) {
         series.duration->Observe(std::chrono::duration<double>(request.duration).count());
     if (!request.problem.empty())
         state_->refused.Add({{"problem", std::string(request.problem)}}).Increment();
+    if (request.region.empty()) return;
+    const std::string region(request.region);
+    state_->region_requests.Add({{"region", region}, {"status", std::to_string(request.status)}})
+        .Increment();
+    state_->region_duration.Add({{"region", region}}, kSeconds)
+        .Observe(std::chrono::duration<double>(request.duration).count());
 }
 
-std::string Metrics::text(const Load &load, const Monitor &monitor) {
+std::string Metrics::text(const Load &load, const Regions &regions) {
+    const Monitor &monitor = regions.at(regions.home()).monitor();
     state_->connections.Set(static_cast<double>(load.connections));
     state_->queued.Set(static_cast<double>(load.queued));
     state_->database.Set(monitor.health() == Health::down ? 0 : 1);
+    for (size_t at = 0; regions.many() && at < regions.size(); ++at) {
+        const Region &region = regions.at(at);
+        if (!region.has_database()) continue;
+        state_->region_reachable.Add({{"region", region.name()}})
+            .Set(region.monitor().health() == Health::down ? 0 : 1);
+    }
     const JsonReader said(monitor.database_health());
     for (const auto &[member, of] : kLags) {
         prometheus::Gauge &lag = state_->lag.Add({{"of", of}});

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the gateway counts, in the text format of Prometheus. Labels are methods, templates of
-// routes, statuses and names of problems: nothing that a client chose, and nobody's tenant. No
-// other file includes prometheus-cpp.
+// routes, statuses, names of problems and regions: nothing that a client chose, and nobody's
+// tenant. No other file includes prometheus-cpp.
 #pragma once
 
 #include "log.hpp"
-#include "monitor.hpp"
+#include "region.hpp"
 
 #include <memory>
 #include <string>
@@ -27,7 +27,7 @@ class Metrics {
     // What the log's line of a request says, counted.
     void count(const RequestLine &request);
     // Everything, with the load and the word of the database as of now.
-    std::string text(const Load &load, const Monitor &monitor);
+    std::string text(const Load &load, const Regions &regions);
 
  private:
     struct State;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "monitor.hpp"
 
-#include "log.hpp"
+#include "json_reader.hpp"
 
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -13,6 +13,7 @@ namespace aegis::server {
 namespace {
 
 constexpr auto kInterval = std::chrono::milliseconds(5000);
+constexpr auto kStatusInterval = std::chrono::seconds(30);
 // While the database is away: the connection has its own back-off.
 constexpr auto kRetryInterval = std::chrono::milliseconds(250);
 
@@ -41,7 +42,8 @@ const char *name_of(Health health) {
     return "down";
 }
 
-Monitor::Monitor(const Config &config) : database_(config), wake_fd_(eventfd(0, EFD_CLOEXEC)) {
+Monitor::Monitor(const DatabaseConfig &config, std::string region)
+    : database_(config), region_(std::move(region)), wake_fd_(eventfd(0, EFD_CLOEXEC)) {
     if (wake_fd_ < 0) throw std::runtime_error("cannot create an event descriptor");
 }
 
@@ -50,9 +52,39 @@ Monitor::~Monitor() {
     close(wake_fd_);
 }
 
+void Monitor::log(Level level, std::string_view event,
+                  const std::vector<std::pair<std::string_view, std::string>> &fields) const {
+    std::vector<std::pair<std::string_view, std::string>> all;
+    all.reserve(fields.size() + 1);
+    if (!region_.empty()) all.emplace_back("region", region_);
+    all.insert(all.end(), fields.begin(), fields.end());
+    log_event(level, event, all);
+}
+
+// Whoever swaps two databases in the configuration should not have to guess.
+bool Monitor::is_of_this_region(const std::string &health) const {
+    return region_.empty() || JsonReader(health).text("region").value_or("") == region_;
+}
+
 std::string Monitor::database_health() const {
     std::lock_guard<std::mutex> guard(lock_);
     return database_health_;
+}
+
+std::string Monitor::database_status() const {
+    std::lock_guard<std::mutex> guard(lock_);
+    return database_status_;
+}
+
+void Monitor::refresh_status() {
+    const auto now = std::chrono::steady_clock::now();
+    if (now < status_due_) return;
+    Failure ignored_when_older;
+    std::optional<std::string> status = database_.status(&ignored_when_older);
+    status_due_ = now + kStatusInterval;
+    if (!status) return;  // the last word outlives a loss
+    std::lock_guard<std::mutex> guard(lock_);
+    database_status_ = std::move(*status);
 }
 
 bool Monitor::refresh(Failure *failure) {
@@ -62,10 +94,11 @@ bool Monitor::refresh(Failure *failure) {
     if (routes) {
         Failure ignored_when_older;
         health = database_.health(&ignored_when_older);
+        refresh_status();
         Routes known = std::atomic_load(&routes_);
         if (known == nullptr || !known->same_as(*routes)) {
             auto table = std::make_shared<const RouteTable>(std::move(*routes));
-            log_event(Level::info, "routes_loaded", {{"count", std::to_string(table->size())}});
+            log(Level::info, "routes_loaded", {{"count", std::to_string(table->size())}});
             std::atomic_store(&routes_, Routes(std::move(table)));
         }
     }
@@ -76,22 +109,29 @@ bool Monitor::refresh(Failure *failure) {
     // The word of the database counts when it says less than ok.
     bool well = health && health->find("\"down\"") == std::string::npos &&
                 health->find("\"degraded\"") == std::string::npos;
-    bool reached = database_.connected();
+    bool stranger = health && !is_of_this_region(*health);
+    bool reached = database_.connected() && !stranger;
     health_ =
         !reached ? Health::down : (routes_ != nullptr && well ? Health::ok : Health::degraded);
     if (!was_connected || !database_.connected()) listening_ = false;
 
-    std::string word = routes ? "" : failure->sqlstate + failure->message;
+    if (stranger) {
+        failure->kind = Failure::Kind::refused;
+        failure->message = "the database is that of another region";
+    }
+    std::string word = routes && !stranger ? "" : failure->sqlstate + failure->message;
     if (word != last_word_) {
         if (word.empty())
-            log_event(Level::info, "database_reached");
+            log(Level::info, "database_reached", {});
         else
-            log_event(Level::error,
-                      failure->kind == Failure::Kind::unavailable ? "database_unreachable"
-                                                                  : "database_refused",
-                      {{"sqlstate", failure->sqlstate},
-                       {"message", failure->message},
-                       {"hint", hint_for(*failure)}});
+            log(Level::error,
+                failure->kind == Failure::Kind::unavailable ? "database_unreachable"
+                                                            : "database_refused",
+                {{"sqlstate", failure->sqlstate},
+                 {"message", failure->message},
+                 {"hint", stranger ? "Compare [regions] in the configuration with aegis.region "
+                                     "of the database."
+                                   : hint_for(*failure)}});
         last_word_ = word;
     }
     return routes_ != nullptr && word.empty();
@@ -118,7 +158,7 @@ void Monitor::run() {
             if (!listening_ && refusal.kind == Failure::Kind::refused) {
                 // Not asked again: a change of routes then takes up to the interval to arrive.
                 listen_refused_ = true;
-                log_event(Level::warn, "listen_refused", {{"sqlstate", refusal.sqlstate}});
+                log(Level::warn, "listen_refused", {{"sqlstate", refusal.sqlstate}});
             }
         }
         (void)database_.wait_for_change(fresh ? kInterval : kRetryInterval, wake_fd_);

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "db.hpp"
+#include "log.hpp"
 #include "routes.hpp"
 
 #include <atomic>
@@ -20,7 +21,8 @@ const char *name_of(Health health);
 
 class Monitor {
  public:
-    explicit Monitor(const Config &config);
+    // region: as the database has to call itself; empty: whatever it says.
+    explicit Monitor(const DatabaseConfig &config, std::string region = "");
     ~Monitor();
 
     // Asks the database once. A failure is also kept in the health. True when routes came.
@@ -33,15 +35,26 @@ class Monitor {
     Health health() const { return health_.load(); }
     // What aegis.health() said last, as JSON; "null" when it cannot be had.
     std::string database_health() const;
+    // What aegis.status() said last, at most half a minute old while the database is reached;
+    // "null" before it was.
+    std::string database_status() const;
 
  private:
     void run();
+    void refresh_status();
+
+    void log(Level level, std::string_view event,
+             const std::vector<std::pair<std::string_view, std::string>> &fields) const;
+    bool is_of_this_region(const std::string &health) const;
 
     Database database_;
+    const std::string region_;
     Routes routes_;
     std::atomic<Health> health_{Health::down};
     mutable std::mutex lock_;
     std::string database_health_ = "null";
+    std::string database_status_ = "null";
+    std::chrono::steady_clock::time_point status_due_{};
     std::string last_word_;  // what was logged last, so that a lasting fault is one line
     bool listening_ = false;
     bool listen_refused_ = false;

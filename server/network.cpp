@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "network.hpp"
 
+#include "settings.hpp"
+
 #include <arpa/inet.h>
 
 #include <algorithm>
@@ -43,12 +45,12 @@ const std::vector<Network> &special_networks() {
     return all;
 }
 
+}  // namespace
+
 bool is_in(const Address &address, const std::vector<Network> &networks) {
     return std::any_of(networks.begin(), networks.end(),
                        [&](const Network &network) { return network.holds(address); });
 }
-
-}  // namespace
 
 std::optional<Address> address_of(const sockaddr *address) {
     if (address->sa_family == AF_INET)
@@ -98,6 +100,19 @@ std::optional<Network> parse_network(const std::string &text) {
         if ((network.prefix[static_cast<size_t>(bit / 8)] & (0x80 >> (bit % 8))) != 0)
             return std::nullopt;
     return network;
+}
+
+std::vector<Network> parse_networks(const std::vector<std::string> &texts,
+                                    const std::string &place) {
+    std::vector<Network> networks;
+    for (const std::string &text : texts) {
+        std::optional<Network> network = parse_network(text);
+        if (!network)
+            fail_config(place, "\"" + text + "\" is no network",
+                        "Write 10.1.0.0/16, fd00:1::/32 or a single address.");
+        networks.push_back(*network);
+    }
+    return networks;
 }
 
 bool is_public(const Address &address) {

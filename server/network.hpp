@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which addresses the agent may connect to. What a name resolves to is checked when the connection
-// is made, so that no name that answers otherwise the second time leads into the own network.
+// Networks in configurations, and which addresses the agent may connect to. What a name resolves to
+// is checked when the connection is made, so that no name that answers otherwise the second time
+// leads into the own network.
 #pragma once
 
 #include <netinet/in.h>
@@ -26,6 +27,10 @@ struct Network {
 // "10.1.0.0/16", "fd00::/8" or a single address; nothing when it is none, or has bits behind the
 // prefix.
 std::optional<Network> parse_network(const std::string &text);
+// A list of them from a setting; throws ConfigError with its place.
+std::vector<Network> parse_networks(const std::vector<std::string> &texts,
+                                    const std::string &place);
+bool is_in(const Address &address, const std::vector<Network> &networks);
 
 // Globally reachable by the registries of special addresses (RFC 6890), multicast left out.
 bool is_public(const Address &address);

@@ -18,7 +18,8 @@ constexpr size_t kContentTypeBytes = 100;
 
 struct Call {  // what the payload says
     std::string method;
-    std::string url;
+    std::string url;  // without its query
+    std::map<std::string, std::string> query;
     std::map<std::string, std::string> headers;
     std::string body;
     std::vector<int64_t> accept;
@@ -61,9 +62,14 @@ bool is_plain(const std::string &text) {
                        [](unsigned char c) { return c >= 0x20 && c < 0x7f; });
 }
 
+// It stands between quotes in a header.
+bool is_quotable(const std::string &text) {
+    return is_plain(text) && text.find_first_of("\"\\") == std::string::npos;
+}
+
 bool read_call(const Task &task, const AgentConfig &config, Call *call) {
     const JsonReader reader(task.payload);
-    if (!reader.has_only({"method", "path", "headers", "body", "accept", "answer_bytes"}))
+    if (!reader.has_only({"method", "path", "query", "headers", "body", "accept", "answer_bytes"}))
         return false;
     call->method = reader.text("method").value_or("");
     const std::string path = reader.text("path").value_or("");
@@ -79,6 +85,11 @@ bool read_call(const Task &task, const AgentConfig &config, Call *call) {
         std::optional<std::string> body = reader.bytes("body");
         if (!body) return false;
         call->body = std::move(*body);
+    }
+    if (reader.has("query")) {
+        auto query = reader.texts("query");
+        if (!query) return false;
+        call->query = std::move(*query);
     }
     if (reader.has("headers")) {
         auto headers = reader.texts("headers");
@@ -98,6 +109,25 @@ bool read_call(const Task &task, const AgentConfig &config, Call *call) {
         call->answer_bytes = static_cast<size_t>(std::min(*bytes, config.answer_bytes));
     }
     return true;
+}
+
+std::string with_query(const Easy &easy, const Call &call) {
+    std::string url = call.url;
+    auto append_escaped = [&](const std::string &text) {
+        char *escaped = curl_easy_escape(easy.get(), text.c_str(), static_cast<int>(text.size()));
+        if (escaped == nullptr) throw std::bad_alloc();
+        url += escaped;
+        curl_free(escaped);
+    };
+    char separator = '?';
+    for (const auto &[name, value] : call.query) {
+        url += separator;
+        append_escaped(name);
+        url += '=';
+        append_escaped(value);
+        separator = '&';
+    }
+    return url;
 }
 
 size_t take_body(char *bytes, size_t, size_t count, void *state) {
@@ -155,7 +185,7 @@ Outcome outcome_of(const Easy &easy, const Call &call, Transfer *transfer) {
 
 Outcome carry_http(const AgentConfig &config, const Task &task, const Deadline &deadline) {
     Call call;
-    if (!is_well_formed_url(task.url) || !read_call(task, config, &call))
+    if (!is_well_formed_url(task.url) || !is_quotable(task.key) || !read_call(task, config, &call))
         return Outcome::refused("payload_malformed");
     const AllowedDestination *allowed = config.find_destination(call.url);
     if (allowed == nullptr) return Outcome::refused("destination_not_allowed");
@@ -164,14 +194,16 @@ Outcome carry_http(const AgentConfig &config, const Task &task, const Deadline &
     transfer.networks = &allowed->networks;
     transfer.deadline = &deadline;
     transfer.answer_bytes = call.answer_bytes;
-    const Easy easy = make_transfer(config, "https", allowed->ca, &transfer);
+    const Easy easy =
+        make_transfer(config, is_in_clear(call.url) ? "http" : "https", allowed->ca, &transfer);
     set(easy, CURLOPT_FOLLOWLOCATION, 0L);
     set(easy, CURLOPT_HTTP_VERSION, static_cast<long>(CURL_HTTP_VERSION_1_1));
     set(easy, CURLOPT_WRITEFUNCTION, take_body);
     set(easy, CURLOPT_WRITEDATA, &transfer);
     set(easy, CURLOPT_HEADERFUNCTION, take_head);
     set(easy, CURLOPT_HEADERDATA, &transfer);
-    set(easy, CURLOPT_URL, call.url.c_str());
+    const std::string url = with_query(easy, call);
+    set(easy, CURLOPT_URL, url.c_str());
     List headers;
     for (const auto &[name, value] : call.headers)
         // With a semicolon libcurl sends a header that is empty.

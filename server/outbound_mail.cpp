@@ -20,8 +20,10 @@ namespace {
 constexpr size_t kSecretBytes = 4096;
 
 // The same job has the same id, so that a mail that came twice is known as one.
-std::string message_id(const std::string &key, const std::string &from) {
-    const core::Digest digest = core::sha256(core::as_bytes(key));
+// Keys are those of a kind: two kinds may have the same.
+std::string message_id(const Task &task, const std::string &from) {
+    const std::string name = task.kind + "/" + task.key;
+    const core::Digest digest = core::sha256(core::as_bytes(name));
     std::string hex(core::hex_size(16), '\0');
     core::to_hex({digest.bytes, 16}, hex.data());
     return hex + from.substr(from.find('@'));
@@ -29,13 +31,18 @@ std::string message_id(const std::string &key, const std::string &from) {
 
 bool read_message(const MailConfig &config, const Task &task, MailMessage *message) {
     const JsonReader reader(task.payload);
-    if (!reader.has_only({"to", "subject", "text"})) return false;
+    if (!reader.has_only({"to", "subject", "text", "attachment_name", "attachment"})) return false;
     message->to = reader.text("to").value_or("");
     message->subject = reader.text("subject").value_or("");
     message->text = reader.text("text").value_or("");
+    if (reader.has("attachment_name") || reader.has("attachment")) {
+        message->attachment_name = reader.text("attachment_name").value_or("");
+        message->attachment = reader.bytes("attachment").value_or("");
+        if (!is_mail_attachment(message->attachment_name, message->attachment)) return false;
+    }
     message->from = config.from;
     message->from_name = config.from_name;
-    message->id = message_id(task.key, config.from);
+    message->id = message_id(task, config.from);
     message->date = std::time(nullptr);
     return is_mail_address(message->to) && !message->subject.empty() &&
            is_mail_line(message->subject) && is_mail_body(message->text);
@@ -72,10 +79,18 @@ void set_login(const Easy &easy, const MailConfig &config) {
     set(easy, CURLOPT_PASSWORD, password.text.c_str());
 }
 
-Outcome outcome_of(CURLcode code, long status, const Walls &walls) {
+// The relay wants a login, or another one (RFC 4954).
+bool is_of_login(long status) {
+    return status == 530 || status == 534 || status == 535 || status == 538;
+}
+
+Outcome outcome_of(CURLcode code, long status, bool was_given, const Walls &walls) {
     if (code == CURLE_OK) return Outcome::delivered();
     if (code == CURLE_USE_SSL_FAILED) return Outcome::retry("tls_not_offered");
-    if (code == CURLE_LOGIN_DENIED) return Outcome::retry("login_refused");
+    if (code == CURLE_LOGIN_DENIED || is_of_login(status)) return Outcome::retry("login_refused");
+    // It serves nobody at present, or not us, and has not heard of the mail.
+    if (code == CURLE_REMOTE_ACCESS_DENIED || (code == CURLE_WEIRD_SERVER_REPLY && !was_given))
+        return Outcome::retry("relay_closed");
     // A word of the relay about this mail; everything else is about the way to it.
     if (status >= 400 && status < 600 && code != CURLE_OPERATION_TIMEDOUT) {
         Outcome outcome = status < 500 ? Outcome::retry("") : Outcome::refused("");
@@ -112,7 +127,7 @@ Outcome send(const AgentConfig &config, const MailMessage &message, const Deadli
     const CURLcode code = curl_easy_perform(easy.get());
     long status = 0;
     curl_easy_getinfo(easy.get(), CURLINFO_RESPONSE_CODE, &status);
-    return outcome_of(code, status, walls);
+    return outcome_of(code, status, upload.at > 0, walls);
 }
 
 }  // namespace

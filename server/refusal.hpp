@@ -40,9 +40,13 @@ inline constexpr Refusal kContentCoding{415, "unsupported-encoding",
                                         "Encoded bodies are not accepted"};
 inline constexpr Refusal kExpectation{417, "expectation-failed", "Expect is not supported"};
 inline constexpr Refusal kMisdirected{421, "misdirected", "This host is not served here"};
+inline constexpr Refusal kElsewhere{421, "misdirected", "The data is kept in another region"};
+inline constexpr Refusal kRateLimited{429, "rate-limited", "Too many requests"};
 inline constexpr Refusal kHeadTooLarge{431, "head-too-large", "The request head is too large"};
 inline constexpr Refusal kInternal{500, "internal", "Internal error"};
 inline constexpr Refusal kMethodUnknown{501, "method-unknown", "The method is not known"};
+inline constexpr Refusal kUpstreamFailed{502, "upstream-failed",
+                                         "The service behind this did not answer as it should"};
 inline constexpr Refusal kUnavailable{503, "unavailable", "Temporarily unavailable"};
 inline constexpr Refusal kOverloaded{503, "overloaded", "Too many requests are waiting"};
 inline constexpr Refusal kTimeout{504, "timeout", "The request took too long"};

@@ -16,6 +16,7 @@ struct Route {
     std::string path;  // template: "/api/invoices/{id}"
     bool is_public = false;
     size_t body_limit = 0;
+    bool replica_ok = false;  // a standby may answer it
 };
 
 class RouteTable {

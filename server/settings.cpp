@@ -116,8 +116,14 @@ struct Settings::Reader {
 
     void take_entries(const std::vector<Setting> &known, const std::string &section,
                       const toml::table &entries) {
+        const auto namer = settings.named_.find(section);
         for (auto &&[key, value] : entries) {
             std::string place = place_of(value.source());
+            if (namer != settings.named_.end() && value.is_table()) {
+                const std::string name(key.str());
+                take_entries(namer->second(name, place), section + "." + name, *value.as_table());
+                continue;
+            }
             const Setting *setting = find(known, section, key.str());
             if (setting == nullptr)
                 fail_config(
@@ -164,6 +170,10 @@ Settings::Settings(std::string prefix, std::string example, std::vector<Setting>
 
 void Settings::add_list(const char *section, Adder adder) {
     lists_[section] = std::move(adder);
+}
+
+void Settings::add_named(const char *section, Namer namer) {
+    named_[section] = std::move(namer);
 }
 
 std::string Settings::known_sections() const {

@@ -49,10 +49,15 @@ class Settings {
     // Makes room for one more [[section]] and says what its settings are.
     using Adder = std::function<std::vector<Setting>(const std::string &place)>;
 
+    // The same for a section of a name of its own below another one: [section.NAME].
+    using Namer =
+        std::function<std::vector<Setting>(const std::string &name, const std::string &place)>;
+
     // `prefix` of variables: "AEGIS_"; `example`: the file that documents them.
     Settings(std::string prefix, std::string example, std::vector<Setting> settings);
 
     void add_list(const char *section, Adder adder);
+    void add_named(const char *section, Namer namer);
     // An empty path: nothing is read.
     void read_file(const std::string &path);
     // `others`: variables that the caller reads itself.
@@ -72,6 +77,7 @@ class Settings {
     std::string example_;
     std::vector<Setting> settings_;
     std::map<std::string, Adder> lists_;
+    std::map<std::string, Namer> named_;
     std::map<std::string, std::string> places_;
     std::string path_;
 };

@@ -91,6 +91,8 @@ TlsContext make_tls_context(const std::string &certificate, const std::string &k
         raw, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
     SSL_CTX_set_mode(raw, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                               SSL_MODE_RELEASE_BUFFERS);
+    // Otherwise a client that only changes its keys would keep SSL_read(), and so a worker, busy.
+    SSL_CTX_clear_mode(raw, SSL_MODE_AUTO_RETRY);
     SSL_CTX_set_read_ahead(raw, 1);  // a record's head and body with one system call
     SSL_CTX_set_session_cache_mode(raw, SSL_SESS_CACHE_OFF);  // tickets carry the state
     SSL_CTX_set_max_early_data(raw, 0);

@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <ctime>
 
+#include "core/cut.hpp"
 #include "core/entry.hpp"
 #include "core/error.hpp"
 #include "core/receipt.hpp"
@@ -41,6 +42,8 @@ class Fsck {
     core::Checkpoint checked(const std::string &text, const std::string &path, Head *head);
     void find(const std::string &where, const std::string &what);
     std::optional<std::string> fetch(const core::TilePath &path, size_t most);
+    void read_entry(std::string_view body, uint64_t leaf);
+    void check_cut();
     std::vector<core::Digest> tile(unsigned level, uint64_t index, unsigned width);
     void entries(uint64_t index, const std::vector<core::Digest> &leaves);
     void level(unsigned level, std::vector<core::Digest> *below);
@@ -53,6 +56,11 @@ class Fsck {
     core::Frontier frontier_;
     bool whole_ = true;  // every leaf hash was read
     unsigned lost_ = 0;  // in a row
+    // Bundles without entries, the last of which begins at gone_from_ and ends before gone_to_; and
+    // the newest entry that says what was cut.
+    uint64_t gone_from_ = 0, gone_to_ = 0;
+    uint64_t cut_size_ = 0;
+    std::string cut_by_;
     uint64_t tiles_ = 0, entries_ = 0, findings_ = 0;
     std::string details_;
     time_t told_ = 0;
@@ -128,6 +136,11 @@ std::optional<std::string> Fsck::fetch(const core::TilePath &path, size_t most) 
     const std::string name = core::format_tile_path(path);
     std::string why;
     std::optional<std::string> bytes = source_->read(name, most, &why);
+    if (!bytes && path.entries && options_.tenant_log && source_->was_gone()) {
+        gone_from_ = path.index * core::kTileWidth;
+        gone_to_ = gone_from_ + path.width;
+        return bytes;
+    }
     lost_ = bytes ? 0 : lost_ + 1;
     if (!bytes) find(name, "it could not be read: " + why);
     if (lost_ == kMostLost)
@@ -177,13 +190,31 @@ void Fsck::entries(uint64_t index, const std::vector<core::Digest> &leaves) {
             find(where, "its entry is not what its hash is of");
             continue;
         }
-        if (!options_.tenant_log) continue;
-        try {
-            core::decode_entry(core::as_bytes(bundle[i]));
-        } catch (const core::Error &) {
-            find(where, "its entry is none of Aegis");
-        }
+        if (options_.tenant_log) read_entry(bundle[i], index * core::kTileWidth + i);
     }
+}
+
+// The newest cut says all that the ones before it say; it can only be about leaves before its own.
+void Fsck::read_entry(std::string_view body, uint64_t leaf) {
+    try {
+        const core::EntryFields fields = core::decode_entry(core::as_bytes(body));
+        core::Cut cut;
+        if (!core::read_cut(fields, &cut) || cut.size > leaf || cut.size <= cut_size_) return;
+        cut_by_ = "at " + time_text(fields.unix_micros) + ", asked for by " +
+                  std::string(cut.requested_by) + ", agreed to by " + std::string(cut.approved_by) +
+                  ": " + std::string(cut.reason) + " (its leaf " + std::to_string(leaf) +
+                  " says so)";
+        cut_size_ = cut.size;
+    } catch (const core::Error &) {
+        find("leaf " + std::to_string(leaf), "its entry is none of Aegis");
+    }
+}
+
+// Entries that are gone must have been cut, and an entry behind them must say so.
+void Fsck::check_cut() {
+    if (gone_to_ > 0 && cut_size_ <= gone_from_)
+        find("the log", "entries below leaf " + std::to_string(gone_to_) +
+                            " are gone, and no entry that can be read says that they were cut");
 }
 
 core::Digest root_of(const core::Digest *hashes, size_t count) {
@@ -231,16 +262,22 @@ int Fsck::tell(const Head &head) const {
     if (options_.as_json) {
         printf(
             "{\"result\": \"%s\", \"log\": %s, \"size\": %llu, \"root\": \"%s\", \"cosigned\": %s, "
-            "\"tiles\": %llu, \"entries\": %llu, \"findings\": %llu, \"details\": [%s]}\n",
+            "\"tiles\": %llu, \"entries\": %llu, \"unread\": %llu, \"findings\": %llu, "
+            "\"details\": "
+            "[%s]}\n",
             findings_ == 0 ? "ok" : "findings", json(head.name).c_str(), size,
             hex_of(head.root.view()).c_str(),
-            head.cosigned.empty() ? "null" : json(head.cosigned).c_str(), tiles, entries, findings,
-            details_.c_str());
+            head.cosigned.empty() ? "null" : json(head.cosigned).c_str(), tiles, entries,
+            static_cast<unsigned long long>(gone_to_), findings, details_.c_str());
     } else {
         printf("log          %s\n", plain(head.name).c_str());
         printf("checkpoint   size %llu, root %s\n", size, hex_of(head.root.view()).c_str());
         if (!head.cosigned.empty()) printf("witnesses    %s\n", head.cosigned.c_str());
         printf("read         %llu tiles, %llu entries\n", tiles, entries);
+        if (gone_to_ > 0 && findings_ == 0)
+            printf("cut          below leaf %llu, %s; entries below leaf %llu were not read\n",
+                   static_cast<unsigned long long>(cut_size_), plain(cut_by_).c_str(),
+                   static_cast<unsigned long long>(gone_to_));
         if (findings_ > 0)
             printf("result       %llu findings\n", findings);
         else
@@ -258,6 +295,7 @@ int Fsck::run() {
         level(at, &below);
     if (whole_ && frontier_.root() != head.root)
         find("the log", "its leaves do not lead to the root that was signed");
+    check_cut();
     return tell(head);
 }
 

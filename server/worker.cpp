@@ -73,11 +73,11 @@ size_t Queue::size() const {
 
 struct Workers::Hands {
     explicit Hands(const Config &config, bool sign_in_)
-        : database(config),
+        : reach(config),
           front(config.idle_seconds, config.requests_per_connection),
           sign_in(sign_in_) {}
 
-    Database database;
+    Reach reach;
     Front front;
     const bool sign_in;
     int turns = 0;
@@ -175,6 +175,7 @@ void Workers::log(const Connection &connection, int status, std::string_view pro
     line.method = connection.head.method;
     line.route = connection.verdict.shown_route;
     line.peer = connection.peer;
+    line.region = connection.verdict.shown_region;
     line.problem = problem;
     line.status = status;
     if (connection.started != Clock::time_point())
@@ -369,14 +370,17 @@ bool Workers::step_ready(Connection *connection, Hands *hands) {
         verdict.early = problem(kOverloaded, connection->request_id);
         verdict.problem = kOverloaded.name;
     }
-    std::string_view name = verdict.problem;
+    Trail trail;
+    trail.problem = verdict.problem;
+    trail.region = verdict.shown_region;
     int status = 0;
     auto answer = [&](const std::string &body) {
         Response response = verdict.early
                                 ? std::move(*verdict.early)
-                                : gateway_.forward(*connection, body, &hands->database, &name);
+                                : gateway_.forward(*connection, body, &hands->reach, &trail);
         add_standard_headers(connection->request_id, connection->listener == Listener::main,
                              &response);
+        response.standard += verdict.rate;
         status = response.status;
         return response;
     };
@@ -393,7 +397,8 @@ bool Workers::step_ready(Connection *connection, Hands *hands) {
     connection->in.erase(0, length);
     if (connection->in.empty() && connection->in.capacity() > 65536) connection->in.shrink_to_fit();
     give_back(connection);
-    log(*connection, status, name);
+    verdict.shown_region = trail.region;
+    log(*connection, status, trail.problem);
     ++connection->served;
     begin_write(connection);
     return true;

@@ -79,7 +79,19 @@ SET client_min_messages = warning;
 -- survives: an interruption in any place. Here an index of its unique constraint cannot be built.
 CREATE TABLE convert_u (tenant_id uuid NOT NULL, id int PRIMARY KEY, email text, UNIQUE (tenant_id, email));
 INSERT INTO convert_u SELECT probe_tenant(1), i, 'u' || i || '@example.com' FROM generate_series(1, 300) i;
-INSERT INTO convert_u VALUES (probe_tenant(1), 301, 'U1@example.com');
+-- A predicate that fails where indexes are built beside writers, and nowhere else.
+CREATE TABLE convert_stops (stops boolean);
+INSERT INTO convert_stops VALUES (true);
+GRANT SELECT ON convert_stops TO PUBLIC;
+CREATE FUNCTION convert_goes(int) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN
+  IF (SELECT stops FROM public.convert_stops)
+     AND EXISTS (SELECT FROM pg_catalog.pg_stat_activity a WHERE a.pid = pg_catalog.pg_backend_pid() AND a.backend_type = 'aegis index builder') THEN
+    RAISE EXCEPTION 'stopped in the midst';
+  END IF;
+  RETURN true;
+END $$;
+CREATE INDEX convert_going ON convert_u (email) WHERE convert_goes(id);
 CALL aegis.encrypt_column_online('convert_u', 'email', 'convert_test.u', 'aegis.sealed_email', 'email', pages => 1);
 SELECT field, relation, "column", direction, state, rows_done FROM aegis.conversion_progress();
 SELECT severity, object, finding, fix FROM aegis.coverage() WHERE finding = 'conversion-unfinished' OR finding LIKE 'sealed%' AND object LIKE '%convert_u%';
@@ -111,7 +123,7 @@ ALTER TABLE convert_v DISABLE TRIGGER zzz_aegis_twin;
 UPDATE convert_v SET email = 'unseen@example.com' WHERE id = 8;
 CALL aegis.encrypt_column_online('convert_v', 'email', 'convert_test.u', 'aegis.sealed_email', 'email');
 ALTER TABLE convert_v ENABLE ALWAYS TRIGGER zzz_aegis_twin;
-DELETE FROM convert_v WHERE id = 301;
+UPDATE convert_stops SET stops = false;
 CALL aegis.encrypt_column_online('convert_v', 'email', 'convert_test.u', 'aegis.sealed_email', 'email') \gset
 \d convert_v
 SET SESSION AUTHORIZATION regress_convert;
@@ -121,15 +133,54 @@ COMMIT;
 RESET SESSION AUTHORIZATION;
 SELECT outcome, sum(items) FROM aegis.verify_fields('convert_v') GROUP BY 1;
 
+-- refuses: values that differ and are the same to the type, where an index is unique; before anything is changed, and without showing them
+CREATE TABLE convert_c (tenant_id uuid NOT NULL, id int PRIMARY KEY, email text, phone varchar(20), kind text, UNIQUE (tenant_id, email));
+CREATE UNIQUE INDEX convert_c_kind ON convert_c (tenant_id, kind, email);
+CREATE UNIQUE INDEX convert_c_some ON convert_c (email) WHERE id > 100;
+CREATE UNIQUE INDEX convert_c_nulls ON convert_c (tenant_id, phone, kind) NULLS NOT DISTINCT;
+CREATE INDEX convert_c_plain ON convert_c (email);
+CREATE UNIQUE INDEX convert_c_id ON convert_c (id) INCLUDE (email);
+INSERT INTO convert_c VALUES (probe_tenant(1), 1, 'ann@example.com', '+49 171 234567', 'a'), (probe_tenant(1), 2, 'Ann@example.com ', '+49 171-234567', 'b'),
+  (probe_tenant(1), 3, 'ANN@example.com', '+49171 2345678', NULL), (probe_tenant(2), 4, 'ann@example.com ', '+49171234567', 'a'), (probe_tenant(1), 5, NULL, '+49-171-2345678', NULL),
+  (probe_tenant(1), 6, 'bob@example.com', NULL, 'a'), (probe_tenant(1), 7, 'no address', NULL, 'b'), (probe_tenant(1), 8, 'No address', NULL, 'c');
+SELECT problem, fix FROM aegis.conversion_findings('convert_c', 'email', 'aegis.sealed_email', confirm_low_entropy => true) ORDER BY 1;
+SELECT problem, fix FROM aegis.conversion_findings('convert_c', 'phone', 'aegis.sealed_phone', confirm_low_entropy => true) ORDER BY 1;
+SELECT problem FROM aegis.conversion_findings('convert_c', 'email', 'aegis.sealed_keyword', confirm_low_entropy => true);
+SELECT problem FROM aegis.conversion_findings('convert_c', 'email', 'aegis.sealed_text') ORDER BY 1;
+\set VERBOSITY default
+CALL aegis.encrypt_column_online('convert_c', 'email', 'convert_test.c', 'aegis.sealed_email', confirm_low_entropy => true);
+\set VERBOSITY terse
+SELECT count(*) AS twins FROM pg_attribute WHERE attrelid = 'convert_c'::regclass AND attname LIKE '%twin';
+DELETE FROM convert_c WHERE id IN (2, 3, 7, 8);
+CALL aegis.encrypt_column_online('convert_c', 'email', 'convert_test.c', 'aegis.sealed_email', confirm_low_entropy => true) \gset
+SELECT :converted AS converted;
+-- A predicate runs with the rights of the table's owner.
+CREATE FUNCTION convert_who(int) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS
+  $$ BEGIN IF current_user = 'regress_keeper' THEN RETURN true; END IF; RAISE EXCEPTION 'with the rights of %', current_user; END $$;
+CREATE TABLE convert_d (tenant_id uuid NOT NULL, id int PRIMARY KEY, email text);
+GRANT EXECUTE ON FUNCTION convert_who(int) TO PUBLIC;
+ALTER TABLE convert_d OWNER TO regress_keeper;
+CREATE UNIQUE INDEX ON convert_d (tenant_id, email) WHERE convert_who(id);
+SET ROLE regress_keeper;
+INSERT INTO convert_d VALUES (probe_tenant(1), 1, 'd@example.com'), (probe_tenant(1), 2, 'D@example.com');
+RESET ROLE;
+SELECT problem FROM aegis.conversion_findings('convert_d', 'email', 'aegis.sealed_email');
+DROP TABLE convert_c, convert_d;
+DROP FUNCTION convert_who(int);
+
 -- survives: its column, and the one that names the person, get other names in the midst, either way
 CREATE TABLE convert_r (tenant_id uuid NOT NULL, id int PRIMARY KEY, mail text NOT NULL, person int NOT NULL, UNIQUE (tenant_id, mail));
 INSERT INTO convert_r SELECT probe_tenant(1), i, 'r' || i || '@example.com', i FROM generate_series(1, 20) i;
-INSERT INTO convert_r VALUES (probe_tenant(1), 21, 'R1@example.com', 21);
+INSERT INTO convert_r VALUES (probe_tenant(1), 21, 'r21@example.com', 21);
+CREATE INDEX convert_r_going ON convert_r (mail) WHERE convert_goes(id);
+UPDATE convert_stops SET stops = true;
 CALL aegis.encrypt_column_online('convert_r', 'mail', 'convert_test.r', 'aegis.sealed_email', 'email', subject => 'person');
 ALTER TABLE convert_r RENAME mail TO address;
 ALTER TABLE convert_r RENAME person TO whose;
 INSERT INTO convert_r VALUES (probe_tenant(1), 22, 'r22@example.com', 22);
 DELETE FROM convert_r WHERE id = 21;
+-- Its twin, which could not be built, goes with it.
+DROP INDEX convert_r_going;
 SELECT fix FROM aegis.coverage() WHERE finding = 'conversion-unfinished';
 CALL aegis.encrypt_column_online('convert_r', 'address', 'convert_test.r', 'aegis.sealed_email', 'email', subject => 'id');
 CALL aegis.encrypt_column_online('convert_r', 'whose', 'convert_test.r', 'aegis.sealed_email', 'email', subject => 'whose');
@@ -151,7 +202,8 @@ DROP TABLE convert_r;
 
 -- survives: an undo leaves nothing behind, and all can begin again
 CREATE TABLE convert_w (tenant_id uuid NOT NULL, id int PRIMARY KEY, email text UNIQUE);
-INSERT INTO convert_w VALUES (probe_tenant(1), 1, 'x@example.com'), (probe_tenant(1), 2, 'X@example.com');
+INSERT INTO convert_w VALUES (probe_tenant(1), 1, 'x@example.com'), (probe_tenant(1), 2, 'y@example.com');
+CREATE INDEX convert_w_going ON convert_w (email) WHERE convert_goes(id);
 CALL aegis.encrypt_column_online('convert_w', 'email', 'convert_test.w', 'aegis.sealed_email');
 SELECT aegis.undo_conversion('convert_w', 'email');
 \d convert_w
@@ -159,6 +211,7 @@ SELECT count(*) FROM aegis.field WHERE name = 'convert_test.w';
 SELECT aegis.undo_conversion('convert_w', 'email');
 CALL aegis.encrypt_column_online('convert_w', 'email', 'convert_test.w') \gset
 ALTER TABLE convert_w DROP CONSTRAINT convert_w_email_key;
+DROP INDEX convert_w_going;
 CALL aegis.encrypt_column_online('convert_w', 'email', 'convert_test.w') \gset
 SELECT bool_and(aegis.is_sealed(email)) FROM convert_w;
 
@@ -169,6 +222,14 @@ CREATE TABLE convert_p2 PARTITION OF convert_p DEFAULT;
 CREATE INDEX ON convert_p (email);
 INSERT INTO convert_p SELECT probe_tenant(1 + i % 2), i, 'p' || i || '@example.com' FROM generate_series(1, 500) i;
 CALL aegis.encrypt_column_online('convert_p1', 'email', 'convert_test.p', 'aegis.sealed_email');
+-- refuses: what only a partition has on the column, which would go with it
+CREATE INDEX convert_own ON convert_p1 (email);
+ALTER TABLE convert_p2 ADD CONSTRAINT convert_p_own CHECK (email <> '');
+CREATE VIEW convert_p_view AS SELECT email FROM convert_p2;
+SELECT * FROM aegis.conversion_findings('convert_p', 'email', 'aegis.sealed_email') ORDER BY problem COLLATE "C";
+DROP INDEX convert_own;
+ALTER TABLE convert_p2 DROP CONSTRAINT convert_p_own;
+DROP VIEW convert_p_view;
 CALL aegis.encrypt_column_online('convert_p', 'email', 'convert_test.p', 'aegis.sealed_email', pages => 1) \gset
 SELECT :converted AS converted;
 \d convert_p
@@ -284,7 +345,8 @@ SELECT count(*) FROM aegis.audit_log WHERE event = 'row.changed' AND image ->> '
 DROP TABLE convert_s, convert_t, convert_v, convert_w, convert_p, before;
 SELECT aegis.unprotect_table('convert_q');
 DROP TABLE convert_q;
-DROP FUNCTION touched();
+DROP FUNCTION touched(), convert_goes(int);
+DROP TABLE convert_stops;
 DELETE FROM aegis.field WHERE name LIKE 'convert_test.%';
 DELETE FROM aegis.tenant_key WHERE tenant_id IN (SELECT probe_tenant(i) FROM generate_series(1, 2) i);
 DROP FUNCTION probe_create_keys(uuid), probe_as(int, int), probe_tenant(int), probe_context(uuid, uuid, int, bigint, bigint);

@@ -95,6 +95,14 @@ SELECT h.status FROM aegis.handle(NULL, NULL, NULL, NULL, NULL, NULL) h;
 :ask 'POST', '/regress/errors/answer', ARRAY['content-type', 'application/jsonx'], decode('{}' :peer;
 :ask 'POST', '/regress/errors/answer', NULL, decode('{}' :peer;
 :ask 'GET', '/regress/errors/fail' :json '{}' :peer;
+-- refuses: numbers whose text is far longer than they are; allows those that every reader knows
+:ask 'POST', '/regress/errors/answer' :json '{"status": 200, "body": 1e309}' :peer;
+:ask 'POST', '/regress/errors/answer' :json '{"status": 200, "body": [[1e131071]]}' :peer;
+:ask 'POST', '/regress/errors/answer' :json '{"status": 200, "body": {"a": -1E-99999999999999999999}}' :peer;
+SELECT h.status, length(h.body) FROM aegis.handle('POST', '/regress/errors/answer' :json '{"status": 200, "body": 1e+308}' :peer;
+:ask 'POST', '/regress/errors/answer' :json '{"status": 200, "body": ["1e999999", -1.5e-3]}' :peer;
+-- refuses: a zero byte
+:ask 'POST', '/regress/errors/answer' :json '{"status": 204}\000{}' :peer;
 -- allows: one key in two objects; no body at all
 :ask 'POST', '/regress/errors/answer' :json '{"status": 200, "body": [{"a": 1}, {"a": 1}]}' :peer;
 :ask 'POST', '/regress/errors/answer' :nobody;

@@ -4,6 +4,7 @@ SET client_min_messages = warning;
 SELECT current_user AS superuser \gset
 CREATE FUNCTION probe_seal_key(tenant uuid, recipient bytea, root bytea) RETURNS text
   AS '$libdir/aegis', 'aegis_probe_seal_key' LANGUAGE C STRICT;
+CREATE FUNCTION regress_tamper(statement text) RETURNS bigint AS '$libdir/aegis', 'aegis_test_tamper' LANGUAGE C STRICT;
 CREATE FUNCTION regress_wait_worker() RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN
   FOR i IN 1 .. 400 LOOP
@@ -67,8 +68,9 @@ DECLARE
   number bigint;
   hint text;
 BEGIN
-  INSERT INTO aegis.tenant_request (action, tenant_id, reason, argument, requested_by, expires_at, approved_by, approved_at)
-    VALUES ('adopt_key', tenant, 'test', sealed, 'olga', now() + interval '1 hour', 'otto', now()) RETURNING id INTO number;
+  PERFORM regress_tamper(format('INSERT INTO aegis.tenant_request (action, tenant_id, reason, argument, requested_by, expires_at, approved_by, approved_at)
+    VALUES (''adopt_key'', %L, ''test'', %L, ''olga'', now() + interval ''1 hour'', ''otto'', now())', tenant, sealed));
+  SELECT max(r.id) INTO number FROM aegis.tenant_request r;
   PERFORM aegis.adopt_tenant_key(number, (SELECT t.slug FROM aegis.tenant t WHERE t.id = tenant));
   RETURN 'taken';
 EXCEPTION WHEN OTHERS THEN
@@ -105,8 +107,8 @@ SELECT regress_adopt(:'other', regress_sealed(:'other', sha256('too late')));
 SET client_min_messages = warning;
 DROP TABLE adopt_t;
 DELETE FROM aegis.field WHERE name LIKE 'adopt_test.%';
-DELETE FROM aegis.tenant_request WHERE requested_by = 'olga';
+SELECT regress_tamper('DELETE FROM aegis.tenant_request WHERE requested_by = ''olga''') > 0 AS forgotten;
 UPDATE aegis.tenant SET status = 'suspended' WHERE id = :'other';
-DROP FUNCTION regress_adopt(uuid, text), regress_sealed(uuid, bytea), regress_wait_worker();
+DROP FUNCTION regress_adopt(uuid, text), regress_sealed(uuid, bytea), regress_wait_worker(), regress_tamper(text);
 DROP FUNCTION probe_seal_key(uuid, bytea, bytea) CASCADE;
 DROP ROLE regress_adopt_olga, regress_adopt_otto, regress_adopt_member;

@@ -97,7 +97,7 @@ ALTER EXTENSION aegis DROP TABLE aegis.seal;
 CREATE OR REPLACE FUNCTION aegis.refuse_ledger_change() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN OLD; END';
 ALTER FUNCTION aegis.refuse_ledger_change() RENAME TO x;
 DROP FUNCTION aegis.refuse_ledger_change() CASCADE;
-CREATE OR REPLACE FUNCTION aegis.verify_ledger(tenant uuid DEFAULT NULL, checkpoint text DEFAULT NULL, OUT checked text, OUT subject text, OUT outcome text, OUT items bigint, OUT detail text)
+CREATE OR REPLACE FUNCTION aegis.verify_ledger(tenant uuid DEFAULT NULL, checkpoint text DEFAULT NULL, from_checkpoint text DEFAULT NULL, OUT checked text, OUT subject text, OUT outcome text, OUT items bigint, OUT detail text)
   RETURNS SETOF record LANGUAGE sql AS $$ SELECT 'all', 'all', 'ok', 1::bigint, 'trust me' $$;
 CREATE FUNCTION aegis.verify_ledger(tenant uuid, OUT checked text, OUT outcome text) RETURNS SETOF record LANGUAGE sql AS $$ SELECT 'all', 'ok' $$;
 ALTER FUNCTION aegis.record(text, text, text, text, jsonb) RENAME TO x;

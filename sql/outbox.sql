@@ -36,6 +36,11 @@ SELECT aegis.register_destination('regress', 'https://api.example.com:8443/v1'),
 SELECT name, transport, url, registered_by FROM aegis.destination WHERE name LIKE 'regress%' ORDER BY name;
 RESET SESSION AUTHORIZATION;
 SELECT regress_entries('destination.registered') AS registered;
+-- allows: this very machine without TLS, for what is no secret
+SET SESSION AUTHORIZATION regress_outbox_operator;
+SELECT aegis.register_destination('regress-plain', 'http://127.0.0.1:8080/v1'), aegis.register_destination('regress-plain-6', 'http://[::1]:8080');
+RESET SESSION AUTHORIZATION;
+SELECT name FROM aegis.outbox_kind WHERE in_clear ORDER BY name;
 -- refuses: addresses that can be read in two ways, are not https, or name a machine by a secret
 SET SESSION AUTHORIZATION regress_outbox_operator;
 DO $$
@@ -44,7 +49,8 @@ DECLARE
 BEGIN
   FOREACH address IN ARRAY ARRAY['http://example.com', 'https://user:secret@example.com', 'https://example.com/?a=b', 'https://example.com/a/../b',
     'https://example.com/%2e%2e', 'https://EXAMPLE.com', 'https://example.com#x', 'https://example.com:0', 'https://-a.com', 'https://', 'file:///etc/passwd',
-    E'https://example.com/\r\nHost: b', 'drop:../x', 'drop:', 'gopher://example.com', 'https://example.com/.', 'https://example.com//a'] LOOP
+    E'https://example.com/\r\nHost: b', 'drop:../x', 'drop:', 'gopher://example.com', 'https://example.com/.', 'https://example.com//a',
+    'http://localhost', 'http://127.0.0.2', 'http://127.0.0.1.example.com', 'http://user@127.0.0.1', 'http://[::2]', 'http://10.0.0.1:80'] LOOP
     BEGIN
       PERFORM aegis.register_destination('regress-bad', address);
       RAISE WARNING 'taken: %', address;
@@ -76,10 +82,14 @@ SELECT aegis.queue_outbound('regress_none', 'x', 'regress');
 SELECT aegis.queue_outbound('regress_call', 'x');
 SELECT aegis.queue_outbound('regress_call', 'x', 'elsewhere');
 SELECT aegis.queue_outbound('regress_call', 'x', 'regress-drop');
+SELECT aegis.queue_outbound('regress_call', 'x', 'regress-plain');
 SELECT aegis.queue_outbound('regress_letter', 'x', 'regress');
 SELECT aegis.queue_outbound('regress_letter', NULL);
 SELECT aegis.queue_outbound('regress_letter', 'x', idempotency_key => '');
 SELECT aegis.queue_outbound('regress_letter', convert_to(repeat('x', 1048577), 'UTF8'));
+SELECT aegis.queue_outbound('regress_call', 'x', 'regress', idempotency_key => E'a"\r\nX-Forged: 1');
+SELECT aegis.queue_outbound('regress_call', 'x', 'regress', idempotency_key => 'a"; b="');
+SELECT aegis.queue_outbound('regress_call', 'x', 'regress', idempotency_key => 'clé');
 RESET ROLE;
 \set VERBOSITY sqlstate
 SET SESSION AUTHORIZATION regress_outbox_agent;
@@ -215,6 +225,84 @@ SELECT count(*) AS claimed FROM aegis.claim_outbound(ARRAY['regress_call']);
 RESET SESSION AUTHORIZATION;
 SELECT target, has_payload FROM aegis.outbound WHERE id IN (:moved, :late) ORDER BY id;
 
+-- survives: work that cannot be sent, however much of it is due first; what can be sent is claimed by the same call
+SELECT aegis.create_tenant('regress-lost', 'Lost') AS lost \gset
+SET ROLE aegis_owner;
+SELECT count(aegis.queue_outbound('regress_letter', 'late', target => 'late', not_before => now() - interval '9 s', expires_at => now() - interval '1 s')) AS late
+  FROM generate_series(1, 60);
+SELECT aegis.queue_outbound('regress_letter', 'no key', target => 'no key', tenant => :'lost', not_before => now() - interval '8 s') AS keyless \gset
+SELECT aegis.queue_outbound('regress_letter', 'good', target => 'good', not_before => now() - interval '7 s') AS good \gset
+RESET ROLE;
+CREATE TABLE regress_keys AS SELECT * FROM aegis.tenant_key WHERE tenant_id = :'lost';
+DELETE FROM aegis.tenant_key WHERE tenant_id = :'lost';
+\c
+SET client_min_messages = warning;
+SET SESSION AUTHORIZATION regress_outbox_agent;
+SELECT id = :good AS good, convert_from(payload, 'UTF8') AS payload FROM aegis.claim_outbound(ARRAY['regress_letter']);
+RESET SESSION AUTHORIZATION;
+SELECT state, error, attempts, has_payload, not_before - clock_timestamp() BETWEEN '50 s' AND '60 s' AS waits FROM aegis.outbound WHERE id = :keyless;
+SELECT state, error, count(*) FROM aegis.outbound WHERE target = 'late' GROUP BY 1, 2;
+-- allows: the keys are brought, and it goes out
+INSERT INTO aegis.tenant_key SELECT * FROM regress_keys;
+DROP TABLE regress_keys;
+SELECT regress_due(:keyless);
+SET SESSION AUTHORIZATION regress_outbox_agent;
+SELECT attempt, convert_from(payload, 'UTF8') AS payload FROM aegis.claim_outbound(ARRAY['regress_letter']);
+RESET SESSION AUTHORIZATION;
+DELETE FROM aegis.outbox WHERE target IN ('late', 'no key', 'good');
+
+-- allows: what is sent is made when it is claimed; a credential is opened then, in sessions of the payment service
+CREATE ROLE regress_outbox_payer LOGIN IN ROLE aegis_agent, aegis_payment_service INHERIT;
+CREATE TABLE regress_secret (tenant_id uuid NOT NULL, PRIMARY KEY (tenant_id), secret aegis.sealed_text);
+SELECT aegis.encrypt_column('regress_secret', 'secret', 'regress.credential', 'aegis.sealed_text', reveal => 'none');
+INSERT INTO regress_secret VALUES (:'tenant', 'sk_test_4711');
+CREATE FUNCTION regress_prepare(job aegis.outbox, payload bytea) RETURNS bytea LANGUAGE plpgsql AS $$
+DECLARE
+  asked jsonb := convert_from(payload, 'UTF8');
+BEGIN
+  IF asked ? 'broken' THEN RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'secret of somebody'; END IF;
+  RETURN convert_to('Bearer ' || aegis.open_credential((asked ->> 'secret')::aegis.sealed_text, job.tenant_id), 'UTF8');
+END $$;
+INSERT INTO aegis.outbox_kind (name, description, transport, answered, recorded, most_attempts, first_delay, longest_delay, lifetime, prepared) VALUES
+  ('regress_pay', 'a call with a credential', 'mail', 'public.regress_pay', false, 3, '10 s', '1 min', '1 day', 'public.regress_prepare');
+-- The answer works in the tenant of its job, in this transaction only.
+CREATE FUNCTION regress_pay(job aegis.outbox, answer bytea, detail jsonb) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM aegis.enter_outbound(job.tenant_id);
+  RETURN format('%s %s %s', aegis.tenant_id() = job.tenant_id, aegis.auth_method(), aegis.user_id() IS NULL);
+END $$;
+SELECT jsonb_build_object('secret', secret::text)::text AS asked FROM regress_secret \gset
+SET ROLE aegis_owner;
+SELECT aegis.queue_outbound('regress_pay', convert_to(:'asked', 'UTF8'), tenant => :'tenant') AS pay \gset
+SELECT aegis.queue_outbound('regress_pay', '{"broken": 1}', tenant => :'tenant') AS broken \gset
+RESET ROLE;
+SELECT position('4711'::bytea IN payload) AS clear FROM aegis.outbox WHERE id = :pay;
+-- refuses: an agent without the role, whose attempt does not count; a payload of which nothing can be made
+SET SESSION AUTHORIZATION regress_outbox_agent;
+SELECT count(*) AS claimed FROM aegis.claim_outbound(ARRAY['regress_pay'], 10);
+RESET SESSION AUTHORIZATION;
+SELECT state, attempts, error FROM aegis.outbound WHERE id IN (:pay, :broken) ORDER BY id;
+UPDATE aegis.outbox SET not_before = now() - interval '1 s' WHERE id = :pay;
+SET SESSION AUTHORIZATION regress_outbox_payer;
+SELECT convert_from(payload, 'UTF8') AS sent, lease FROM aegis.claim_outbound(ARRAY['regress_pay'], 10) \gset
+SELECT :'sent' AS sent, aegis.finish_outbound(:pay, :'lease', 'delivered', 'fine');
+-- refuses: the payment service itself, outside of a call
+SELECT aegis.open_credential((:'asked'::jsonb ->> 'secret')::aegis.sealed_text, :'tenant');
+SELECT aegis.enter_outbound(:'tenant');
+RESET SESSION AUTHORIZATION;
+SELECT state, attempts, result_ref FROM aegis.outbound WHERE id = :pay;
+-- refuses: superusers as well, in their own name and in the owner's
+\set VERBOSITY sqlstate
+SELECT aegis.open_credential((:'asked'::jsonb ->> 'secret')::aegis.sealed_text, :'tenant');
+SET ROLE aegis_owner;
+SELECT aegis.open_credential((:'asked'::jsonb ->> 'secret')::aegis.sealed_text, :'tenant');
+RESET ROLE;
+\set VERBOSITY terse
+-- survives: that it was opened is in the ledger
+SELECT count(*) AS opened FROM aegis.audit_log l WHERE l.event = 'pii.revealed' AND l.target_id = 'regress.credential';
+DROP TABLE regress_secret;
+DELETE FROM aegis.field WHERE name = 'regress.credential';
+
 -- allows: work that nobody takes shows in health and coverage
 SELECT aegis.health() ->> 'outbox' AS outbox;
 SET ROLE aegis_owner;
@@ -229,5 +317,5 @@ DELETE FROM aegis.outbox WHERE kind LIKE 'regress%';
 DELETE FROM aegis.outbox_kind WHERE name LIKE 'regress%';
 DELETE FROM aegis.destination WHERE name LIKE 'regress%';
 DROP TABLE regress_answer;
-DROP FUNCTION regress_take(aegis.outbox, bytea, jsonb), regress_due(bigint), regress_entries(text), regress_wait_worker();
-DROP ROLE regress_outbox_agent, regress_outbox_operator;
+DROP FUNCTION regress_prepare(aegis.outbox, bytea), regress_pay(aegis.outbox, bytea, jsonb), regress_take(aegis.outbox, bytea, jsonb), regress_due(bigint), regress_entries(text), regress_wait_worker();
+DROP ROLE regress_outbox_agent, regress_outbox_operator, regress_outbox_payer;

@@ -59,9 +59,10 @@ ROLLBACK;
 SET client_min_messages = warning;
 SELECT failed_count FROM aegis.user WHERE id = :'ada';
 
--- allows: the change; the session goes on, challenges end
+-- allows: the change; the session goes on, challenges end, and so do links that would replace the new one
 INSERT INTO aegis.challenge (token_hash, tenant_id, user_id, expires_at, code_due, enrolment_due, password_due)
 VALUES (sha256('x'), :'tenant', :'ada', now() + interval '1 minute', true, false, false);
+INSERT INTO aegis.user_token (token_hash, purpose, tenant_id, user_id, expires_at) VALUES (sha256('x'), 'reset', :'tenant', :'ada', now() + interval '1 minute');
 \c - regress_password_member
 SET client_min_messages = warning;
 BEGIN;
@@ -75,6 +76,7 @@ COMMIT;
 SET client_min_messages = warning;
 SELECT failed_count, password_changed_at > now() - interval '1 minute' AS fresh FROM aegis.user WHERE id = :'ada';
 SELECT count(*) AS challenges FROM aegis.challenge WHERE user_id = :'ada';
+SELECT count(*) AS links FROM aegis.user_token WHERE user_id = :'ada';
 SELECT public.regress_events(:'tenant', 'user.password_changed', 'changed') AS recorded;
 SELECT outcome FROM aegis.sign_in('regress-password', 'ada@example.test', 'plum quartz lantern 47 river', NULL, NULL, NULL);
 SELECT outcome, token AS ada_token FROM aegis.sign_in('regress-password', 'ada@example.test', 'another lantern 48 mountains', NULL, NULL, NULL) \gset

@@ -75,6 +75,25 @@ SELECT filled = 3000 AS all, finished_at IS NOT NULL AS finished, pages_done = p
 DROP TRIGGER once ON firm.client;
 SELECT problem FROM aegis.protection_findings('firm.client') WHERE problem ~ 'has rows';
 UPDATE firm.client SET tenant_id = :'one' WHERE tenant_id IS NULL OR place = 'west';
+-- survives: an interrupted call that is made again for more, or after the rows went to other pages
+CREATE TABLE firm.stray (id int PRIMARY KEY, pad text) WITH (fillfactor = 40);
+INSERT INTO firm.stray SELECT i, repeat('x', 200) FROM generate_series(1, 3000) i;
+DELETE FROM firm.stray WHERE id < 1000;
+CREATE TRIGGER stop BEFORE UPDATE ON firm.stray FOR EACH ROW EXECUTE FUNCTION firm.stop();
+\set from_one 'CAST(' :'one' ' AS uuid)'
+CALL aegis.backfill_table('firm.stray', :'from_one', pages => 5);
+SELECT pages_done > 0 AS begun, finished_at IS NULL AS open FROM aegis.backfill_progress() WHERE relation = 'firm.stray'::regclass;
+DROP TRIGGER stop ON firm.stray;
+CALL aegis.backfill_table('firm.stray', :'from_one', 'CAST(''00000000-0000-4000-8000-00000000000a'' AS uuid)', pages => 5);
+SELECT count(*) FILTER (WHERE tenant_id IS NULL) AS without_tenant, count(*) FILTER (WHERE created_by IS NULL) AS without_creator FROM firm.stray;
+UPDATE firm.stray SET tenant_id = NULL;
+CREATE TRIGGER stop BEFORE UPDATE ON firm.stray FOR EACH ROW EXECUTE FUNCTION firm.stop();
+CALL aegis.backfill_table('firm.stray', :'from_one', pages => 5);
+DROP TRIGGER stop ON firm.stray;
+VACUUM FULL firm.stray;
+CALL aegis.backfill_table('firm.stray', :'from_one', pages => 5);
+SELECT count(*) FILTER (WHERE tenant_id IS NULL) AS without_tenant FROM firm.stray;
+DROP TABLE firm.stray;
 
 -- converting: the script first, which runs in one transaction
 SELECT * FROM firm_keys;
@@ -160,6 +179,58 @@ SELECT count(*) > 0 AS rest FROM aegis.convert_keys('firm.visitor', true);
 SELECT * FROM firm_keys WHERE relation IN ('firm.visit'::regclass, 'firm.visitor'::regclass);
 SELECT aegis.protect_table('firm.visit'), aegis.protect_table('firm.visitor');
 SELECT blocks, problem FROM aegis.protection_findings('firm.visit');
+
+-- survives: a script that ended after any statement before the first key goes, and an index that CONCURRENTLY could not finish
+CREATE PROCEDURE firm.convert_after(steps int) LANGUAGE plpgsql AS $$
+DECLARE
+  done text;
+BEGIN
+  CREATE TABLE firm.up (tenant_id uuid, id int PRIMARY KEY, code text);
+  CREATE UNIQUE INDEX up_code ON firm.up (code);
+  CREATE TABLE firm.down (id int PRIMARY KEY, up int REFERENCES firm.up ON DELETE CASCADE);
+  INSERT INTO firm.up VALUES ('00000000-0000-4000-8000-000000000001', 1, 'one');
+  INSERT INTO firm.down VALUES (1, 1);
+  FOR done IN SELECT statement FROM aegis.key_conversion('firm.up') LIMIT steps LOOP
+    EXECUTE done;
+  END LOOP;
+  PERFORM aegis.convert_keys('firm.up', true);
+END $$;
+DO $$
+DECLARE
+  keys text;
+  wanted text;
+  steps int;
+BEGIN
+  FOREACH steps IN ARRAY ARRAY[0, 1, 3, 4, 5, 12, 14, 15] LOOP
+    CALL firm.convert_after(steps);
+    SELECT string_agg(k, E'\n' ORDER BY k) INTO keys FROM (
+      SELECT c.conname || ' ' || pg_get_constraintdef(c.oid) FROM pg_constraint c WHERE c.conrelid IN ('firm.up'::regclass, 'firm.down'::regclass)
+      UNION ALL SELECT i.indexdef FROM pg_indexes i WHERE i.schemaname = 'firm' AND i.tablename IN ('up', 'down')) AS l(k);
+    IF wanted IS NULL THEN
+      wanted := keys;
+      RAISE WARNING '%', keys;
+    ELSIF keys <> wanted THEN
+      RAISE WARNING 'after % statements: %', steps, keys;
+    END IF;
+    DROP TABLE firm.down, firm.up;
+  END LOOP;
+END $$;
+CREATE TABLE firm.up (tenant_id uuid NOT NULL, id int, code text);
+CREATE UNIQUE INDEX up_code ON firm.up (code);
+INSERT INTO firm.up VALUES ('00000000-0000-4000-8000-000000000001', 0, 'one');
+CREATE UNIQUE INDEX CONCURRENTLY up_code_by_tenant ON firm.up (tenant_id, code, (1 / id));
+SELECT aegis.convert_keys('firm.up', true);
+SELECT indexrelid::regclass, indisvalid, pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = 'firm.up'::regclass;
+DROP TABLE firm.up;
+
+-- refuses: an exclusion that compares rows of several tenants, though it begins with the tenant
+CREATE TABLE firm.room (tenant_id uuid NOT NULL, id int, during int4range, PRIMARY KEY (tenant_id, id),
+  EXCLUDE USING gist (tenant_id WITH <>, id WITH =, during WITH &&), EXCLUDE USING gist (tenant_id WITH =, during WITH &&));
+SELECT problem, fix FROM aegis.key_findings('firm.room');
+SELECT fix FROM aegis.key_findings('firm.room') \gexec
+SELECT problem, fix FROM aegis.key_findings('firm.room');
+SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'firm.room'::regclass AND contype = 'x' ORDER BY 1;
+DROP TABLE firm.room;
 
 -- survives: names that mean something in a statement, that are as long as they may be, or alike for fifty characters
 CREATE TABLE firm."it's %s" (tenant_id uuid NOT NULL, id serial, "no $do$" serial, code int, other int, alike int, PRIMARY KEY (id));

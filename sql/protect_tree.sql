@@ -329,6 +329,49 @@ SELECT * FROM stands WHERE relation::text ~ 'base|kid|late';
 ALTER TABLE tree.late NO INHERIT tree.base;
 SELECT relation FROM aegis.protected_table WHERE relation = 'tree.late'::regclass;
 SELECT count(*) FROM aegis.coverage() WHERE object ~ '^tree.(base|kid|late)$' AND severity = 'high';
+-- refuses: a partition that rows of another table take creator and team from; and a table that inherits goes on giving them
+\c - regress_tree_owner
+SET client_min_messages = warning;
+CREATE TABLE tree.above (tenant_id uuid, id int, created_by uuid NOT NULL, team_ord bigint NOT NULL, PRIMARY KEY (tenant_id, id)) PARTITION BY RANGE (id);
+CREATE TABLE tree.whole (tenant_id uuid, id int, PRIMARY KEY (tenant_id, id));
+CREATE TABLE tree.giver (tenant_id uuid, id int, PRIMARY KEY (tenant_id, id));
+CREATE TABLE tree.taker (tenant_id uuid, id int, giver int NOT NULL, PRIMARY KEY (tenant_id, id), FOREIGN KEY (tenant_id, giver) REFERENCES tree.giver);
+SELECT aegis.protect_table('tree.above'), aegis.protect_table('tree.whole'), aegis.protect_table('tree.giver'), aegis.protect_table('tree.taker', parent => 'tree.giver');
+ALTER TABLE tree.above ATTACH PARTITION tree.giver DEFAULT;
+ALTER TABLE tree.giver INHERIT tree.whole;
+SELECT aegis.protect_table('tree.whole');
+GRANT SELECT, INSERT, UPDATE ON tree.giver, tree.taker TO regress_tree_member;
+\c - regress_tree_member
+BEGIN;
+SELECT probe_context(:'one', :ann, 4, 1, 4611686018427387904);
+INSERT INTO tree.giver (id) VALUES (1);
+INSERT INTO tree.taker (id, giver) VALUES (1, 1);
+UPDATE tree.giver SET team_ord = 7;
+SELECT team_ord FROM tree.taker;
+ROLLBACK;
+\c - regress_tree_owner
+SET client_min_messages = warning;
+SELECT aegis.unprotect_table('tree.whole');
+DROP TABLE tree.taker, tree.giver, tree.whole, tree.above;
+-- survives: a child that goes from one protected table to another by one statement, when the first is protected no longer
+\c - regress_tree_owner
+SET client_min_messages = warning;
+CREATE TABLE tree.first (tenant_id uuid, id int, PRIMARY KEY (tenant_id, id));
+CREATE TABLE tree.second (tenant_id uuid, id int, PRIMARY KEY (tenant_id, id));
+CREATE TABLE tree.third (PRIMARY KEY (tenant_id, id)) INHERITS (tree.first);
+SELECT aegis.protect_table('tree.first'), aegis.protect_table('tree.second', created_by => false, team => false);
+ALTER TABLE tree.second ADD COLUMN created_by uuid, ADD COLUMN team_ord bigint;
+ALTER TABLE tree.third NO INHERIT tree.first, INHERIT tree.second;
+SELECT aegis.unprotect_table('tree.first');
+ALTER TABLE tree.third NO FORCE ROW LEVEL SECURITY;
+SELECT id FROM tree.third;
+\c - :superuser
+SELECT relation, root FROM aegis.protected_part WHERE relation = 'tree.third'::regclass;
+SELECT polname, pg_get_expr(polqual, polrelid) FROM pg_policy WHERE polrelid = 'tree.third'::regclass AND polqual IS NOT NULL ORDER BY 1;
+\c - regress_tree_owner
+SET client_min_messages = warning;
+SELECT aegis.unprotect_table('tree.second');
+DROP TABLE tree.third, tree.second, tree.first;
 
 -- survives: taken away, everything is as it was before
 \c - regress_tree_owner

@@ -63,6 +63,21 @@ UPDATE aegis.tenant SET status = 'active' WHERE id = :'moved';
 UPDATE aegis.tenant SET moved_to = region WHERE id = :'moved';
 \set VERBOSITY default
 SELECT slug, region, status, moved_to FROM aegis.tenants() WHERE slug LIKE 'res-%';
+
+-- allows: a gateway to ask by the hash of a short name who has it; for a name that nobody has, each region draws the same number every time
+SELECT aegis.create_tenant('res-asleep', 'Asleep') AS asleep, aegis.create_tenant('res-awake', 'Awake') AS awake \gset
+SELECT aegis.suspend_tenant(:'asleep', 'because');
+SET ROLE aegis_gateway;
+SELECT n.slug, h.state, h.region, h.place > 0 AS placed, h.place = g.place AS again
+  FROM (VALUES ('res-abroad'), ('res-moved'), ('res-asleep'), ('res-awake'), ('res-nobody'), ('')) n(slug),
+       aegis.tenant_home(sha256(n.slug::bytea)) h, aegis.tenant_home(sha256(n.slug::bytea)) g;
+SELECT count(DISTINCT h.place) AS drawn FROM generate_series(1, 50) i, aegis.tenant_home(sha256(i::text::bytea)) h;
+SELECT aegis.tenant_home(NULL) IS NULL AS nothing;
+SELECT aegis.tenant_home('\x00');
+RESET ROLE;
+SELECT h.place = t.created FROM aegis.tenant_home(sha256('res-awake')) h,
+       (SELECT (extract(epoch FROM created_at - '2000-01-01 00:00:00Z') * 1000000)::bigint AS created FROM aegis.tenants() WHERE slug = 'res-awake') t;
+SELECT rolname, has_function_privilege(oid, 'aegis.tenant_home(bytea)', 'execute') FROM pg_roles WHERE rolname IN ('aegis_gateway', 'aegis_member', 'aegis_auditor') ORDER BY 1;
 UPDATE aegis.tenant SET status = 'active', moved_to = NULL, region = current_setting('aegis.region') WHERE slug LIKE 'res-%';
 -- allows: all of it where the tenant belongs
 CREATE ROLE regress_residency_gateway LOGIN IN ROLE aegis_gateway;

@@ -59,11 +59,15 @@ SELECT aegis.set_ledger_retention(:'one', '7 years', ' ');
 SELECT aegis.hold_ledger(:'one', NULL);
 SELECT aegis.hold_ledger(NULL, 'case 1');
 SELECT aegis.release_ledger(-1, 'over');
-SELECT aegis.begin_cut(1, :'one', 1, repeat('0', 64), 'a', 'b', 'c');
+SELECT aegis.begin_cut(1);
+SELECT aegis.create_job('cut_ledger', :'one');
 SELECT aegis.delete_cut_entries(1, :'one', 0, 1, 1);
 INSERT INTO aegis.ledger_hold (tenant_id, reason, held_by) VALUES (:'one', 'x', 'x');
 \c - :superuser
-SELECT aegis.begin_cut(1, :'one', 1, repeat('0', 64), 'a', 'b', 'c');
+SELECT aegis.begin_cut(1);
+SET ROLE aegis_owner;
+SELECT aegis.begin_cut(-1);
+RESET ROLE;
 SELECT aegis.delete_cut_entries(log, :'one', 0, size, 10) FROM aegis.tenant_log WHERE tenant_id = :'one';
 INSERT INTO aegis.ledger_cut (log, size, seal, seq, frontier, body) VALUES (1, 1, 1, 1, '', '');
 TRUNCATE aegis.ledger_cut;
@@ -84,7 +88,7 @@ SELECT aegis.request_tenant_action('cut_ledger', :'one', 'retention-one', 'polic
 SELECT regress_checkpoint();
 -- With a witness that cosigned nothing, a signature alone is not enough.
 BEGIN;
-INSERT INTO aegis.witness (name, vkey, destination, required, added_at, next_at) VALUES ('w', 'w', 'w', true, now(), now());
+SELECT regress_tamper($$INSERT INTO aegis.witness (name, vkey, destination, required, added_at, next_at) VALUES ('w', 'w', 'w', true, now(), now())$$);
 SELECT signed FROM aegis.cuttable(:'one');
 ROLLBACK;
 SELECT signed >= :later AS signed FROM aegis.cuttable(:'one');
@@ -102,13 +106,20 @@ SELECT aegis.hold_ledger(:'one', 'case 1') AS hold \gset
 SELECT aegis.request_tenant_action('cut_ledger', :'one', 'retention-one', 'policy', :middle || ':' || :'statement');
 SELECT until, holds FROM aegis.cuttable(:'one');
 SELECT aegis.release_ledger(:hold, 'case 1 is over');
+\set VERBOSITY sqlstate
 SELECT aegis.release_ledger(:hold, 'case 1 is over');
+\set VERBOSITY terse
 SELECT reason, held_by, released_by, release_reason FROM aegis.ledger_holds WHERE tenant_id = :'one';
 
 -- allows: asking, agreeing, cutting; a hold in between stops it
 SELECT aegis.request_tenant_action('cut_ledger', :'one', 'retention-one', 'policy 7', :middle || ':' || :'statement') AS request \gset
 SELECT aegis.cut_ledger(:request, 'retention-one');
 SELECT aegis.approve_tenant_action(:request, 'retention-one');
+-- refuses: a cut that nobody agreed to, to the owner as well
+\c - :superuser
+SET ROLE aegis_owner;
+SELECT aegis.begin_cut(:request);
+RESET ROLE;
 \c - regress_retention_otto
 SELECT aegis.approve_tenant_action(:request, 'retention-one');
 SELECT aegis.hold_ledger(:'one', 'case 2') AS hold \gset
@@ -117,6 +128,12 @@ SELECT aegis.release_ledger(:hold, 'case 2 is over');
 SELECT regress_left(:'one') AS before \gset
 SELECT aegis.cut_ledger(:request, 'retention-one') AS job \gset
 SELECT aegis.cut_ledger(:request, 'retention-one');
+-- refuses: the same once more
+\c - :superuser
+SET ROLE aegis_owner;
+SELECT aegis.begin_cut(:request);
+RESET ROLE;
+\c - regress_retention_otto
 -- survives: nothing goes before the entry that records it is signed; then a hold stops even that
 SELECT aegis.wait_sealed('60 s') > 0 AS sealed;
 SELECT regress_left(:'one') >= :before AS all_there;
@@ -208,6 +225,10 @@ SELECT aegis.wait_sealed('60 s') > 0 AS sealed;
 SELECT regress_left(:'one') = regress_size(:'one') - :next AS only_these_went, :next > :middle AS more;
 SELECT * FROM regress_findings();
 SELECT checked, items FROM aegis.verify_ledger() WHERE checked = 'cuts' AND subject = 'all tenants';
+-- From any checkpoint, before and after the cuts: what was cut is still gone by right.
+SELECT count(DISTINCT k.number) > 1 AS some, count(*) FILTER (WHERE v.outcome = 'finding') AS findings,
+       count(*) FILTER (WHERE v.checked = 'cuts' AND v.subject ~ 'log of') = count(DISTINCT k.number) AS told
+  FROM (SELECT number, note FROM aegis.checkpoint ORDER BY number DESC LIMIT 10) k, aegis.verify_ledger(from_checkpoint => k.note) v;
 SELECT count(*) FROM aegis.entry e JOIN aegis.ledger_cut c ON e.seq = c.seq;
 
 -- without a rule everything is kept

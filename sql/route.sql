@@ -29,6 +29,12 @@ SELECT aegis.register_route('GET', '/regress/route/first', 'regress_route.ok(aeg
 SELECT aegis.register_route('POST', '/regress/route', 'regress_route.ok(aegis.request)', 3::smallint);
 SELECT * FROM aegis.routes() WHERE path LIKE '/regress/route%' OR path = '/api/session';
 
+-- refuses: a standby for what is not public, or writes; this is none
+SELECT aegis.register_route('GET', '/regress/route/late', 'regress_route.ok(aegis.request)', replica_ok => true);
+SELECT aegis.register_route('POST', '/regress/route/late', 'regress_route.ok(aegis.request)', public => true, replica_ok => true);
+SELECT aegis.register_route('GET', '/regress/route/late', 'regress_route.ok(aegis.request)', public => true, replica_ok => true, event => 'a.b');
+SELECT * FROM aegis.replica_state();
+
 -- refuses: paths that are no templates, two names for one parameter's place, built-in paths
 SELECT aegis.register_route('GET', 'regress', 'regress_route.ok(aegis.request)');
 SELECT aegis.register_route('GET', '/regress//x', 'regress_route.ok(aegis.request)');

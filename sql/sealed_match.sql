@@ -78,6 +78,11 @@ DECLARE
     'SELECT count(*) FROM (SELECT DISTINCT ON (w) w, v FROM %1$s WHERE %2$s ORDER BY w, id) x', 'SELECT count(*) FROM %1$s WHERE %2$s AND (v, w) = (%5$s, %5$s)',
     'WITH x AS MATERIALIZED (SELECT * FROM %1$s) SELECT count(*) FROM x WHERE %2$s AND w IN (%9$s)', 'SELECT count(nullif(w, %5$s)) FROM %1$s WHERE %2$s',
     'SELECT count(*) FROM %1$s a, LATERAL (SELECT FROM %1$s b WHERE b.v = a.w AND b.tenant_id = a.tenant_id LIMIT 1) l WHERE a.%2$s',
+    'SELECT count(*) FROM %1$s WHERE %2$s AND v NOT IN (SELECT w FROM %1$s b WHERE b.%2$s AND w IS NOT NULL)', 'SELECT count(*) FROM %1$s WHERE %2$s AND v NOT IN (SELECT w FROM %1$s b WHERE b.%2$s)',
+    'SELECT count(*) FROM %1$s WHERE %2$s AND ARRAY[w] = ARRAY[%5$s]::%3$s[]', 'SELECT count(*) FROM (SELECT DISTINCT ROW(w, 1) FROM %1$s WHERE %2$s) x',
+    'SELECT count(*) FROM %1$s WHERE %2$s AND CASE w WHEN %5$s THEN true ELSE false END', 'SELECT cardinality(array_agg(DISTINCT w)) FROM %1$s WHERE %2$s',
+    'WITH RECURSIVE x(w) AS (SELECT w FROM %1$s WHERE %2$s AND w = %5$s UNION SELECT a.w FROM %1$s a JOIN x USING (w) WHERE a.%2$s) SELECT count(*) FROM x',
+    'SELECT count(*) FROM (SELECT w, mod(id, 2), count(*) FROM %1$s WHERE %2$s GROUP BY GROUPING SETS ((w), (w, mod(id, 2)), ())) x',
     'SELECT count(*) FROM (SELECT v FROM %1$s WHERE %2$s AND v = %5$s UNION ALL SELECT w FROM %1$s WHERE %2$s AND w = %5$s) x'];
   -- What is switched off, and what then is somewhere in the plans.
   plans text[] := ARRAY['=Hash Join', 'enable_seqscan,enable_bitmapscan,enable_indexonlyscan=Index Scan', 'enable_seqscan,enable_bitmapscan=Index Only Scan',

@@ -75,6 +75,24 @@ SELECT array_length(:'codes'::text[], 1) AS codes, bool_and(c ~ '^([0-9a-hjkmnp-
 -- sealed and hashed: what a dump holds is of no use
 SELECT s.status, aegis.is_sealed_for(s.secret, f.reference, s.tenant_id) AS sealed, position(:'secret' IN s.secret::text) AS found
   FROM aegis.second_factor s, aegis.field f WHERE s.user_id = :'ada' AND f.name = 'user.totp_secret';
+-- refuses: whoever holds a stolen copy of the sealed secret and a session of the tenant, of any rank, and an operator who would allow it
+SELECT s.secret::text AS stolen FROM aegis.second_factor s WHERE s.user_id = :'ada' AND s.status = 'active' \gset
+SELECT rank, level FROM aegis.reveal_policy p JOIN aegis.field f ON f.reference = p.field WHERE f.name = 'user.totp_secret' ORDER BY rank;
+SELECT aegis.set_reveal_policy('user.totp_secret', 4::smallint, 'full');
+SELECT aegis.set_reveal_policy('user.totp_secret', 0::smallint, 'masked');
+SELECT aegis.set_reveal_policy('user.totp_secret', 4::smallint, 'none');
+\c - regress_factor_member
+SET client_min_messages = warning;
+BEGIN;
+SELECT aegis.authenticate(:'ada_token');
+SELECT aegis.reveal(:'stolen'::aegis.sealed_bytea);
+ROLLBACK;
+BEGIN;
+SELECT aegis.authenticate(:'ada_token');
+SELECT aegis.legible(:'stolen'::aegis.sealed_bytea) IS NULL AS hidden;
+COMMIT;
+\c - :superuser
+SET client_min_messages = warning;
 SELECT count(*) AS plain FROM aegis.recovery_code r, unnest(:'codes'::text[]) c WHERE position(convert_to(replace(c, '-', ''), 'UTF8') IN r.code_hash) > 0;
 
 -- refuses: a session for the password alone, and the end of the one that is
@@ -271,6 +289,19 @@ BEGIN;
 SELECT aegis.authenticate(:'dan_token');
 SELECT aegis.reset_second_factor(:'cid');
 ROLLBACK;
+
+-- refuses: one person who takes the rank first, resets, and would give it back
+BEGIN;
+SELECT aegis.authenticate(:'dan_token');
+SELECT aegis.set_rank(:'cid', 1::smallint);
+SELECT aegis.reset_second_factor(:'cid');
+SELECT aegis.reset_second_factor(:'cid');
+ROLLBACK;
+\c - :superuser
+SET client_min_messages = warning;
+SELECT u.rank, u.was_admin FROM aegis.user u WHERE u.id IN (:'cid', :'fay') ORDER BY 1;
+\c - regress_factor_member
+SET client_min_messages = warning;
 
 -- refuses: everybody whom it does not concern
 SELECT has_function_privilege('aegis_gateway', 'aegis.begin_second_factor()', 'execute') AS gateway,

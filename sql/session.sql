@@ -29,6 +29,8 @@ SELECT token AS max_token FROM aegis.sign_in('regress-session', 'max@example.tes
 SELECT token AS uli_token FROM aegis.sign_in('regress-session', 'uli@example.test', 'plum quartz lantern 47 river', NULL, NULL, NULL) \gset
 SELECT ord AS north_ord, last_ord AS north_last FROM aegis.team WHERE id = :'north' \gset
 SELECT count(*) AS tokens_stored FROM aegis.session s WHERE position(convert_to(:'ada_token', 'UTF8') IN s.token_hash) > 0;
+SELECT encode(token_hash, 'hex') AS ada_stored, translate(rtrim(encode(token_hash, 'base64'), '='), '+/', '-_') AS ada_stored_64
+  FROM aegis.session WHERE token_hash = sha256(convert_to(:'ada_token', 'UTF8')) \gset
 SELECT count(*) AS hashed FROM aegis.session s WHERE s.token_hash = sha256(convert_to(:'ada_token', 'UTF8'));
 
 -- allows: the context of the token, for this transaction, with the ranges of the rank
@@ -65,6 +67,9 @@ SELECT aegis.authenticate('');
 SELECT aegis.authenticate(NULL);
 SELECT aegis.authenticate('ags1_LOCAL_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA');
 SELECT aegis.authenticate(:'ada_token' || 'A');
+-- and what a stolen row holds
+SELECT aegis.authenticate(:'ada_stored');
+SELECT aegis.authenticate('ags1_LOCAL_' || :'ada_stored_64');
 
 -- refuses: sessions to roles that row security does not bind
 \c - :superuser
@@ -125,6 +130,43 @@ SELECT public.regress_events(:'tenant', 'auth.sign_out') AS signed_out;
 
 -- allows: operators see at a glance whether all is well
 SELECT aegis.health() - 'seal_lag_ms' AS health;
+
+-- allows: everybody sees where they are signed in, and were; admins see it of everybody, and both end sessions
+SELECT token AS ada_token_3 FROM aegis.sign_in('regress-session', 'ada@example.test', 'plum quartz lantern 47 river', '2001:db8::7', 'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0', NULL) \gset
+SELECT token AS max_token FROM aegis.sign_in('regress-session', 'max@example.test', 'plum quartz lantern 47 river', '198.51.100.7', 'card 4111 1111 1111 1111', NULL) \gset
+SELECT token AS uli_token FROM aegis.sign_in('regress-session', 'uli@example.test', 'plum quartz lantern 47 river', NULL, NULL, NULL) \gset
+SELECT id AS uli_session FROM aegis.session WHERE token_hash = sha256(convert_to(:'uli_token', 'UTF8')) \gset
+SELECT id AS max_session FROM aegis.session WHERE token_hash = sha256(convert_to(:'max_token', 'UTF8')) \gset
+SELECT count(*) AS readable FROM aegis.session s WHERE s::text LIKE '%Firefox%' OR s::text LIKE '%198.51%';
+\c - regress_session_member
+BEGIN;
+SELECT aegis.authenticate(:'uli_token');
+SELECT device, network, live, current, end_reason FROM aegis.sessions() WHERE live;
+SELECT count(DISTINCT user_id) FROM aegis.sessions();
+SAVEPOINT here;
+SELECT aegis.end_session(:'max_session');
+ROLLBACK TO here;
+SELECT aegis.end_session(gen_random_uuid());
+ROLLBACK;
+BEGIN;
+SELECT aegis.authenticate(:'max_token');
+SELECT count(DISTINCT user_id) FROM aegis.sessions();
+SELECT device, network FROM aegis.sessions() WHERE current;
+ROLLBACK;
+BEGIN;
+SELECT aegis.authenticate(:'ada_token_3');
+SELECT user_id = :'ada' AS ada, device, network, current FROM aegis.sessions() WHERE live ORDER BY created_at DESC;
+SELECT aegis.end_session(:'uli_session');
+SELECT aegis.end_session(:'uli_session');
+COMMIT;
+SELECT aegis.authenticate(:'uli_token');
+BEGIN;
+SELECT aegis.authenticate(:'max_token');
+SELECT aegis.end_session(:'max_session');
+COMMIT;
+SELECT aegis.authenticate(:'max_token');
+\c - :superuser
+SELECT public.regress_events(:'tenant', 'auth.session_revoked') AS revoked;
 
 -- allows: old sessions are removed, a few at a time
 UPDATE aegis.session SET expires_at = now() - interval '2 days' WHERE user_id = :'ada';

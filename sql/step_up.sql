@@ -23,6 +23,14 @@ END $$;
 SELECT aegis.register_route('POST', '/api/regress-dangerous', 'public.regress_dangerous(aegis.request)', step_up => '10 minutes');
 SELECT aegis.register_route('POST', '/api/regress-dangerous', 'public.regress_dangerous(aegis.request)', step_up => '2 days');
 SELECT aegis.register_route('POST', '/api/session/step-up', 'public.regress_dangerous(aegis.request)');
+CREATE FUNCTION public.regress_within(request aegis.request) RETURNS aegis.response LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM aegis.require_step_up();
+  RETURN aegis.respond(200, '{"done": true}');
+END $$;
+-- The route may want less than the setting, never more: a day is a quarter of an hour.
+SELECT aegis.register_route('POST', '/api/regress-long', 'public.regress_dangerous(aegis.request)', step_up => '1 day');
+SELECT aegis.register_route('POST', '/api/regress-within', 'public.regress_within(aegis.request)');
 SELECT aegis.create_tenant('regress-step', 'Regress') AS tenant \gset
 BEGIN;
 SELECT aegis.assume_tenant(:'tenant', 'set up', 'T-1', read_only => false);
@@ -44,6 +52,8 @@ UPDATE aegis.session SET confirmed_at = now() - interval '1 hour' WHERE user_id 
 SET client_min_messages = warning;
 SELECT status, headers[3:4] AS header, position('urn:aegis:problem:step-up-required'::bytea IN body) > 0 AS step_up
   FROM aegis.handle('POST', '/api/regress-dangerous', ARRAY['authorization', 'Bearer ' || :'token'], NULL, NULL, NULL);
+SELECT status FROM aegis.handle('POST', '/api/regress-long', ARRAY['authorization', 'Bearer ' || :'token'], NULL, NULL, NULL);
+SELECT status FROM aegis.handle('POST', '/api/regress-within', ARRAY['authorization', 'Bearer ' || :'token', 'idempotency-key', '"regress-1"'], NULL, NULL, NULL);
 \c - regress_step_member
 SET client_min_messages = warning;
 BEGIN;
@@ -59,6 +69,60 @@ ROLLBACK;
 BEGIN;
 SELECT aegis.authenticate(:'token');
 SELECT aegis.require_step_up('2 days');
+ROLLBACK;
+-- refuses: everything that gives somebody rights, or a provider, a factor or an identity to a user
+BEGIN;
+SELECT aegis.authenticate(:'token');
+SAVEPOINT s;
+SELECT aegis.create_user('eve@example.test', 'Eve', 2::smallint, NULL, 'plum quartz lantern 47 river');
+ROLLBACK TO s;
+SELECT aegis.invite_user('eve@example.test', 'Eve', 4::smallint);
+ROLLBACK TO s;
+SELECT aegis.move_user(:'bob', :'bob');
+ROLLBACK TO s;
+SELECT aegis.order_password_change(:'bob');
+ROLLBACK TO s;
+SELECT aegis.require_second_factor(NULL);
+ROLLBACK TO s;
+SELECT aegis.reset_second_factor(:'bob');
+ROLLBACK TO s;
+SELECT aegis.begin_second_factor();
+ROLLBACK TO s;
+SELECT aegis.confirm_second_factor('123456');
+ROLLBACK TO s;
+SELECT aegis.remove_second_factor();
+ROLLBACK TO s;
+SELECT aegis.new_recovery_codes();
+ROLLBACK TO s;
+SELECT aegis.link_issuer_user('idp', 'eve', :'bob');
+ROLLBACK TO s;
+SELECT aegis.unlink_issuer_user('idp', 'eve');
+ROLLBACK TO s;
+SELECT aegis.create_webhook_endpoint('stripe', 'acct_1', 'whsec_first_secret');
+ROLLBACK TO s;
+SELECT aegis.add_webhook_secret(:'bob', 'whsec_first_secret');
+ROLLBACK TO s;
+SELECT aegis.retire_webhook_secret(:'bob', 'x');
+ROLLBACK TO s;
+SELECT aegis.disable_webhook_endpoint(:'bob');
+ROLLBACK TO s;
+-- allows: somebody without rights over others, and looking
+SELECT aegis.create_user('kim@example.test', 'Kim', 1::smallint, NULL, 'plum quartz lantern 47 river') IS NOT NULL AS created;
+SELECT count(*) FROM aegis.webhook_endpoints();
+ROLLBACK;
+-- refuses: opening many values, counted over transactions, whatever becomes of them; of few nobody is asked
+\c - :superuser
+ALTER SYSTEM SET aegis.bulk_reveal = 6;
+SELECT pg_reload_conf();
+\c - regress_step_member
+SET client_min_messages = warning;
+BEGIN;
+SELECT aegis.authenticate(:'token');
+SELECT count(email) AS opened FROM aegis.users();
+ROLLBACK;
+BEGIN;
+SELECT aegis.authenticate(:'token');
+SELECT count(email) AS opened FROM aegis.users();
 ROLLBACK;
 -- refuses: a wrong password, counted and recorded, and one that is rolled back
 BEGIN;
@@ -86,13 +150,22 @@ COMMIT;
 BEGIN;
 SELECT aegis.authenticate(:'token');
 SELECT aegis.set_rank(:'bob', 2::smallint);
+SELECT count(email) AS opened FROM aegis.users(), generate_series(1, 3);
+SELECT aegis.create_user('eve@example.test', 'Eve', 2::smallint, NULL, 'plum quartz lantern 47 river') IS NOT NULL AS created;
 COMMIT;
 \c - :superuser
 SET client_min_messages = warning;
+ALTER SYSTEM RESET aegis.bulk_reveal;
+SELECT pg_reload_conf();
+SELECT public.regress_wait();
+SELECT count(*) AS recorded FROM aegis.entry e WHERE e.tenant_id = :'tenant'
+   AND position('access.refused'::bytea IN e.body) > 0 AND position('aegis.bulk_reveal'::bytea IN e.body) > 0;
 SELECT failed_count FROM aegis.user WHERE id = :'ada';
 \c - regress_step_gateway
 SET client_min_messages = warning;
 SELECT status FROM aegis.handle('POST', '/api/regress-dangerous', ARRAY['authorization', 'Bearer ' || :'token'], NULL, NULL, NULL);
+-- the refusal was not kept under its key
+SELECT status FROM aegis.handle('POST', '/api/regress-within', ARRAY['authorization', 'Bearer ' || :'token', 'idempotency-key', '"regress-1"'], NULL, NULL, NULL);
 
 -- over HTTP the same
 \c - :superuser
@@ -129,6 +202,6 @@ SELECT aegis.step_up(NULL, 'plum quartz lantern 47 river');
 ROLLBACK;
 SELECT has_function_privilege('aegis_gateway', 'aegis.step_up(text, text)', 'execute') AS gateway;
 SELECT public.regress_wait();
-SELECT aegis.drop_route('POST', '/api/regress-dangerous');
-DROP FUNCTION public.regress_dangerous, public.regress_wait;
+SELECT aegis.drop_route('POST', '/api/regress-' || r) FROM unnest(ARRAY['dangerous', 'long', 'within']) r;
+DROP FUNCTION public.regress_dangerous, public.regress_within, public.regress_wait;
 DROP ROLE regress_step_member, regress_step_gateway;

@@ -69,6 +69,11 @@ SELECT aegis.create_job('erase_tenant');
 SELECT aegis.shred_tenant(:'other', 'because');
 SELECT aegis.suspend_tenant(:'me', 'contract ended');
 
+-- refuses: while the ledger of the tenant is on legal hold
+SELECT aegis.hold_ledger(:'me', 'dispute') AS hold \gset
+SELECT aegis.erase_tenant(:request, 'erase-me');
+SELECT aegis.release_ledger(:hold, 'settled');
+
 -- refuses: while a table that is not protected refers to rows of the tenant
 \c - :superuser
 CREATE TABLE t_erase.stray (tenant_id uuid, house int, FOREIGN KEY (tenant_id, house) REFERENCES t_erase.house);

@@ -2,6 +2,7 @@
 \set VERBOSITY terse
 SET client_min_messages = warning;
 SELECT current_user AS superuser \gset
+CREATE FUNCTION regress_tamper(statement text) RETURNS bigint AS '$libdir/aegis', 'aegis_test_tamper' LANGUAGE C STRICT;
 CREATE ROLE regress_move_olga LOGIN IN ROLE aegis_operator;
 CREATE ROLE regress_move_otto LOGIN IN ROLE aegis_operator;
 \c - regress_move_olga
@@ -29,9 +30,10 @@ SELECT state FROM aegis.tenant_requests WHERE id = :request;
 
 -- survives: a reactivation makes what was exported before worth nothing
 \c - :superuser
-UPDATE aegis.tenant_request SET result = 'chain' WHERE id = :request;
+SELECT regress_tamper(format('UPDATE aegis.tenant_request SET result = ''chain'' WHERE id = %s', :request));
 \c - regress_move_olga
 SELECT aegis.reactivate_tenant(:'me', 'stays');
 \c - :superuser
 SELECT result FROM aegis.tenant_request WHERE id = :request;
+DROP FUNCTION regress_tamper(text);
 DROP ROLE regress_move_olga, regress_move_otto;

@@ -2,6 +2,7 @@
 \set VERBOSITY terse
 SET client_min_messages = warning;
 SELECT current_user AS superuser \gset
+CREATE FUNCTION regress_tamper(statement text) RETURNS bigint AS '$libdir/aegis', 'aegis_test_tamper' LANGUAGE C STRICT;
 CREATE ROLE regress_request_olga LOGIN IN ROLE aegis_operator;
 CREATE ROLE regress_request_otto LOGIN IN ROLE aegis_operator;
 CREATE ROLE regress_request_member LOGIN IN ROLE aegis_member;
@@ -58,9 +59,9 @@ SELECT state FROM aegis.tenant_requests WHERE id = :number;
 -- refuses: a request that has expired
 SELECT aegis.request_tenant_action('erase', :'two', 'request-two', 'contract ended') AS late \gset
 \c - :superuser
-UPDATE aegis.tenant_request SET expires_at = now() - interval '1 second' WHERE id = :late;
+SELECT regress_tamper(format('UPDATE aegis.tenant_request SET expires_at = now() - interval ''1 second'' WHERE id = %s', :late));
 -- refuses: a second operator who is the first, in the table too
-UPDATE aegis.tenant_request SET approved_by = requested_by WHERE id = :late;
+SELECT regress_tamper(format('UPDATE aegis.tenant_request SET approved_by = requested_by WHERE id = %s', :late));
 \c - regress_request_olga
 SELECT aegis.approve_tenant_action(:late, 'request-two');
 SELECT state FROM aegis.tenant_requests WHERE id = :late;
@@ -69,5 +70,6 @@ SELECT state FROM aegis.tenant_requests WHERE id = :late;
 \c - :superuser
 SELECT d.event, d.session_user, d.detail FROM aegis.entry e CROSS JOIN LATERAL aegis.decode_entry(e.body) d
  WHERE e.tenant_id = :'one' AND d.event LIKE 'tenant.action%' ORDER BY e.seq;
-DELETE FROM aegis.tenant_request WHERE tenant_id IN (:'one', :'two');
+SELECT regress_tamper(format('DELETE FROM aegis.tenant_request WHERE tenant_id IN (%L, %L)', :'one', :'two'));
+DROP FUNCTION regress_tamper(text);
 DROP ROLE regress_request_olga, regress_request_otto, regress_request_member;

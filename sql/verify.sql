@@ -200,6 +200,101 @@ SELECT checked, subject, regexp_replace(detail, '[0-9]+', 'N', 'g') AS detail
 SELECT count(*) FROM aegis.verify_ledger(NULL, 'regress/log');
 ROLLBACK;
 
+-- allows: starting from a checkpoint: what it covers is not read, what came after is, and the result says so
+SELECT max(number) - 1 AS middle FROM aegis.seal \gset
+CREATE FUNCTION regress_since(of_seal bigint, OUT checked text, OUT subject text, OUT detail text, OUT times bigint) RETURNS SETOF record
+  LANGUAGE sql AS $$
+  SELECT checked, regexp_replace(subject, '[0-9]+', 'N', 'g'), regexp_replace(detail, '[0-9]+', 'N', 'g'), count(*)
+    FROM aegis.verify_ledger(from_checkpoint => regress_note(of_seal))
+   WHERE outcome = 'finding' AND detail !~ '^[0-9]+ findings$' GROUP BY 1, 2, 3 ORDER BY 1, 2, 3 $$;
+BEGIN;
+LOCK TABLE aegis.entry, aegis.seal IN SHARE ROW EXCLUSIVE MODE;
+SELECT checked, regexp_replace(subject, '[0-9]+', 'N') AS subject, outcome FROM aegis.verify_ledger(from_checkpoint => regress_note(:middle));
+SELECT regexp_replace(detail, '[0-9]+', 'N', 'g') AS detail, subject = 'seal ' || :middle AS there
+  FROM aegis.verify_ledger(from_checkpoint => regress_note(:middle)) WHERE checked = 'checked from';
+SELECT v.items > 0 AS some, v.items = (SELECT count(*) FROM aegis.entry e, aegis.seal s WHERE s.number = :middle AND NOT pg_visible_in_snapshot(e.xid, s.snapshot)) AS what_came_after
+  FROM aegis.verify_ledger(from_checkpoint => regress_note(:middle)) v WHERE checked = 'entries';
+SELECT bool_and(outcome = 'ok') AS verifies, bool_and(items > 0) FILTER (WHERE checked = 'checkpoints') AS both
+  FROM aegis.verify_ledger('00000000-0000-0000-0000-0000000000aa', regress_note(:middle - 1), regress_note(:middle));
+SELECT bool_and(v.outcome = 'ok') AS from_every_seal FROM (SELECT number FROM aegis.seal ORDER BY number DESC LIMIT 20) s, aegis.verify_ledger(from_checkpoint => regress_note(s.number)) v;
+SAVEPOINT s;
+SELECT regress_tamper($$UPDATE aegis.entry SET body = set_byte(body, 40, get_byte(body, 40) # 1) WHERE seq = (SELECT seq FROM regress_touched)$$);
+SELECT count(*) AS before FROM regress_since(:middle);
+SELECT count(*) AS whole FROM regress_findings();
+ROLLBACK TO s;
+
+-- refuses: hashes below the checkpoint that do not lead to it; a checkpoint that the ledger does not have, or that is none.
+-- At an odd size the last leaf is one of the hashes that the log goes on from, whatever the sizes before were.
+SELECT max(seal) AS odd FROM aegis.seal_leaves WHERE log = 1 AND root IS NOT NULL AND seal <= :middle AND (first_leaf + cardinality(seqs)) % 2 = 1 \gset
+SELECT regress_tamper($$UPDATE aegis.seal_leaves SET leaves = set_byte(leaves, octet_length(leaves) - 1, get_byte(leaves, octet_length(leaves) - 1) # 1)
+  WHERE log = 1 AND root IS NOT NULL AND seal = $$ || :odd);
+SELECT checked, subject, detail FROM regress_since(:odd);
+ROLLBACK TO s;
+SELECT checked, subject, regexp_replace(detail, '[0-9]+', 'N', 'g') AS detail
+  FROM aegis.verify_ledger(from_checkpoint => regress_note(1000000, sha256('x'))) WHERE (outcome = 'finding' OR checked = 'checked from') AND detail !~ 'findings';
+SELECT checked, subject, regexp_replace(detail, '[0-9]+', 'N', 'g') AS detail
+  FROM aegis.verify_ledger(from_checkpoint => regress_note(1, sha256('x'))) WHERE outcome = 'finding' AND detail !~ 'findings';
+SELECT count(*) FROM aegis.verify_ledger(from_checkpoint => 'regress/log');
+ROLLBACK;
+
+-- refuses: damage after the checkpoint, whoever reads: one process or several, all of the ledger or what came after. The three say the same.
+CREATE FUNCTION regress_say(since text, workers text) RETURNS text[] LANGUAGE plpgsql AS $$
+DECLARE
+  said text[];
+BEGIN
+  PERFORM set_config('min_parallel_table_scan_size', '0', true), set_config('max_parallel_maintenance_workers', workers, true);
+  SELECT array_agg(concat_ws(' | ', v.checked, v.subject, v.outcome, CASE WHEN since IS NULL THEN v.items END, v.detail) ORDER BY v.checked, v.subject, v.detail) INTO said
+    FROM aegis.verify_ledger(from_checkpoint => since) v WHERE since IS NULL OR v.outcome = 'finding' OR v.checked = 'checked against';
+  RETURN said;
+END $$;
+CREATE FUNCTION regress_damages(of_seal bigint, OUT damage text, OUT seen boolean, OUT in_parallel boolean, OUT from_checkpoint boolean) RETURNS SETOF record
+  LANGUAGE plpgsql AS $$
+DECLARE
+  newest text := format('(SELECT seqs[1] FROM aegis.seal_leaves WHERE seal > %s ORDER BY seal, log LIMIT 1)', of_seal);
+  statement text;
+  whole text[];
+BEGIN
+  FOR damage, statement IN VALUES
+    ('none', 'SELECT 1'),
+    ('body', 'UPDATE aegis.entry SET body = set_byte(body, 40, get_byte(body, 40) # 1) WHERE seq = ' || newest),
+    ('leaf', 'UPDATE aegis.entry SET leaf = sha256(''x'') WHERE seq = ' || newest),
+    ('tenant', 'UPDATE aegis.entry SET tenant_id = ''00000000-0000-0000-0000-0000000000aa'' WHERE seq = ' || newest),
+    ('ordinal', 'UPDATE aegis.entry SET ordinal = 77 WHERE seq = ' || newest),
+    ('transaction', 'UPDATE aegis.entry SET xid = ''1000000'' WHERE seq = ' || newest),
+    ('deleted', 'DELETE FROM aegis.entry WHERE seq = ' || newest),
+    ('twice', 'INSERT INTO aegis.entry SELECT * FROM aegis.entry WHERE seq = ' || newest),
+    ('smuggled in', 'INSERT INTO aegis.entry (seq, xid, epoch, ordinal, tenant_id, leaf, body) SELECT nextval(''aegis.entry_seq''), xid, epoch, ordinal, tenant_id, leaf, body FROM aegis.entry WHERE seq = ' || newest),
+    ('far away', 'INSERT INTO aegis.entry (seq, xid, epoch, ordinal, tenant_id, leaf, body) SELECT seq + 4611686018427387904 + n * 1000000000, xid, epoch, ordinal, tenant_id, leaf, body FROM aegis.entry, generate_series(0, 1) n WHERE seq = ' || newest),
+    ('leaves', 'UPDATE aegis.seal_leaves SET seqs[1] = seqs[1] + 1000 WHERE seal = (SELECT max(number) FROM aegis.seal)'),
+    ('hashes', 'UPDATE aegis.seal_leaves SET leaves = set_byte(leaves, 0, get_byte(leaves, 0) # 1) WHERE seal = (SELECT max(number) FROM aegis.seal)'),
+    ('root', 'UPDATE aegis.seal_leaves SET root = sha256(''x'') WHERE seal = (SELECT max(number) FROM aegis.seal)'),
+    ('older root', format('UPDATE aegis.seal_leaves SET root = sha256(''x'') WHERE root IS NOT NULL AND seal < %s', of_seal)),
+    ('leaves removed', 'DELETE FROM aegis.seal_leaves WHERE seal = (SELECT max(number) FROM aegis.seal)'),
+    ('seal', 'UPDATE aegis.seal SET body = set_byte(body, 60, get_byte(body, 60) # 1) WHERE number = (SELECT max(number) FROM aegis.seal)'),
+    ('seal removed', 'DELETE FROM aegis.seal WHERE number = (SELECT max(number) FROM aegis.seal)'),
+    ('head', 'UPDATE aegis.tenant_log SET size = size + 1 WHERE tenant_id IS NULL'),
+    ('frontier', 'UPDATE aegis.tenant_log SET frontier = set_byte(frontier, 20, get_byte(frontier, 20) # 1) WHERE tenant_id IS NULL'),
+    ('node', 'INSERT INTO aegis.tree_node VALUES (0, 48, 0, sha256(''x'')), (1, 8, 1000000, sha256(''x'')), (1000, 8, 0, sha256(''x''))')
+  LOOP
+    BEGIN
+      PERFORM regress_tamper(statement);
+      whole := regress_say(NULL, '0');
+      seen := array_to_string(whole, E'\n') LIKE '% | finding | %';
+      in_parallel := whole = regress_say(NULL, '2');
+      from_checkpoint := seen = (array_to_string(regress_say(regress_note(of_seal), '0'), E'\n') LIKE '% | finding | %')
+        AND regress_say(regress_note(of_seal), '0') = regress_say(regress_note(of_seal), '2');
+      RAISE EXCEPTION USING ERRCODE = 'ZZ999';
+    EXCEPTION WHEN SQLSTATE 'ZZ999' THEN
+    END;
+    RETURN NEXT;
+  END LOOP;
+END $$;
+BEGIN;
+LOCK TABLE aegis.entry, aegis.seal IN SHARE ROW EXCLUSIVE MODE;
+SELECT * FROM regress_damages(:middle);
+ROLLBACK;
+DROP FUNCTION regress_damages(bigint), regress_say(text, text), regress_since(bigint);
+
 -- allows: other processes help to read a large partition, also what this transaction has not committed; an entry that is far from all others
 SET min_parallel_table_scan_size = 0;
 SET client_min_messages = debug1;

@@ -82,7 +82,7 @@ SET client_min_messages = error;
 CREATE FUNCTION regress_answer(question bigint, lease uuid, status integer, body text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
   PERFORM aegis.finish_outbound(question, lease, 'delivered', convert_to(body, 'UTF8'), jsonb_build_object('status', status));
-  UPDATE aegis.witness SET next_at = now();
+  PERFORM regress_tamper('UPDATE aegis.witness SET next_at = now()');
   RETURN (SELECT format('%s, %s: %s', o.result_ref, w.standing, w.fault) FROM aegis.outbox o, aegis.witness w WHERE o.id = question);
 END $$;
 -- refuses: answers that are none, and cosignatures of something else
@@ -92,7 +92,7 @@ SELECT regress_answer(:id, :'lease', 200, 'welcome');
 SELECT id, lease FROM regress_ask() \gset
 SELECT regress_answer(:id, :'lease', 200, E'\u2014 witness.example/one IVLmpwAAAABpJIEAzkfM94dC55rb34biZMRyWdiq/Xb26GKPHvPk2VqEbKkCmuYELON33Kp8FPg5V0fa1NF4mWg1MFQZTfTIkmtlDA==\n');
 SELECT count(*) AS kept FROM aegis.cosignature;
-UPDATE aegis.witness SET failures = 0;
+SELECT regress_tamper($$UPDATE aegis.witness SET failures = 0$$);
 -- allows: the size that a witness says to be asked from, when it can be
 SELECT id, lease FROM regress_ask() \gset
 SELECT regress_answer(:id, :'lease', 409, E'1\n');
@@ -112,12 +112,16 @@ SELECT id, lease FROM regress_ask() \gset
 SELECT regress_answer(:id, :'lease', 409, (:size + 1) || E'\n');
 SELECT aegis.health() ->> 'witness' AS health, aegis.health() ->> 'status' AS status;
 SELECT severity, object, finding FROM aegis.coverage() WHERE object_kind = 'witness';
-UPDATE aegis.witness SET standing = 'hindered', size = 1;
+SELECT regress_tamper($$UPDATE aegis.witness SET standing = 'hindered', size = 1$$);
 SELECT id, lease FROM regress_ask() \gset
 SELECT regress_answer(:id, :'lease', 422, 'no');
+-- refuses likewise: one that was asked from the size that it has, and says no, as older texts of C2SP have it
+SELECT regress_tamper(format($$UPDATE aegis.witness SET standing = 'hindered', size = %s, failures = 0$$, :size));
+SELECT id, lease FROM regress_ask() \gset
+SELECT regress_answer(:id, :'lease', 409, :size || E'\n');
 SELECT detail ->> 'reason' AS reason, (detail ->> 'size')::bigint = :size AS size, target_id FROM aegis.audit_log WHERE event = 'ledger.witness_refused' ORDER BY seq;
 -- allows: whoever looks to see that a witness has not cosigned for long, and that there is none
-UPDATE aegis.witness SET standing = 'hindered';
+SELECT regress_tamper($$UPDATE aegis.witness SET standing = 'hindered'$$);
 SELECT regress_tamper($$UPDATE aegis.checkpoint SET signed_at = now() - interval '5 min' WHERE number = 2000001$$) AS older;
 SELECT aegis.health() ->> 'witness' AS health, aegis.health() ->> 'status' AS status, (aegis.health() ->> 'witness_lag_ms')::bigint >= 300000 AS lag;
 SELECT regress_tamper($$UPDATE aegis.checkpoint SET signed_at = now() - interval '20 min' WHERE number = 2000001$$) AS older;

@@ -44,6 +44,10 @@ preload() { settings "shared_preload_libraries = 'aegis'" "aegis.environment = '
 
 # start [VARIABLE=VALUE ...]: false when the server does not come up; its log is $log.
 start() { as_server env "$@" "$bin/pg_ctl" start -s -w -t 60 -D "$cluster" -l "$log" > /dev/null 2>&1; }
+# Variables with which malloc gives back at once what is freed: by itself it keeps a heap of up to twice the largest block
+# that was ever freed. So what a backend has is in use.
+# shellcheck disable=SC2034
+giving_back=(MALLOC_MMAP_THRESHOLD_=65536 MALLOC_TRIM_THRESHOLD_=65536 MALLOC_TOP_PAD_=0)
 # must_start [VARIABLE=VALUE ...]: ends the test when the server does not come up.
 must_start() { start "$@" || { as_server tail -n 20 "$log"; exit 1; }; }
 stop() { as_server "$bin/pg_ctl" stop -s -w -m "${1:-fast}" -D "$cluster"; }
@@ -65,7 +69,7 @@ must_have_worker() { within 20 alive || { echo "not ok the worker starts${1:+ $1
 # make_target NAME: builds what cmake knows by that name in $build, one script at a time.
 build=$PWD/.aegis/verify
 make_target() {
-  (flock 8 && cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Release -DAEGIS_TESTS=OFF && cmake --build "$build" --target "$1") 8> "$build.lock" > /dev/null
+  (flock 8 && cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Release -DAEGIS_TESTS=OFF && cmake --build "$build" -j"$(nproc)" --target "$1") 8> "$build.lock" > /dev/null
 }
 
 # built NAME: builds a program, and prints where it is.

@@ -11,6 +11,7 @@ fill() {
     SELECT aegis.protect_table('shop.person', created_by => false, team => false);
     SELECT aegis.encrypt_column('shop.person', 'email', 'person.email', 'aegis.sealed_email', 'email');
     SELECT aegis.encrypt_column('shop.person', 'note', 'person.note');
+    SECURITY LABEL FOR aegis ON COLUMN shop.person.email IS 'pii; retention=contact'; SECURITY LABEL FOR aegis ON COLUMN shop.person.note IS 'pii_special; export=no';
     SELECT aegis.set_reveal_policy(f, 0::smallint, 'full') FROM unnest(ARRAY['person.email', 'person.note']) f;
     SELECT aegis.create_sealed_type('shop.iban', 'alnum', 'last4');
     CREATE TABLE shop.kind (tenant_id uuid, id int, b bytea, j jsonb, n numeric, d date, t timestamptz, k text, p text, i text, PRIMARY KEY (tenant_id, id));
@@ -44,6 +45,10 @@ rows() {
   query "COPY (SELECT tenant_id, id, email, note FROM shop.person ORDER BY tenant_id, id) TO STDOUT"
   query "COPY (SELECT * FROM shop.kind ORDER BY tenant_id, id) TO STDOUT"
 }
+
+# classes: the columns that have one, as somebody who may not look at rows sees them.
+classes() { as_role auditor -c "SELECT column_name, class, retention, exported FROM aegis.classification WHERE relation = 'shop.person'::regclass AND field IS NOT NULL ORDER BY 1"; }
+labelled=$'email|pii|contact|t\nnote|pii_special||f'
 
 # opened TENANT: how many rows there are, how many open as what was sealed, and how many a search finds.
 opened() {

@@ -58,6 +58,8 @@ if [ "$failed" != 0 ]; then exit 1; fi
 try "status while it runs" 0 ./aegis status
 says "status is healthy" '^health +200'
 says "the signer runs and has signed" '^signer +runs as .* signed size [1-9][0-9]*$'
+says "the witness runs and has cosigned" '^witness +runs as .* cosigned size [1-9][0-9]*$'
+says "the simulated provider runs" '^provider +simulated, runs as '
 says "the agent runs" '^agent +runs as '
 try "psql as the DBA" 0 ./aegis psql -XAtc "SELECT count(*) >= 300 FROM aegis_app.customer"
 says "a few hundred customers" '^t$'
@@ -66,13 +68,14 @@ says "the ledger verifies" '^ok$'
 try "psql as nobody known" 1 ./aegis psql postmaster
 try "logs" 0 ./aegis logs -n 3
 says "of the signer too" '"event":"signed"'
-says "and of the agent" '"event":"started".*"transports":"file, mail"'
+says "of the witness" '"event":"cosigned"'
+says "and of the agent" '"event":"carried".*"kind":"witness".*"outcome":"delivered"'
 # As it stands there, but for the port.
 request=$(grep '^curl ' README.md)
 try "the README's request" 0 bash -euc "${request//8443/$AEGIS_PORT}"
 says "it is answered" '"status":"ok"'
 
-key=$(cat "$AEGIS_HOME/ledger.vkey")
+key=$(cat "$AEGIS_HOME/ledger.vkey" "$AEGIS_HOME/witness.vkey")
 before=$(./aegis psql -XAtc "SELECT pg_postmaster_start_time()")
 try "up again" 0 ./aegis up --detach
 says "the walk again" '^The walk is done: '
@@ -83,8 +86,8 @@ else
   failed=1
 fi
 
-if [ "$(cat "$AEGIS_HOME/ledger.vkey")" = "$key" ]; then echo "ok the ledger's key was kept"; else
-  echo "not ok the ledger's key was kept"
+if [ "$(cat "$AEGIS_HOME/ledger.vkey" "$AEGIS_HOME/witness.vkey")" = "$key" ]; then echo "ok the keys of ledger and witness were kept"; else
+  echo "not ok the keys of ledger and witness were kept"
   failed=1
 fi
 

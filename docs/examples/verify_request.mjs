@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Verifies a request that Aegis signed with aegis.sign_request(). Copy it; it needs Node.js only.
+// Verifies a request that Aegis signed with aegis.sign_request(), or forwarded for a caller. Copy it; it needs Node.js only.
 //
 // The form is docs/format/http-signature-v1.md, "Requests that leave". It is read exactly: whatever is spelled otherwise
 // did not come from Aegis.
@@ -7,7 +7,7 @@ import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 
 const WINDOW = 300; // seconds that clocks may differ, either way
 const INPUT = new RegExp(
-  '^aegis=(\\("@method" "@target-uri"( "content-digest")?\\)' +
+  '^aegis=(\\("@method" "@target-uri"( "aegis-caller")?( "content-digest")?\\)' +
     ';created=([0-9]{1,15});nonce="([A-Za-z0-9._~+/=-]{16,64})";keyid="([A-Za-z0-9._-]{1,64})"' +
     ';alg="hmac-sha256";tag="aegis-outbound")$',
 );
@@ -30,7 +30,8 @@ export class Nonces {
   }
 }
 
-/** True when the request came from Aegis, and for the first time.
+/** True when the request came from Aegis, and for the first time. What the field aegis-caller says is then true; without the
+ *  field it came from Aegis itself, for nobody.
  *  method, url  as received; url with scheme and host as the service is called by Aegis, path and query not decoded
  *  headers      object with names in lower case, as node:http gives it
  *  body         Buffer, empty for none
@@ -40,11 +41,13 @@ export function verifyRequest({ method, url, headers, body, secrets, nonces, now
   const given = INPUT.exec(headers["signature-input"] ?? "");
   const signature = SIGNATURE.exec(headers["signature"] ?? "");
   if (!given || !signature) return false;
-  const [, parameters, coversDigest, created, nonce, keyId] = given;
+  const [, parameters, coversCaller, coversDigest, created, nonce, keyId] = given;
+  if (Boolean(coversCaller) !== "aegis-caller" in headers) return false;
   const digest = `sha-256=:${createHash("sha256").update(body).digest("base64")}:`;
   if (Boolean(coversDigest) !== body.length > 0) return false;
   if (body.length > 0 && headers["content-digest"] !== digest) return false;
   let base = `"@method": ${method}\n"@target-uri": ${url}\n`;
+  if (coversCaller) base += `"aegis-caller": ${headers["aegis-caller"]}\n`;
   if (body.length > 0) base += `"content-digest": ${digest}\n`;
   base += `"@signature-params": ${parameters}`;
   const wanted = createHmac("sha256", secrets.get(keyId) ?? Buffer.alloc(0)).update(base).digest();

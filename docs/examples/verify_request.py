@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Verifies a request that Aegis signed with aegis.sign_request(). Copy it; it needs the standard library only.
+"""Verifies a request that Aegis signed with aegis.sign_request(), or forwarded for a caller. Copy it; it needs the standard library only.
 
 The form is docs/format/http-signature-v1.md, "Requests that leave". It is read exactly: whatever is spelled otherwise
 did not come from Aegis."""
@@ -10,7 +10,7 @@ import re
 import time
 
 WINDOW = 300  # seconds that clocks may differ, either way
-INPUT = re.compile(r'aegis=(\("@method" "@target-uri"( "content-digest")?\)'
+INPUT = re.compile(r'aegis=(\("@method" "@target-uri"( "aegis-caller")?( "content-digest")?\)'
                    r';created=([0-9]{1,15});nonce="([A-Za-z0-9._~+/=-]{16,64})";keyid="([A-Za-z0-9._-]{1,64})"'
                    r';alg="hmac-sha256";tag="aegis-outbound")')
 SIGNATURE = re.compile(r"aegis=:([A-Za-z0-9+/]{43}=):")
@@ -36,7 +36,8 @@ class Nonces:
 
 
 def verify_request(method, url, headers, body, secrets, nonces, now=None):
-    """True when the request came from Aegis, and for the first time.
+    """True when the request came from Aegis, and for the first time. What the field aegis-caller says is then true; without
+    the field it came from Aegis itself, for nobody.
 
     method, url   as received; url with scheme and host as the service is called by Aegis, path and query not decoded
     headers       dict with names in lower case
@@ -48,11 +49,15 @@ def verify_request(method, url, headers, body, secrets, nonces, now=None):
     signature = SIGNATURE.fullmatch(headers.get("signature", ""))
     if not given or not signature:
         return False
-    parameters, covers_digest, created, nonce, key_id = given.groups()
+    parameters, covers_caller, covers_digest, created, nonce, key_id = given.groups()
+    if bool(covers_caller) != ("aegis-caller" in headers):
+        return False
     digest = "sha-256=:%s:" % base64.b64encode(hashlib.sha256(body).digest()).decode()
     if bool(covers_digest) != bool(body) or (body and headers.get("content-digest") != digest):
         return False
     base = '"@method": %s\n"@target-uri": %s\n' % (method, url)
+    if covers_caller:
+        base += '"aegis-caller": %s\n' % headers["aegis-caller"]
     if body:
         base += '"content-digest": %s\n' % digest
     base += '"@signature-params": ' + parameters

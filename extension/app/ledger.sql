@@ -56,6 +56,7 @@ COMMENT ON FUNCTION aegis_app.list_entries(aegis.request) IS 'GET /api/ledger/en
 CREATE FUNCTION aegis_app.get_entry(request aegis.request) RETURNS aegis.response
   LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
+  own_leaf CONSTANT bigint := aegis_app.number_of(request.params ->> 'leaf');
   answer jsonb;
 BEGIN
   SELECT jsonb_build_object(
@@ -63,8 +64,12 @@ BEGIN
            'user_id', e.user_id, 'user_name', e.user_name, 'rank', e.rank, 'way', e.way, 'request_id', e.request_id,
            'target_kind', e.target_kind, 'target_id', e.target_id, 'detail', e.detail, 'image', e.image,
            'leaf_hash', encode(e.leaf_hash, 'hex'), 'body_base64', aegis_app.base64(e.body))
-    INTO answer FROM aegis.tenant_entries(ARRAY[aegis_app.number_of(request.params ->> 'leaf')]) e;
+    INTO answer FROM aegis.tenant_entries(ARRAY[own_leaf]) e;
   IF NOT FOUND THEN
+    -- Of one that was cut this is an error that says when and by whom.
+    IF own_leaf < (SELECT l.entries FROM aegis.tenant_ledger() l) THEN
+      PERFORM aegis.receipt(aegis.tenant_id(), own_leaf);
+    END IF;
     RETURN aegis_app.problem(404, 'not-found', 'No such entry');
   END IF;
   RETURN aegis_app.ok(answer);

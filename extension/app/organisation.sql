@@ -92,6 +92,16 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION aegis_app.uuid_field(jsonb, text) IS 'id of a JSON field or a query, NULL when it is left out';
 
+-- Who waited for a lock must see what its holder wrote: one snapshot for the whole transaction would show what was there before.
+CREATE FUNCTION aegis_app.require_new_snapshots() RETURNS void
+  LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+    RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'what others decide meanwhile would not be seen at this isolation level', HINT = 'Use READ COMMITTED.';
+  END IF;
+END $$;
+COMMENT ON FUNCTION aegis_app.require_new_snapshots() IS 'an error where a statement would not see what was committed before it';
+
 -- Organisation ------------------------------------------------------------------------------------
 
 CREATE FUNCTION aegis_app.get_organisation(request aegis.request) RETURNS aegis.response

@@ -9,7 +9,7 @@ DECLARE
   instant  CONSTANT jsonb := '{"type": "string", "format": "date-time"}';
   number   CONSTANT jsonb := '{"type": "integer"}';
   rank     CONSTANT jsonb := '{"type": "integer", "minimum": 1, "maximum": 4, "description": "1 user, 2 team lead, 3 manager, 4 admin"}';
-  status   CONSTANT jsonb := '{"enum": ["active", "inactive"]}';
+  status   CONSTANT jsonb := '{"enum": ["active", "inactive", "invited"]}';
   created  CONSTANT jsonb := aegis.object_schema(jsonb_build_object('id', id));
   by_id    CONSTANT jsonb := aegis.object_schema(jsonb_build_object('id', id));
   listed   CONSTANT jsonb := jsonb_build_object('name', words, 'email', maybe);

@@ -28,12 +28,12 @@ BEGIN
       'next', '{"type": ["integer", "null"], "description": "before of the next page"}'::jsonb,
       'entries', jsonb_build_object('type', 'array', 'items', aegis.object_schema(listed)))));
   PERFORM aegis.register_route('GET', '/api/ledger/entries/{leaf}', 'aegis_app.get_entry(aegis.request)', 4::smallint, tag => 'Ledger',
-    summary => 'One entry, with its canonical bytes', parameter_schema => jsonb_build_object('properties', jsonb_build_object('leaf', count)),
+    summary => 'One entry, with its canonical bytes', parameter_schema => jsonb_build_object('properties', jsonb_build_object('leaf', count)), problems => '{"gone": 410}',
     response_schema => aegis.object_schema(listed || jsonb_build_object('rank', '{"type": ["integer", "null"]}'::jsonb, 'way', maybe, 'request_id', maybe,
       'image', anything, 'leaf_hash', hash, 'body_base64', base64)));
   PERFORM aegis.register_route('GET', '/api/ledger/entries/{leaf}/receipt', 'aegis_app.get_receipt(aegis.request)', 4::smallint, tag => 'Ledger',
     summary => 'One entry with the path from it to a signed checkpoint, for aegis-verify and other readers of C2SP proofs',
-    parameter_schema => jsonb_build_object('properties', jsonb_build_object('leaf', count)), problems => '{"conflict": 409}', response_schema => note);
+    parameter_schema => jsonb_build_object('properties', jsonb_build_object('leaf', count)), problems => '{"conflict": 409, "gone": 410}', response_schema => note);
   PERFORM aegis.register_route('GET', '/api/ledger/seals', 'aegis_app.list_seals(aegis.request)', 4::smallint, tag => 'Ledger',
     summary => 'The chain of seals, newest first', parameter_schema => jsonb_build_object('properties', pages),
     response_schema => aegis.object_schema(jsonb_build_object('seals', jsonb_build_object('type', 'array', 'items', aegis.object_schema(jsonb_build_object(
@@ -60,12 +60,12 @@ BEGIN
     response_schema => aegis.object_schema(jsonb_build_object('state', words, 'done', '{"type": ["integer", "null"]}'::jsonb,
       'total', '{"type": ["integer", "null"]}'::jsonb, 'findings', '{"type": ["integer", "null"]}'::jsonb, 'rows', '{"type": ["array", "null"]}'::jsonb)));
   -- Both logs as C2SP tlog-tiles. The tiles of the root log hold hashes over random names and are for everybody.
-  PERFORM aegis.register_route('GET', '/api/ledger/root/checkpoint', 'aegis_app.get_checkpoint(aegis.request)', public => true, tag => 'Ledger',
+  PERFORM aegis.register_route('GET', '/api/ledger/root/checkpoint', 'aegis_app.get_checkpoint(aegis.request)', public => true, replica_ok => true, tag => 'Ledger',
     summary => 'The newest checkpoint of the root log, witnessed if there is one, a C2SP note', problems => '{"no-checkpoint": 404}', response_schema => note);
   PERFORM aegis.register_route('GET', '/api/ledger/log/receipt', 'aegis_app.get_log_receipt(aegis.request)', 4::smallint, tag => 'Ledger',
     summary => 'What proves size and root of the tenant''s log: the receipt of its newest entry', problems => '{"no-checkpoint": 404}', response_schema => note);
   FOREACH places IN ARRAY ARRAY['{a}', '{a}/{b}', '{a}/{b}/{c}', '{a}/{b}/{c}/{d}'] LOOP
-    PERFORM aegis.register_route('GET', '/api/ledger/root/tile/{level}/' || places, 'aegis_app.get_root_tile(aegis.request)', public => true, tag => 'Ledger',
+    PERFORM aegis.register_route('GET', '/api/ledger/root/tile/{level}/' || places, 'aegis_app.get_root_tile(aegis.request)', public => true, replica_ok => true, tag => 'Ledger',
       summary => 'A tile of the root log (C2SP tlog-tiles)', parameter_schema => level, response_schema => octets);
     PERFORM aegis.register_route('GET', '/api/ledger/log/tile/{level}/' || places, 'aegis_app.get_log_tile(aegis.request)', 4::smallint, tag => 'Ledger',
       summary => 'A tile of the tenant''s log, or a bundle of its entries (C2SP tlog-tiles)', parameter_schema => level, response_schema => octets);

@@ -6,9 +6,11 @@ CREATE TABLE aegis.event_type (
   description  text    NOT NULL CHECK (description <> ''),
   writer       text    NOT NULL CHECK (writer IN ('c', 'sql')),
   fields       jsonb   NOT NULL DEFAULT '{}' CHECK (pg_catalog.jsonb_typeof(fields) = 'object'),
-  by_extension boolean NOT NULL
+  by_extension boolean NOT NULL,
+  withheld     boolean NOT NULL DEFAULT false
 );
 COMMENT ON TABLE aegis.event_type IS 'event types: name, who may write them, class of every detail';
+COMMENT ON COLUMN aegis.event_type.withheld IS 'entries stand in the log of the system, where nobody of the tenant reads them';
 SELECT pg_catalog.pg_extension_config_dump('aegis.event_type', 'WHERE NOT by_extension');
 
 INSERT INTO aegis.event_type (name, description, writer, by_extension)
@@ -19,6 +21,10 @@ SELECT t.name, t.description, 'c', true FROM (VALUES
   ('auth.challenged',          'a password was right, and more is due before there is a session'),
   ('auth.recovery_code_used',  'a recovery code took the place of an authenticator'),
   ('auth.recovery_codes_made', 'a user was given new recovery codes'),
+  ('auth.password_reset',      'a user chose a new password by a link that was mailed'),
+  ('auth.reset_failed',        'a new password by a mailed link was refused'),
+  ('auth.reset_requested',     'somebody asked for a new password by mail'),
+  ('auth.rotation_forced',     'a sign-in was breached or suspicious, so a new password is due'),
   ('auth.second_factor_removed', 'a user took their second factor away'),
   ('auth.second_factor_set',   'a user set up a second factor'),
   ('auth.sign_in',             'a user signed in'),
@@ -26,11 +32,14 @@ SELECT t.name, t.description, 'c', true FROM (VALUES
   ('auth.sign_in_abandoned',   'a sign-in was begun and rolled back, cancelled or lost'),
   ('auth.locked',              'an account was locked after failed sign-ins'),
   ('auth.sign_out',            'a session was ended by its user'),
+  ('auth.session_revoked',     'a session was ended by its user from elsewhere, or by an admin'),
   ('auth.session_superseded',  'a session ended because its user signed in elsewhere'),
   ('auth.step_up',             'a user confirmed who they are within a session'),
   ('auth.step_up_abandoned',   'a confirmation was begun and rolled back, cancelled or lost'),
   ('auth.step_up_failed',      'a user failed to confirm who they are'),
+  ('auth.throttled',           'a network, or everybody for a tenant, failed too often in a minute'),
   ('auth.denied',              'a request was refused'),
+  ('auth.token_refused',       'a token of an issuer was refused'),
   ('ddl.changed',              'an object of Aegis, a protected or captured table, or what belongs to it was made, changed or dropped'),
   ('ddl.refused',              'a change of the schema was refused because it would leave a hole'),
   ('ddl.repaired',             'a hole that a change of the schema would leave was repaired'),
@@ -45,6 +54,19 @@ SELECT t.name, t.description, 'c', true FROM (VALUES
   ('field.resealed',           'the values of a tenant in a table were sealed under a newer key'),
   ('field.type_created',       'a sealed type was made'),
   ('grant.changed',            'rights on an object of Aegis, or on a table that it protects or captures, were changed'),
+  ('issuer.changed',           'an operator changed for whom tokens of an issuer must be meant'),
+  ('issuer.client_set',        'an operator lets people sign in at an issuer'),
+  ('issuer.key_added',         'an issuer published a key that was not known'),
+  ('issuer.key_changed',       'an issuer published another key under a known id'),
+  ('issuer.key_pinned',        'an operator pinned a key of an issuer'),
+  ('issuer.key_removed',       'a key of an issuer counts no more'),
+  ('issuer.registered',        'an operator has tokens of an issuer taken'),
+  ('issuer.retired',           'an operator takes no tokens of an issuer any more'),
+  ('issuer.role_mapped',       'an operator decided which rank a role of an issuer gives'),
+  ('issuer.tenant_mapped',     'an operator said which tenant an organisation of an issuer is'),
+  ('issuer.tenant_unmapped',   'an organisation of an issuer is no longer the tenant'),
+  ('issuer.user_linked',       'a subject of an issuer was linked to a user'),
+  ('issuer.user_unlinked',     'a subject of an issuer is no longer a user'),
   ('job.created',              'a job was created'),
   ('job.finished',             'a job finished or failed'),
   ('job.paused',               'a job was stopped by an operator'),
@@ -62,6 +84,9 @@ SELECT t.name, t.description, 'c', true FROM (VALUES
   ('key.tenant_created',       'the keys of a tenant were made'),
   ('key.tenant_destroyed',     'the keys of a tenant were destroyed'),
   ('key.tenant_rotated',       'an operator gave a tenant a new key'),
+  ('ledger.anchor_dropped',    'an operator has checkpoints left at an anchor no more'),
+  ('ledger.anchor_refused',    'an anchor holds another history of the ledger'),
+  ('ledger.anchor_registered', 'an operator has checkpoints left at an anchor'),
   ('ledger.checkpoint_refused', 'the signer refused the head of the ledger'),
   ('ledger.cut',               'two operators cut the beginning of the log of a tenant'),
   ('ledger.epoch_begun',       'an operator began a new epoch of the ledger'),
@@ -79,6 +104,8 @@ SELECT t.name, t.description, 'c', true FROM (VALUES
   ('outbound.delivered',       'an outbound job was done'),
   ('outbound.failed',          'an outbound job was given up'),
   ('outbound.retried',         'an operator let an outbound job try again'),
+  ('pci.allowlist_changed',    'an operator changed which fields of the messages of providers are kept'),
+  ('pci.scan_completed',       'stored rows were searched for card data; a failure when there was some'),
   ('pii.revealed',             'encrypted values were read in clear'),
   ('role.changed',             'a role was made, changed or dropped'),
   ('role.membership_changed',  'a role was made a member of another, or no longer is one'),
@@ -94,7 +121,9 @@ SELECT t.name, t.description, 'c', true FROM (VALUES
   ('service.secret_retired',   'an operator took a secret of a service out of use'),
   ('setting.changed',          'a setting that Aegis rests on was changed: in the files, for a role, or for a database'),
   ('setting.wall_off',         'the server started with a wall switched off'),
+  ('status.changed',           'an operator changed what the status page shows'),
   ('subject.erased',           'the search tokens of a data subject were removed, and the file of keys written anew'),
+  ('system.demo_refused',      'a start in demo mode was refused, because this is production'),
   ('system.started',           'the server started'),
   ('table.audited',            'capture of the changes of a table began'),
   ('table.backfilled',         'existing rows of a table were given their tenant'),
@@ -102,6 +131,7 @@ SELECT t.name, t.description, 'c', true FROM (VALUES
   ('table.protected',          'a table was put under tenant protection'),
   ('table.unaudited',          'capture of the changes of a table ended'),
   ('table.unprotected',        'tenant protection was taken from a table'),
+  ('table.withheld',           'what happens to a table is withheld from the logs of tenants'),
   ('team.created',             'a team was created'),
   ('team.deleted',             'an empty team was deleted'),
   ('team.moved',               'a team was moved below another, with all below it and their rows'),
@@ -120,23 +150,37 @@ SELECT t.name, t.description, 'c', true FROM (VALUES
   ('tenant.quota_exceeded',    'a tenant used up a quota; once a minute'),
   ('tenant.reactivated',       'a suspended tenant was let work again'),
   ('tenant.second_factor_required', 'from which rank on a tenant wants a second factor was decided'),
+  ('tenant.sign_up_requested', 'somebody wants an organisation, and was mailed how to go on'),
+  ('tenant.signed_up',         'an organisation was signed up by its first admin'),
   ('tenant.suspended',         'a tenant was suspended and its sessions were ended'),
+  ('upstream.dropped',         'an operator removed a service that answered routes'),
+  ('upstream.registered',      'an operator said where a service answers routes, and whose secret signs'),
   ('user.created',             'a user was created'),
   ('user.deactivated',         'a user was deactivated'),
+  ('user.invitation_accepted', 'an invited user chose a password'),
+  ('user.invitation_revoked',  'an invitation was taken back'),
+  ('user.invitation_sent',     'an invitation was mailed once more'),
+  ('user.invited',             'a user was invited by mail'),
   ('user.moved',               'a user was moved to another team'),
   ('user.password_changed',    'a user was given a new password'),
   ('user.password_ordered',    'a user must choose a new password at the next sign-in'),
   ('user.rank_changed',        'the rank of a user was changed'),
   ('user.second_factor_reset', 'the second factor of a user was taken away'),
   ('user.second_factor_reset_requested', 'one of two people wants to take the second factor of an admin away'),
-  ('user.unlocked',            'the failed sign-ins of a user were forgotten')
+  ('user.unlocked',            'the failed sign-ins of a user were forgotten'),
+  ('webhook.endpoint_created', 'an admin let a payment provider send webhooks about an account'),
+  ('webhook.endpoint_disabled', 'an admin took an endpoint of webhooks out of use'),
+  ('webhook.provider_added',   'an operator let one more provider send webhooks'),
+  ('webhook.rejected',         'webhooks were refused: no signature, a wrong one, or one of another time'),
+  ('webhook.secret_added',     'an admin gave an endpoint of webhooks its next secret'),
+  ('webhook.secret_retired',   'an admin took a secret of an endpoint of webhooks out of use')
 ) AS t(name, description);
 
-CREATE FUNCTION aegis.declare_event(name text, description text, fields jsonb DEFAULT '{}') RETURNS void
+CREATE FUNCTION aegis.declare_event(name text, description text, fields jsonb DEFAULT '{}', withheld boolean DEFAULT false) RETURNS void
   AS 'MODULE_PATHNAME', 'aegis_declare_event' LANGUAGE C VOLATILE STRICT SECURITY DEFINER PARALLEL UNSAFE
   SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION aegis.declare_event(text, text, jsonb) IS
-  'declares an event type of an application; fields gives each detail "clear" or "personal", with " required"';
+COMMENT ON FUNCTION aegis.declare_event(text, text, jsonb, boolean) IS
+  'declares an event type of an application; fields gives each detail "clear" or "personal", with " required"; what is withheld stands in the system''s log';
 
 CREATE FUNCTION aegis.record(event text, target_kind text DEFAULT NULL, target_id text DEFAULT NULL,
                              outcome text DEFAULT 'success', detail jsonb DEFAULT '{}') RETURNS void

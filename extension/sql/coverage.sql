@@ -14,6 +14,7 @@ AS $$
           SELECT * FROM aegis.coverage_role() UNION ALL
           SELECT * FROM aegis.coverage_personal() UNION ALL
           SELECT * FROM aegis.coverage_sealed() UNION ALL
+          SELECT * FROM aegis.coverage_classification() UNION ALL
           SELECT * FROM aegis.coverage_reveal() UNION ALL
           SELECT * FROM aegis.coverage_guard() UNION ALL
           SELECT * FROM aegis.coverage_ledger() UNION ALL
@@ -21,6 +22,7 @@ AS $$
           SELECT * FROM aegis.coverage_pooler() UNION ALL
           SELECT * FROM aegis.coverage_outbox() UNION ALL
           SELECT * FROM aegis.coverage_witness() UNION ALL
+          SELECT * FROM aegis.coverage_anchor() UNION ALL
           SELECT * FROM aegis.coverage_key()) f
    ORDER BY array_position(ARRAY['high', 'medium', 'low'], f.severity), f.object_kind, f.object, f.finding, f.problem
 $$;

@@ -31,7 +31,7 @@ CREATE FUNCTION aegis.coverage_function()
 AS $$
   WITH getter (name) AS (
     SELECT 'aegis.' || unnest(ARRAY['tenant_id', 'user_id', 'session_id', 'user_lo', 'user_hi', 'team_ord', 'team_lo', 'team_hi', 'rank',
-                                    'auth_method', 'request_id', 'client_ip', 'require_tenant', 'service_id']) || '()'
+                                    'auth_method', 'request_id', 'client_ip', 'require_tenant', 'service_id', 'link_id', 'link_target']) || '()'
   ),
   installed AS (
     SELECT i.name, i.definition, i.grantees, g.name IS NOT NULL AS is_getter, o.function, o.owner, o.grantees AS grantees_now,

@@ -38,7 +38,8 @@ AS $$
           SELECT * FROM aegis.coverage_view() UNION ALL
           SELECT * FROM aegis.coverage_code() UNION ALL
           SELECT * FROM aegis.coverage_grant() UNION ALL
-          SELECT * FROM aegis.coverage_sealed()) f
+          SELECT * FROM aegis.coverage_sealed() UNION ALL
+          SELECT * FROM aegis.coverage_classification()) f
     JOIN pg_namespace n ON n.oid = f.namespace
     JOIN aegis.guarded_schema g ON g.schema = n.nspname
    WHERE f.severity = 'high' OR f.finding IN ('table-unprotected', 'view-not-invoker')
@@ -166,6 +167,11 @@ BEGIN
     RETURN;
   END IF;
   PERFORM aegis.record_ddl(TG_EVENT, TG_TAG);
+  -- What an extension had answered goes with it; when it is made again, it registers its routes again.
+  IF TG_EVENT = 'sql_drop' THEN
+    DELETE FROM aegis.route r USING pg_event_trigger_dropped_objects() d
+     WHERE r.by_extension AND d.classid = 'pg_proc'::regclass AND d.address_names[1] = r.handler_schema AND d.address_names[2] = r.handler;
+  END IF;
   IF NOT EXISTS (SELECT FROM aegis.guarded_schema) THEN
     RETURN;
   END IF;

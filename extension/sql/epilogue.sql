@@ -38,11 +38,13 @@ END $$;
 -- The context's getters are read by policies and defaults of every role.
 GRANT EXECUTE ON FUNCTION aegis.tenant_id(), aegis.user_id(), aegis.session_id(), aegis.user_lo(), aegis.user_hi(),
   aegis.team_ord(), aegis.team_lo(), aegis.team_hi(), aegis.rank(), aegis.auth_method(), aegis.request_id(), aegis.require_tenant(),
-  aegis.client_ip(), aegis.service_id() TO PUBLIC;
+  aegis.client_ip(), aegis.service_id(), aegis.link_id(), aegis.link_target() TO PUBLIC;
 
 -- Card data: pure functions, and CHECK constraints run them as whoever writes.
 GRANT EXECUTE ON FUNCTION aegis.is_free_of_card_data(text), aegis.is_free_of_card_data(bytea), aegis.is_free_of_card_data(jsonb),
   aegis.scrub(text, text), aegis.scrub(jsonb, text), aegis.scrub_findings(text), aegis.scrub_findings(jsonb), aegis.refuse_card_data() TO PUBLIC;
+
+GRANT EXECUTE ON FUNCTION aegis.scan_for_pan(regnamespace) TO aegis_operator;
 
 -- worker
 GRANT EXECUTE ON FUNCTION aegis.worker_status() TO aegis_auditor, aegis_gateway, aegis_operator;
@@ -53,15 +55,17 @@ GRANT EXECUTE ON FUNCTION aegis.rotate_master_key(text) TO aegis_operator;
 
 -- Ledger: whoever can connect may record what the catalogue lets SQL write.
 GRANT EXECUTE ON FUNCTION aegis.record(text, text, text, text, jsonb) TO PUBLIC;
-GRANT EXECUTE ON FUNCTION aegis.declare_event(text, text, jsonb) TO aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.declare_event(text, text, jsonb, boolean) TO aegis_operator;
 GRANT SELECT ON aegis.event_type TO aegis_auditor, aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.begin_epoch(text) TO aegis_operator;
 -- Who owns a table may audit it; the functions check.
 GRANT EXECUTE ON FUNCTION aegis.audit_row(), aegis.audit_table(regclass, name[]), aegis.audit_truncate(),
   aegis.unaudit_table(regclass) TO PUBLIC;
+GRANT EXECUTE ON FUNCTION aegis.withhold_table(regclass) TO aegis_operator;
+GRANT SELECT ON aegis.withheld_table TO aegis_auditor, aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.decode_entry(bytea), aegis.reveal_origin(bigint) TO aegis_auditor;
 GRANT EXECUTE ON FUNCTION aegis.tenant_audit_log() TO aegis_gateway, aegis_member, aegis_operator;
-GRANT EXECUTE ON FUNCTION aegis.export_ledger(uuid), aegis.running_verifications(), aegis.verify_ledger(uuid, text) TO aegis_auditor;
+GRANT EXECUTE ON FUNCTION aegis.export_ledger(uuid), aegis.running_verifications(), aegis.verify_ledger(uuid, text, text) TO aegis_auditor;
 GRANT SELECT ON aegis.verify_progress TO aegis_auditor;
 GRANT EXECUTE ON FUNCTION aegis.begin_verification(), aegis.verification(bigint), aegis.verification_progress(bigint)
   TO aegis_member, aegis_operator;
@@ -84,10 +88,11 @@ GRANT SELECT ON aegis.ledger_holds, aegis.ledger_retention TO aegis_auditor, aeg
 GRANT SELECT ON aegis.ledger_cut, aegis.ledger_cuts, aegis.ledger_export TO aegis_auditor;
 
 -- Checkpoints say nothing but how long the root log is.
-GRANT SELECT ON aegis.checkpoint, aegis.checkpoints, aegis.cosignature, aegis.witnesses TO aegis_auditor, aegis_operator;
-GRANT EXECUTE ON FUNCTION aegis.cosigned_note(bigint) TO aegis_auditor, aegis_operator;
-GRANT EXECUTE ON FUNCTION aegis.latest_checkpoint(), aegis.wait_checkpoint(interval), aegis.wait_witnessed(interval),
+GRANT SELECT ON aegis.checkpoint, aegis.checkpoints, aegis.cosignature, aegis.witnesses, aegis.anchor_receipt, aegis.anchor_status TO aegis_auditor, aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.cosigned_note(bigint), aegis.unanchored_since(aegis.anchor) TO aegis_auditor, aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.latest_checkpoint(), aegis.wait_checkpoint(interval), aegis.wait_witnessed(interval), aegis.wait_anchored(interval),
   aegis.witnessed_checkpoint() TO aegis_auditor, aegis_gateway, aegis_member, aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.drop_anchor(text), aegis.register_anchor(text, text, text, interval, text) TO aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.drop_witness(text), aegis.register_witness(text, text, boolean) TO aegis_operator;
 
 -- tenant, team
@@ -111,8 +116,8 @@ GRANT EXECUTE ON FUNCTION aegis.teams() TO aegis_member, aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.tenants() TO aegis_auditor, aegis_operator;
 
 SELECT aegis.grant_sealed_type(t.type) FROM aegis.sealed_type t;
--- What takes a sealed value is for everybody; this opens it.
-REVOKE EXECUTE ON FUNCTION aegis.mail_address(aegis.sealed_email, uuid) FROM PUBLIC;
+-- What takes a sealed value is for everybody; these open it.
+REVOKE EXECUTE ON FUNCTION aegis.mail_address(aegis.sealed_email, uuid), aegis.open_credential(aegis.sealed_text, uuid) FROM PUBLIC;
 GRANT SELECT ON aegis.sealed_kind, aegis.sealed_type TO aegis_auditor, aegis_operator;
 -- Those that take any type.
 GRANT EXECUTE ON FUNCTION aegis.is_sealed_for("any", bigint, uuid, "any"), aegis.is_sealed_for("any", bigint, uuid, record),
@@ -176,11 +181,15 @@ GRANT SELECT ON aegis.protected_part, aegis.protected_table TO aegis_auditor, ae
 SELECT aegis.encrypt_column('aegis.user', 'email', 'user.email', 'aegis.sealed_email', 'email', 'masked');
 SELECT aegis.set_reveal_policy('user.email', 4::smallint, 'full');
 SELECT aegis.encrypt_column('aegis.user', 'name', 'user.name', 'aegis.sealed_text', 'full');
-SELECT aegis.encrypt_column('aegis.second_factor', 'secret', 'user.totp_secret', 'aegis.sealed_bytea', 'full');
+-- A credential: nobody may see it, and no policy can say otherwise.
+SELECT aegis.encrypt_column('aegis.second_factor', 'secret', 'user.totp_secret', 'aegis.sealed_bytea', 'full', 'none');
+SELECT aegis.encrypt_column('aegis.session', 'device', 'session.device', 'aegis.sealed_text', 'full');
+SELECT aegis.encrypt_column('aegis.session', 'network', 'session.network', 'aegis.sealed_text', 'full');
 GRANT EXECUTE ON FUNCTION aegis.create_user(text, text, smallint, uuid, text), aegis.deactivate_user(uuid),
   aegis.move_user(uuid, uuid), aegis.set_rank(uuid, smallint), aegis.unlock_user(uuid), aegis.users()
   TO aegis_member, aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.authenticate(text, text, text, text), aegis.sign_out() TO aegis_member;
+GRANT EXECUTE ON FUNCTION aegis.end_session(uuid), aegis.sessions() TO aegis_member, aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.answer_challenge(text, text, text, text, text, text), aegis.begin_enrolment(text),
   aegis.sign_in(text, text, text, text, text, text) TO aegis_gateway, aegis_member;
 GRANT EXECUTE ON FUNCTION aegis.begin_second_factor(), aegis.confirm_second_factor(text), aegis.new_recovery_codes(),
@@ -190,6 +199,23 @@ GRANT EXECUTE ON FUNCTION aegis.order_password_change(uuid) TO aegis_member, aeg
 GRANT EXECUTE ON FUNCTION aegis.tune_password_hash(integer) TO aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.require_second_factor(smallint), aegis.reset_second_factor(uuid) TO aegis_member, aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.expire_sessions(integer) TO aegis_operator;
+-- What is shown is the proof: these need no context.
+GRANT EXECUTE ON FUNCTION aegis.accept_invitation(text, text), aegis.request_password_reset(text, text), aegis.reset_password(text, text, text)
+  TO aegis_member;
+GRANT EXECUTE ON FUNCTION aegis.invite_user(text, text, smallint, uuid), aegis.resend_invitation(uuid), aegis.revoke_invitation(uuid),
+  aegis.invitations() TO aegis_member, aegis_operator;
+
+GRANT EXECUTE ON FUNCTION aegis.finish_sign_up(text, text, text, boolean), aegis.request_sign_up(text, text, text, text), aegis.sign_up_open()
+  TO aegis_member;
+
+-- What everybody may know, and who says it.
+GRANT EXECUTE ON FUNCTION aegis.status() TO aegis_auditor, aegis_gateway, aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.set_incident(text, text, text, timestamptz, timestamptz, bigint), aegis.set_slo(text, text, text),
+  aegis.set_subprocessor(text, text, text, date) TO aegis_operator;
+
+-- Demo mode: the rows are there in demo mode only.
+GRANT EXECUTE ON FUNCTION aegis.demo_logins() TO aegis_member, aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.is_demo(), aegis.set_demo_logins(jsonb) TO aegis_operator;
 
 -- Services
 GRANT EXECUTE ON FUNCTION aegis.create_service(text, uuid, text[], smallint), aegis.retire_service(text, text),
@@ -197,6 +223,32 @@ GRANT EXECUTE ON FUNCTION aegis.create_service(text, uuid, text[], smallint), ae
   aegis.sign_request(text, text, text, bytea)
   TO aegis_operator;
 GRANT SELECT ON aegis.services TO aegis_auditor, aegis_operator;
+
+GRANT EXECUTE ON FUNCTION aegis.pdf(jsonb) TO aegis_member, aegis_operator;
+
+-- Webhooks: what admins decide about their tenant's is checked by the functions; what a handler is told is the transaction's own.
+GRANT EXECUTE ON FUNCTION aegis.add_webhook_secret(uuid, text, interval), aegis.create_webhook_endpoint(text, text, text, boolean, text, boolean),
+  aegis.disable_webhook_endpoint(uuid), aegis.retire_webhook_secret(uuid, text), aegis.webhook_endpoints()
+  TO aegis_member, aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.verified_webhook() TO aegis_member;
+GRANT EXECUTE ON FUNCTION aegis.fits_grammar(text, jsonb), aegis.payload_fields(text, text), aegis.project_node(aegis.payload_field[], integer, jsonb),
+  aegis.project_payload(text, text, jsonb), aegis.restore_references(aegis.payload_field[], integer, jsonb, jsonb),
+  aegis.scrub_payload(text, text, jsonb), aegis.verify_webhook(text, text, text[], bytea, timestamptz, integer)
+  TO aegis_member, aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.drop_payload_field(text, text, text[]), aegis.set_payload_field(text, text, text[], text, boolean),
+  aegis.set_webhook_provider(text, text) TO aegis_operator;
+GRANT SELECT ON aegis.payload_field, aegis.webhook_provider TO aegis_auditor, aegis_operator;
+
+-- Issuers of tokens
+GRANT EXECUTE ON FUNCTION aegis.drop_issuer_key(text, text), aegis.map_issuer_role(text, text, smallint), aegis.map_issuer_tenant(text, text, uuid),
+  aegis.pin_issuer_key(text, text), aegis.refresh_issuer(text),
+  aegis.register_issuer(text, text, text, text[], text[], text, text, text[], text[], text[], interval, interval, interval),
+  aegis.retire_issuer(text, text), aegis.set_issuer_client(text, text, text, text, text, text, text),
+  aegis.set_issuer(text, text[], text[], text, text, text[], text[], text[]) TO aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.link_issuer_user(text, text, uuid), aegis.unlink_issuer_user(text, text) TO aegis_member, aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.client_jwks(), aegis.get_client_jwks(aegis.request), aegis.get_issuers(aegis.request), aegis.issuer_buttons()
+  TO aegis_member, aegis_operator;
+GRANT SELECT ON aegis.issuer_keys, aegis.issuer_mappings, aegis.issuers TO aegis_auditor, aegis_operator;
 
 -- The log of a tenant, for its admins; the functions check.
 GRANT EXECUTE ON FUNCTION aegis.find_tenant_entries(bigint, integer, text, text), aegis.tenant_bundle(integer),
@@ -208,6 +260,7 @@ GRANT EXECUTE ON FUNCTION aegis.access_facts(regclass, uuid), aegis.explain_acce
 
 -- Coverage says where holes are, so it is for those who mend and those who check.
 GRANT EXECUTE ON FUNCTION aegis.audit_coverage(), aegis.coverage() TO aegis_auditor, aegis_operator;
+GRANT SELECT ON aegis.classification TO aegis_auditor, aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.guard_schema(regnamespace, text) TO aegis_operator;
 GRANT SELECT ON aegis.guarded_schema TO aegis_auditor, aegis_operator;
 
@@ -219,11 +272,23 @@ GRANT EXECUTE ON FUNCTION aegis.drop_route(text, text),
                        text, jsonb, smallint, jsonb, text[], text, interval)
   TO aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.respond(integer, jsonb, jsonb, bytea) TO PUBLIC;
-GRANT EXECUTE ON FUNCTION aegis.routes() TO aegis_gateway, aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.replica_state(), aegis.routes(), aegis.tenant_home(bytea) TO aegis_gateway, aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.get_openapi(aegis.request), aegis.object_schema(jsonb, text[]), aegis.openapi() TO aegis_member, aegis_operator;
 
-SELECT aegis.register_route('GET', '/api/openapi.json', 'aegis.get_openapi(aegis.request)', public => true, tag => 'Service',
+SELECT aegis.register_route('GET', '/api/openapi.json', 'aegis.get_openapi(aegis.request)', public => true, replica_ok => true, tag => 'Service',
   summary => 'This document', response_schema => '{"type": "object", "properties": {"openapi": {"const": "3.1.0"}}, "required": ["openapi", "paths"]}');
+
+GRANT EXECUTE ON FUNCTION aegis.forwarded(aegis.request) TO aegis_member;
+GRANT EXECUTE ON FUNCTION aegis.drop_upstream(text), aegis.forward_route(text, text, text, text), aegis.register_upstream(text, text, text),
+  aegis.register_upstream_route(text, text, text, text, smallint, integer, text, text[], text, interval, text, text, jsonb, jsonb, jsonb) TO aegis_operator;
+GRANT SELECT ON aegis.upstreams TO aegis_auditor, aegis_operator;
+
+SELECT aegis.register_route('GET', '/api/issuers', 'aegis.get_issuers(aegis.request)', public => true, replica_ok => true, tag => 'Session',
+  summary => 'Where people may sign in besides here', response_schema => aegis.object_schema(jsonb_build_object('issuers', jsonb_build_object('type', 'array',
+    'items', aegis.object_schema('{"name": {"type": "string"}, "title": {"type": "string"}}')))));
+SELECT aegis.register_route('GET', '/api/issuers/jwks', 'aegis.get_client_jwks(aegis.request)', public => true, replica_ok => true, tag => 'Session',
+  summary => 'The public keys with which Aegis proves who it is to issuers',
+  response_schema => aegis.object_schema('{"keys": {"type": "array", "items": {"type": "object"}}}'));
 
 -- What stands here now is what aegis.coverage() compares with.
 INSERT INTO aegis.own_function SELECT o.name, o.definition, o.grantees FROM aegis.own_functions() o;

@@ -182,6 +182,23 @@ AS $$
    WHERE d.classid NOT IN ('pg_rewrite'::regclass, 'pg_policy'::regclass, 'pg_trigger'::regclass, 'pg_attrdef'::regclass, 'pg_constraint'::regclass)
      AND NOT (d.classid = 'pg_class'::regclass AND EXISTS (SELECT FROM pg_index i WHERE i.indexrelid = d.objid))
   UNION ALL
+  -- A column takes with it what only a partition has of it.
+  SELECT format('partition %s: ', t.relid) || pg_describe_object(d.classid, d.objid, 0) || ' depends on it',
+         CASE d.classid WHEN 'pg_class'::regclass THEN format('DROP INDEX %s; -- was %s', d.objid::regclass, pg_get_indexdef(d.objid))
+              WHEN 'pg_constraint'::regclass THEN (SELECT format('ALTER TABLE %s DROP CONSTRAINT %I; -- was %s', t.relid, k.conname, pg_get_constraintdef(k.oid))
+                                                     FROM pg_constraint k WHERE k.oid = d.objid)
+              ELSE '-- remove it, and make it again afterwards' END
+    FROM attribute a CROSS JOIN pg_partition_tree(a.attrelid) t
+    JOIN pg_attribute l ON l.attrelid = t.relid AND l.attname = a.attname AND NOT l.attisdropped
+    JOIN (SELECT DISTINCT p.classid, p.objid, p.refobjid, p.refobjsubid FROM pg_depend p WHERE p.refclassid = 'pg_class'::regclass AND p.deptype <> 'i') d
+      ON d.refobjid = l.attrelid AND d.refobjsubid = l.attnum
+   WHERE t.level > 0
+     AND NOT (d.classid = 'pg_attrdef'::regclass AND EXISTS (SELECT FROM pg_attrdef e WHERE e.oid = d.objid AND e.adrelid = l.attrelid AND e.adnum = l.attnum))
+     AND NOT (d.classid = 'pg_class'::regclass AND (EXISTS (SELECT FROM pg_inherits h WHERE h.inhrelid = d.objid)
+                                                    OR NOT EXISTS (SELECT FROM pg_index i WHERE i.indexrelid = d.objid)))
+     AND NOT (d.classid = 'pg_constraint'::regclass AND EXISTS (SELECT FROM pg_constraint k WHERE k.oid = d.objid AND (k.coninhcount > 0 OR k.conparentid <> 0)))
+     AND NOT (d.classid = 'pg_trigger'::regclass AND EXISTS (SELECT FROM pg_trigger g WHERE g.oid = d.objid AND (g.tgparentid <> 0 OR g.tgisinternal)))
+  UNION ALL
   SELECT u.problem, u.fix FROM attribute a CROSS JOIN LATERAL aegis.unsealable_rows("table", "column", type, subject) u
    WHERE rows AND type IS NOT NULL
   UNION ALL

@@ -54,8 +54,15 @@ AS $$
 $$;
 COMMENT ON FUNCTION aegis.render_mail(text, jsonb) IS 'a text of a mail with its values';
 
+-- In base64 and with its text it fits into a payload of the outbox.
+CREATE FUNCTION aegis.most_attached() RETURNS integer
+  LANGUAGE sql IMMUTABLE PARALLEL SAFE
+  RETURN 524288;
+COMMENT ON FUNCTION aegis.most_attached() IS 'how many bytes may be attached to a mail';
+
 CREATE FUNCTION aegis.queue_mail(template text, recipient aegis.sealed_email, fields jsonb DEFAULT '{}', tenant uuid DEFAULT NULL,
-                                 language text DEFAULT 'en', idempotency_key text DEFAULT NULL, expires_at timestamptz DEFAULT NULL)
+                                 language text DEFAULT 'en', idempotency_key text DEFAULT NULL, expires_at timestamptz DEFAULT NULL,
+                                 attachment_name text DEFAULT NULL, attachment bytea DEFAULT NULL)
   RETURNS bigint
   LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -88,10 +95,20 @@ BEGIN
   IF EXISTS (SELECT FROM jsonb_each_text(fields) f WHERE f.value ~ '[[:cntrl:]\u2028\u2029]' OR char_length(f.value) > 1000) THEN
     RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'a value of a mail has line breaks or control characters, or more than 1000 characters';
   END IF;
+  -- One file, of a kind that runs nothing where it is opened, under a name that no header can be made of. The agent checks it as well.
+  IF attachment IS NOT NULL AND (coalesce(attachment_name, '') !~ '^[A-Za-z0-9_-][A-Za-z0-9._-]{0,99}[.]pdf$' OR substr(attachment, 1, 5) <> '%PDF-') THEN
+    RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'what is attached to a mail must be a PDF',
+      HINT = 'Its name has letters, digits, dots, dashes and underscores, and ends in .pdf.';
+  ELSIF octet_length(attachment) > aegis.most_attached() THEN
+    RAISE EXCEPTION USING ERRCODE = 'program_limit_exceeded', MESSAGE = format('what is attached to a mail may have %s bytes at most', aegis.most_attached());
+  END IF;
   RETURN aegis.queue_outbound('mail',
-    convert_to(jsonb_build_object('to', aegis.mail_address(recipient, coalesce(whose, '00000000-0000-0000-0000-000000000000')),
-                                  'subject', aegis.render_mail(found.subject, fields), 'text', aegis.render_mail(found.body, fields))::text, 'UTF8'),
+    convert_to(jsonb_strip_nulls(jsonb_build_object(
+      'to', aegis.mail_address(recipient, coalesce(whose, '00000000-0000-0000-0000-000000000000')),
+      'subject', aegis.render_mail(found.subject, fields), 'text', aegis.render_mail(found.body, fields),
+      'attachment_name', CASE WHEN attachment IS NOT NULL THEN attachment_name END,
+      'attachment', translate(encode(attachment, 'base64'), E'\n', '')))::text, 'UTF8'),
     target => format('%s/%s', found.name, found.language), tenant => whose, idempotency_key => idempotency_key, expires_at => expires_at);
 END $$;
-COMMENT ON FUNCTION aegis.queue_mail(text, aegis.sealed_email, jsonb, uuid, text, text, timestamptz) IS
-  'queues a mail in the deciding transaction: template, recipient sealed or as text::aegis.sealed_email, and its values; for Aegis alone';
+COMMENT ON FUNCTION aegis.queue_mail(text, aegis.sealed_email, jsonb, uuid, text, text, timestamptz, text, bytea) IS
+  'queues a mail in the deciding transaction: template, recipient sealed or as text::aegis.sealed_email, its values, and a PDF to go along; for Aegis alone';

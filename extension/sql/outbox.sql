@@ -11,11 +11,20 @@ CREATE TABLE aegis.outbox_kind (
   first_delay   interval NOT NULL CHECK (first_delay > interval '0'),
   longest_delay interval NOT NULL CHECK (longest_delay <= interval '1 day'),
   lifetime      interval NOT NULL CHECK (lifetime > interval '0'),
-  by_extension  boolean  NOT NULL DEFAULT false
+  by_extension  boolean  NOT NULL DEFAULT false,
+  in_clear      boolean  NOT NULL DEFAULT false,
+  prepared      text     CHECK (prepared ~ '^[a-z_][a-z0-9_]*[.][a-z_][a-z0-9_]*$'),
+  given_up      text     CHECK (given_up ~ '^[a-z_][a-z0-9_]*[.][a-z_][a-z0-9_]*$')
 );
 COMMENT ON TABLE aegis.outbox_kind IS 'kinds of outbound jobs: how each is carried, tried again, and who takes its answer';
 COMMENT ON COLUMN aegis.outbox_kind.answered IS
   'a function by schema and name, called as (aegis.outbox, answer bytea, detail jsonb) in the transaction that ends the job; returns what the answer became; an error makes the attempt a failed one';
+COMMENT ON COLUMN aegis.outbox_kind.in_clear IS
+  'whether it may go to http:// and a loopback address: nothing in it is secret, and what comes back is signed or no proof of anything';
+COMMENT ON COLUMN aegis.outbox_kind.prepared IS
+  'a function by schema and name, called as (aegis.outbox, payload bytea) when a job is claimed; returns what is sent: what must not wait in a table, such as a credential, is put in here';
+COMMENT ON COLUMN aegis.outbox_kind.given_up IS
+  'a function by schema and name, called as (aegis.outbox, error text) in the transaction that ends a job without a delivery; true: what was asked for has ended with it, and the job is never tried again';
 COMMENT ON COLUMN aegis.outbox_kind.recorded IS 'whether a delivery is a ledger entry; failures always are';
 SELECT pg_catalog.pg_extension_config_dump('aegis.outbox_kind', 'WHERE NOT by_extension');
 
@@ -58,6 +67,7 @@ SELECT pg_catalog.pg_extension_config_dump('aegis.outbox', '');
 SELECT pg_catalog.pg_extension_config_dump('aegis.outbox_id_seq', '');
 CREATE INDEX outbox_due ON aegis.outbox (not_before, id) WHERE state IN ('waiting', 'claimed');
 CREATE INDEX outbox_finished ON aegis.outbox (finished_at) WHERE finished_at IS NOT NULL;
+CREATE INDEX outbox_kept ON aegis.outbox (expires_at) WHERE finished_at IS NOT NULL AND payload IS NOT NULL;
 CREATE INDEX outbox_tenant ON aegis.outbox (tenant_id) WHERE tenant_id IS NOT NULL;
 
 CREATE VIEW aegis.outbound AS
@@ -78,15 +88,38 @@ CREATE FUNCTION aegis.open_outbound(tenant uuid, kind text, idempotency_key text
   AS 'MODULE_PATHNAME', 'aegis_open_outbound' LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION aegis.open_outbound(uuid, text, text, bytea) IS 'the payload of an outbound job in clear; for Aegis alone';
 
+CREATE FUNCTION aegis.open_credential(value aegis.sealed_text, tenant uuid) RETURNS text
+  AS 'MODULE_PATHNAME', 'aegis_open_credential' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION aegis.open_credential(aegis.sealed_text, uuid) IS
+  'a sealed credential of another side in clear, in sessions of aegis_payment_service; charged and recorded; for Aegis alone';
+
+CREATE FUNCTION aegis.enter_outbound(tenant uuid) RETURNS void
+  AS 'MODULE_PATHNAME', 'aegis_enter_outbound' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION aegis.enter_outbound(uuid) IS 'the context of a job, for a function that takes the answer for a tenant; for Aegis alone';
+
 CREATE FUNCTION aegis.end_outbound(job aegis.outbox, state text, error text, result_ref text, recorded boolean) RETURNS void
   LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+  told text := (SELECT k.given_up FROM aegis.outbox_kind k WHERE k.name = job.kind);
+  is_over boolean := false;
 BEGIN
+  IF state IN ('dead', 'cancelled') AND told IS NOT NULL THEN
+    BEGIN
+      EXECUTE format('SELECT %s($1, $2)', told) INTO is_over USING job, coalesce(error, state);
+    EXCEPTION
+      WHEN transaction_rollback OR query_canceled OR SQLSTATE 'AG004' THEN
+        RAISE;  -- another time
+      WHEN OTHERS THEN
+        -- The job ends all the same: it must not be looked at for ever.
+        RAISE WARNING 'that outbound job % was given up could not be told', job.id USING DETAIL = format('%s ended with %s.', told, SQLSTATE);
+    END;
+  END IF;
   -- A dead job keeps what it was to send, so that an operator can let it try again, until it expires.
   UPDATE aegis.outbox o
      SET state = end_outbound.state, error = end_outbound.error, result_ref = end_outbound.result_ref, lease = NULL,
          finished_at = clock_timestamp(),
-         payload = CASE WHEN end_outbound.state = 'dead' AND o.expires_at > clock_timestamp() THEN o.payload END
+         payload = CASE WHEN end_outbound.state = 'dead' AND is_over IS NOT TRUE AND o.expires_at > clock_timestamp() THEN o.payload END
    WHERE o.id = job.id;
   IF recorded THEN
     PERFORM aegis.record_tenant_event('outbound.' || CASE state WHEN 'done' THEN 'delivered' WHEN 'dead' THEN 'failed' ELSE state END,
@@ -108,6 +141,7 @@ DECLARE
   address text;
   opened bytea;
   fault text;
+  taken integer := 0;
 BEGIN
   IF most IS NULL OR most NOT BETWEEN 1 AND 100
      OR lease_time IS NULL OR lease_time NOT BETWEEN interval '1 second' AND interval '1 hour' THEN
@@ -119,29 +153,61 @@ BEGIN
   UPDATE aegis.outbox o SET payload = NULL WHERE o.ctid = ANY (ARRAY(
     SELECT f.ctid FROM aegis.outbox f WHERE f.finished_at IS NOT NULL AND f.payload IS NOT NULL AND f.expires_at <= clock_timestamp()
      LIMIT 100 FOR UPDATE SKIP LOCKED));
-  FOR job IN
-    SELECT o.* FROM aegis.outbox o
+  -- What cannot be sent is put out of the way, some of it at a time, so that nothing due waits behind it.
+  FOR turn IN 1 .. most + 100 LOOP
+    SELECT o.* INTO job FROM aegis.outbox o
      WHERE o.state IN ('waiting', 'claimed') AND o.not_before <= clock_timestamp()
        AND o.kind = ANY (ARRAY(SELECT k.name FROM aegis.outbox_kind k
                                 WHERE (kinds IS NULL OR k.name = ANY (kinds)) AND (transports IS NULL OR k.transport = ANY (transports))))
-     ORDER BY o.not_before, o.id LIMIT most FOR UPDATE SKIP LOCKED
-  LOOP
+     ORDER BY o.not_before, o.id LIMIT 1 FOR UPDATE SKIP LOCKED;
+    EXIT WHEN NOT FOUND;
     SELECT k.* INTO STRICT how FROM aegis.outbox_kind k WHERE k.name = job.kind;
     SELECT d.url INTO address FROM aegis.destination d WHERE d.name = job.destination AND d.transport = how.transport;
-    fault := CASE WHEN job.expires_at <= clock_timestamp() THEN 'expired'
+    fault := CASE WHEN job.payload IS NULL THEN 'cancelled'
+                  WHEN job.expires_at <= clock_timestamp() THEN 'expired'
                   WHEN job.attempts >= how.most_attempts THEN 'attempts_used_up'
                   WHEN how.transport <> 'mail' AND address IS NULL THEN 'destination_unknown' END;
-    IF fault IS NULL THEN
-      BEGIN
-        opened := aegis.open_outbound(job.tenant_id, job.kind, job.idempotency_key, job.payload);
-      EXCEPTION WHEN SQLSTATE 'AG003' OR SQLSTATE 'AG005' THEN
-        fault := 'payload_unreadable';  -- changed, or its tenant's keys were destroyed
-      END;
-    END IF;
-    IF fault IS NOT NULL THEN
-      PERFORM aegis.end_outbound(job, 'dead', fault, NULL, true);
+    BEGIN
+      IF fault IS NULL THEN
+        BEGIN
+          opened := aegis.open_outbound(job.tenant_id, job.kind, job.idempotency_key, job.payload);
+        EXCEPTION WHEN SQLSTATE 'AG003' OR SQLSTATE 'AG005' THEN
+          fault := 'payload_unreadable';  -- changed, or its tenant's keys were destroyed
+        END;
+      END IF;
+      IF fault IS NULL AND how.prepared IS NOT NULL THEN
+        BEGIN
+          EXECUTE format('SELECT %s($1, $2)', how.prepared) INTO opened USING job, opened;
+        EXCEPTION
+          WHEN transaction_rollback OR query_canceled OR SQLSTATE 'AG004' THEN
+            RAISE;
+          WHEN insufficient_privilege THEN
+            fault := 'agent_lacks_role';
+          WHEN OTHERS THEN
+            fault := 'not_prepared_' || lower(SQLSTATE);
+        END;
+      END IF;
+      IF fault = 'agent_lacks_role' THEN
+        -- This agent may not send it, another may: the job waits, and none of its attempts is used up.
+        UPDATE aegis.outbox o SET state = 'waiting', lease = NULL, error = fault, not_before = clock_timestamp() + how.first_delay
+         WHERE o.id = job.id;
+        CONTINUE;
+      ELSIF fault IS NOT NULL THEN
+        -- Whoever is told works in the context of the tenant, which a transaction has once: no other job goes with it.
+        EXIT WHEN how.given_up IS NOT NULL AND taken > 0;
+        PERFORM aegis.end_outbound(job, CASE fault WHEN 'cancelled' THEN fault ELSE 'dead' END, fault, NULL, fault <> 'cancelled');
+        IF how.given_up IS NOT NULL THEN
+          PERFORM pg_notify('aegis_outbox', '');
+          EXIT;
+        END IF;
+        CONTINUE;
+      END IF;
+    EXCEPTION WHEN SQLSTATE 'AG004' THEN
+      -- Keys that are not there may be brought; meanwhile nobody else's work waits for them.
+      UPDATE aegis.outbox o SET state = 'waiting', lease = NULL, error = 'key_missing',
+             not_before = clock_timestamp() + least(how.longest_delay, interval '5 minutes') WHERE o.id = job.id;
       CONTINUE;
-    END IF;
+    END;
     UPDATE aegis.outbox o
        SET state = 'claimed', lease = gen_random_uuid(), attempts = o.attempts + 1, not_before = clock_timestamp() + lease_time
      WHERE o.id = job.id RETURNING o.* INTO job;
@@ -156,6 +222,8 @@ BEGIN
     created_at := job.created_at;
     payload := opened;
     RETURN NEXT;
+    taken := taken + 1;
+    EXIT WHEN taken = most;
   END LOOP;
 END $$;
 COMMENT ON FUNCTION aegis.claim_outbound(text[], integer, interval, text[]) IS
@@ -172,6 +240,7 @@ DECLARE
   retry_after integer := 0;
   delay interval;
   reference text;
+  was_answered boolean := false;
 BEGIN
   IF outcome IS NULL OR outcome NOT IN ('delivered', 'retry', 'refused') OR detail IS NULL OR jsonb_typeof(detail) <> 'object' THEN
     RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'outcome of an outbound job is not known',
@@ -199,11 +268,17 @@ BEGIN
       WHEN OTHERS THEN
         outcome := 'retry';
         fault := 'answer_refused_' || lower(SQLSTATE);
+        was_answered := true;
     END;
   END IF;
   IF outcome = 'delivered' THEN
     PERFORM aegis.end_outbound(job, 'done', NULL, reference, how.recorded);
     RETURN 'done';
+  ELSIF how.given_up IS NOT NULL AND was_answered AND job.attempts >= how.most_attempts THEN
+    -- The context of this transaction is used up: the next claim gives the job up, and tells of it.
+    UPDATE aegis.outbox o SET state = 'waiting', lease = NULL, error = fault, not_before = clock_timestamp() WHERE o.id = job.id;
+    PERFORM pg_notify('aegis_outbox', '');
+    RETURN 'waiting';
   ELSIF outcome = 'refused' OR job.attempts >= how.most_attempts THEN
     PERFORM aegis.end_outbound(job, 'dead', fault, NULL, true);
     RETURN 'dead';
@@ -261,7 +336,15 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = format('outbound job %s cannot be cancelled', coalesce(id::text, 'null')),
       HINT = 'aegis.outbound shows its state.';
   END IF;
-  PERFORM aegis.end_outbound(job, 'cancelled', job.error, NULL, false);
+  IF EXISTS (SELECT FROM aegis.outbox_kind k WHERE k.name = job.kind AND k.given_up IS NOT NULL) THEN
+    -- Whoever is told works in the context of the tenant, which is not the operator's: the next claim tells of it.
+    UPDATE aegis.outbox o
+       SET state = 'waiting', payload = NULL, lease = NULL, error = 'cancelled', not_before = clock_timestamp(), finished_at = NULL
+     WHERE o.id = job.id;
+    PERFORM pg_notify('aegis_outbox', '');
+  ELSE
+    PERFORM aegis.end_outbound(job, 'cancelled', job.error, NULL, false);
+  END IF;
   PERFORM aegis.record_tenant_event('outbound.cancelled', job.tenant_id, 'outbound', job.id::text, jsonb_build_object('kind', job.kind, 'reason', reason));
 END $$;
 COMMENT ON FUNCTION aegis.cancel_outbound(bigint, text) IS
@@ -296,7 +379,8 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'name of a destination must be 1 to 63 of a-z, 0-9, "_", "." and "-"';
   END IF;
   -- No user, query or fragment, no folder above, nothing encoded: what is compared with the agent's list reads in one way only.
-  transport := CASE WHEN url ~ '^https://([a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*|\[[0-9a-f:]+\])(:[1-9][0-9]{0,4})?(/[A-Za-z0-9_.~-]+)*/?$'
+  -- Without TLS only to this very machine, and by its address: a name could lead elsewhere.
+  transport := CASE WHEN url ~ '^(https://([a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*|\[[0-9a-f:]+\])|http://(127\.0\.0\.1|\[::1\]))(:[1-9][0-9]{0,4})?(/[A-Za-z0-9_.~-]+)*/?$'
                          AND url !~ '/\.\.?(/|$)' AND octet_length(url) <= 500 THEN 'http'
                     WHEN url ~ '^drop:[a-z0-9][a-z0-9_-]{0,62}$' THEN 'file' END;
   IF transport IS NULL THEN

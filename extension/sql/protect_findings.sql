@@ -147,11 +147,13 @@ CREATE TABLE aegis.backfill (
   pages_done  bigint      NOT NULL,
   pages       bigint      NOT NULL,
   filled      bigint      NOT NULL,
+  work        bigint      NOT NULL,
   started_at  timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
   updated_at  timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp(),
   finished_at timestamptz
 );
 COMMENT ON TABLE aegis.backfill IS 'how far back-filling of tables is';
+COMMENT ON COLUMN aegis.backfill.work IS 'which file is filled with which expressions: pages of another, or for others, were not done';
 SELECT pg_catalog.pg_extension_config_dump('aegis.backfill', 'WHERE false');
 
 CREATE FUNCTION aegis.backfill_progress()

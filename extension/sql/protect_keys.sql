@@ -54,6 +54,8 @@ AS $$
   ), index_key AS (
     SELECT m.target, m.oid AS keyed_oid, m.name AS keyed, i.indexrelid, i.indisprimary, x.relname, c.conname, c.contype,
            pg_get_indexdef(i.indexrelid, 1, false) AS first_key,
+           -- Whatever else than equality it is, it compares rows of several tenants.
+           coalesce(c.conexclop[1] <> 'pg_catalog.=(uuid,uuid)'::regoperator, false) AS other_tenants,
            (SELECT string_agg(pg_get_indexdef(i.indexrelid, n, false), ', ' ORDER BY n)
               FROM generate_series(1, i.indnkeyatts) n
              WHERE pg_get_indexdef(i.indexrelid, n, false) <> 'tenant_id') AS other_keys,
@@ -89,7 +91,8 @@ AS $$
       FROM member m
      WHERE NOT m.relispartition AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = m.oid AND i.indisprimary)
     UNION ALL
-    SELECT target, 2, format('%s %I%s does not begin with tenant_id',
+    SELECT target, 2, format('%s %I%s ' || CASE WHEN first_key = 'tenant_id' THEN 'compares tenant_id by something else than ='
+                                                ELSE 'does not begin with tenant_id' END,
                      CASE WHEN indisprimary THEN 'primary key' WHEN contype = 'x' THEN 'exclusion constraint'
                           WHEN contype = 'u' THEN 'unique constraint' ELSE 'unique index' END, coalesce(conname, relname),
                      CASE WHEN keyed_oid <> target THEN ' of ' || keyed ELSE '' END),
@@ -102,11 +105,14 @@ AS $$
                          -- GiST has no equality of a uuid by itself.
                          CASE WHEN method = 'gist' AND NOT EXISTS (SELECT FROM pg_extension WHERE extname = 'btree_gist')
                               THEN 'CREATE EXTENSION btree_gist; ' ELSE '' END,
-                         keyed, conname, conname, regexp_replace(definition, '\(', '(tenant_id WITH =, '))
+                         keyed, conname, conname,
+                         CASE WHEN first_key = 'tenant_id'
+                              THEN regexp_replace(definition, '\(tenant_id WITH (OPERATOR\([^)]*\)|[^ ,)]+)', '(tenant_id WITH =')
+                              ELSE regexp_replace(definition, '\(', '(tenant_id WITH =, ') END)
                 ELSE
                   format('DROP INDEX %s; CREATE UNIQUE INDEX %I ON %s (tenant_id, %s)%s;', indexrelid::regclass, relname, keyed,
                          other_keys, ' WHERE ' || predicate) END
-      FROM index_key WHERE first_key <> 'tenant_id'
+      FROM index_key WHERE first_key <> 'tenant_id' OR other_tenants
     UNION ALL
     -- Foreign keys go first and come back last: the keys that they need change in between.
     SELECT target, 0, format('foreign key %I of %s does not include tenant_id', conname, child),
@@ -152,22 +158,25 @@ AS $$
              WHERE starts_with(d.def, d.head)) AS rest,
            aegis.key_in_the_making(x.relname) AS fresh, concat(CASE WHEN c.condeferrable THEN ' DEFERRABLE' END,
                                                                  CASE WHEN c.condeferred THEN ' INITIALLY DEFERRED' END) AS deferral,
-           i.indkey::int2[] AS numbers, array_position(tables, t.oid) AS place
+           i.indkey::int2[] AS numbers, array_position(tables, t.oid) AS place, f.name AS fresh_name,
+           -- One that CREATE INDEX CONCURRENTLY could not finish is there as well, and keeps nothing unique.
+           EXISTS (SELECT FROM pg_index v WHERE v.indexrelid = to_regclass(f.name) AND v.indisvalid) AS made
       FROM pg_index i
       JOIN pg_class t ON t.oid = i.indrelid
       JOIN pg_class x ON x.oid = i.indexrelid
       JOIN pg_namespace n ON n.oid = x.relnamespace
       JOIN pg_am m ON m.oid = x.relam
       LEFT JOIN pg_constraint c ON c.conindid = i.indexrelid AND c.contype IN ('p', 'u', 'x')
+      CROSS JOIN LATERAL format('%I.%I', n.nspname, aegis.key_in_the_making(x.relname)) AS f(name)
      WHERE i.indrelid = ANY (tables) AND (i.indisunique OR i.indisexclusion)
        AND NOT EXISTS (SELECT FROM pg_inherits p WHERE p.inhrelid = i.indexrelid)
        AND pg_get_indexdef(i.indexrelid, 1, false) <> 'tenant_id'
        AND x.relname !~ '_by_tenant$'
   )
   SELECT k.indrelid, k.indisprimary,
-         CASE WHEN k.contype IS DISTINCT FROM 'x' AND NOT (k.partitioned AND k.contype IS NOT NULL)
-                   AND to_regclass(format('%I.%I', k.nspname, k.fresh)) IS NULL THEN
-           format('CREATE UNIQUE INDEX %I ON %s USING %I (tenant_id, ', k.fresh, k.name, k.amname) || k.rest || ';' END,
+         CASE WHEN k.contype IS DISTINCT FROM 'x' AND NOT (k.partitioned AND k.contype IS NOT NULL) AND NOT k.made THEN
+           CASE WHEN to_regclass(k.fresh_name) IS NOT NULL THEN format('DROP INDEX %s; ', k.fresh_name) ELSE '' END
+           || format('CREATE UNIQUE INDEX %I ON %s USING %I (tenant_id, ', k.fresh, k.name, k.amname) || k.rest || ';' END,
          CASE WHEN k.contype = 'x' THEN
                 format('ALTER TABLE %s DROP CONSTRAINT %I, ADD CONSTRAINT %I %s;', k.name, k.conname, k.conname,
                        regexp_replace(k.definition, '\(', '(tenant_id WITH =, '))
@@ -202,15 +211,16 @@ AS $$
        AND NOT aegis.leads_with_tenant(f.oid)
   )
   SELECT k.conrelid, NOT k.parent_partitioned,
-         format('ALTER TABLE %s ADD CONSTRAINT %I FOREIGN KEY (tenant_id, %s) REFERENCES %s (tenant_id, %s)%s%s;', k.child, k.fresh,
+         CASE WHEN m.oid IS NULL THEN format('ALTER TABLE %s ADD CONSTRAINT %I FOREIGN KEY (tenant_id, %s) REFERENCES %s (tenant_id, %s)%s%s;', k.child, k.fresh,
                 k.child_columns, k.referenced, k.parent_columns, aegis.foreign_key_terms(k.oid),
-                CASE WHEN NOT k.child_partitioned THEN ' NOT VALID' ELSE '' END),
-         CASE WHEN NOT k.child_partitioned AND k.convalidated THEN format('ALTER TABLE %s VALIDATE CONSTRAINT %I;', k.child, k.fresh) END,
+                CASE WHEN NOT k.child_partitioned THEN ' NOT VALID' ELSE '' END) END,
+         CASE WHEN NOT k.child_partitioned AND k.convalidated AND m.convalidated IS NOT TRUE THEN format('ALTER TABLE %s VALIDATE CONSTRAINT %I;', k.child, k.fresh) END,
          format('ALTER TABLE %s DROP CONSTRAINT %I;', k.child, k.conname),
          format('ALTER TABLE %s RENAME CONSTRAINT %I TO %I;', k.child, k.fresh, k.conname),
          CASE WHEN k.confmatchtype = 'f' AND cardinality(k.conkey) > 1 THEN
            format('ALTER TABLE %s ADD CHECK (num_nulls(%s) IN (0, %s));', k.child, k.child_columns, cardinality(k.conkey)) END
     FROM key k
+    LEFT JOIN pg_constraint m ON m.conrelid = k.conrelid AND m.conname = k.fresh AND m.contype = 'f'
    ORDER BY array_position(tables, k.conrelid), k.conname
 $$;
 COMMENT ON FUNCTION aegis.foreign_keys_to_convert(oid[]) IS 'part of aegis.key_conversion: foreign keys';
@@ -306,15 +316,21 @@ BEGIN
 
   -- A primary key has no nulls. A validated CHECK spares SET NOT NULL the look at every row under its lock.
   FOR item IN
-    SELECT c.oid::regclass AS name FROM pg_class c
-     WHERE c.oid IN (SELECT k.relid FROM aegis.keys_to_convert(tables) k WHERE k.is_primary)
-       AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id' AND a.attnotnull AND NOT a.attisdropped)
+    SELECT c.oid::regclass AS name, c.given, c.checked
+      FROM (SELECT c.oid, EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id' AND a.attnotnull AND NOT a.attisdropped) AS given,
+                   EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = c.oid AND k.conname = 'aegis_tenant_given') AS checked
+              FROM pg_class c) c
+     WHERE c.oid IN (SELECT k.relid FROM aegis.keys_to_convert(tables) k WHERE k.is_primary) AND (c.checked OR NOT c.given)
      ORDER BY array_position(tables, c.oid)
   LOOP
     relation := item.name;
-    statement := format('ALTER TABLE %s ADD CONSTRAINT aegis_tenant_given CHECK (tenant_id IS NOT NULL) NOT VALID;', relation); RETURN NEXT;
-    statement := format('ALTER TABLE %s VALIDATE CONSTRAINT aegis_tenant_given;', relation); RETURN NEXT;
-    statement := format('ALTER TABLE %s ALTER COLUMN tenant_id SET NOT NULL;', relation); RETURN NEXT;
+    IF NOT item.given THEN
+      IF NOT item.checked THEN
+        statement := format('ALTER TABLE %s ADD CONSTRAINT aegis_tenant_given CHECK (tenant_id IS NOT NULL) NOT VALID;', relation); RETURN NEXT;
+      END IF;
+      statement := format('ALTER TABLE %s VALIDATE CONSTRAINT aegis_tenant_given;', relation); RETURN NEXT;
+      statement := format('ALTER TABLE %s ALTER COLUMN tenant_id SET NOT NULL;', relation); RETURN NEXT;
+    END IF;
     statement := format('ALTER TABLE %s DROP CONSTRAINT aegis_tenant_given;', relation); RETURN NEXT;
   END LOOP;
   -- New unique indexes beside the old.
@@ -323,7 +339,8 @@ BEGIN
   END LOOP;
   -- New foreign keys beside the old, where the key that they need is there already.
   FOR item IN SELECT * FROM aegis.foreign_keys_to_convert(tables) f WHERE f.early LOOP
-    relation := item.relid; statement := item.add; RETURN NEXT;
+    relation := item.relid;
+    IF item.add IS NOT NULL THEN statement := item.add; RETURN NEXT; END IF;
     IF item.validate IS NOT NULL THEN statement := item.validate; RETURN NEXT; END IF;
   END LOOP;
   FOR item IN SELECT * FROM aegis.foreign_keys_to_convert(tables) LOOP
@@ -335,7 +352,7 @@ BEGIN
   FOR item IN SELECT * FROM aegis.foreign_keys_to_convert(tables) LOOP
     relation := item.relid;
     IF NOT item.early THEN
-      statement := item.add; RETURN NEXT;
+      IF item.add IS NOT NULL THEN statement := item.add; RETURN NEXT; END IF;
       IF item.validate IS NOT NULL THEN statement := item.validate; RETURN NEXT; END IF;
     END IF;
     statement := item.rename; RETURN NEXT;

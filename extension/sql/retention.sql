@@ -54,11 +54,19 @@ CREATE TABLE aegis.ledger_cut (
 COMMENT ON TABLE aegis.ledger_cut IS
   'cuts of logs: leaves below size have hashes and no entries; body is the entry that says so, which is itself a leaf of the log';
 SELECT pg_catalog.pg_extension_config_dump('aegis.ledger_cut', '');
-CREATE TRIGGER refuse_change BEFORE INSERT OR UPDATE OR DELETE ON aegis.ledger_cut
-  FOR EACH ROW EXECUTE FUNCTION aegis.refuse_ledger_change();
-CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON aegis.ledger_cut
-  FOR EACH STATEMENT EXECUTE FUNCTION aegis.refuse_ledger_change();
-ALTER TABLE aegis.ledger_cut ENABLE ALWAYS TRIGGER refuse_change, ENABLE ALWAYS TRIGGER refuse_truncate;
+-- A cut is the ledger's; the others lie beside it, and the functions below change them, which record who called.
+DO $$
+DECLARE
+  guarded text;
+BEGIN
+  FOREACH guarded IN ARRAY ARRAY['ledger_cut', 'ledger_export', 'ledger_hold', 'ledger_retention'] LOOP
+    EXECUTE pg_catalog.format('CREATE TRIGGER refuse_change BEFORE INSERT OR UPDATE OR DELETE ON aegis.%I'
+      ' FOR EACH ROW EXECUTE FUNCTION aegis.refuse_ledger_change()', guarded);
+    EXECUTE pg_catalog.format('CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON aegis.%I'
+      ' FOR EACH STATEMENT EXECUTE FUNCTION aegis.refuse_ledger_change()', guarded);
+    EXECUTE pg_catalog.format('ALTER TABLE aegis.%I ENABLE ALWAYS TRIGGER refuse_change, ENABLE ALWAYS TRIGGER refuse_truncate', guarded);
+  END LOOP;
+END $$;
 
 -- The tenant, locked against another change of its rule, its holds or its log's beginning.
 CREATE FUNCTION aegis.lock_retention(tenant uuid, reason text) RETURNS void
@@ -221,11 +229,10 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION aegis.require_cuttable(uuid, bigint, text) IS 'an error unless the log of a tenant may be cut; its number; for Aegis alone';
 
-CREATE FUNCTION aegis.begin_cut(log integer, tenant uuid, until bigint, statement text, requested_by text, approved_by text, reason text)
-  RETURNS bigint
+CREATE FUNCTION aegis.begin_cut(request bigint) RETURNS bigint
   AS 'MODULE_PATHNAME', 'aegis_begin_cut' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
-COMMENT ON FUNCTION aegis.begin_cut(integer, uuid, bigint, text, text, text, text) IS
-  'records that a log is cut, and makes the job that does it; for Aegis alone';
+COMMENT ON FUNCTION aegis.begin_cut(bigint) IS
+  'records the cut that an approved request asks for, closes the request, and makes the job that does it; for Aegis alone';
 
 CREATE FUNCTION aegis.cut_ledger(request bigint, slug text) RETURNS bigint
   LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -234,7 +241,6 @@ DECLARE
   asked aegis.tenant_request := aegis.open_tenant_request(request, 'cut_ledger', slug, true);
   until bigint := split_part(asked.argument, ':', 1);
   statement text := split_part(asked.argument, ':', 2);
-  own_log integer;
 BEGIN
   PERFORM aegis.lock_retention(asked.tenant_id, asked.reason);
   IF EXISTS (SELECT FROM aegis.job j WHERE j.kind = 'cut_ledger' AND j.tenant_id = asked.tenant_id
@@ -244,9 +250,8 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'an earlier cut of this log is not finished',
       HINT = 'See aegis.jobs; aegis.resume_job() lets it go on.';
   END IF;
-  own_log := aegis.require_cuttable(asked.tenant_id, until, statement);
-  UPDATE aegis.tenant_request SET closed_at = now(), closed_as = 'done' WHERE id = request;
-  RETURN aegis.begin_cut(own_log, asked.tenant_id, until, statement, asked.requested_by, asked.approved_by, asked.reason);
+  PERFORM aegis.require_cuttable(asked.tenant_id, until, statement);
+  RETURN aegis.begin_cut(request);
 END $$;
 COMMENT ON FUNCTION aegis.cut_ledger(bigint, text) IS
   'records the cut that two operators agreed on and queues the job that removes the entries; returns the job';

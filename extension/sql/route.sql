@@ -48,11 +48,14 @@ CREATE TABLE aegis.route (
   problems         jsonb CHECK (pg_catalog.jsonb_typeof(problems) = 'object'
                                 AND NOT problems @? '$.* ? (@.type() != "number" || @ < 400 || @ > 499)'),
   credentials      text[] NOT NULL CHECK (pg_catalog.cardinality(credentials) > 0
-                                          AND credentials OPERATOR(pg_catalog.<@) ARRAY['session', 'service']),
+                                          AND credentials OPERATOR(pg_catalog.<@) ARRAY['session', 'token', 'service', 'webhook', 'link']),
   scope            text CHECK (scope ~ '^[a-z][a-z0-9_.:-]{0,63}$'),
   step_up          interval CHECK (step_up BETWEEN '1 second' AND '1 day'),
   by_extension     boolean NOT NULL,
-  CHECK (('service' = ANY (credentials)) = (scope IS NOT NULL)),
+  CHECK (NOT replica_ok OR public AND method = 'GET' AND event IS NULL AND 'link' <> ALL (credentials)),
+  CHECK (('service' = ANY (credentials) OR 'link' = ANY (credentials)) = (scope IS NOT NULL)),
+  CHECK ('webhook' <> ALL (credentials) OR public AND pg_catalog.cardinality(credentials) = 1),
+  CHECK ('link' <> ALL (credentials) OR public AND pg_catalog.cardinality(credentials) = 1),
   PRIMARY KEY (method, path),
   UNIQUE (method, shape)
 );
@@ -62,8 +65,10 @@ COMMENT ON COLUMN aegis.route.handler IS 'name of the function of one aegis.requ
 COMMENT ON COLUMN aegis.route.shape IS 'path with its parameters unnamed: two routes of one shape would be ambiguous';
 COMMENT ON COLUMN aegis.route.parameter_schema IS 'JSON Schema of an object: what the path and the query may hold, by name';
 COMMENT ON COLUMN aegis.route.problems IS 'names of the problems that the handler itself answers with, and their statuses';
-COMMENT ON COLUMN aegis.route.credentials IS 'kinds of callers, when it is not public: users with a session, services that sign';
-COMMENT ON COLUMN aegis.route.scope IS 'what a service must be allowed to call it';
+COMMENT ON COLUMN aegis.route.credentials IS 'kinds of callers, when it is not public: users with a session, users with a token of an issuer, services that sign; or webhook: payment providers that sign; or link: whoever has a link';
+COMMENT ON COLUMN aegis.route.scope IS 'what a service must be allowed to call it; of links, which kind opens it';
+COMMENT ON COLUMN aegis.route.replica_ok IS 'a hot standby may answer: the route is public, reads, and is recorded nowhere; what it says may be late';
+COMMENT ON COLUMN aegis.route.idempotent IS 'callers must send an Idempotency-Key';
 COMMENT ON COLUMN aegis.route.step_up IS 'how long ago the caller may have confirmed who they are; NULL: it does not matter';
 COMMENT ON COLUMN aegis.route.event IS 'event type that every call of the route writes, with its outcome';
 
@@ -94,7 +99,7 @@ CREATE FUNCTION aegis.register_route(method text, path text, handler regprocedur
                                      request_schema jsonb DEFAULT NULL, response_schema jsonb DEFAULT NULL,
                                      tag text DEFAULT NULL, parameter_schema jsonb DEFAULT NULL,
                                      success_status smallint DEFAULT 200, problems jsonb DEFAULT NULL,
-                                     credentials text[] DEFAULT '{session}', scope text DEFAULT NULL,
+                                     credentials text[] DEFAULT '{session,token}', scope text DEFAULT NULL,
                                      step_up interval DEFAULT NULL) RETURNS void
   AS 'MODULE_PATHNAME', 'aegis_register_route' LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION aegis.register_route(text, text, regprocedure, smallint, boolean, integer, text, boolean, boolean, text, jsonb, jsonb,
@@ -105,14 +110,16 @@ CREATE FUNCTION aegis.drop_route(method text, path text) RETURNS void
   AS 'MODULE_PATHNAME', 'aegis_drop_route' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION aegis.drop_route(text, text) IS 'removes a route';
 
-CREATE FUNCTION aegis.routes(OUT method text, OUT path text, OUT public boolean, OUT body_limit integer)
+CREATE FUNCTION aegis.routes(OUT method text, OUT path text, OUT public boolean, OUT body_limit integer, OUT replica_ok boolean)
   RETURNS SETOF record LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
   AS $$
-    SELECT r.method, r.path, r.public, r.body_limit FROM aegis.route r
+    SELECT r.method, r.path, r.public, r.body_limit, r.replica_ok FROM aegis.route r
     UNION ALL
+    SELECT b.*, false FROM (
     VALUES ('POST', '/api/session', true, 4096), ('GET', '/api/session', false, 0), ('DELETE', '/api/session', false, 0),
            ('POST', '/api/session/challenge', true, 4096), ('POST', '/api/session/enrolment', true, 4096),
-           ('POST', '/api/session/step-up', false, 4096)
+           ('POST', '/api/session/issuer', true, 4096), ('POST', '/api/session/issuer/code', true, 4096),
+           ('POST', '/api/session/issuer/result', true, 4096), ('POST', '/api/session/step-up', false, 4096)) b
     ORDER BY 2, 1
   $$;
 COMMENT ON FUNCTION aegis.routes() IS 'what the gateway must know to refuse a request by itself';
@@ -126,3 +133,8 @@ COMMENT ON FUNCTION aegis.handle(text, text, text[], bytea, text, text) IS
 CREATE FUNCTION aegis.health() RETURNS jsonb
   AS 'MODULE_PATHNAME', 'aegis_health' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION aegis.health() IS 'one word of status, with what it rests on';
+
+CREATE FUNCTION aegis.replica_state(OUT standby boolean, OUT streaming boolean, OUT lag_ms bigint)
+  AS 'MODULE_PATHNAME', 'aegis_replica_state' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION aegis.replica_state() IS
+  'whether this is a hot standby, whether it receives what the primary writes, and how far behind it is in applying that, in milliseconds';

@@ -9,13 +9,15 @@ CREATE TABLE aegis.challenge (
   code_due      boolean NOT NULL,
   enrolment_due boolean NOT NULL,
   password_due  boolean NOT NULL,
+  issuer_id     uuid,
   CHECK (code_due OR enrolment_due OR password_due),
   FOREIGN KEY (tenant_id, user_id) REFERENCES aegis.user (tenant_id, id)
 );
 SELECT pg_catalog.pg_extension_config_dump('aegis.challenge', '');
 CREATE INDEX challenge_user ON aegis.challenge (user_id);
 CREATE INDEX challenge_expiry ON aegis.challenge (expires_at);
-COMMENT ON TABLE aegis.challenge IS 'who has shown a password and owes more before there is a session; opens nothing, by the SHA-256 of its token';
+COMMENT ON TABLE aegis.challenge IS 'who has shown a password, or came back from an issuer, and owes more before there is a session; opens nothing, by the SHA-256 of its token';
+COMMENT ON COLUMN aegis.challenge.issuer_id IS 'where the user signs in; null: here';
 
 CREATE FUNCTION aegis.sign_in(tenant text, email text, password text, ip text, user_agent text, request_id text,
                               OUT outcome text, OUT token text, OUT expires_at timestamptz, OUT retry_after integer, OUT due text)

@@ -14,6 +14,8 @@ CREATE TABLE aegis.tenant (
 CREATE TRIGGER refuse_card_data BEFORE INSERT OR UPDATE ON aegis.tenant FOR EACH ROW
   EXECUTE FUNCTION aegis.refuse_card_data('slug', 'name');
 SELECT pg_catalog.pg_extension_config_dump('aegis.tenant', '');
+-- What aegis.tenant_home() finds it by.
+CREATE INDEX tenant_slug_hash ON aegis.tenant (pg_catalog.sha256(slug::bytea));
 COMMENT ON TABLE aegis.tenant IS 'tenants: the slug is what people type, the region is where the data stays';
 
 CREATE FUNCTION aegis.create_tenant(slug text, name text, region text DEFAULT NULL) RETURNS uuid
@@ -51,3 +53,8 @@ BEGIN
     FROM aegis.tenant t WHERE t.id = aegis.require_tenant();
 END $$;
 COMMENT ON FUNCTION aegis.current_tenant() IS 'the tenant of the current context';
+
+CREATE FUNCTION aegis.tenant_home(slug_hash bytea, OUT state text, OUT region text, OUT place bigint)
+  AS 'MODULE_PATHNAME', 'aegis_tenant_home' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION aegis.tenant_home(bytea) IS
+  'what this region knows of the tenant whose short name has this SHA-256: here, suspended, moved or unknown; of several regions the one with the lowest place has it';

@@ -21,6 +21,11 @@ BEGIN
                      ELSE 'tenant is erased already' END,
       HINT = CASE known.status WHEN 'active' THEN 'Call aegis.suspend_tenant() first.' ELSE 'See aegis.jobs.' END;
   END IF;
+  IF EXISTS (SELECT FROM aegis.ledger_hold h WHERE h.tenant_id = known.id AND h.released_at IS NULL) THEN
+    RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'the ledger of the tenant is on legal hold',
+      DETAIL = 'Without the keys of the tenant nobody could read what its entries say of people.',
+      HINT = 'aegis.ledger_holds says why; aegis.release_ledger() ends a hold.';
+  END IF;
   -- Deletions run without the application's triggers, hence without those of its foreign keys.
   SELECT string_agg(DISTINCT c.conrelid::regclass::text, ', ' ORDER BY c.conrelid::regclass::text) INTO foreigner
     FROM pg_constraint c JOIN aegis.protected_table p ON p.relation = c.confrelid

@@ -23,6 +23,13 @@ COMMENT ON TABLE aegis.tenant_request IS 'what operators ask for that takes a se
 COMMENT ON COLUMN aegis.tenant_request.result IS 'export: the chain of the file, until the tenant is reactivated';
 COMMENT ON COLUMN aegis.tenant_request.argument IS 'export: region and public key of who may open it; move: the region and the public key of its signer; adopt_key: the sealed key; cut_ledger: the size to cut to and the statement of the export; export_field_key: the field and the public key of the application';
 
+-- Who asked and who agreed: by functions that record it, and by nobody else.
+CREATE TRIGGER refuse_change BEFORE INSERT OR UPDATE OR DELETE ON aegis.tenant_request
+  FOR EACH ROW EXECUTE FUNCTION aegis.refuse_ledger_change();
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON aegis.tenant_request
+  FOR EACH STATEMENT EXECUTE FUNCTION aegis.refuse_ledger_change();
+ALTER TABLE aegis.tenant_request ENABLE ALWAYS TRIGGER refuse_change, ENABLE ALWAYS TRIGGER refuse_truncate;
+
 CREATE VIEW aegis.tenant_requests AS
   SELECT r.id, r.action, r.tenant_id, r.reason, r.argument, r.requested_by, r.requested_at, r.expires_at, r.approved_by,
          r.approved_at, r.closed_at,

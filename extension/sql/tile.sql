@@ -33,7 +33,10 @@ CREATE FUNCTION aegis.log_entries(log integer, index bigint, width integer) RETU
 AS $$
 DECLARE
   own     uuid;
+  cut     record;
+  placed  bigint;
   there   bigint;
+  lost    bigint;
   longest integer;
   bundle  bytea;
 BEGIN
@@ -41,17 +44,24 @@ BEGIN
   IF NOT FOUND THEN
     RETURN NULL;
   END IF;
+  SELECT coalesce(max(c.size), 0) AS size INTO cut FROM aegis.ledger_cut c WHERE c.log = log_entries.log;
   WITH place AS MATERIALIZED (
     SELECT l.leaf, l.seq, l.seal FROM aegis.tenant_leaves(log_entries.log, index * 256, index * 256 + width - 1) l
   ), entry AS MATERIALIZED (
     SELECT s.seal, e.seq, e.body FROM (SELECT p.seal, array_agg(p.seq) AS seqs FROM place p GROUP BY p.seal) s
      CROSS JOIN LATERAL aegis.sealed_entries(own, s.seal, s.seqs) e
   )
-  SELECT count(*), max(octet_length(e.body)), string_agg(substr(int4send(octet_length(e.body)), 3) || e.body, '' ORDER BY p.leaf)
-    INTO there, longest, bundle FROM place p JOIN entry e USING (seal, seq);
-  IF there <> width THEN
+  SELECT count(*), count(e.body), count(*) FILTER (WHERE e.body IS NULL AND p.leaf >= cut.size), max(octet_length(e.body)),
+         string_agg(substr(int4send(octet_length(e.body)), 3) || e.body, '' ORDER BY p.leaf)
+    INTO placed, there, lost, longest, bundle FROM place p LEFT JOIN entry e USING (seal, seq);
+  IF placed <> width OR lost > 0 THEN
     RAISE EXCEPTION USING ERRCODE = 'data_corrupted', MESSAGE = 'the ledger is damaged: an entry that is sealed is missing',
       HINT = 'aegis.verify_ledger() says more.';
+  ELSIF there <> width THEN
+    SELECT c.* INTO cut FROM aegis.ledger_cuts c WHERE c.tenant_id = own ORDER BY c.size DESC LIMIT 1;
+    RAISE EXCEPTION USING ERRCODE = 'AG022', MESSAGE = format('leaf %s was cut from the log', index * 256),
+      DETAIL = format('Leaves below %s were cut at %s; "%s" asked for it, "%s" agreed: %s.', cut.size, cut.cut_at, cut.requested_by, cut.approved_by, cut.reason),
+      HINT = 'The hashes are still there; an export that was kept holds the entries.';
   ELSIF longest > 65535 THEN
     RAISE EXCEPTION USING ERRCODE = 'program_limit_exceeded', MESSAGE = 'an entry is too long for a bundle of entries',
       DETAIL = 'A bundle of C2SP bears entries of up to 65535 bytes.', HINT = 'aegis.export_ledger() exports every entry.';

@@ -12,10 +12,11 @@ CREATE TABLE aegis.user (
   failed_count        integer NOT NULL DEFAULT 0,
   not_before          timestamptz,
   locked_until        timestamptz,
-  status              text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'inactive')),
+  status              text NOT NULL DEFAULT 'active' CHECK (status IN ('active', 'inactive', 'invited')),
   created_at          timestamptz NOT NULL DEFAULT pg_catalog.now(),
   password_changed_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
   password_due        text CHECK (password_due IN ('breached', 'ordered', 'suspicious')),
+  was_admin           boolean NOT NULL DEFAULT false,
   PRIMARY KEY (tenant_id, id),
   UNIQUE (tenant_id, login),
   FOREIGN KEY (tenant_id, team_id) REFERENCES aegis.team (tenant_id, id)
@@ -25,6 +26,8 @@ COMMENT ON TABLE aegis.user IS 'who may sign in; nobody reads it but the functio
 COMMENT ON COLUMN aegis.user.login IS 'keyed look-up value of the normalised e-mail';
 COMMENT ON COLUMN aegis.user.password_due IS 'why a new password must be chosen at the next sign-in, if so';
 COMMENT ON COLUMN aegis.user.not_before IS 'sign-ins before this time fail, whatever the password';
+COMMENT ON COLUMN aegis.user.status IS 'invited: the person has not accepted yet, and has no password';
+COMMENT ON COLUMN aegis.user.was_admin IS 'has been an admin at some time: whoever may demote may not act alone for that';
 
 CREATE FUNCTION aegis.create_user(email text, name text, rank smallint, team uuid, password text) RETURNS uuid
   AS 'MODULE_PATHNAME', 'aegis_create_user' LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;

@@ -1,11 +1,11 @@
 -- Verification of the whole ledger. docs/verify.md.
 
-CREATE FUNCTION aegis.verify_ledger(tenant uuid DEFAULT NULL, checkpoint text DEFAULT NULL,
+CREATE FUNCTION aegis.verify_ledger(tenant uuid DEFAULT NULL, checkpoint text DEFAULT NULL, from_checkpoint text DEFAULT NULL,
     OUT checked text, OUT subject text, OUT outcome text, OUT items bigint, OUT detail text) RETURNS SETOF record
   AS 'MODULE_PATHNAME', 'aegis_verify_ledger' LANGUAGE C VOLATILE CALLED ON NULL INPUT SECURITY DEFINER PARALLEL UNSAFE
   SET search_path = pg_catalog, pg_temp;
-COMMENT ON FUNCTION aegis.verify_ledger(uuid, text) IS
-  'hashes every entry again and rebuilds every log; one row for each finding, each check, and what it was checked against';
+COMMENT ON FUNCTION aegis.verify_ledger(uuid, text, text) IS
+  'hashes every entry again, or those that from_checkpoint does not cover, and rebuilds every log; one row for each finding, each check, and what it was checked against';
 
 -- Progress, from shared memory.
 CREATE FUNCTION aegis.running_verifications(OUT pid integer, OUT tenant uuid, OUT phase text, OUT done bigint,

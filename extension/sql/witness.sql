@@ -19,6 +19,12 @@ CREATE TABLE aegis.witness (
 COMMENT ON TABLE aegis.witness IS
   'who is asked to cosign checkpoints: what it cosigned last as it says, what it is asked now and by which outbound job, when it is asked next';
 SELECT pg_catalog.pg_extension_config_dump('aegis.witness', '');
+-- Beside the ledger: the functions below change it, and nobody else.
+CREATE TRIGGER refuse_change BEFORE INSERT OR UPDATE OR DELETE ON aegis.witness
+  FOR EACH ROW EXECUTE FUNCTION aegis.refuse_ledger_change();
+CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON aegis.witness
+  FOR EACH STATEMENT EXECUTE FUNCTION aegis.refuse_ledger_change();
+ALTER TABLE aegis.witness ENABLE ALWAYS TRIGGER refuse_change, ENABLE ALWAYS TRIGGER refuse_truncate;
 
 CREATE VIEW aegis.witnesses AS
   SELECT w.name, w.vkey, w.destination, w.required, w.standing, w.fault, w.size, c.checkpoint, c.cosigned_at
@@ -141,6 +147,23 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION aegis.ask_witness(aegis.witness, bigint, bigint, text) IS 'queues the question whether a witness cosigns a checkpoint; for Aegis alone';
 
+-- A clock that once ran ahead must not put off for years what is done every few minutes.
+CREATE FUNCTION aegis.is_due(next_at timestamptz, longest interval) RETURNS boolean
+  LANGUAGE sql VOLATILE STRICT PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT next_at <= clock_timestamp() OR next_at > clock_timestamp() + greatest(longest, interval '10 min')
+$$;
+COMMENT ON FUNCTION aegis.is_due(timestamptz, interval) IS
+  'whether a time has come, or is further away than it was ever set, by a clock that has been put back since; for Aegis alone';
+
+-- Likewise a question that waits longer than any answer may ask for.
+CREATE FUNCTION aegis.is_under_way(job bigint) RETURNS boolean
+  LANGUAGE sql VOLATILE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$
+  SELECT EXISTS (SELECT FROM aegis.outbox o WHERE o.id = job AND o.state IN ('waiting', 'claimed') AND o.not_before <= clock_timestamp() + interval '2 days')
+$$;
+COMMENT ON FUNCTION aegis.is_under_way(bigint) IS 'whether an outbound job of a witness or an anchor still brings an answer; for Aegis alone';
+
 CREATE FUNCTION aegis.tend_witnesses() RETURNS void
   LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -153,9 +176,9 @@ BEGIN
     RETURN;
   END IF;
   FOR due IN SELECT w.* FROM aegis.witness w
-              WHERE w.next_at <= clock_timestamp()
+              WHERE aegis.is_due(w.next_at, '10 min')
                 AND NOT EXISTS (SELECT FROM aegis.cosignature c WHERE c.checkpoint = newest.number AND c.vkey = w.vkey)
-                AND NOT EXISTS (SELECT FROM aegis.outbox o WHERE o.id = w.job AND o.state IN ('waiting', 'claimed'))
+                AND NOT aegis.is_under_way(w.job)
               ORDER BY w.name FOR UPDATE SKIP LOCKED LOOP
     IF EXISTS (SELECT FROM aegis.destination d WHERE d.name = due.destination AND d.transport = 'http') THEN
       PERFORM aegis.ask_witness(due, newest.number, newest.size, newest.origin);
@@ -222,6 +245,8 @@ BEGIN
     told := aegis.told_size(answer);
     IF told > head THEN
       RETURN aegis.witness_refused(w, head, told, 'shorter');
+    ELSIF told = w.sent AND told = head THEN  -- as older texts of C2SP have it: another head of this very size
+      RETURN aegis.witness_refused(w, head, told, 'other history');
     ELSIF told <> w.sent AND w.failures < 3 THEN  -- an answer was lost, or the witness went back
       UPDATE aegis.witness t SET size = told, job = NULL, failures = t.failures + 1, next_at = clock_timestamp() WHERE t.name = w.name;
       RETURN 'again';
@@ -242,7 +267,7 @@ COMMENT ON FUNCTION aegis.take_witness_answer(aegis.outbox, bytea, jsonb) IS
 -- Tried for hours on end: what is asked is about an older checkpoint by then, which is as good to begin with.
 INSERT INTO aegis.outbox_kind VALUES
   ('witness', 'a checkpoint for a witness to cosign', 'http', 'aegis.take_witness_answer',
-   false, 100, '1 s', '5 min', '1 day', true);
+   false, 100, '1 s', '5 min', '1 day', true, true);
 
 -- For health and coverage. Checkpoints from before it was registered are none of its business.
 CREATE FUNCTION aegis.uncosigned_since(w aegis.witness) RETURNS timestamptz

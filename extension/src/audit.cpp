@@ -14,6 +14,7 @@
 #include "tenant_erase.hpp"
 #include "tenant_import.hpp"
 #include "audit_value.hpp"
+#include "withheld.hpp"
 
 namespace aegis::audit {
 
@@ -46,6 +47,7 @@ struct Plan {  // of one table; columns in canonical order of their names
     MemoryContext memory;
     const char *name;
     AttrNumber tenant;  // column tenant_id, 0 for none
+    bool withheld;      // entries are the system's, not the tenant's
     int count;
     int key_count;
     Column *columns;
@@ -102,6 +104,7 @@ void build(Plan *plan, Relation relation, const Trigger *trigger) {
     plan->columns = static_cast<Column *>(palloc0(sizeof(Column) * Max(shape->natts, 1)));
     plan->count = plan->key_count = 0;
     plan->tenant = 0;
+    plan->withheld = withheld::holds(named);
     for (int i = 0; i < shape->natts; i++) {
         Form_pg_attribute attribute = TupleDescAttr(shape, i);
         if (attribute->attisdropped) continue;
@@ -124,6 +127,8 @@ void build(Plan *plan, Relation relation, const Trigger *trigger) {
 
 const Plan &plan_of(Relation relation, const Trigger *trigger) {
     Oid oid = RelationGetRelid(relation);
+    static const Plan *last = nullptr;  // a table of plans loses none
+    if (last != nullptr && last->relation == oid && last->valid) return *last;
     if (plans == nullptr) {
         HASHCTL control = {};
         control.keysize = sizeof(Oid);
@@ -141,7 +146,7 @@ const Plan &plan_of(Relation relation, const Trigger *trigger) {
         build(plan, relation, trigger);
         plan->valid = !plan->stale;  // an invalidation may have arrived while we read
     }
-    return *plan;
+    return *(last = plan);
 }
 
 struct Row {
@@ -158,66 +163,60 @@ bool differs(const Column &column, const Row &old_row, const Row &new_row) {
                            column.length);
 }
 
-// Which columns of which row an image shows.
-struct Selection {
-    const Plan *plan;
-    const Row *row;
-    const Row *other;  // for an update: only where the two differ
-    bool clear;
-
-    bool takes(const Column &column) const {
-        if (column.clear != clear) return false;
-        if (other != nullptr)  // a column that became or was null stands as null on that side
-            return differs(column, *row, *other);
-        return !column.in_key && !row->is_null(column);
-    }
-    uint64_t count() const {
-        uint64_t taken = 0;
-        for (int i = 0; i < plan->count; i++) taken += takes(plan->columns[i]);
-        return taken;
-    }
-    void write(core::CborWriter &writer, uint64_t key) const {
-        writer.unsigned_int(key);
-        writer.map(count());
-        for (int i = 0; i < plan->count; i++) {
-            const Column &column = plan->columns[i];
-            if (!takes(column)) continue;
-            writer.text(column.name);
-            if (row->is_null(column))
-                writer.null();
-            else
-                audit_value::write(writer, column.encoding, row->value(column));
-        }
-    }
-};
-
 struct Change {
     const Plan *plan;
     const char *operation;
     const Row *old_row;
     const Row *new_row;
     core::ByteView sealed;
+    // What an image shows of each row that it has, chosen once: to compare two values takes longer
+    // than to write them. How many of them are clear, and how many are not.
+    bool shown[MaxHeapAttributeNumber];
+    uint64_t clear_count, sealed_count;
+
+    uint64_t count(bool clear) const { return clear ? clear_count : sealed_count; }
+    uint64_t parts(bool clear) const {
+        return count(clear) == 0 ? 0 : (old_row != nullptr) + (new_row != nullptr);
+    }
 };
 
-Selection selection(const Change &change, bool is_new, bool clear) {
-    const Row *row = is_new ? change.new_row : change.old_row;
-    const Row *other = is_new ? change.old_row : change.new_row;
-    return {change.plan, row, other, clear};
+// Of an update what differs: a column that became or was null stands as null on that side. Of one
+// row everything that it has beside its key.
+void choose(Change *change) {
+    const Plan &plan = *change->plan;
+    const Row *row = change->new_row != nullptr ? change->new_row : change->old_row;
+    bool is_update = change->old_row != nullptr && change->new_row != nullptr;
+    for (int i = 0; row != nullptr && i < plan.count; i++) {
+        const Column &column = plan.columns[i];
+        bool shown = is_update ? differs(column, *change->old_row, *change->new_row)
+                               : !column.in_key && !row->is_null(column);
+        change->shown[i] = shown;
+        (column.clear ? change->clear_count : change->sealed_count) += shown;
+    }
 }
 
-uint64_t parts(const Change &change, bool clear) {
-    uint64_t count = 0;
-    for (bool is_new : {false, true})
-        if ((is_new ? change.new_row : change.old_row) != nullptr)
-            count += selection(change, is_new, clear).count() > 0;
-    return count;
+void write_row(core::CborWriter &writer, const Change &change, const Row &row, bool clear) {
+    writer.map(change.count(clear));
+    for (int i = 0; i < change.plan->count; i++) {
+        const Column &column = change.plan->columns[i];
+        if (!change.shown[i] || column.clear != clear) continue;
+        writer.text(column.name);
+        if (row.is_null(column))
+            writer.null();
+        else
+            audit_value::write(writer, column.encoding, row.value(column));
+    }
 }
 
 void write_rows(core::CborWriter &writer, const Change &change, bool clear) {
-    for (bool is_new : {false, true}) {
-        if ((is_new ? change.new_row : change.old_row) == nullptr) continue;
-        Selection chosen = selection(change, is_new, clear);
-        if (chosen.count() > 0) chosen.write(writer, is_new ? kNew : kOld);
+    if (change.count(clear) == 0) return;
+    if (change.old_row != nullptr) {
+        writer.unsigned_int(kOld);
+        write_row(writer, change, *change.old_row, clear);
+    }
+    if (change.new_row != nullptr) {
+        writer.unsigned_int(kNew);
+        write_row(writer, change, *change.new_row, clear);
     }
 }
 
@@ -225,7 +224,7 @@ void write_image(core::CborWriter &writer, const Change &change) {
     const Plan &plan = *change.plan;
     const Row *keyed = change.old_row != nullptr ? change.old_row : change.new_row;
     bool has_key = keyed != nullptr && plan.key_count > 0;
-    writer.map(2 + has_key + parts(change, true) + (change.sealed.size > 0));
+    writer.map(2 + has_key + change.parts(true) + (change.sealed.size > 0));
     writer.unsigned_int(kRelation);
     writer.text(plan.name);
     writer.unsigned_int(kOperation);
@@ -248,7 +247,7 @@ void write_image(core::CborWriter &writer, const Change &change) {
 }
 
 void write_rest(core::CborWriter &writer, const Change &change) {
-    writer.map(parts(change, false));
+    writer.map(change.parts(false));
     write_rows(writer, change, false);
 }
 
@@ -276,10 +275,17 @@ void record(const Plan &plan, const char *operation, const Row *old_row, const R
         tenant = DatumGetUUIDP(row->values[plan.tenant - 1]);
     const context::Context *context = context::current();
     if (tenant == nullptr && context != nullptr) tenant = &context->tenant;
+    if (plan.withheld) tenant = &nil;
 
     uint8_t rest_buffer[1024], image_buffer[2048];
-    Change change = {&plan, operation, old_row, new_row, {}};
-    if (parts(change, false) > 0) {
+    Change change;
+    change.plan = &plan;
+    change.operation = operation;
+    change.old_row = old_row;
+    change.new_row = new_row;
+    change.clear_count = change.sealed_count = 0;
+    choose(&change);
+    if (change.parts(false) > 0) {
         core::ByteView rest = encode(change, write_rest, core::ByteSpan(rest_buffer));
         size_t room = ledger::personal_room(rest.size);
         uint8_t *envelope = static_cast<uint8_t *>(palloc(room));

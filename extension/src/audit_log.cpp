@@ -139,8 +139,8 @@ AEGIS_FUNCTION(aegis_decode_entry) {
     static const char *const image_names[] = {"relation", "operation", "key",
                                               "old",      "new",       "sealed"};
     static const char *const outcomes[] = {"success", "failure", "denied"};
-    static const char *const ways[] = {"none",     "session_token", "sign_in",
-                                       "operator", "job",           "service"};
+    static const char *const ways[] = {"none",    "session_token", "sign_in", "operator", "job",
+                                       "service", "unknown",       "webhook", "link"};
     TupleDesc shape;
     if (get_call_result_type(fcinfo, nullptr, &shape) != TYPEFUNC_COMPOSITE)
         ereport(ERROR,

@@ -73,10 +73,11 @@ void load() {
     SysScanDesc scan = systable_beginscan(relation, InvalidOid, false, nullptr, 0, nullptr);
     HeapTuple tuple;
     while (HeapTupleIsValid(tuple = systable_getnext(scan))) {
-        bool no_name, no_writer, no_fields;
+        bool no_name, no_writer, no_fields, no_withheld;
         Datum stored_name = heap_getattr(tuple, 1, shape, &no_name);
         Datum stored_writer = heap_getattr(tuple, 3, shape, &no_writer);
         Datum stored_fields = heap_getattr(tuple, 4, shape, &no_fields);
+        Datum stored_withheld = heap_getattr(tuple, 6, shape, &no_withheld);
         // Whoever dropped a NOT NULL constraint gets an undeclared type, not an accident.
         if (no_name || no_writer || no_fields) continue;
         char *name = TextDatumGetCString(stored_name);
@@ -84,6 +85,7 @@ void load() {
         Jsonb *fields = DatumGetJsonbPCopy(stored_fields);
         EventType *type = static_cast<EventType *>(hash_search(table, name, HASH_ENTER, nullptr));
         type->writer = strcmp(writer, "sql") == 0 ? Writer::sql : Writer::c;
+        type->withheld = !no_withheld && DatumGetBool(stored_withheld);
         read_fields(fields, type);
     }
     systable_endscan(scan);
@@ -95,7 +97,12 @@ void load() {
 }  // namespace
 
 const EventType &require(const char *name) {
-    if (types == nullptr || !valid) load();
+    static const EventType *last = nullptr;  // most entries are of the type of the one before
+    if (types == nullptr || !valid) {
+        last = nullptr;
+        load();
+    }
+    if (last != nullptr && strcmp(last->name, name) == 0) return *last;
     const EventType *type =
         strlen(name) < NAMEDATALEN
             ? static_cast<EventType *>(hash_search(types, name, HASH_FIND, nullptr))
@@ -104,7 +111,7 @@ const EventType &require(const char *name) {
         ereport(ERROR, (errcode(AEGIS_ERRCODE_EVENT_UNDECLARED),
                         errmsg("event type \"%s\" is not declared", name),
                         errhint("Declare it with aegis.declare_event().")));
-    return *type;
+    return *(last = type);
 }
 
 void define() {
@@ -281,7 +288,9 @@ AEGIS_FUNCTION(aegis_record) {
     event.target_kind = text_argument(fcinfo, 1);
     event.target_id = text_argument(fcinfo, 2);
     event.outcome = outcome_of(text_argument(fcinfo, 3));
-    event.detail = encode(type, PG_GETARG_JSONB_P(4), context != nullptr ? context->tenant : nil);
+    bool of_tenant = context != nullptr && !type.withheld;
+    event.detail = encode(type, PG_GETARG_JSONB_P(4), of_tenant ? context->tenant : nil);
+    if (type.withheld) event.tenant = &nil;
     aegis::ledger::append(event);
     PG_RETURN_VOID();
 }
@@ -290,25 +299,25 @@ AEGIS_FUNCTION(aegis_declare_event) {
     char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
     check_name(name);
     check_declaration(PG_GETARG_JSONB_P(2));
-    Oid types[4] = {TEXTOID, TEXTOID, JSONBOID, BOOLOID};
-    Datum values[4] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1), PG_GETARG_DATUM(2),
-                       BoolGetDatum(creating_extension)};
+    Oid types[5] = {TEXTOID, TEXTOID, JSONBOID, BOOLOID, BOOLOID};
+    Datum values[5] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1), PG_GETARG_DATUM(2),
+                       BoolGetDatum(creating_extension), PG_GETARG_DATUM(3)};
     bool is_new = false, is_same = false;
     aegis::ledger_tables::own_change([&] {
         if (SPI_connect() != SPI_OK_CONNECT)
             ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not connect to SPI")));
         if (SPI_execute_with_args(
-                "INSERT INTO aegis.event_type (name, description, writer, fields, by_extension)"
-                " VALUES ($1, $2, 'sql', $3, $4) ON CONFLICT DO NOTHING",
-                4, types, values, nullptr, false, 0) != SPI_OK_INSERT)
+                "INSERT INTO aegis.event_type (name, description, writer, fields, by_extension, "
+                "withheld) VALUES ($1, $2, 'sql', $3, $4, $5) ON CONFLICT DO NOTHING",
+                5, types, values, nullptr, false, 0) != SPI_OK_INSERT)
             ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
                             errmsg("could not declare event type \"%s\"", name)));
         is_new = SPI_processed == 1;
         // An application that is installed again says the same again.
         SPI_execute_with_args(
             "SELECT FROM aegis.event_type WHERE name = $1 AND writer = 'sql' AND fields = $3"
-            " AND ($2, $4) IS NOT NULL",
-            4, types, values, nullptr, false, 0);
+            " AND withheld = $5 AND ($2, $4) IS NOT NULL",
+            5, types, values, nullptr, false, 0);
         is_same = SPI_processed == 1;
         SPI_finish();
     });

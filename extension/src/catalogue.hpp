@@ -18,6 +18,7 @@ struct DetailField {
 struct EventType {
     char name[NAMEDATALEN];  // hash key
     Writer writer;
+    bool withheld;  // entries are the system's, not the tenant's
     int field_count;
     const DetailField *fields;
 };

@@ -28,12 +28,12 @@ struct Held {
 Held held[kMostHeld];
 int held_count = 0;
 
-struct Origin {
+struct KnownOrigin {
     bool set;
     char ip[sizeof Slot::ip];
     char user_agent[sizeof Slot::user_agent];
     char request_id[sizeof Slot::request_id];
-} origin;
+} known_origin;
 
 struct Borrowed {  // the leader's slots that this parallel worker adds to
     int slot;
@@ -85,12 +85,12 @@ void fill(Slot &slot, const Order &order, const char *session_user) {
     const context::Context *context = context::current();
     if (context != nullptr) slot.session = context->session;
     // The request that is being authenticated describes itself better than an older context.
-    bool from_context = context != nullptr && !origin.set;
-    copy_text(slot.ip, sizeof slot.ip, from_context ? context->ip : origin.ip);
+    bool from_context = context != nullptr && !known_origin.set;
+    copy_text(slot.ip, sizeof slot.ip, from_context ? context->ip : known_origin.ip);
     copy_text(slot.user_agent, sizeof slot.user_agent,
-              from_context ? context->user_agent : origin.user_agent);
+              from_context ? context->user_agent : known_origin.user_agent);
     copy_text(slot.request_id, sizeof slot.request_id,
-              from_context ? context->request_id : origin.request_id);
+              from_context ? context->request_id : known_origin.request_id);
 }
 
 // A free slot, now being filled for `pid`; -1 when there is none. Low numbers first keep the used
@@ -165,8 +165,8 @@ void let_go(bool committed) {
         slot.state.store(done ? kFree : kOrphan);
     }
     held_count = 0;
-    origin.set = false;
-    origin.ip[0] = origin.user_agent[0] = origin.request_id[0] = '\0';
+    known_origin.set = false;
+    known_origin.ip[0] = known_origin.user_agent[0] = known_origin.request_id[0] = '\0';
     if (took) detail::written(committed);
     if (left) worker::wake();
 }
@@ -354,33 +354,36 @@ void note_refusal(const char *what, const char *target) {
 void count_reveal(const pg_uuid_t &tenant, uint32_t field, uint64_t values) {
     Table *table = detail::table();
     int index = -1;
+    // What is withheld from the log of a tenant stands in that of the system.
+    static const pg_uuid_t nil = {};
+    const field::Field *known = field::find(field);
+    const pg_uuid_t &log = known != nullptr && known->withheld ? nil : tenant;
     if (IsParallelWorker()) {
         for (int i = 0; i < borrowed_count && index < 0; i++)
-            if (borrowed[i].field == field && same(borrowed[i].tenant, tenant))
+            if (borrowed[i].field == field && same(borrowed[i].tenant, log))
                 index = borrowed[i].slot;
         int high = index < 0 && table != nullptr ? static_cast<int>(table->high_water.load()) : 0;
         for (int i = 0; i < high && index < 0; i++) {
             Slot &slot = table->slots[i];
             if (slot.state.load() == pack(kOpen, holder()->pid) && slot.kind == Kind::reveal &&
-                slot.field == field && same(slot.tenant, tenant))
+                slot.field == field && same(slot.tenant, log))
                 index = i;
         }
     } else
         for (int i = 0; i < held_count && index < 0; i++) {
             Slot &slot = table->slots[held[i].slot];
             if (slot.kind == Kind::reveal && !held[i].taken && slot.field == field &&
-                same(slot.tenant, tenant))
+                same(slot.tenant, log))
                 index = held[i].slot;
         }
     if (index < 0) {
         const context::Context *context = context::current();
-        const field::Field *known = field::find(field);
         char reference[16];
         snprintf(reference, sizeof reference, "%08x", field);
         Order order = {};
         order.kind = Kind::reveal;
         order.event = "pii.revealed";
-        order.tenant = tenant;
+        order.tenant = log;
         if (context != nullptr) order.user = context->user;
         order.field = field;
         order.target = field == kAuditMeta ? "audit_meta"
@@ -389,9 +392,9 @@ void count_reveal(const pg_uuid_t &tenant, uint32_t field, uint64_t values) {
         index = open(order);
     }
     if (IsParallelWorker() && borrowed_count < static_cast<int>(lengthof(borrowed))) {
-        bool known = false;
-        for (int i = 0; i < borrowed_count; i++) known = known || borrowed[i].slot == index;
-        if (!known) borrowed[borrowed_count++] = {index, field, tenant};
+        bool noted = false;
+        for (int i = 0; i < borrowed_count; i++) noted = noted || borrowed[i].slot == index;
+        if (!noted) borrowed[borrowed_count++] = {index, field, log};
     }
     table->slots[index].count.fetch_add(values);
 }
@@ -425,10 +428,20 @@ int pending_sign_ins(const pg_uuid_t &user, int except) {
 }
 
 void set_origin(const char *ip, const char *user_agent, const char *request_id) {
-    copy_text(origin.ip, sizeof origin.ip, ip);
-    copy_text(origin.user_agent, sizeof origin.user_agent, user_agent);
-    copy_text(origin.request_id, sizeof origin.request_id, request_id);
-    origin.set = true;
+    copy_text(known_origin.ip, sizeof known_origin.ip, ip);
+    copy_text(known_origin.user_agent, sizeof known_origin.user_agent, user_agent);
+    copy_text(known_origin.request_id, sizeof known_origin.request_id, request_id);
+    known_origin.set = true;
+}
+
+Origin origin() {
+    auto said = [](const char *text) { return text[0] != '\0' ? text : nullptr; };
+    if (known_origin.set)
+        return {said(known_origin.ip), said(known_origin.user_agent),
+                said(known_origin.request_id)};
+    const context::Context *context = context::current();
+    if (context == nullptr) return {nullptr, nullptr, nullptr};
+    return {said(context->ip), said(context->user_agent), said(context->request_id)};
 }
 
 void define() {

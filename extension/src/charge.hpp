@@ -17,7 +17,8 @@ enum class Kind : uint32_t {
     denial = 3,
     break_glass = 4,
     finding = 5,
-    signature = 6
+    signature = 6,
+    unprotection = 7
 };
 
 inline constexpr int kSlots = 4096;
@@ -114,6 +115,11 @@ void settle(int slot);
 int pending_sign_ins(const pg_uuid_t &user, int except);
 // Where the request came from, before there is a context. Cleared at transaction end.
 void set_origin(const char *ip, const char *user_agent, const char *request_id);
+struct Origin {
+    const char *ip, *user_agent, *request_id;  // nullptr where it was not said
+};
+// What set_origin() was told, or the context knows; until the end of the transaction.
+Origin origin();
 
 // For the worker, in its transaction: writes what backends of this database left behind. Returns
 // the slots written.

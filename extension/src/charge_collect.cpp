@@ -107,12 +107,14 @@ void write_entry(const Slot &slot, uint64_t count, const char *note) {
         event.outcome = core::Outcome::failure;
     else if (slot.kind == Kind::denial)
         event.outcome = core::Outcome::denied;
-    if (memcmp(&slot.tenant, &nil, sizeof nil) != 0) event.tenant = &slot.tenant;
+    // Whose log tells of a reveal is decided when it is counted; nil is the system's.
+    if (slot.kind == Kind::reveal || memcmp(&slot.tenant, &nil, sizeof nil) != 0)
+        event.tenant = &slot.tenant;
     if (memcmp(&slot.user, &nil, sizeof nil) != 0) event.user = &slot.user;
     if (memcmp(&slot.session, &nil, sizeof nil) != 0) event.session = &slot.session;
     if (slot.target[0] != '\0') {
-        static const char *const kinds[] = {"",       "user",   "field",  "object",
-                                            "tenant", "ledger", "service"};
+        static const char *const kinds[] = {"",       "user",   "field",   "object",
+                                            "tenant", "ledger", "service", "table"};
         event.target_kind = kinds[static_cast<int>(slot.kind)];
         event.target_id = slot.target;
     }

@@ -30,6 +30,7 @@ enum class Trouble { none, settings, unreachable, unknown, failed, signature, sh
 Trouble trouble = Trouble::none;
 int64_t next_look_micros = 0;
 int64_t next_request_micros = 0;
+int64_t looked_micros = 0;  // when the current look began
 int64_t pause_micros = 0;
 bool refusal_recorded = false;
 
@@ -59,13 +60,12 @@ void publish(Standing standing) {
     if (slot != nullptr) slot->checkpoint.store(static_cast<uint32_t>(standing));
 }
 
-// All that was sealed when this transaction began is signed. A ledger that never rests is never
-// found covered by a later look.
+// All that was sealed when this look began is signed. A ledger that never rests is never found
+// covered by a later look.
 void covered() {
     publish(Standing::signing);
     worker::Slot *slot = worker::slot();
-    if (slot != nullptr)
-        slot->signed_micros.store(ledger::unix_micros(GetCurrentTransactionStartTimestamp()));
+    if (slot != nullptr) slot->signed_micros.store(looked_micros);
 }
 
 bool is_refusal(Trouble what) {
@@ -383,8 +383,8 @@ Standing standing() {
 
 int64 lag_ms() {
     worker::Slot *slot = worker::slot();
-    int64 since = slot == nullptr ? 0 : slot->signed_micros.load();
-    return since == 0 ? -1 : Max(ledger::unix_micros(GetCurrentTimestamp()) - since, 0) / 1000;
+    int64_t since = slot == nullptr ? 0 : slot->signed_micros.load();
+    return since == 0 ? -1 : Max(worker::now_micros() - since, 0) / 1000;
 }
 
 bool is_well() {
@@ -411,11 +411,13 @@ void tend() {
     worker::Slot *slot = worker::slot();
     if (slot != nullptr && slot->checkpoint.load() == static_cast<uint32_t>(Standing::off)) {
         publish(Standing::waiting);
-        slot->signed_micros.store(ledger::unix_micros(GetCurrentTimestamp()));
+        slot->signed_micros.store(worker::now_micros());
     }
-    if (worker::now_micros() < next_look_micros) return;
+    // Only this process seals: nothing was sealed since its transaction began.
+    looked_micros = worker::now_micros();
+    if (looked_micros < next_look_micros) return;
     next_look_micros =
-        worker::now_micros() + Min(kLookMicros, guc::checkpoint_interval_ms * INT64CONST(1000));
+        looked_micros + Min(kLookMicros, guc::checkpoint_interval_ms * INT64CONST(1000));
     if (*guc::ledger_origin == '\0' || *guc::ledger_key == '\0') {
         static Request none;
         static Reply reply;

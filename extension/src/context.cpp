@@ -246,13 +246,24 @@ AEGIS_FUNCTION(aegis_user_id) {
 }
 AEGIS_FUNCTION(aegis_session_id) {
     const Context *context = aegis::context::current();
-    if (context != nullptr && context->way == aegis::context::Way::service) PG_RETURN_NULL();
+    if (context != nullptr &&
+        (context->way == aegis::context::Way::service ||
+         context->way == aegis::context::Way::webhook || context->way == aegis::context::Way::link))
+        PG_RETURN_NULL();
     return uuid_or_null(fcinfo, &Context::session);
 }
 AEGIS_FUNCTION(aegis_service_id) {
     const Context *context = aegis::context::current();
     if (context == nullptr || context->way != aegis::context::Way::service) PG_RETURN_NULL();
     return uuid_or_null(fcinfo, &Context::session);
+}
+AEGIS_FUNCTION(aegis_link_id) {
+    const Context *context = aegis::context::current();
+    if (context == nullptr || context->way != aegis::context::Way::link) PG_RETURN_NULL();
+    return uuid_or_null(fcinfo, &Context::session);
+}
+AEGIS_FUNCTION(aegis_link_target) {
+    return uuid_or_null(fcinfo, &Context::target);
 }
 AEGIS_CONTEXT_BOUND(aegis_user_lo, user_lo)
 AEGIS_CONTEXT_BOUND(aegis_user_hi, user_hi)
@@ -274,8 +285,8 @@ AEGIS_FUNCTION(aegis_client_ip) {
     return text_or_null(fcinfo, context ? context->ip : nullptr);
 }
 AEGIS_FUNCTION(aegis_auth_method) {
-    static const char *const names[] = {"none",     "session_token", "sign_in",
-                                        "operator", "job",           "service"};
+    static const char *const names[] = {
+        "none", "session_token", "sign_in", "operator", "job", "service", "", "webhook", "link"};
     const Context *context = aegis::context::current();
     return text_or_null(fcinfo, context ? names[static_cast<int>(context->way)] : nullptr);
 }

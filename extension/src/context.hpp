@@ -14,7 +14,9 @@ enum class Way : uint8_t {
     sign_in = 2,
     break_glass = 3,
     job = 4,
-    service = 5
+    service = 5,
+    webhook = 7,
+    link = 8
 };
 
 enum Rank : int16_t {
@@ -27,8 +29,9 @@ enum Rank : int16_t {
 
 struct Context {
     pg_uuid_t tenant;
-    pg_uuid_t user;              // nil for operators, jobs and services
-    pg_uuid_t session;           // the service, for services
+    pg_uuid_t user;              // nil for operators, jobs, services, webhooks and links
+    pg_uuid_t session;           // of services the service, of webhooks the endpoint, of links it
+    pg_uuid_t target;            // links: what they open; else nil
     pg_uuid_t user_lo, user_hi;  // whose rows are visible
     int64 team_ord;              // where new rows go
     int64 team_lo, team_hi;      // which teams' rows are visible

@@ -15,6 +15,7 @@ AEGIS_FUNCTION(aegis_probe_context) {
     context.tenant = *PG_GETARG_UUID_P(0);
     context.way = aegis::context::Way::session_token;
     context.expires_at = DT_NOEND;
+    context.confirmed_at = GetCurrentTimestamp();
     aegis::context::set_ranges(context, static_cast<int16>(PG_GETARG_INT32(2)),
                                *PG_GETARG_UUID_P(1), PG_GETARG_INT64(3), PG_GETARG_INT64(4));
     aegis::context::establish(context);

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "core/jwt.hpp"
+
 #include "credential.hpp"
 
 namespace aegis::http {
 
 namespace {
 
-const char *const kVisible[] = {"accept",   "accept-language", "content-type", "idempotency-key",
-                                "if-match", "if-none-match",   "traceparent",  "user-agent"};
+const char *const kVisible[] = {"accept",        "accept-language", "aegis-name-taken",
+                                "content-type",  "idempotency-key", "if-match",
+                                "if-none-match", "traceparent",     "user-agent"};
 
 bool is_blank(char c) {
     return c == ' ' || c == '\t';
@@ -21,13 +24,12 @@ int count_of(const Headers &headers, const char *name) {
 // Takes the cookie out of one Cookie header. False when it occurs twice: a page on a sibling host
 // may have tossed in a second one. Its name is compared exactly, for not every browser guards the
 // prefix __Host- in other spellings.
-bool find_cookie(const char *value, const char **token) {
+bool find_cookie(const char *value, const char *name, const char **token) {
     for (const char *at = value; *at != '\0';) {
         while (is_blank(*at) || *at == ';') at++;
         size_t length = strcspn(at, ";");
         size_t equals = strcspn(at, "=;");
-        if (equals == strlen(kCookieName) && strncmp(at, kCookieName, equals) == 0 &&
-            at[equals] == '=') {
+        if (equals == strlen(name) && strncmp(at, name, equals) == 0 && at[equals] == '=') {
             if (*token != nullptr) return false;
             size_t size = length - equals - 1;
             while (size > 0 && is_blank(at[equals + size])) size--;
@@ -64,6 +66,15 @@ const char *header(const Headers &headers, const char *name) {
     return nullptr;
 }
 
+const char *cookie(const Headers &headers, const char *name) {
+    const char *value = nullptr;
+    for (int i = 0; i < headers.count; i++)
+        if (strcmp(headers.items[i].name, "cookie") == 0 &&
+            !find_cookie(headers.items[i].value, name, &value))
+            return nullptr;
+    return value;
+}
+
 Jsonb *visible_headers(const Headers &headers) {
     Pair seen[lengthof(kVisible)];
     int count = 0;
@@ -77,7 +88,7 @@ bool find_credential(const Headers &headers, Credential *credential) {
     const char *cookie = nullptr;
     for (int i = 0; i < headers.count; i++)
         if (strcmp(headers.items[i].name, "cookie") == 0 &&
-            !find_cookie(headers.items[i].value, &cookie))
+            !find_cookie(headers.items[i].value, kCookieName, &cookie))
             return false;
     if (count_of(headers, "authorization") > 1) return false;
     const char *authorization = header(headers, "authorization");
@@ -86,7 +97,8 @@ bool find_credential(const Headers &headers, Credential *credential) {
         authorization += 7;
         while (is_blank(*authorization)) authorization++;
         if (cookie != nullptr && strcmp(cookie, authorization) != 0) return false;
-        *credential = {Source::bearer, authorization};
+        bool issued = core::looks_like_jwt({authorization, strlen(authorization)});
+        *credential = {issued ? Source::token : Source::bearer, authorization};
     }
     if (header(headers, "signature") != nullptr || header(headers, "signature-input") != nullptr) {
         *credential = {Source::signature, nullptr};

@@ -19,10 +19,12 @@ struct Headers {
 bool read_headers(ArrayType *list, Headers *headers);
 // The only value of a header; nullptr when it is missing.
 const char *header(const Headers &headers, const char *name);
+// The value of a cookie; nullptr when it is missing or stands twice.
+const char *cookie(const Headers &headers, const char *name);
 // The headers that a handler may see, by a fixed list.
 Jsonb *visible_headers(const Headers &headers);
 
-enum class Source { none, cookie, bearer, signature };
+enum class Source { none, cookie, bearer, token, signature };  // token: of an issuer
 struct Credential {
     Source source;
     const char *token;  // nullptr for a signature, which is of the whole request

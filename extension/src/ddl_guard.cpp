@@ -10,12 +10,11 @@
 
 using namespace aegis;
 
-bool aegis::ddl_guard::detail::own_open = false;
+ddl_guard::detail::Own aegis::ddl_guard::detail::own = {};
 
 // pg_upgrade makes everything anew before it brings the tables that entries would go to.
 AEGIS_FUNCTION(aegis_is_own_ddl) {
-    PG_RETURN_BOOL(IsBinaryUpgrade || ddl_guard::detail::own_open ||
-                   ledger_tables::is_own_change());
+    PG_RETURN_BOOL(IsBinaryUpgrade || ddl_guard::is_own() || ledger_tables::is_own_change());
 }
 
 AEGIS_FUNCTION(aegis_record_guard) {

@@ -8,19 +8,29 @@
 namespace aegis::ddl_guard {
 
 namespace detail {
-extern bool own_open;
-}
+struct Own {
+    bool open, restricted;
+};
+extern Own own;
+}  // namespace detail
 
-// DDL of a function of ours runs inside own_statements().
+// DDL of a function of ours runs inside own_statements(); nothing that calls code of somebody else,
+// as queries and changes of rows do.
 template <typename Body>
 void own_statements(Body &&body) {
-    bool before = detail::own_open;
-    detail::own_open = true;
+    detail::Own before = detail::own;
+    detail::own = {true, InSecurityRestrictedOperation()};
     PG_TRY();
     { body(); }
     PG_FINALLY();
-    { detail::own_open = before; }
+    { detail::own = before; }
     PG_END_TRY();
+}
+
+// Whether a function of ours runs the statement. What a function in an index does while that is
+// built, restricted as it is then, is not ours.
+inline bool is_own() {
+    return detail::own.open && detail::own.restricted == InSecurityRestrictedOperation();
 }
 
 }  // namespace aegis::ddl_guard

@@ -7,6 +7,7 @@
 
 #include "export.hpp"
 #include "ledger.hpp"
+#include "ledger_tables.hpp"
 #include "pg/function.hpp"
 #include "verify_cursor.hpp"
 
@@ -218,11 +219,13 @@ void remember(const Export &state, const pg_uuid_t *tenant, int64 newest) {
     Datum values[] = {UUIDPGetDatum(tenant), Int64GetDatum(newest),
                       PointerGetDatum(pg::copy_varlena(hash.view())),
                       CStringGetTextDatum(GetUserNameFromId(GetSessionUserId(), false))};
-    if (SPI_execute_with_args("INSERT INTO aegis.ledger_export (tenant_id, seal, statement, "
-                              "exported_by) VALUES ($1, $2, $3, $4)",
-                              4, types, values, tenant == nullptr ? "n   " : "    ", false,
-                              0) != SPI_OK_INSERT)
-        ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not note the export")));
+    ledger_tables::own_change([&] {
+        if (SPI_execute_with_args("INSERT INTO aegis.ledger_export (tenant_id, seal, statement, "
+                                  "exported_by) VALUES ($1, $2, $3, $4)",
+                                  4, types, values, tenant == nullptr ? "n   " : "    ", false,
+                                  0) != SPI_OK_INSERT)
+            ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not note the export")));
+    });
 }
 
 }  // namespace

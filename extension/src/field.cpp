@@ -11,13 +11,14 @@
 #include "own_table.hpp"
 #include "pg/function.hpp"
 #include "pg/invalidation.hpp"
+#include "withheld.hpp"
 
 namespace aegis::field {
 
 namespace {
 
 // Columns of aegis.field, aegis.reveal_policy and aegis.reveal_bound.
-enum FieldColumn { kReference = 1, kName = 2, kType = 5, kMask = 6 };
+enum FieldColumn { kReference = 1, kName = 2, kRelation = 3, kType = 5, kMask = 6 };
 enum PolicyColumn { kPolicyField = 1, kPolicyRank = 2, kPolicyLevel = 3, kPolicyByExtension = 4 };
 enum BoundColumn { kBoundField = 1, kBoundRole = 2, kBoundLevel = 3 };
 
@@ -126,6 +127,8 @@ void load_fields() {
         known->field.name[length] = '\0';
         known->field.type = type_of(own_table::column(scan, tuple, kType, &is_null));
         known->field.mask = mask_of(own_table::column(scan, tuple, kMask, &is_null));
+        Datum relation = own_table::column(scan, tuple, kRelation, &is_null);
+        known->field.withheld = withheld::holds(DatumGetObjectId(relation));
         known->live = true;
     }
     own_table::end(scan);
@@ -219,9 +222,13 @@ Level level(const Field &field) {
     const context::Context *context = context::current();
     const Known *known = find_known(field.reference);
     if (context == nullptr || known == nullptr) return Level::none;
-    int rank = context->way == context::Way::break_glass ? kOperatorRank : context->rank;
-    bool is_user =
-        context->way == context::Way::session_token || context->way == context::Way::sign_in;
+    // Whoever has a link to one thing sees of it what the least of the tenant's users see.
+    bool is_link = context->way == context::Way::link;
+    int rank = context->rank;
+    if (context->way == context::Way::break_glass) rank = kOperatorRank;
+    if (is_link) rank = context::kRankUser;
+    bool is_user = is_link || context->way == context::Way::session_token ||
+                   context->way == context::Way::sign_in;
     if (rank != kOperatorRank && (!is_user || rank < 1 || rank >= kRanks)) return Level::none;
     return Min(known->levels[rank], known->bound);
 }

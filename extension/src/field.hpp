@@ -14,6 +14,7 @@ struct Field {
     char name[64];       // "customer.email"
     const sealed::Type *type;
     core::Mask mask;
+    bool withheld;  // reveals are recorded in the system's log, not in the tenant's
 };
 
 enum class Level : uint8_t { none = 0, masked = 1, full = 2 };

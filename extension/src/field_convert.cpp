@@ -118,6 +118,15 @@ void build_indexes(const Conversion &c) {
     end_transaction(c);
     bool beside_writers = c.batch > 0 && get_rel_relkind(c.table) == RELKIND_RELATION;
     run_all(ask(c, "SELECT leftover FROM aegis.twin_indexes($1, $2) WHERE leftover IS NOT NULL"));
+    // Those of indexes that were dropped meanwhile.
+    run_all(ask(c,
+                "SELECT pg_catalog.format('DROP INDEX %I.%I', n.nspname, t.relname) FROM "
+                "pg_catalog.pg_index i JOIN pg_catalog.pg_class t ON t.oid = i.indexrelid JOIN "
+                "pg_catalog.pg_namespace n ON n.oid = t.relnamespace WHERE i.indrelid = $1 AND $2 "
+                "IS NOT NULL AND t.relname ~ '^aegis_twin_[0-9]+$' AND NOT EXISTS (SELECT FROM "
+                "pg_catalog.pg_index o WHERE o.indrelid = $1 AND o.indexrelid::text = "
+                "pg_catalog.substr(t.relname, 12)) AND NOT EXISTS (SELECT FROM "
+                "pg_catalog.pg_constraint k WHERE k.conindid = i.indexrelid)"));
     end_transaction(c);
     List *wanted = ask(c, "SELECT index::text FROM aegis.twin_indexes($1, $2) WHERE NOT ready");
     ListCell *cell;

@@ -17,6 +17,16 @@ struct Tally {
 // what it said.
 Tally convert_pages(Oid relation, uint32_t reference, BlockNumber from, BlockNumber to);
 
+// Rows that a unique index of a column will take for the same as another's once they are sealed.
+struct Same {
+    const char *index;
+    int64 rows;
+};
+// Those of a table without partitions, for each of its indexes that has some: List of Same.
+List *same_once_sealed(Relation relation, AttrNumber column, const sealed::Type &type);
+// An expression that is equal for values of a column that are the same to a searchable type.
+const char *same_expression(const sealed::Type &type, const char *column);
+
 // Builds the twin of an index beside writers, in a process and transactions of its own: this one
 // must have no snapshot. Whether it came about aegis.twin_indexes() says, why not the server log.
 void build_index(Oid relation, uint32_t reference, Oid like);

@@ -157,7 +157,7 @@ void look_at(core::ByteView plain, const sealed::Type &type, Unfit *unfit) {
 }
 
 void look_through(Oid oid, const char *column, const char *subject, const sealed::Type &type,
-                  HTAB *tenants, Unfit *unfit) {
+                  HTAB *tenants, Unfit *unfit, List **same) {
     Relation relation = table_open(oid, AccessShareLock);
     AttrNumber number = get_attnum(oid, column), tenant_number = get_attnum(oid, "tenant_id");
     AttrNumber subject_number = subject != nullptr ? get_attnum(oid, subject) : 0;
@@ -194,14 +194,31 @@ void look_through(Oid oid, const char *column, const char *subject, const sealed
     ExecDropSingleTupleTableSlot(slot);
     UnregisterSnapshot(snapshot);
     MemoryContextDelete(each_row);
+    *same = list_concat(*same, same_once_sealed(relation, number, type));
     table_close(relation, AccessShareLock);
 }
 
+// A problem ends with the number.
 void put(const ReturnSetInfo *result, int64 count, const char *problem, const char *fix) {
     if (count == 0) return;
-    Datum values[] = {CStringGetTextDatum(psprintf(problem, count)), CStringGetTextDatum(fix)};
+    Datum values[] = {CStringGetTextDatum(psprintf("%s: " INT64_FORMAT, problem, count)),
+                      CStringGetTextDatum(fix)};
     bool nulls[] = {false, false};
     tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+void put_same(const ReturnSetInfo *result, const List *same, const sealed::Type &type,
+              const char *column, const char *table) {
+    ListCell *cell;
+    foreach (cell, same) {
+        const Same *found = static_cast<const Same *>(lfirst(cell));
+        put(result, found->rows,
+            psprintf("values that are the same as another's once sealed, in unique index \"%s\"",
+                     found->index),
+            psprintf("SELECT tenant_id, %s, count(*) FROM %s GROUP BY 1, 2 HAVING count(*) > 1; -- "
+                     "keep one of each",
+                     same_expression(type, column), table));
+    }
 }
 
 }  // namespace
@@ -231,31 +248,32 @@ AEGIS_FUNCTION(aegis_unsealable_rows) {
     HTAB *tenants = hash_create("aegis tenants of a table", 64, &control,
                                 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
     Unfit unfit{};
+    List *same = NIL;
     ListCell *cell;
     foreach (cell, find_all_inheritors(table, AccessShareLock, nullptr))
         if (get_rel_relkind(lfirst_oid(cell)) == RELKIND_RELATION)
-            look_through(lfirst_oid(cell), column, subject, *type, tenants, &unfit);
+            look_through(lfirst_oid(cell), column, subject, *type, tenants, &unfit, &same);
     hash_destroy(tenants);
     const ReturnSetInfo *result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
     const char *name = quote_qualified_identifier(get_namespace_name(get_rel_namespace(table)),
                                                   get_rel_name(table));
     const char *quoted = quote_identifier(column);
-    put(result, unfit.without_tenant, "rows with a value and without a tenant: " INT64_FORMAT,
+    put(result, unfit.without_tenant, "rows with a value and without a tenant",
         psprintf("UPDATE %s SET tenant_id = ... WHERE tenant_id IS NULL AND %s IS NOT NULL;", name,
                  quoted));
-    put(result, unfit.without_subject, "rows with a value that name no data subject: " INT64_FORMAT,
+    put(result, unfit.without_subject, "rows with a value that name no data subject",
         psprintf("UPDATE %s SET %s = NULL WHERE %s IS NULL;", name, quoted,
                  subject != nullptr ? quote_identifier(subject) : "..."));
-    put(result, unfit.without_key, "rows of tenants that have no key: " INT64_FORMAT,
+    put(result, unfit.without_key, "rows of tenants that have no key",
         psprintf("DELETE FROM %s WHERE tenant_id NOT IN (SELECT id FROM aegis.tenant);", name));
     put(result, unfit.malformed,
-        psprintf("values that are not well formed for %s: %s", format_type_be(PG_GETARG_OID(2)),
-                 INT64_FORMAT),
+        psprintf("values that are not well formed for %s", format_type_be(PG_GETARG_OID(2))),
         psprintf("UPDATE %s SET %s = NULL WHERE ...; -- or choose aegis.sealed_text", name,
                  quoted));
-    put(result, unfit.too_long, "values that are too long to be searchable: " INT64_FORMAT,
+    put(result, unfit.too_long, "values that are too long to be searchable",
         psprintf("UPDATE %s SET %s = left(%s, 250) WHERE octet_length(%s) > 1000; -- or choose "
                  "aegis.sealed_text",
                  name, quoted, quoted, quoted));
+    put_same(result, same, *type, quoted, name);
     return static_cast<Datum>(0);
 }

@@ -17,6 +17,28 @@ uint32_t registered(const char *name) {
     return reference;
 }
 
+// A field of Aegis's own that its script shows to nobody holds a credential: it opens for the code
+// that checks it, and for no session.
+void refuse_credential(uint32_t reference, const char *name, const char *level) {
+    bool by_aegis =
+        creating_extension && CurrentExtensionObject == get_extension_oid("aegis", true);
+    if (by_aegis || strcmp(level, "none") == 0) return;
+    Oid types[] = {INT8OID};
+    Datum values[] = {Int64GetDatum(reference)};
+    if (run_as_owner("SELECT FROM aegis.field f WHERE f.reference = $1 AND EXISTS (SELECT FROM "
+                     "pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid "
+                     "WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = "
+                     "f.relation AND d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass "
+                     "AND d.deptype = 'e' AND e.extname = 'aegis') AND NOT EXISTS (SELECT FROM "
+                     "aegis.reveal_policy p WHERE p.field = f.reference AND p.by_extension AND "
+                     "p.level <> 'none')",
+                     1, types, values, true) > 0)
+        ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_ALLOWED),
+                        errmsg("field \"%s\" may be revealed to nobody", name),
+                        errdetail("It holds a credential that Aegis alone checks."),
+                        errhint("Have the person set up a new one instead.")));
+}
+
 void set_bound(uint32_t reference, Oid role, const char *level) {
     Oid types[] = {INT8OID, OIDOID, TEXTOID};
     Datum values[] = {Int64GetDatum(reference), ObjectIdGetDatum(role), CStringGetTextDatum(level)};
@@ -68,6 +90,7 @@ AEGIS_FUNCTION(aegis_set_reveal_policy) {
                  "Ranks are 1 user, 2 team lead, 3 manager, 4 admin; 0 stands for operators.")));
     check_level(level);
     SPI_connect();
+    refuse_credential(reference, name, level);
     set_policy(reference, rank, level, creating_extension);
     SPI_finish();
     aegis::ledger::DetailPair pairs[] = {{"level", level, 0}, {"rank", nullptr, rank}};

@@ -6,6 +6,7 @@
 #include "charge.hpp"
 #include "context.hpp"
 #include "pg/function.hpp"
+#include "step_up.hpp"
 
 namespace {
 
@@ -70,6 +71,7 @@ AEGIS_FUNCTION(aegis_reveal) {
     require_level(*value.field, field::Level::full);
     field::Bond bond;
     require_bond(fcinfo, value, &bond);
+    step_up::count_reveal(context::require());
     charge::count_reveal(value.tenant, value.field->reference, 1);
     struct varlena *plaintext = pg::alloc_varlena(core::envelope_plaintext_size(value.envelope));
     field::open(value.tenant, *value.field, value.envelope, pg::payload(plaintext), bond);

@@ -12,6 +12,9 @@ namespace aegis::guc {
 char *region = nullptr;
 char *environment = nullptr;
 char *key_provider = nullptr;
+bool demo = false;
+bool sign_up = false;
+char *public_address = nullptr;
 bool restrictive_wall = true;
 bool default_deny = true;
 bool statement_guard = true;
@@ -31,12 +34,16 @@ int reseal_rate = 10000;
 int password_memory_kib = 19456;
 int password_iterations = 2;
 int password_concurrency = 0;
+char *breached_passwords = nullptr;
 int lock_failures = 10;
 int lock_seconds = 1800;
+int network_failures = 60;
+int tenant_failures = 600;
 int signature_window_seconds = 300;
 int session_idle_seconds = 1800;
 int session_lifetime_seconds = 43200;
 int step_up_seconds = 900;
+int bulk_reveal = 5000;
 int request_timeout_ms = 8000;
 int operator_time_box = 900;
 int operator_time_box_limit = 3600;
@@ -72,6 +79,27 @@ bool check_environment(char **value, void **, GucSource) {
     bool valid = strcmp(*value, "production") == 0 || strcmp(*value, "development") == 0;
     if (!valid) GUC_check_errdetail("Valid values are \"production\" and \"development\".");
     return valid;
+}
+
+bool check_path(char **value, void **, GucSource) {
+    bool valid = **value == '\0' || **value == '/';
+    if (!valid) GUC_check_errdetail("A file is named by its absolute path.");
+    return valid;
+}
+
+// It stands before paths and goes out by mail: an origin, nothing more.
+bool check_public_address(char **value, void **, GucSource) {
+    size_t length = strlen(*value);
+    bool valid = length == 0 || (length <= 255 && strncmp(*value, "https://", 8) == 0);
+    for (const char *c = *value + (length > 8 ? 8 : length); valid && *c != '\0'; c++)
+        valid =
+            (*c >= 'a' && *c <= 'z') || (*c >= '0' && *c <= '9') || strchr(".-:[]", *c) != nullptr;
+    if (!valid || length == 8) {
+        GUC_check_errdetail(
+            "An address is https://HOST or https://HOST:PORT in lower case, without a path.");
+        return false;
+    }
+    return true;
 }
 
 bool check_signer(char **value, void **, GucSource) {
@@ -169,6 +197,18 @@ void define() {
                                &key_provider, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, nullptr, nullptr,
                                nullptr);
 
+    DefineCustomBoolVariable("aegis.demo", "Shows sample logins; refused in production.", nullptr,
+                             &demo, false, PGC_POSTMASTER, GUC_DISALLOW_IN_AUTO_FILE, nullptr,
+                             nullptr, nullptr);
+    DefineCustomBoolVariable("aegis.sign_up", "Lets anybody sign an organisation up.",
+                             "It also needs aegis.public_address.", &sign_up, false, PGC_SIGHUP, 0,
+                             nullptr, nullptr, nullptr);
+    // Not the Host of a request: whoever asks for a mail must not choose where its link leads.
+    DefineCustomStringVariable(
+        "aegis.public_address", "Where people reach the console: https://HOST.",
+        "Links in mails begin with it; empty: no mail with a link is sent.", &public_address, "",
+        PGC_SIGHUP, GUC_DISALLOW_IN_AUTO_FILE, check_public_address, nullptr, nullptr);
+
     define_wall("aegis.restrictive_wall",
                 "Adds the tenant predicate to every table with row security.", &restrictive_wall,
                 true);
@@ -223,10 +263,20 @@ void define() {
     define_int("aegis.password_concurrency",
                "Argon2id hashes computed at once in the cluster; 0 half of the processors.",
                &password_concurrency, 0, 0, 64, PGC_SIGHUP, 0);
+    DefineCustomStringVariable("aegis.breached_passwords",
+                               "File of passwords that are known from breaches; empty: none.",
+                               "Made by aegis-breached.", &breached_passwords, "", PGC_SIGHUP,
+                               GUC_SUPERUSER_ONLY, check_path, nullptr, nullptr);
     define_int("aegis.lock_failures", "Failed sign-ins in a row that lock an account.",
                &lock_failures, 10, 3, 100, PGC_SIGHUP, 0);
     define_int("aegis.lock_time", "How long an account stays locked.", &lock_seconds, 1800, 60,
                604800, PGC_SIGHUP, GUC_UNIT_S);
+    define_int("aegis.network_failures_per_minute",
+               "Failed sign-ins of one network in a minute; 0 any number.", &network_failures, 60,
+               0, 1000000, PGC_SIGHUP, 0);
+    define_int("aegis.tenant_failures_per_minute",
+               "Failed sign-ins to one tenant in a minute; 0 any number.", &tenant_failures, 600, 0,
+               1000000, PGC_SIGHUP, 0);
     // At start only: what was forgotten under a shorter window must not be accepted under a longer.
     define_int("aegis.signature_window", "How far the clock of a service may be off, either way.",
                &signature_window_seconds, 300, 1, 300, PGC_POSTMASTER, GUC_UNIT_S);
@@ -237,6 +287,10 @@ void define() {
     define_int("aegis.step_up_time",
                "How long a confirmation of who somebody is holds for dangerous actions.",
                &step_up_seconds, 900, 30, 86400, PGC_SIGHUP, GUC_UNIT_S);
+    define_int("aegis.bulk_reveal",
+               "Values that a session may open within aegis.step_up_time after its confirmation is "
+               "that old; 0 any number.",
+               &bulk_reveal, 5000, 0, 1000000, PGC_SIGHUP, 0);
     define_int("aegis.request_timeout", "How long the handler of a request may run.",
                &request_timeout_ms, 8000, 100, 600000, PGC_SIGHUP, GUC_UNIT_MS);
 

@@ -10,8 +10,14 @@ namespace aegis::guc {
 extern char *region;
 // production or development; the demonstration switches are refused in production.
 extern char *environment;
+// Sample logins are shown. Only demo::check() changes it, at start.
+extern bool demo;
 // file:PATH, command:PATH ARG..., or empty.
 extern char *key_provider;
+// Whether organisations may be signed up.
+extern bool sign_up;
+// https://HOST[:PORT] of the console, for links in mails; empty: there is none.
+extern char *public_address;
 
 // The walls. Postmaster settings from the configuration file only, for emergencies.
 extern bool restrictive_wall;
@@ -45,14 +51,22 @@ extern int reseal_rate;
 extern int password_memory_kib;
 extern int password_iterations;
 extern int password_concurrency;
+// File of breached passwords; empty: there is none.
+extern char *breached_passwords;
 extern int lock_failures;
 extern int lock_seconds;
+// Failed attempts of a network and for a tenant in a minute; 0 any number.
+extern int network_failures;
+extern int tenant_failures;
 extern int signature_window_seconds;
 extern int session_idle_seconds;
 extern int session_lifetime_seconds;
 
-// How long a handler of aegis.handle() may run.
+// How long a confirmation holds, and how many values are opened in that time without one.
 extern int step_up_seconds;
+extern int bulk_reveal;  // 0 any number
+
+// How long a handler of aegis.handle() may run.
 extern int request_timeout_ms;
 
 // How long a context lasts: an operator's by default and at most, and a session's; in seconds.

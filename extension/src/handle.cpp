@@ -5,12 +5,16 @@
 
 #include "charge.hpp"
 #include "context.hpp"
+#include "guc.hpp"
+#include "idempotency.hpp"
+#include "issuer.hpp"
 #include "json_body.hpp"
 #include "ledger.hpp"
 #include "pg/function.hpp"
 #include "pg/subtransaction.hpp"
 #include "scrub.hpp"
 #include "step_up.hpp"
+#include "upstream.hpp"
 
 namespace aegis::handle {
 
@@ -40,7 +44,10 @@ bool authenticate_for(Exchange *exchange, const route::Route &route) {
         return false;
     }
     bool signature = source == http::Source::signature;
-    if ((route.credentials & (signature ? route::kService : route::kSession)) == 0) {
+    uint8_t kind = signature                       ? route::kService
+                   : source == http::Source::token ? route::kToken
+                                                   : route::kSession;
+    if ((route.credentials & kind) == 0) {
         refuse(exchange, http::kCredentialKind);
         return false;
     }
@@ -59,20 +66,46 @@ void answer_route(Exchange *exchange) {
         return;
     }
     const route::Route &found = *match.route;
-    if (!found.is_public) {
+    bool webhook = (found.credentials & route::kWebhook) != 0;
+    bool link = (found.credentials & route::kLink) != 0;
+    // What ended a session or a link, or used a nonce up, may not have arrived here.
+    if (RecoveryInProgress() && (!found.is_public || webhook || link)) {
+        refuse(exchange, http::kUnavailable);
+        return;
+    }
+    // A provider may send a field Authorization of its own; here it counts for nothing.
+    if (!webhook && !link && !http::find_credential(exchange->headers, &exchange->credential)) {
+        refuse(exchange, http::kAmbiguousCredential);
+        return;
+    }
+    if (webhook) {
+        if (!authenticate_webhook(exchange, match)) return;
+    } else if (link) {
+        if (!authenticate_link(exchange, found.scope)) return;
+    } else if (!found.is_public) {
         if (!authenticate_for(exchange, found)) return;
         if (exchange->rank < found.minimum_rank) {
             deny(exchange, http::kForbidden, found.path, "rank");
             return;
         }
+        // A route may ask for less than the setting, never for more.
         if (found.step_up > 0 && exchange->credential.source != http::Source::signature &&
-            !step_up::is_recent(exchange->session.confirmed_at, found.step_up)) {
+            !step_up::is_recent(exchange->session.confirmed_at,
+                                Min(found.step_up, guc::step_up_seconds))) {
             refuse(exchange, http::kStepUpRequired);
             return;
         }
     }
     if (!accept_body(exchange, static_cast<size_t>(found.body_limit))) return;
-    call_handler(exchange, match);
+    idempotency::Key key;
+    if (found.upstream != nullptr) {
+        upstream::forward(exchange, match);
+    } else if (webhook) {
+        call_handler(exchange, match);  // a provider's message is taken once by its own id
+    } else if (idempotency::begin(exchange, found, &key)) {
+        call_handler(exchange, match);
+        idempotency::keep(*exchange, found, key);
+    }
     // Last, so that the row is locked only until the commit.
     if (exchange->session.touch_due) session::touch(exchange->session.id);
 }
@@ -82,14 +115,14 @@ void answer_request(Exchange *exchange) {
         refuse_method(exchange, "GET, HEAD, POST, PUT, PATCH, DELETE");
         return;
     }
-    if (!http::find_credential(exchange->headers, &exchange->credential)) {
-        refuse(exchange, http::kAmbiguousCredential);
-        return;
-    }
-    if (is_session_route(exchange->target.path))
+    if (!is_session_route(exchange->target.path))
+        answer_route(exchange);
+    else if (RecoveryInProgress())
+        refuse(exchange, http::kUnavailable);
+    else if (http::find_credential(exchange->headers, &exchange->credential))
         answer_session(exchange);
     else
-        answer_route(exchange);
+        refuse(exchange, http::kAmbiguousCredential);
 }
 
 bool is_json(const char *content_type) {
@@ -128,6 +161,35 @@ void deny(Exchange *exchange, const http::Problem &problem, const char *path, co
     refuse(exchange, problem);
 }
 
+namespace {
+
+// A token of an issuer is judged with what it claims; false: the answer says why.
+bool judge_token(Exchange *exchange, session::Verdict *verdict) {
+    issuer::Origin origin = {exchange->peer, exchange->user_agent, exchange->request_id};
+    switch (issuer::verify(exchange->credential.token, origin, &exchange->session, verdict)) {
+        case issuer::Verdict::user:
+            return true;
+        case issuer::Verdict::invalid:
+            refuse(exchange, http::kTokenInvalid);
+            break;
+        case issuer::Verdict::no_rank:
+            refuse(exchange, http::kForbidden);
+            break;
+        case issuer::Verdict::factor_due:
+            refuse(exchange, http::kSecondFactorRequired);
+            break;
+        case issuer::Verdict::busy:
+            refuse(exchange, http::kRetry);
+            break;
+        case issuer::Verdict::not_charged:
+            refuse(exchange, http::kUnavailable);
+            break;
+    }
+    return false;
+}
+
+}  // namespace
+
 bool authenticate(Exchange *exchange, const char *path) {
     const http::Credential &credential = exchange->credential;
     session::Verdict verdict = session::Verdict::invalid;
@@ -139,7 +201,10 @@ bool authenticate(Exchange *exchange, const char *path) {
         refuse(exchange, http::kCredentialKind);
         return false;
     }
-    verdict = session::verify(pg::view_of(credential.token), &exchange->session);
+    if (credential.source != http::Source::token)
+        verdict = session::verify(pg::view_of(credential.token), &exchange->session);
+    else if (!judge_token(exchange, &verdict))
+        return false;
     if (verdict == session::Verdict::moved || verdict == session::Verdict::misdirected) {
         bool moved = verdict == session::Verdict::moved;
         refuse(exchange, moved ? http::kMoved : http::kMisdirected,
@@ -172,6 +237,24 @@ bool authenticate(Exchange *exchange, const char *path) {
         return false;
     }
     return true;
+}
+
+bool is_at_home(Exchange *exchange, const pg_uuid_t &tenant, tenant::Home *home) {
+    switch (tenant::find_home(tenant, home)) {
+        case tenant::Place::here:
+            return true;
+        case tenant::Place::inactive:
+            // Whoever comes again finds what was not lost with a suspension: providers do.
+            refuse(exchange, http::kUnavailable);
+            return false;
+        case tenant::Place::moved:
+            refuse(exchange, http::kMoved, psprintf("tenant moved to region \"%s\"", home->region));
+            return false;
+        case tenant::Place::misdirected:
+            break;
+    }
+    refuse(exchange, http::kMisdirected, psprintf("tenant belongs to region \"%s\"", home->region));
+    return false;
 }
 
 bool accept_body(Exchange *exchange, size_t limit) {

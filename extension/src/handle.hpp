@@ -7,6 +7,7 @@
 #include "route.hpp"
 #include "service.hpp"
 #include "session.hpp"
+#include "tenant_home.hpp"
 
 namespace aegis::handle {
 
@@ -35,6 +36,12 @@ void refuse(Exchange *exchange, const http::Problem &problem, const char *detail
 bool authenticate(Exchange *exchange, const char *path);
 // The same for the signature of a service, which must have the scope.
 bool authenticate_service(Exchange *exchange, const char *path, const char *scope);
+// The same for the signature of a payment provider, over the body as it came.
+bool authenticate_webhook(Exchange *exchange, const route::Match &match);
+// The same for the token of a link, which must open this kind of thing.
+bool authenticate_link(Exchange *exchange, const char *kind);
+// Whether a tenant that a request names by itself lives here; else the answer says where.
+bool is_at_home(Exchange *exchange, const pg_uuid_t &tenant, tenant::Home *home);
 // 403, charged and recorded. The path is a template or a built-in's: no ids of the caller's.
 void deny(Exchange *exchange, const http::Problem &problem, const char *path, const char *reason);
 // True when the body may be read as JSON (empty counts); else the answer says why.

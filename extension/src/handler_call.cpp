@@ -144,7 +144,11 @@ void record_event(const Exchange &exchange, const route::Route &route) {
 void call_handler(Exchange *exchange, const route::Match &match) {
     const route::Route &route = *match.route;
     Jsonb *body = parse_body(exchange);
-    if (exchange->answer.status != 0) return;
+    bool webhook = (route.credentials & route::kWebhook) != 0;
+    if (exchange->answer.status != 0) {
+        if (!webhook) return;
+        exchange->answer = {};  // its handler notes that a signed body was no JSON
+    }
     Call call = {exchange, &match, body, strcmp(route.method, "GET") == 0};
     auto run = [&] { run_handler(call); };
     ErrorData *error = pg::try_in_subtransaction(run);
@@ -153,7 +157,9 @@ void call_handler(Exchange *exchange, const route::Match &match) {
         // A cancel that is not our own clock's belongs to whoever sent it.
         if (error->sqlerrcode == ERRCODE_QUERY_CANCELED && !timed_out) ReThrowError(error);
         http::set_problem_of_error(&exchange->answer, *error, exchange->request_id);
-        if (exchange->answer.status >= 500) log_failure(*exchange, route, *error);
+        if (exchange->answer.status >= 500 || webhook) log_failure(*exchange, route, *error);
+        // Whatever is the matter here, the provider must send it again.
+        if (webhook) refuse(exchange, http::kUnavailable);
         if (exchange->answer.status == 403) {
             http::Answer answer = exchange->answer;
             deny(exchange, http::kForbidden, route.path, unpack_sql_state(error->sqlerrcode));

@@ -5,13 +5,14 @@
 
 #include "bystander.hpp"
 #include "context.hpp"
+#include "label.hpp"
+#include "ledger_caller.hpp"
 #include "ledger_guard.hpp"
 #include "limit.hpp"
 #include "pg/compat.hpp"
 #include "pooler.hpp"
 #include "protect.hpp"
 #include "scrub_log.hpp"
-#include "sealed.hpp"
 #include "stored_constant.hpp"
 #include "wall.hpp"
 #include "watch.hpp"
@@ -27,6 +28,8 @@ ProcessUtility_hook_type previous_utility = nullptr;
 object_access_hook_type previous_object_access = nullptr;
 post_parse_analyze_hook_type previous_analyze = nullptr;
 emit_log_hook_type previous_log = nullptr;
+needs_fmgr_hook_type previous_needs_call = nullptr;
+fmgr_hook_type previous_call = nullptr;
 
 extern "C" {
 
@@ -64,7 +67,7 @@ void on_utility(PlannedStmt *statement, const char *text, bool read_only_tree,
         context::hold_to_time();
     }
     pooler::check_portal();
-    if (nodeTag(statement->utilityStmt) == T_SecLabelStmt) sealed::expect_label();
+    if (nodeTag(statement->utilityStmt) == T_SecLabelStmt) label::expect();
     ledger_guard::check_statement(statement);
     wall::check_statement(statement);
     protect::check_statement(statement);
@@ -89,7 +92,9 @@ void on_run(QueryDesc *query, ScanDirection direction, uint64 count, bool execut
     // protocol stops the clock between opening a portal and running it.
     context::require_timely();
     context::hold_to_time();
+    wall::Passage passage = wall::close_passage();
     limit::run(next, query, direction, count, execute_once);
+    wall::reopen(passage);
 }
 
 void on_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void *arg) {
@@ -111,7 +116,9 @@ void on_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int 
 void on_analyze(ParseState *state, Query *query, JumbleState *jumble) {
     if (previous_analyze) previous_analyze(state, query, jumble);
     pooler::note_parsed();
-    if (query->commandType == CMD_MERGE && !bystander::is_session()) wall::read_target(query);
+    if (bystander::is_session()) return;
+    if (query->commandType == CMD_MERGE) wall::read_target(query);
+    wall::check_query(query);
 }
 
 // While an error is reported no catalog may be read: whoever is not known to be a bystander is
@@ -120,6 +127,20 @@ void on_log(ErrorData *line) {
     if (!IsNormalProcessingMode() || !OidIsValid(MyDatabaseId) || !bystander::is_known())
         scrub::clean_log(line);
     if (previous_log) previous_log(line);
+}
+
+bool on_needs_call(Oid function) {
+    if (previous_needs_call && previous_needs_call(function)) return true;
+    return ledger_caller::needs_watching(function);
+}
+
+void on_call(FmgrHookEventType event, FmgrInfo *function, Datum *data) {
+    if (previous_call) previous_call(event, function, data);
+    if (bystander::is_session()) return;
+    if (event == FHET_START)
+        ledger_caller::enter(function);
+    else
+        ledger_caller::leave(function);
 }
 
 }  // extern "C"
@@ -141,6 +162,8 @@ void install() {
     chain(object_access_hook, previous_object_access, on_object_access);
     chain(post_parse_analyze_hook, previous_analyze, on_analyze);
     chain(emit_log_hook, previous_log, on_log);
+    chain(needs_fmgr_hook, previous_needs_call, on_needs_call);
+    chain(fmgr_hook, previous_call, on_call);
 }
 
 }  // namespace aegis::hook

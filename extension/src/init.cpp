@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "charge.hpp"
 #include "context.hpp"
+#include "demo.hpp"
 #include "field.hpp"
 #include "guc.hpp"
 #include "hook.hpp"
 #include "key.hpp"
+#include "label.hpp"
 #include "ledger.hpp"
 #include "openapi.hpp"
 #include "pg/compat.hpp"
@@ -12,7 +14,6 @@
 #include "region.hpp"
 #include "role.hpp"
 #include "route.hpp"
-#include "sealed.hpp"
 #include "wall.hpp"
 #include "worker.hpp"
 
@@ -51,6 +52,7 @@ void _PG_init(void) {
     aegis::guc::define();
     aegis::guc::tighten();
     aegis::region::create();
+    aegis::demo::check();
     aegis::role::define();
     aegis::context::define();
     aegis::key::define();
@@ -64,7 +66,7 @@ void _PG_init(void) {
     // pg_upgrade makes the objects one by one, alone with its server, whom only a superuser
     // reaches: the walls would refuse them, and the worker would write.
     if (IsBinaryUpgrade) {
-        aegis::sealed::expect_label();
+        aegis::label::expect();
     } else {
         aegis::worker::define();
         aegis::hook::install();

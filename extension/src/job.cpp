@@ -88,6 +88,9 @@ AEGIS_FUNCTION(aegis_create_job) {
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("kind of job \"%s\" does not exist", name),
                         errhint("There are: %s.", job::kind_names())));
+    if (kind->made_by != nullptr)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("a job of kind \"%s\" is made by %s alone", name, kind->made_by)));
     if (kind->scope == job::Scope::system && tenant != nullptr)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("a job of kind \"%s\" is for the whole system", name),

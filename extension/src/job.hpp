@@ -30,6 +30,8 @@ struct Kind {
     Progress (*step)(const Job &job);
     // In the transaction that notes a failure, as aegis_owner; nullptr: nothing to undo.
     void (*failed)(const Job &job);
+    // The function that alone makes such a job; nullptr: aegis.create_job() does.
+    const char *made_by;
 };
 
 // The kinds there are; nullptr for an unknown name.

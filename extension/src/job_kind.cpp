@@ -7,6 +7,7 @@
 #include "reseal.hpp"
 #include "retention.hpp"
 #include "role.hpp"
+#include "scrub_scan.hpp"
 #include "subject.hpp"
 #include "tenant_erase.hpp"
 #include "verify_progress.hpp"
@@ -52,15 +53,16 @@ Progress end_sessions(const Job &job) {
 }
 
 const Kind kinds[] = {
-    {"cut_ledger", Scope::tenant, role::owner, retention::step, nullptr},
-    {"end_sessions", Scope::system, role::owner, end_sessions, nullptr},
-    {"erase_subjects", Scope::tenant, role::owner, subject::erase_step, nullptr},
-    {"erase_tenant", Scope::tenant, role::owner, tenant_erase::step, nullptr},
-    {"reseal", Scope::tenant, role::owner, reseal::step, nullptr},
-    {"rewrap_keys", Scope::system, role::owner, key::rewrap_step, nullptr},
-    {"rotate_index", Scope::tenant, role::owner, key::rewrite_index_step,
-     key::rewrite_index_failed},
-    {"verify_ledger", Scope::either, role::auditor, verify_ledger, nullptr},
+    {"cut_ledger", Scope::tenant, role::owner, retention::step, nullptr, "aegis.cut_ledger()"},
+    {"end_sessions", Scope::system, role::owner, end_sessions, nullptr, nullptr},
+    {"erase_subjects", Scope::tenant, role::owner, subject::erase_step, nullptr, nullptr},
+    {"erase_tenant", Scope::tenant, role::owner, tenant_erase::step, nullptr, nullptr},
+    {"reseal", Scope::tenant, role::owner, reseal::step, nullptr, nullptr},
+    {"rewrap_keys", Scope::system, role::owner, key::rewrap_step, nullptr, nullptr},
+    {"rotate_index", Scope::tenant, role::owner, key::rewrite_index_step, key::rewrite_index_failed,
+     nullptr},
+    {"scan_pan", Scope::either, role::owner, scrub::scan_step, nullptr, nullptr},
+    {"verify_ledger", Scope::either, role::auditor, verify_ledger, nullptr, nullptr},
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // jsonb keeps the last of two equal keys, other readers the first: whoever checks one and uses the
-// other is fooled. So the keys are counted while reading, and again in what jsonb kept.
+// other is fooled. So the keys are counted while reading, and again in what jsonb kept. Numbers
+// that no other reader takes are refused, because text of them is far longer than they are.
 #include "json_body.hpp"
 
 namespace aegis::http {
@@ -26,6 +27,17 @@ void count_key(void *state, char *, bool) {
     static_cast<Shape *>(state)->keys++;
 }
 
+// 1e131071 has eight characters here, and 131,072 as soon as somebody makes it a text.
+void check_number(void *, char *token, JsonTokenType type) {
+    if (type != JSON_TOKEN_NUMBER) return;
+    const char *exponent = strpbrk(token, "eE");
+    if (exponent == nullptr) return;
+    long magnitude = strtol(exponent + 1, nullptr, 10);
+    if (magnitude < -kMaxJsonExponent || magnitude > kMaxJsonExponent)
+        ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+                        errmsg("a JSON number has an exponent beyond %d", kMaxJsonExponent)));
+}
+
 int64 keys_of(Jsonb *value) {
     int64 keys = 0;
     JsonbIterator *iterator = JsonbIteratorInit(&value->root);
@@ -39,7 +51,10 @@ int64 keys_of(Jsonb *value) {
 }  // namespace
 
 Jsonb *parse_json_body(core::ByteView body) {
-    char *text = pnstrdup(reinterpret_cast<const char *>(body.data), body.size);
+    // Not pnstrdup(), which ends at a zero byte: the check would read on behind its copy.
+    char *text = static_cast<char *>(palloc(body.size + 1));
+    memcpy(text, body.data, body.size);
+    text[body.size] = '\0';
     int length = static_cast<int>(body.size);
     (void)pg_verify_mbstr(PG_UTF8, text, length, false);
 
@@ -51,6 +66,7 @@ Jsonb *parse_json_body(core::ByteView body) {
     actions.array_start = deeper;
     actions.array_end = shallower;
     actions.object_field_start = count_key;
+    actions.scalar = check_number;
     JsonLexContext *lexer = makeJsonLexContextCstringLen(text, length, PG_UTF8, false);
     pg_parse_json_or_ereport(lexer, &actions);
 

@@ -74,6 +74,14 @@ const core::EnvelopeKey *service_cipher(uint32_t *epoch) {
     return entry->cipher;
 }
 
+const core::EnvelopeKey *issuer_cipher(uint32_t *epoch) {
+    const pg_uuid_t system{};
+    const key_cache::Entry *entry =
+        derived(system, core::Purpose::issuer, *epoch, 0, key_cache::Form::cipher);
+    *epoch = entry->epoch;
+    return entry->cipher;
+}
+
 void search_token(const pg_uuid_t &tenant, uint32_t type_reference, core::ByteView normalised,
                   uint8_t out[core::kTokenBytes]) {
     const key_cache::Entry *entry = derived(tenant, core::Purpose::blind_index, kCurrentEpoch,
@@ -86,6 +94,15 @@ void login_token(const pg_uuid_t &tenant, core::ByteView normalised, uint8_t out
         derived(tenant, core::Purpose::login, kCurrentEpoch, 0, key_cache::Form::bytes);
     pg::raise(pg::run([&] {
         core::Digest digest = core::hmac_sha256(entry->key, normalised);
+        memcpy(out, digest.bytes, sizeof digest.bytes);
+    }));
+}
+
+void body_digest(const pg_uuid_t &tenant, core::ByteView body, uint8_t out[32]) {
+    const key_cache::Entry *entry =
+        derived(tenant, core::Purpose::body_digest, kCurrentEpoch, 0, key_cache::Form::bytes);
+    pg::raise(pg::run([&] {
+        core::Digest digest = core::hmac_sha256(entry->key, body);
         memcpy(out, digest.bytes, sizeof digest.bytes);
     }));
 }

@@ -25,11 +25,16 @@ const core::EnvelopeKey *audit_cipher(const pg_uuid_t &tenant, uint32_t *epoch);
 const core::EnvelopeKey *outbound_cipher(const pg_uuid_t &tenant, uint32_t *epoch);
 // Key for the secrets of services, which are the system's (purpose service).
 const core::EnvelopeKey *service_cipher(uint32_t *epoch);
+// Key for the keys that prove who Aegis is to issuers of tokens (purpose issuer).
+const core::EnvelopeKey *issuer_cipher(uint32_t *epoch);
 // Blind-index token of a normalised value of one sealed type.
 void search_token(const pg_uuid_t &tenant, uint32_t type_reference, core::ByteView normalised,
                   uint8_t out[core::kTokenBytes]);
 // Keyed look-up value of a sign-in name (purpose login), 32 bytes.
 void login_token(const pg_uuid_t &tenant, core::ByteView normalised, uint8_t out[32]);
+// Keyed digest of a body that came in (purpose body_digest), 32 bytes: it tells equal bodies, and
+// nobody without the key finds out what was in one.
+void body_digest(const pg_uuid_t &tenant, core::ByteView body, uint8_t out[32]);
 // Cipher and id for unsealed values of this server run.
 const core::Xaes *boot_cipher(core::ByteView *boot_id);
 

@@ -184,7 +184,8 @@ const Entry *derive(const pg_uuid_t &tenant, core::Purpose purpose, uint32_t epo
     Entry *entry = find(tenant, purpose, epoch, reference);
     if (entry != nullptr) return entry;
 
-    bool for_search = purpose == core::Purpose::blind_index || purpose == core::Purpose::login;
+    bool for_search = purpose == core::Purpose::blind_index || purpose == core::Purpose::login ||
+                      purpose == core::Purpose::body_digest;
     const Entry *from =
         root(tenant, for_search ? key::RootKind::index : key::RootKind::root, epoch);
     uint32_t root_epoch = from->epoch;

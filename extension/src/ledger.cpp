@@ -14,6 +14,7 @@
 #include "guc.hpp"
 #include "key.hpp"
 #include "key_cache.hpp"
+#include "ledger_caller.hpp"
 #include "ledger_tables.hpp"
 #include "pg/function.hpp"
 #include "seal.hpp"
@@ -64,9 +65,9 @@ void check_lag() {
     const worker::Slot *slot = worker::slot();
     if (slot != nullptr && slot->pid.load() == MyProcPid)
         return;  // the sealer itself writes what others left behind
-    int64 sealed = slot != nullptr ? slot->sealed_micros.load() : 0;
-    int64 now = GetCurrentTimestamp() + kUnixEpochMicros;
-    if (now - sealed > static_cast<int64>(guc::seal_lag_limit_ms) * 1000)
+    int64_t sealed = slot != nullptr ? slot->sealed_micros.load() : 0;
+    int64_t limit = static_cast<int64_t>(guc::seal_lag_limit_ms) * 1000;
+    if (sealed == 0 || worker::now_micros() - sealed > limit)
         ereport(ERROR,
                 (errcode(AEGIS_ERRCODE_SEALING_LAGS),
                  errmsg("sealing of the ledger lags behind its limit"),
@@ -280,6 +281,7 @@ core::ByteView encode_detail(const DetailPair *pairs, int count, core::ByteSpan 
 
 void define() {
     ledger_tables::define();
+    ledger_caller::define();
     ledger_entry::define();
     catalogue::define();
     seal::define();

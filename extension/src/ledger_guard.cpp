@@ -20,6 +20,9 @@ namespace {
 
 const char *const kHint =
     "Corrections are new entries. See aegis.ledger_guard in docs/ledger.md for emergencies.";
+const char *const kHintBeside =
+    "Functions of Aegis change it and record who called them: docs/retention.md, "
+    "docs/tenant_request.md, docs/witness.md, docs/anchor.md.";
 
 [[noreturn]] void refuse(const char *what, Oid relation) {
     const char *name = OidIsValid(relation) ? get_rel_name(relation) : nullptr;
@@ -27,7 +30,7 @@ const char *const kHint =
     ereport(ERROR, (errcode(AEGIS_ERRCODE_LEDGER_APPEND_ONLY), errmsg("ledger is append-only"),
                     name != nullptr ? errdetail("%s \"%s\" is refused.", what, name)
                                     : errdetail("%s is refused.", what),
-                    errhint("%s", kHint)));
+                    errhint("%s", ledger_tables::is_beside(relation) ? kHintBeside : kHint)));
     pg_unreachable();
 }
 
@@ -107,10 +110,12 @@ Oid owner_of(Oid catalog, Oid index, AttrNumber oid_column, AttrNumber relation_
 // anything. By parts of names, so that a new one is among them.
 bool is_guarding_name(const char *name) {
     static const char *const parts[] = {
-        "audit",       "checkpoint", "cosign", "cut",    "entries",  "entry",
-        "begin_epoch", "event",      "leaves", "ledger", "log_root", "move",
-        "proof",       "receipt",    "record", "seals",  "shred",    "tenant_bundle",
-        "tile",        "verif",      "wait_",  "watch",  "witness"};
+        "adopt",    "anchor",    "audit",         "begin_epoch",   "checkpoint",
+        "cosign",   "cut",       "entries",       "entry",         "erase_tenant",
+        "event",    "field_key", "leaves",        "ledger",        "lock_retention",
+        "log_root", "move",      "proof",         "receipt",       "record",
+        "seals",    "shred",     "tenant_action", "tenant_bundle", "tenant_request",
+        "tile",     "verif",     "wait_",         "watch",         "witness"};
     for (const char *part : parts)
         if (strstr(name, part) != nullptr) return true;
     return false;
@@ -317,6 +322,7 @@ void check_relations(List *range_table) {
         if (!ledger_tables::contains(entry->relid) || is_exempt()) continue;
         // A restore fills the tables; it adds, it does not change.
         if (guc::restore_mode && changes == ACL_INSERT) continue;
+        if (ledger_tables::is_own_writer() && ledger_tables::is_beside(entry->relid)) continue;
         refuse(changes == ACL_INSERT         ? "INSERT into"
                : (changes & ACL_DELETE) != 0 ? "DELETE from"
                                              : "UPDATE of",
@@ -464,7 +470,8 @@ void check_object(ObjectAccessType access, Oid class_id, Oid object_id, int, voi
 
 }  // namespace aegis::ledger_guard
 
-// Our own code passes: the sealer moves the heads of tenant logs forward.
+// Our own code passes: the sealer moves the heads of tenant logs forward, functions that are named
+// for it write beside the ledger.
 AEGIS_FUNCTION(aegis_refuse_ledger_change) {
     if (!CALLED_AS_TRIGGER(fcinfo))
         ereport(ERROR, (errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
@@ -472,6 +479,8 @@ AEGIS_FUNCTION(aegis_refuse_ledger_change) {
     TriggerData *data = reinterpret_cast<TriggerData *>(fcinfo->context);
     bool insert = TRIGGER_FIRED_BY_INSERT(data->tg_event);
     bool may = aegis::ledger_tables::is_own_change() ||
+               (aegis::ledger_tables::is_own_writer() &&
+                aegis::ledger_tables::is_beside(RelationGetRelid(data->tg_relation))) ||
                (insert && (aegis::guc::restore_mode || creating_extension));
     if (!may)
         ereport(ERROR, (errcode(AEGIS_ERRCODE_LEDGER_APPEND_ONLY), errmsg("ledger is append-only"),

@@ -40,10 +40,17 @@ bool fill() {
     oids.tenant_log = get_relname_relid("tenant_log", schema);
     oids.checkpoint = get_relname_relid("checkpoint", schema);
     oids.cosignature = get_relname_relid("cosignature", schema);
+    oids.anchor_receipt = get_relname_relid("anchor_receipt", schema);
     oids.tree_node = get_relname_relid("tree_node", schema);
     oids.cut = get_relname_relid("ledger_cut", schema);
     oids.audit_log = get_relname_relid("audit_log", schema);
     oids.watched = get_relname_relid("watched", schema);
+    oids.hold = get_relname_relid("ledger_hold", schema);
+    oids.retention = get_relname_relid("ledger_retention", schema);
+    oids.export_note = get_relname_relid("ledger_export", schema);
+    oids.request = get_relname_relid("tenant_request", schema);
+    oids.witness = get_relname_relid("witness", schema);
+    oids.anchor = get_relname_relid("anchor", schema);
     if (!OidIsValid(oids.entry) || !OidIsValid(oids.entry_seq)) return false;
 
     cache.oids = oids;
@@ -60,17 +67,24 @@ bool fill() {
     if (!OidIsValid(oids.event_type) || !OidIsValid(oids.epoch) || !OidIsValid(oids.seal) ||
         !OidIsValid(oids.seal_leaves) || !OidIsValid(oids.tenant_log) ||
         !OidIsValid(oids.tree_node) || !OidIsValid(oids.checkpoint) || !OidIsValid(oids.cut) ||
-        !OidIsValid(oids.cosignature) || !OidIsValid(oids.audit_log) || !OidIsValid(oids.watched))
+        !OidIsValid(oids.cosignature) || !OidIsValid(oids.anchor_receipt) ||
+        !OidIsValid(oids.audit_log) || !OidIsValid(oids.watched) || !OidIsValid(oids.hold) ||
+        !OidIsValid(oids.retention) || !OidIsValid(oids.export_note) || !OidIsValid(oids.request) ||
+        !OidIsValid(oids.witness) || !OidIsValid(oids.anchor))
         cache.valid = false;
     return true;
 }
 
 }  // namespace
 
-bool detail::own_change_open = false;
+detail::Open detail::open = {};
 
 bool is_own_change() {
-    return detail::own_change_open;
+    return detail::open.own_change;
+}
+
+bool is_own_writer() {
+    return detail::open.writer;
 }
 
 const Oids *find() {
@@ -93,12 +107,21 @@ bool contains(Oid relation) {
     if (relation == oids->entry || relation == oids->entry_seq || relation == oids->event_type ||
         relation == oids->epoch || relation == oids->seal || relation == oids->seal_leaves ||
         relation == oids->tenant_log || relation == oids->checkpoint ||
-        relation == oids->cosignature || relation == oids->tree_node || relation == oids->cut ||
-        relation == oids->audit_log || relation == oids->watched)
+        relation == oids->cosignature || relation == oids->anchor_receipt ||
+        relation == oids->tree_node || relation == oids->cut || relation == oids->audit_log ||
+        relation == oids->watched || is_beside(relation))
         return true;
     for (int i = 0; i < cache.partition_count; i++)
         if (cache.partitions[i] == relation) return true;
     return false;
+}
+
+bool is_beside(Oid relation) {
+    const Oids *oids = find();
+    return oids != nullptr && OidIsValid(relation) &&
+           (relation == oids->hold || relation == oids->retention ||
+            relation == oids->export_note || relation == oids->request ||
+            relation == oids->witness || relation == oids->anchor);
 }
 
 Oid toasted_by(Oid toast) {

@@ -19,34 +19,51 @@ struct Oids {
     Oid tenant_log;
     Oid checkpoint;
     Oid cosignature;
+    Oid anchor_receipt;
     Oid tree_node;
     Oid cut;
     Oid audit_log;  // the view
     Oid watched;    // what entries about roles, grants and settings are told from
+    // Beside the ledger: what a cut asks before it removes anything, and who is told of
+    // checkpoints.
+    Oid hold;
+    Oid retention;
+    Oid export_note;
+    Oid request;
+    Oid witness;
+    Oid anchor;
 };
 
 // nullptr while the extension is not installed in this database. Needs a transaction.
 const Oids *find();
 // The same, or ERROR undefined_table.
 const Oids &require();
-// True for a ledger table, a partition of aegis.entry, the sequence, the view, or aegis.watched.
+// True for a ledger table, a partition of aegis.entry, the sequence, the view, aegis.watched, or a
+// table beside the ledger.
 bool contains(Oid relation);
+// True for a table beside the ledger. Its rows change, by the functions of ledger_caller alone.
+bool is_beside(Oid relation);
 // The table of the ledger whose long values lie in this relation, or InvalidOid.
 Oid toasted_by(Oid toast);
 
 // Statements on ledger tables by our own code run inside own_change(); the guard lets them pass.
 bool is_own_change();
+// Within one of the functions that may change the tables beside the ledger.
+bool is_own_writer();
 namespace detail {
-extern bool own_change_open;
-}
+struct Open {
+    bool own_change, writer;
+};
+extern Open open;
+}  // namespace detail
 template <typename Body>
 void own_change(Body &&body) {
-    bool before = detail::own_change_open;
-    detail::own_change_open = true;
+    bool before = detail::open.own_change;
+    detail::open.own_change = true;
     PG_TRY();
     { body(); }
     PG_FINALLY();
-    { detail::own_change_open = before; }
+    { detail::open.own_change = before; }
     PG_END_TRY();
 }
 

@@ -155,6 +155,13 @@ Limits of_tenant(const pg_uuid_t &tenant, Snapshot snapshot) {
     return limits;
 }
 
+void give(const Limits &limits, context::Context *context) {
+    context->statement_ms = limits.statement_ms;
+    context->lock_ms = limits.lock_ms;
+    context->idle_ms = limits.idle_ms;
+    context->rows_per_minute = limits.rows;
+}
+
 Use use_of_tenant(const pg_uuid_t &tenant, const Limits &limits) {
     const Meter *meter = find_meter(tenant);
     Use use = {0, 0};
@@ -176,8 +183,11 @@ bool take_request(const pg_uuid_t &tenant, const pg_uuid_t &user, const Limits &
 
 void refuse(Quota quota, int retry_after) {
     retry_after_last = retry_after;
+    // That one is an address's, and counted elsewhere.
     ereport(ERROR, (errcode(AEGIS_ERRCODE_QUOTA_EXCEEDED),
-                    errmsg("quota of %s of the tenant is used up", kNames[static_cast<int>(quota)]),
+                    quota == Quota::mails ? errmsg("the address was mailed too often")
+                                          : errmsg("quota of %s of the tenant is used up",
+                                                   kNames[static_cast<int>(quota)]),
                     errhint("Try again in %d seconds.", retry_after)));
     pg_unreachable();
 }

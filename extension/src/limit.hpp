@@ -7,6 +7,10 @@
 
 #include "pg/postgres.hpp"
 
+namespace aegis::context {
+struct Context;
+}
+
 namespace aegis::limit {
 
 struct Limits {  // in force: the tenant's own, or the settings; 0 none
@@ -17,6 +21,9 @@ struct Limits {  // in force: the tenant's own, or the settings; 0 none
 // What holds for a tenant now, or in a snapshot.
 Limits of_tenant(const pg_uuid_t &tenant, Snapshot snapshot = nullptr);
 
+// What a transaction in a tenant's context gets of them.
+void give(const Limits &limits, context::Context *context);
+
 // How much of its quotas a tenant has used and not yet regained; 0 where it has none.
 struct Use {
     int32 requests, rows;
@@ -25,7 +32,7 @@ Use use_of_tenant(const pg_uuid_t &tenant, const Limits &limits);
 
 inline constexpr int32 kMostPerMinute = 10000000;
 
-enum class Quota { requests = 0, rows = 1 };
+enum class Quota { requests = 0, rows = 1, mails = 2 };
 
 // Takes one request from the quota; false, and after how many seconds to come again, when it is
 // used up. What was taken is not given back by a rollback. Records the first refusal of a minute.

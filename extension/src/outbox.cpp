@@ -14,13 +14,15 @@ namespace aegis::outbox {
 namespace {
 
 pg::Statement find_kind = {
-    "SELECT k.transport FROM aegis.outbox_kind k WHERE k.name OPERATOR(pg_catalog.=) $1",
+    "SELECT k.transport, k.in_clear FROM aegis.outbox_kind k WHERE k.name OPERATOR(pg_catalog.=) "
+    "$1",
     1,
     {TEXTOID},
     nullptr};
 
 pg::Statement find_destination = {
-    "SELECT d.transport FROM aegis.destination d WHERE d.name OPERATOR(pg_catalog.=) $1",
+    "SELECT d.transport, pg_catalog.starts_with(d.url, 'http://') FROM aegis.destination d WHERE "
+    "d.name OPERATOR(pg_catalog.=) $1",
     1,
     {TEXTOID},
     nullptr};
@@ -122,19 +124,21 @@ void require_owner() {
                         errhint("Call the function of the concept that decides what is sent.")));
 }
 
-const char *transport_of_kind(const char *kind) {
+const char *transport_of_kind(const char *kind, bool *in_clear) {
     Datum values[] = {CStringGetTextDatum(kind)};
     bool is_null;
     if (pg::execute(find_kind, values) != 1)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("kind \"%s\" of outbound job does not exist", kind),
                         errhint("aegis.outbox_status() lists the kinds.")));
+    *in_clear = DatumGetBool(pg::column(0, 2, &is_null));
     return TextDatumGetCString(pg::column(0, 1, &is_null));
 }
 
 // What is not an address that an operator registered is not called.
 void require_destination(const Job &job) {
-    const char *transport = transport_of_kind(job.kind);
+    bool in_clear;
+    const char *transport = transport_of_kind(job.kind, &in_clear);
     bool is_mail = strcmp(transport, "mail") == 0;
     if (is_mail != (job.destination == nullptr))
         ereport(ERROR,
@@ -152,6 +156,13 @@ void require_destination(const Job &job) {
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("destination \"%s\" is not for jobs of kind \"%s\"", job.destination,
                                job.kind)));
+    if (DatumGetBool(pg::column(0, 2, &is_null)) && !in_clear)
+        ereport(
+            ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+             errmsg("destination \"%s\" is reached without TLS", job.destination),
+             errdetail("Jobs of kind \"%s\" may carry what others of this machine must not read.",
+                       job.kind)));
 }
 
 int64 existing(const char *kind, const char *key, const pg_uuid_t *tenant) {
@@ -184,6 +195,12 @@ int64 queue(const Job &job) {
     if (*key == '\0' || strlen(key) > kMaxKeyBytes)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("idempotency key must have 1 to %zu bytes", kMaxKeyBytes)));
+    // It goes along in a header, between quotes.
+    for (const char *c = key; *c != '\0'; c++)
+        if (*c < ' ' || *c > '~' || *c == '"' || *c == '\\')
+            ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                            errmsg("idempotency key must be printable ASCII without quotes and "
+                                   "backslashes")));
     const pg_uuid_t &tenant = job.tenant == nullptr ? kNobody : *job.tenant;
     struct varlena *sealed = seal(tenant, pg::view_of(job.kind), pg::view_of(key), job.payload);
     auto text = [](const char *value) {
@@ -259,6 +276,18 @@ AEGIS_FUNCTION(aegis_queue_outbound) {
 }
 
 // (tenant, kind, idempotency key, payload): in clear.
+AEGIS_FUNCTION(aegis_seal_outbound) {
+    outbox::require_owner();
+    for (int i = 1; i <= 3; i++)
+        if (PG_ARGISNULL(i))
+            ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+                            errmsg("kind, key and payload must not be null")));
+    const pg_uuid_t &tenant = PG_ARGISNULL(0) ? outbox::kNobody : *PG_GETARG_UUID_P(0);
+    PG_RETURN_BYTEA_P(outbox::seal(tenant, pg::varlena_view(PG_GETARG_DATUM(1)),
+                                   pg::varlena_view(PG_GETARG_DATUM(2)),
+                                   pg::varlena_view(PG_GETARG_DATUM(3))));
+}
+
 AEGIS_FUNCTION(aegis_open_outbound) {
     outbox::require_owner();
     if (PG_ARGISNULL(1) || PG_ARGISNULL(2) || PG_ARGISNULL(3)) outbox::cannot_open();

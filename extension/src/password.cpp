@@ -9,6 +9,7 @@
 #include <ctime>
 #include <zxcvbn.h>
 
+#include "breached.hpp"
 #include "guc.hpp"
 #include "pg/function.hpp"
 #include "region.hpp"
@@ -156,6 +157,7 @@ void check_new(core::ByteView password, const char *email, const char *name) {
             ERROR,
             (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("password is too easy to guess"),
              errhint("Use several unrelated words; avoid names, dates and keyboard patterns.")));
+    breached::require_unknown(password);
 }
 
 }  // namespace aegis::password

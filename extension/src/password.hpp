@@ -42,9 +42,14 @@ double measure(int kib, int iterations);
 // two personal words (e-mail and name).
 void check_new(core::ByteView password, const char *email, const char *name);
 
-// Checks a new password of a user by the same rules, and that it is not the one of `current_hash`
-// (nullptr: none), and hashes it into the current memory context. ERROR 22023, 53300 when every
-// slot stays busy. Inside an SPI connection as aegis_owner.
+// Checks a new password of a user by the same rules. ERROR 22023. Inside an SPI connection as
+// aegis_owner.
+void check_for(const pg_uuid_t &tenant, const pg_uuid_t &user, core::ByteView password);
+// Hashes one that was checked into the current memory context, unless it is the one of
+// `current_hash` (nullptr: none). ERROR 22023, 53300 when every slot stays busy. This is the work
+// of one or two hashes: whoever may ask for it without end must be charged first.
+char *hash_checked(core::ByteView password, const char *current_hash);
+// Both.
 char *hash_new(const pg_uuid_t &tenant, const pg_uuid_t &user, core::ByteView password,
                const char *current_hash);
 // Stores what hash_new() gave: nothing is due of the user any more, and failures are forgotten.

@@ -11,6 +11,7 @@
 #include "step_up.hpp"
 #include "user.hpp"
 #include "user_authority.hpp"
+#include "user_token.hpp"
 
 namespace {
 
@@ -42,8 +43,9 @@ Datum outcome_tuple(FunctionCallInfo fcinfo, const sign_in::Result &result) {
 }
 
 // Between the old password and the new one. What is wrong with the new one was said before: only
-// the old one is a guess.
-void change(const Context &context, core::ByteView old, const char *new_hash,
+// the old one is a guess. The new one is hashed last, for who knows the old one: before that, a
+// session that was left open could have hashes computed without end, uncharged.
+void change(const Context &context, core::ByteView old, core::ByteView chosen,
             sign_in::Result *result) {
     constexpr char failed[] = "auth.step_up_failed";
     pg_uuid_t tenant = context.tenant, user = context.user, session = context.session;
@@ -65,8 +67,10 @@ void change(const Context &context, core::ByteView old, const char *new_hash,
     } else if (!matches) {
         sign_in::fail(failed, account, origin, "password");
     } else {
-        password::store(tenant, user, new_hash, "changed");
+        password::store(tenant, user, password::hash_checked(chosen, nullptr), "changed");
         sign_in::forget_challenges(user);
+        // Whoever has a link to the old one's replacement would replace the new one, too.
+        user_token::forget(user);
         result->outcome = sign_in::Outcome::success;
     }
     charge::settle(slot);
@@ -93,14 +97,14 @@ AEGIS_FUNCTION(aegis_change_password) {
                         errmsg("the new password is the old one"), errhint("Choose another one.")));
     bool usable = old.size > 0 && old.size <= password::kMaximumBytes;
     pg::Identity before = pg::enter();
-    char *new_hash = password::hash_new(context.tenant, context.user, chosen, nullptr);
+    password::check_for(context.tenant, context.user, chosen);
     if (!usable) {
         // Never hashed, so nobody's.
     } else if (!sign_in::lock_account(context.user)) {
         result.outcome = sign_in::Outcome::busy;
         result.retry_after = 1;
     } else {
-        change(context, old, new_hash, &result);
+        change(context, old, chosen, &result);
     }
     pg::leave(before);
     PG_RETURN_DATUM(outcome_tuple(fcinfo, result));

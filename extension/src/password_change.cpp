@@ -51,13 +51,21 @@ char *open_text(const pg_uuid_t &tenant, const char *name, int column) {
 
 }  // namespace
 
-char *hash_new(const pg_uuid_t &tenant, const pg_uuid_t &user, core::ByteView password,
-               const char *current_hash) {
+void check_for(const pg_uuid_t &tenant, const pg_uuid_t &user, core::ByteView password) {
     Datum values[] = {UUIDPGetDatum(&tenant), UUIDPGetDatum(&user)};
     if (pg::execute(read_person, values) != 1)
         ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND), errmsg("user does not exist")));
     char *email = open_text(tenant, "user.email", 1), *name = open_text(tenant, "user.name", 2);
     check_new(password, email, name);
+}
+
+char *hash_new(const pg_uuid_t &tenant, const pg_uuid_t &user, core::ByteView password,
+               const char *current_hash) {
+    check_for(tenant, user, password);
+    return hash_checked(password, current_hash);
+}
+
+char *hash_checked(core::ByteView password, const char *current_hash) {
     char *encoded = static_cast<char *>(palloc(kEncodedBytes));
     int slot;
     if (!take_slot(kSlotPatienceMs, &slot))

@@ -118,12 +118,13 @@ void set_problem(Answer *answer, const Problem &problem, const char *request_id,
     appendStringInfoChar(&json, '}');
     answer->body = {reinterpret_cast<uint8_t *>(json.data), static_cast<size_t>(json.len)};
     add_header(answer, "content-type", "application/problem+json");
-    // RFC 9470 for what a fresh confirmation would open.
+    // RFC 6750 for a token, RFC 9470 for what showing more would open.
     if (problem.status == 401)
         add_header(answer, "www-authenticate",
-                   &problem == &kStepUpRequired
+                   &problem == &kStepUpRequired || &problem == &kSecondFactorRequired
                        ? "Bearer error=\"insufficient_user_authentication\""
-                       : "Bearer");
+                   : &problem == &kTokenInvalid ? "Bearer error=\"invalid_token\""
+                                                : "Bearer");
     if (problem.status == 503 || &problem == &kRetry) add_header(answer, "retry-after", "1");
 }
 

@@ -28,6 +28,8 @@ struct Problem {
 };
 
 inline constexpr Problem kMalformedRequest = {400, "malformed-request", "The request is malformed"};
+inline constexpr Problem kIdempotencyKeyRequired = {400, "idempotency-key-required",
+                                                    "This request needs an Idempotency-Key"};
 inline constexpr Problem kMalformedTarget = {400, "malformed-target",
                                              "The request target is malformed"};
 inline constexpr Problem kMalformedBody = {400, "malformed-body",
@@ -42,6 +44,11 @@ inline constexpr Problem kInvalidCredentials = {
 inline constexpr Problem kSessionInvalid = {401, "session-invalid", "The session is not valid"};
 inline constexpr Problem kSignatureInvalid = {401, "signature-invalid",
                                               "The signature is not valid"};
+inline constexpr Problem kLinkInvalid = {401, "link-invalid",
+                                         "The link was used, was taken back, or is too old"};
+inline constexpr Problem kTokenInvalid = {401, "token-invalid", "The token is not valid"};
+inline constexpr Problem kSecondFactorRequired = {401, "second-factor-required",
+                                                  "The organisation wants a second factor"};
 inline constexpr Problem kCredentialKind = {401, "credential-kind",
                                             "This kind of credential is not accepted here"};
 inline constexpr Problem kSessionSuperseded = {
@@ -59,6 +66,8 @@ inline constexpr Problem kMethodNotAllowed = {405, "method-not-allowed",
                                               "The method is not allowed here"};
 inline constexpr Problem kConflict = {409, "conflict", "The request conflicts with what is stored"};
 inline constexpr Problem kRetry = {409, "retry", "Another request was faster"};
+inline constexpr Problem kIdempotencyKeyInUse = {
+    409, "idempotency-key-in-use", "A request with this Idempotency-Key is being carried out"};
 inline constexpr Problem kGone = {410, "gone", "The data was erased"};
 inline constexpr Problem kBodyTooLarge = {413, "body-too-large", "The body is too large"};
 inline constexpr Problem kUnsupportedMediaType = {415, "unsupported-media-type",
@@ -66,6 +75,8 @@ inline constexpr Problem kUnsupportedMediaType = {415, "unsupported-media-type",
 inline constexpr Problem kMoved = {410, "moved", "The tenant moved to another region"};
 inline constexpr Problem kMisdirected = {421, "misdirected", "The data is kept in another region"};
 inline constexpr Problem kInvalid = {422, "invalid", "The request cannot be carried out as it is"};
+inline constexpr Problem kIdempotencyKeyReused = {
+    422, "idempotency-key-reused", "This Idempotency-Key was used for another request"};
 inline constexpr Problem kPanDetected = {422, "pan_detected", "The request holds card data"};
 inline constexpr Problem kBusy = {429, "busy", "Too many sign-ins at once"};
 inline constexpr Problem kQuotaExceeded = {429, "quota-exceeded",

@@ -3,6 +3,7 @@
 // is written as aegis_owner.
 #include "protect.hpp"
 
+#include "charge.hpp"
 #include "ledger_tables.hpp"
 #include "pg/function.hpp"
 
@@ -49,6 +50,15 @@ void check_table(const Order &order) {
                         errhint("Call aegis.protect_table() for it first.")));
 }
 
+// As the trigger is going to, which moves its children along: while this waited, its protection
+// could end.
+void hold_parent(Oid parent) {
+    if (!OidIsValid(parent)) return;
+    if (pg_class_aclcheck(parent, GetUserId(), ACL_TRIGGER) != ACLCHECK_OK)
+        aclcheck_error(ACLCHECK_NO_PRIV, OBJECT_TABLE, get_rel_name(parent));
+    LockRelationOid(parent, ShareRowExclusiveLock);
+}
+
 // One error that names everything that is in the way, with the statements that make it right.
 void check_findings(FunctionCallInfo fcinfo) {
     Oid types[] = {REGCLASSOID, BOOLOID, BOOLOID, REGCLASSOID, TEXTOID, TEXTOID, TEXTOID};
@@ -78,14 +88,18 @@ void check_findings(FunctionCallInfo fcinfo) {
                     errdetail("%s", problems.data), errhint("%s", fixes.data)));
 }
 
-// Moves child rows along. A row that goes to another partition of its table is deleted there and
-// inserted here, so that is watched as well.
+// Moves child rows along, whatever the statement set: triggers before may have given the row
+// another team, and a row that belongs to another one takes both from there. A row that goes to
+// another partition of its table is deleted there and inserted here, so that is watched as well.
 void follow(Oid parent) {
+    bool partitioned = get_rel_relkind(parent) == RELKIND_PARTITIONED_TABLE;
     run(
-        psprintf("CREATE OR REPLACE TRIGGER aegis_follow AFTER %sUPDATE OF team_ord ON %s "
-                 "FOR EACH ROW EXECUTE FUNCTION aegis.follow_parent()",
-                 get_rel_relkind(parent) == RELKIND_PARTITIONED_TABLE ? "INSERT OR " : "",
-                 qualified_name(parent)));
+        psprintf("CREATE OR REPLACE TRIGGER aegis_follow AFTER %sUPDATE ON %s FOR EACH ROW %s"
+                 "EXECUTE FUNCTION aegis.follow_parent()",
+                 partitioned ? "INSERT OR " : "", qualified_name(parent),
+                 partitioned ? ""
+                             : "WHEN (OLD.team_ord IS DISTINCT FROM NEW.team_ord OR "
+                               "OLD.created_by IS DISTINCT FROM NEW.created_by) "));
 }
 
 // Whether a change of a column still can and may be undone: a column stays that a key needs, and
@@ -128,7 +142,7 @@ void undo_step(Oid relation, const char *step, bool drop_columns) {
         if (answers(psprintf("SELECT 1 FROM pg_catalog.pg_trigger WHERE tgrelid = %u AND "
                              "tgname = 'aegis_audit_row' AND tgparentid = 0",
                              relation)))
-            run(psprintf("SELECT aegis.unaudit_table(%u)", relation));
+            query(psprintf("SELECT aegis.unaudit_table(%u)", relation));
     } else if (begins_with(step, kUndoIndex)) {
         drop_index(relation, step + strlen(kUndoIndex));
     } else if (!is_about_columns(step) || applies_to_column(relation, step, drop_columns)) {
@@ -154,6 +168,29 @@ void stop_following(Oid parent) {
     run(psprintf("DROP TRIGGER aegis_follow ON %s", qualified_name(parent)));
 }
 
+void uncover(Oid relation) {
+    const char *name = qualified_name(relation);
+    for (const char *command : {"select", "insert", "update", "delete"})
+        run(psprintf("DROP POLICY IF EXISTS aegis_%s ON %s", command, name));
+    for (const char *trigger : {"zzy_aegis_stamp", "aegis_truncate", "aegis_follow"})
+        // A clone goes with the trigger that it is a clone of.
+        if (answers(psprintf("SELECT 1 FROM pg_catalog.pg_trigger WHERE tgrelid = %u AND tgname = "
+                             "'%s' AND tgparentid = 0",
+                             relation, trigger)))
+            run(psprintf("DROP TRIGGER %s ON %s", trigger, name));
+}
+
+// A rollback would take the entry back, and the owner has read the rows of all tenants meanwhile.
+int charge_unprotection(Oid relation) {
+    charge::Order order{};
+    order.kind = charge::Kind::unprotection;
+    order.event = "table.unprotected";
+    order.target = qualified_name(relation);
+    return charge::open(order);
+}
+
+}  // namespace
+
 // Rows of its children would go on taking creator and team from rows that nothing keeps true.
 void require_no_children(Oid parent) {
     Oid types[] = {REGCLASSOID};
@@ -171,20 +208,6 @@ void require_no_children(Oid parent) {
                     errdetail("Its rows take their creator and team from here."),
                     errhint("%s", SPI_getvalue(row, SPI_tuptable->tupdesc, 2))));
 }
-
-void uncover(Oid relation) {
-    const char *name = qualified_name(relation);
-    for (const char *command : {"select", "insert", "update", "delete"})
-        run(psprintf("DROP POLICY IF EXISTS aegis_%s ON %s", command, name));
-    for (const char *trigger : {"zzy_aegis_stamp", "aegis_truncate", "aegis_follow"})
-        // A clone goes with the trigger that it is a clone of.
-        if (answers(psprintf("SELECT 1 FROM pg_catalog.pg_trigger WHERE tgrelid = %u AND tgname = "
-                             "'%s' AND tgparentid = 0",
-                             relation, trigger)))
-            run(psprintf("DROP TRIGGER %s ON %s", trigger, name));
-}
-
-}  // namespace
 
 }  // namespace aegis::protect
 
@@ -210,6 +233,7 @@ AEGIS_FUNCTION(aegis_protect_table) {
     // Before anything is looked at: a partition that is being attached is there afterwards, or
     // comes when the table is registered.
     LockRelationOid(order.relation, AccessExclusiveLock);
+    protect::hold_parent(order.wanted.parent);
     protect::check_table(order);
     protect::Protection before{};
     bool known = protect::find(order.relation, &before);
@@ -251,7 +275,11 @@ AEGIS_FUNCTION(aegis_unprotect_table) {
     protect::find(relation, &protection);
     List *members = find_all_inheritors(relation, AccessExclusiveLock, nullptr);
     SPI_connect();
-    protect::require_no_children(relation);
+    ListCell *cell;
+    foreach (cell, members)
+        if (protect::root_of(lfirst_oid(cell)) == relation)
+            protect::require_no_children(lfirst_oid(cell));
+    int slot = protect::charge_unprotection(relation);
     // Parts first, the columns that they inherit last.
     for (int i = list_length(members) - 1; i >= 0; i--) {
         Oid member = list_nth_oid(members, i);
@@ -265,5 +293,6 @@ AEGIS_FUNCTION(aegis_unprotect_table) {
         ledger_tables::own_change([&] { protect::stop_following(protection.parent); });
     SPI_finish();
     protect::record("table.unprotected", relation);
+    charge::settle(slot);
     PG_RETURN_VOID();
 }

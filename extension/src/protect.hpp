@@ -46,9 +46,11 @@ int execute_as_owner(const char *text, int count, Oid *types, Datum *values, con
 // ERROR when the table does not exist or is not the caller's. Asked before its lock, so that nobody
 // locks the tables of others, and after it, for what happened meanwhile.
 void require_owned(Oid relation);
-// Runs a statement as the caller, who must own what it changes; answers() says whether it found
-// rows. SPI must be connected.
+// Runs a statement as the caller, who must own what it changes: run() one that defines something,
+// query() one that reads or writes rows and so may call code of somebody else; answers() says
+// whether it found some. SPI must be connected.
 void run(const char *text);
+void query(const char *text);
 bool answers(const char *text);
 
 // Ledger entry about a table; the detail is left out when `key` is nullptr.
@@ -59,9 +61,14 @@ void record(const char *type, Oid relation, const char *key = nullptr, const cha
 void cover(Oid relation, const Protection &protection, bool row_triggers, Undo *undo);
 // Covers the partitions and children of a root: all of them again, or those that came.
 void cover_parts(Oid root, const Protection &protection, bool again);
+// ERROR when rows of a protected table take creator and team from this one. SPI must be connected.
+void require_no_children(Oid parent);
 // Captures the changes of the table, unless somebody has arranged that already; where `like` is a
 // table, as those of that one, or not when they are not.
 void capture(Oid relation, Oid like, Undo *undo);
+
+// Whether a row of this table is just looked at for the creator and team of one that belongs to it.
+bool is_looked_at(Oid relation);
 
 // Columns of existing rows: expressions, or nullptr. protect_fill.cpp.
 struct Fill {
@@ -78,6 +85,7 @@ void check_statement(const PlannedStmt *statement);
 struct TreeChange {
     RangeVar *parent;  // below which something changes; nullptr for none
     RangeVar *child;   // that leaves; nullptr for one that comes
+    RangeVar *made;    // the partition that CREATE TABLE makes; nullptr for none
 };
 TreeChange expect_tree_change(const PlannedStmt *statement);
 void follow_tree_change(const TreeChange &change);

@@ -57,7 +57,7 @@ void add_index(Oid relation, const char *column, Undo *undo) {
             relation, column)))
         return;
     run(psprintf("CREATE INDEX ON %s (tenant_id, %s)", qualified_name(relation), column));
-    run(
+    query(
         psprintf("SELECT c.relname FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c "
                  "ON c.oid = i.indexrelid WHERE i.indrelid = %u ORDER BY c.oid DESC LIMIT 1",
                  relation));

@@ -102,7 +102,7 @@ struct Report {
 void report_rows(Oid relation, const Protection &wanted, const Fill &fill, const Report &report) {
     ColumnPlan columns[kColumns];
     plan_columns(wanted, fill, columns);
-    run(
+    query(
         psprintf("SELECT %s, pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE %s IS NULL), "
                  "pg_catalog.count(*) FILTER (WHERE %s IS NULL) FROM %s t GROUP BY 1",
                  value_of(relation, columns[0]),
@@ -165,6 +165,7 @@ void report_rows(Oid relation, const Protection &wanted, const Fill &fill, const
 struct Heap {
     Oid relation;
     int64 pages, done;
+    int64 work;  // which file is filled with what: VACUUM FULL puts rows on other pages
 };
 
 void require_top(Oid relation) {
@@ -178,38 +179,44 @@ void require_top(Oid relation) {
 }
 
 void note_progress(const Heap &heap, int64 filled, bool finished) {
-    Oid types[] = {REGCLASSOID, INT8OID, INT8OID, INT8OID, BOOLOID};
+    Oid types[] = {REGCLASSOID, INT8OID, INT8OID, INT8OID, BOOLOID, INT8OID};
     Datum values[] = {ObjectIdGetDatum(heap.relation), Int64GetDatum(heap.done),
-                      Int64GetDatum(heap.pages), Int64GetDatum(filled), BoolGetDatum(finished)};
+                      Int64GetDatum(heap.pages),       Int64GetDatum(filled),
+                      BoolGetDatum(finished),          Int64GetDatum(heap.work)};
     execute_as_owner(
-        "INSERT INTO aegis.backfill AS b (relation, pages_done, pages, filled, finished_at) "
-        "VALUES ($1, $2, $3, $4, CASE WHEN $5 THEN pg_catalog.clock_timestamp() END) "
+        "INSERT INTO aegis.backfill AS b (relation, pages_done, pages, filled, finished_at, work) "
+        "VALUES ($1, $2, $3, $4, CASE WHEN $5 THEN pg_catalog.clock_timestamp() END, $6) "
         "ON CONFLICT (relation) DO UPDATE SET pages_done = EXCLUDED.pages_done, "
         "pages = EXCLUDED.pages, filled = b.filled OPERATOR(pg_catalog.+) EXCLUDED.filled, "
-        "updated_at = pg_catalog.clock_timestamp(), finished_at = EXCLUDED.finished_at",
-        5, types, values, nullptr, false);
+        "updated_at = pg_catalog.clock_timestamp(), finished_at = EXCLUDED.finished_at, "
+        "work = EXCLUDED.work",
+        6, types, values, nullptr, false);
 }
 
-// Where an interrupted call stopped; 0 for a new one, or when the table has been rewritten shorter.
-int64 pages_done(Oid relation, int64 pages) {
-    Oid types[] = {REGCLASSOID};
-    Datum values[] = {ObjectIdGetDatum(relation)};
+// Where an interrupted call for the same work stopped; 0 for a new one.
+int64 pages_done(const Heap &heap) {
+    Oid types[] = {REGCLASSOID, INT8OID};
+    Datum values[] = {ObjectIdGetDatum(heap.relation), Int64GetDatum(heap.work)};
     execute_as_owner(
         "SELECT pages_done FROM aegis.backfill WHERE relation OPERATOR(pg_catalog.=) $1 "
-        "AND finished_at IS NULL",
-        1, types, values, nullptr, false);
+        "AND work OPERATOR(pg_catalog.=) $2 AND finished_at IS NULL",
+        2, types, values, nullptr, false);
     if (SPI_processed != 1) return 0;
     bool null;
     int64 done =
         DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &null));
-    return done <= pages ? done : 0;
+    return done <= heap.pages ? done : 0;
 }
 
-int64 pages_of(Oid relation) {
+Heap begin_heap(Oid relation, const char *assignments) {
     Relation table = table_open(relation, AccessShareLock);
-    int64 pages = RelationGetNumberOfBlocks(table);
+    Heap heap = {relation, RelationGetNumberOfBlocks(table), 0, 0};
+    heap.work = static_cast<int64>(
+        hash_bytes_extended(reinterpret_cast<const unsigned char *>(assignments),
+                            static_cast<int>(strlen(assignments)), table->rd_rel->relfilenode));
     table_close(table, AccessShareLock);
-    return pages;
+    heap.done = pages_done(heap);
+    return heap;
 }
 
 // A transaction for each batch: readers and writers of other rows go on, and what was done stays.
@@ -221,7 +228,7 @@ int64 fill_heap(Heap heap, const char *assignments, const char *condition, int64
         LockRelationOid(heap.relation, RowExclusiveLock);
         require_owned(heap.relation);
         int64 to = Min(heap.done + batch, heap.pages);
-        run(
+        query(
             psprintf("UPDATE ONLY %s SET %s WHERE (%s) "
                      "AND ctid OPERATOR(pg_catalog.>=) '(" INT64_FORMAT ",0)'::pg_catalog.tid "
                      "AND ctid OPERATOR(pg_catalog.<) '(" INT64_FORMAT ",0)'::pg_catalog.tid",
@@ -238,8 +245,8 @@ int64 fill_heap(Heap heap, const char *assignments, const char *condition, int64
 int64 count_left(Oid relation) {
     LockRelationOid(relation, AccessShareLock);
     require_owned(relation);
-    run(psprintf("SELECT pg_catalog.count(*) FROM %s WHERE tenant_id IS NULL",
-                 qualified_name(relation)));
+    query(psprintf("SELECT pg_catalog.count(*) FROM %s WHERE tenant_id IS NULL",
+                   qualified_name(relation)));
     bool null;
     return DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &null));
 }
@@ -258,8 +265,8 @@ void add_columns(Oid relation, const Protection &wanted, const Fill &fill, Undo 
     if (fill_clauses(columns, &assignments, &condition) &&
         answers(psprintf("SELECT 1 FROM %s WHERE %s LIMIT 1", qualified_name(relation),
                          condition.data)))
-        run(psprintf("UPDATE %s SET %s WHERE %s", qualified_name(relation), assignments.data,
-                     condition.data));
+        query(psprintf("UPDATE %s SET %s WHERE %s", qualified_name(relation), assignments.data,
+                       condition.data));
     for (int i = 0; i < kColumns; i++) {
         if (!columns[i].wanted) continue;
         set_default(relation, columns[i], added[i], undo);
@@ -326,10 +333,8 @@ AEGIS_FUNCTION(aegis_backfill_table) {
     List *members = find_all_inheritors(relation, NoLock, nullptr);
     int64 filled = 0;
     for (int i = 0; i < list_length(members); i++) {
-        protect::Heap heap = {list_nth_oid(members, i), 0, 0};
-        if (get_rel_relkind(heap.relation) != RELKIND_RELATION) continue;
-        heap.pages = protect::pages_of(heap.relation);
-        heap.done = protect::pages_done(heap.relation, heap.pages);
+        if (get_rel_relkind(list_nth_oid(members, i)) != RELKIND_RELATION) continue;
+        protect::Heap heap = protect::begin_heap(list_nth_oid(members, i), assignments.data);
         filled += protect::fill_heap(heap, assignments.data, condition.data, batch);
     }
     int64 left = protect::count_left(relation);

@@ -4,6 +4,7 @@
 // owner the rows of all tenants, or end the capture of changes, and nobody would know.
 #include "protect.hpp"
 
+#include "ddl_guard.hpp"
 #include "guc.hpp"
 #include "ledger_tables.hpp"
 #include "pg/report.hpp"
@@ -110,13 +111,44 @@ void keep_dropped_triggers(const DropStmt *drop) {
     }
 }
 
-// CREATE OR REPLACE TRIGGER would put another function under the name of ours.
-void keep_functions(const CreateTrigStmt *create) {
-    if (!create->replace) return;
+bool is_named(const Trigger &trigger, const CreateTrigStmt *create) {
+    if (trigger.tgnargs != list_length(create->args)) return false;
+    for (int i = 0; i < trigger.tgnargs; i++)
+        if (strcmp(trigger.tgargs[i], strVal(list_nth(create->args, i))) != 0) return false;
+    return strcmp(trigger.tgname, create->trigname) == 0;
+}
+
+// Whether the statement makes a trigger that stands already once more, which brings back what
+// partitions lack of it.
+bool repeats(const CreateTrigStmt *create, Oid relation) {
+    int type = create->timing | create->events | (create->row ? TRIGGER_TYPE_ROW : 0);
     Oid function = LookupFuncName(create->funcname, 0, nullptr, true);
-    if (OidIsValid(function) && get_func_namespace(function) == get_namespace_oid("aegis", true))
-        return;
-    keep_triggers(create->relation, create->trigname, ShareRowExclusiveLock);
+    bool narrowed = create->columns != NIL || create->whenClause != nullptr;
+    Relation table = table_open(relation, NoLock);
+    bool found = false;
+    for (int i = 0; table->trigdesc != nullptr && i < table->trigdesc->numtriggers; i++) {
+        const Trigger &trigger = table->trigdesc->triggers[i];
+        found = found || (!narrowed && is_named(trigger, create) && trigger.tgtype == type &&
+                          trigger.tgfoid == function && trigger.tgnattr == 0);
+    }
+    table_close(table, NoLock);
+    return found;
+}
+
+// CREATE OR REPLACE TRIGGER would put another function under the name of ours, or the same one with
+// a condition, for fewer columns or commands.
+void keep_replaced_triggers(const CreateTrigStmt *create) {
+    if (!create->replace || ddl_guard::is_own()) return;
+    Oid relation = hold(create->relation, ShareRowExclusiveLock);
+    if (OidIsValid(relation) && !repeats(create, relation))
+        keep_triggers(create->relation, create->trigname, ShareRowExclusiveLock);
+}
+
+// A trigger that depends on an extension is dropped with it.
+void keep_independent(const AlterObjectDependsStmt *depends) {
+    if (depends->objectType != OBJECT_TRIGGER || depends->remove) return;
+    keep_triggers(depends->relation, strVal(llast(castNode(List, depends->object))),
+                  AccessExclusiveLock);
 }
 
 void keep_row_security(const AlterTableStmt *alter) {
@@ -187,7 +219,12 @@ void check_statement(const PlannedStmt *statement) {
             break;
         }
         case T_CreateTrigStmt:
-            if (is_installed()) keep_functions(reinterpret_cast<const CreateTrigStmt *>(node));
+            if (is_installed())
+                keep_replaced_triggers(reinterpret_cast<const CreateTrigStmt *>(node));
+            break;
+        case T_AlterObjectDependsStmt:
+            if (is_installed())
+                keep_independent(reinterpret_cast<const AlterObjectDependsStmt *>(node));
             break;
         case T_DropStmt: {
             const DropStmt *drop = reinterpret_cast<const DropStmt *>(node);
@@ -198,7 +235,8 @@ void check_statement(const PlannedStmt *statement) {
             const RenameStmt *rename = reinterpret_cast<const RenameStmt *>(node);
             if (rename->renameType == OBJECT_TRIGGER && is_installed())
                 keep_triggers(rename->relation, rename->subname, AccessExclusiveLock);
-            if (rename->renameType == OBJECT_COLUMN &&
+            // ALTER TYPE ... RENAME ATTRIBUTE renames a column of a table as well.
+            if ((rename->renameType == OBJECT_COLUMN || rename->renameType == OBJECT_ATTRIBUTE) &&
                 strcmp(rename->subname, kTenantColumn) == 0 && is_installed())
                 keep_tenant_column(rename->relation);
             break;

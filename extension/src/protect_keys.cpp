@@ -39,7 +39,10 @@ AEGIS_FUNCTION(aegis_convert_keys) {
     }
     List *changed = NIL;
     for (int i = 0; execute && i < count; i++) {
-        protect::run(steps[i].statement);
+        if (protect::begins_with(steps[i].statement, "UPDATE "))
+            protect::query(steps[i].statement);
+        else
+            protect::run(steps[i].statement);
         changed = list_append_unique_oid(changed, steps[i].relation);
     }
     ListCell *cell;

@@ -50,35 +50,64 @@ Children children_of(Oid parent) {
     return children;
 }
 
-// Moves the children of one row; each child's own trigger reads the team from its parent.
-void move_children(Oid child, Oid parent, HeapTuple row, TupleDesc shape, int team) {
+// Moves the children of one row; each child's own trigger reads team and creator from its parent.
+void move_children(Oid child, Oid parent, HeapTuple row, TupleDesc shape, const Place &place,
+                   bool creator) {
     ParentLink link{};
     link.child = child;
     link.parent = parent;
     AttrNumber parent_columns[kMostKeys];
     const char *equal[kMostKeys];
     read_foreign_key(&link, parent_columns, equal);
-    Oid types[kMostKeys + 1];
-    Datum values[kMostKeys + 1];
+    Oid types[kMostKeys + 2];
+    Datum values[kMostKeys + 2];
+    int count = link.count;
     StringInfoData text;
     initStringInfo(&text);
-    appendStringInfo(&text,
-                     "UPDATE %s SET team_ord = $%d WHERE team_ord OPERATOR(pg_catalog.<>) $%d "
-                     "AND ",
-                     qualified_name(child), link.count + 1, link.count + 1);
+    appendStringInfo(&text, "UPDATE %s SET team_ord = $%d", qualified_name(child), count + 1);
+    if (creator) appendStringInfo(&text, ", created_by = $%d", count + 2);
+    appendStringInfo(&text, " WHERE (team_ord OPERATOR(pg_catalog.<>) $%d", count + 1);
+    if (creator) appendStringInfo(&text, " OR created_by OPERATOR(pg_catalog.<>) $%d", count + 2);
+    appendStringInfoString(&text, ")");
     bool null;
-    for (int i = 0; i < link.count; i++) {
+    for (int i = 0; i < count; i++) {
         types[i] = TupleDescAttr(shape, parent_columns[i] - 1)->atttypid;
         values[i] = heap_getattr(row, parent_columns[i], shape, &null);
-        appendStringInfo(&text, "%s$%d %s %s", i ? " AND " : "", i + 1, equal[i],
+        appendStringInfo(&text, " AND $%d %s %s", i + 1, equal[i],
                          quote_identifier(get_attname(child, link.child_columns[i], false)));
     }
-    types[link.count] = INT8OID;
-    values[link.count] = heap_getattr(row, team, shape, &null);
-    SPI_execute_with_args(text.data, link.count + 1, types, values, nullptr, false, 0);
+    types[count] = INT8OID;
+    values[count++] = heap_getattr(row, place.team, shape, &null);
+    if (creator) {
+        types[count] = UUIDOID;
+        values[count++] = heap_getattr(row, place.creator, shape, &null);
+    }
+    SPIPlanPtr plan = SPI_prepare(text.data, count, types);
+    if (plan == nullptr)
+        ereport(ERROR,
+                (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not prepare the move of rows")));
+    // Whose snapshot is older than a row that has to move is told to try again, as by foreign keys.
+    Snapshot latest = InvalidSnapshot, own = InvalidSnapshot;
+    if (IsolationUsesXactSnapshot()) {
+        CommandCounterIncrement();
+        latest = GetLatestSnapshot();
+        own = GetTransactionSnapshot();
+    }
+    SPI_execute_snapshot(plan, values, nullptr, latest, own, false, true, 0);
 }
 
 }  // namespace
+
+// A stronger lock than that of the update, which would let the foreign keys of added rows pass.
+void hold_children(Relation parent, HeapTuple row) {
+    if (!OidIsValid(get_trigger_oid(RelationGetRelid(parent), "aegis_follow", true))) return;
+    TupleTableSlot *slot = table_slot_create(parent, nullptr);
+    TM_FailureData failure;
+    (void)table_tuple_lock(parent, &row->t_self, GetActiveSnapshot(), slot,
+                           GetCurrentCommandId(true), LockTupleExclusive, LockWaitBlock, 0,
+                           &failure);
+    ExecDropSingleTupleTableSlot(slot);
+}
 
 void remember_update(Relation partition, HeapTuple before, const Place &place) {
     last_update = {RelationGetRelid(partition), before->t_self, top_of(partition), 0};
@@ -135,18 +164,22 @@ AEGIS_FUNCTION(aegis_follow_parent) {
     if (team::is_rewriting(RelationGetRelid(trigger->tg_relation))) return PointerGetDatum(nullptr);
     TupleDesc shape = RelationGetDescr(trigger->tg_relation);
     protect::Place place = protect::place_of(shape);
-    if (update ? !protect::differs(trigger->tg_trigtuple, trigger->tg_newtuple, shape, place.team)
-               : protect::moved_team_in == InvalidTransactionId ||
-                     protect::moved_team_in != GetTopTransactionIdIfAny())
-        return PointerGetDatum(nullptr);
+    HeapTuple row = update ? trigger->tg_newtuple : trigger->tg_trigtuple;
+    bool creator = update && protect::differs(trigger->tg_trigtuple, row, shape, place.creator);
+    bool team = update ? protect::differs(trigger->tg_trigtuple, row, shape, place.team)
+                       : protect::moved_team_in != InvalidTransactionId &&
+                             protect::moved_team_in == GetTopTransactionIdIfAny();
+    if (!team && !creator) return PointerGetDatum(nullptr);
     // Foreign keys name each partition as well, by its own numbers of columns.
     Oid parent = RelationGetRelid(trigger->tg_relation);
     SPI_connect();
-    protect::Children children = protect::children_of(protect::root_of(parent));
-    for (int i = 0; i < children.count; i++)
-        protect::move_children(children.relations[i], parent,
-                               update ? trigger->tg_newtuple : trigger->tg_trigtuple, shape,
-                               place.team);
+    Oid root = protect::root_of(parent);
+    // Of a table that inherits, those that name itself as well.
+    for (Oid named : {root, parent == root ? InvalidOid : parent}) {
+        protect::Children children = protect::children_of(named);
+        for (int i = 0; i < children.count; i++)
+            protect::move_children(children.relations[i], parent, row, shape, place, creator);
+    }
     SPI_finish();
     return PointerGetDatum(nullptr);
 }

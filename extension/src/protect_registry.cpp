@@ -134,16 +134,18 @@ void require_owned(Oid relation) {
         aclcheck_error(ACLCHECK_NOT_OWNER, OBJECT_TABLE, name);
 }
 
-void run(const char *text) {
-    int result = 0;
-    ddl_guard::own_statements([&] { result = SPI_execute(text, false, 0); });
-    if (result < 0)
+void query(const char *text) {
+    if (SPI_execute(text, false, 0) < 0)
         ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
                         errmsg("could not run a statement of protect_table")));
 }
 
+void run(const char *text) {
+    ddl_guard::own_statements([&] { query(text); });
+}
+
 bool answers(const char *text) {
-    run(text);
+    query(text);
     return SPI_processed > 0;
 }
 

@@ -5,6 +5,7 @@
 #include "context.hpp"
 #include "pg/function.hpp"
 #include "pg/invalidation.hpp"
+#include "pg/statement.hpp"
 #include "tenant_import.hpp"
 #include "team.hpp"
 
@@ -14,9 +15,35 @@ namespace {
 
 HTAB *links = nullptr;
 bool stale = false;
+Oid looked_at = InvalidOid;
 
 void forget(Datum, Oid) {
     stale = true;
+}
+
+SPIPlanPtr keep_plan(const char *text, int count, Oid *types) {
+    SPIPlanPtr plan = SPI_prepare(text, count, types);
+    if (plan == nullptr || SPI_keepplan(plan) != 0)
+        ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
+                        errmsg("could not prepare the look-up of a parent row")));
+    return plan;
+}
+
+Oid owner_of(Oid relation) {
+    HeapTuple tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relation));
+    if (!HeapTupleIsValid(tuple)) return InvalidOid;
+    Oid owner = reinterpret_cast<Form_pg_class>(GETSTRUCT(tuple))->relowner;
+    ReleaseSysCache(tuple);
+    return owner;
+}
+
+// As foreign keys do: who may add a row need not have the right to lock the one it belongs to.
+pg::Identity become_past_rows(Oid owner) {
+    pg::Identity before;
+    GetUserIdAndSecContext(&before.user, &before.security);
+    SetUserIdAndSecContext(owner,
+                           before.security | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
+    return before;
 }
 
 void prepare(ParentLink *link) {
@@ -34,10 +61,12 @@ void prepare(ParentLink *link) {
                          quote_identifier(get_attname(link->parent, parent_columns[i], false)),
                          equal[i], i + 1);
     }
-    link->read_parent = SPI_prepare(text.data, link->count, types);
-    if (link->read_parent == nullptr || SPI_keepplan(link->read_parent) != 0)
-        ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
-                        errmsg("could not prepare the look-up of a parent row")));
+    link->read_parent = keep_plan(text.data, link->count, types);
+    link->parent_owner = owner_of(link->parent);
+    appendStringInfoString(&text, " FOR KEY SHARE");
+    pg::Identity before = become_past_rows(link->parent_owner);
+    link->hold_parent = keep_plan(text.data, link->count, types);
+    pg::resume(before);
 }
 
 void drop_stale_links() {
@@ -48,7 +77,8 @@ void drop_stale_links() {
     HASH_SEQ_STATUS walk;
     hash_seq_init(&walk, links);
     while (const ParentLink *link = static_cast<const ParentLink *>(hash_seq_search(&walk)))
-        if (link->read_parent != nullptr) SPI_freeplan(link->read_parent);
+        for (SPIPlanPtr plan : {link->read_parent, link->hold_parent})
+            if (plan != nullptr) SPI_freeplan(plan);
     hash_destroy(links);
     links = nullptr;
     stale = false;
@@ -100,7 +130,8 @@ struct Stamp {  // new values, collected and applied at once
 };
 
 // Creator and team of the parent row. The caller's row security holds for the look-up: whoever does
-// not see the parent cannot add to it.
+// not see the parent cannot add to it. What a foreign key does to rows of a superuser's table it
+// does as the superuser: then the key alone says which row that is.
 void stamp_from_parent(const ParentLink &link, HeapTuple row, TupleDesc shape, const Place &place,
                        const pg_uuid_t *tenant, Stamp *stamp) {
     Datum keys[kMostKeys];
@@ -115,8 +146,21 @@ void stamp_from_parent(const ParentLink &link, HeapTuple row, TupleDesc shape, c
                      errmsg("column \"%s\" must name the parent row",
                             NameStr(TupleDescAttr(shape, link.child_columns[i] - 1)->attname))));
     }
-    int result = SPI_execute_plan(link.read_parent, keys, nullptr, false, 1);
-    if (result != SPI_OK_SELECT || SPI_processed != 1)
+    int result = 0;
+    looked_at = link.parent;
+    PG_TRY();
+    { result = SPI_execute_plan(link.read_parent, keys, nullptr, false, 1); }
+    PG_FINALLY();
+    { looked_at = InvalidOid; }
+    PG_END_TRY();
+    bool visible = result == SPI_OK_SELECT && SPI_processed == 1;
+    if (visible) {
+        // It may be moving to another team just now, and this row is to go with it.
+        pg::Identity before = become_past_rows(link.parent_owner);
+        SPI_execute_plan(link.hold_parent, keys, nullptr, false, 1);
+        pg::resume(before);
+    }
+    if (!visible || SPI_processed != 1)
         ereport(ERROR, (errcode(ERRCODE_FOREIGN_KEY_VIOLATION), errmsg("parent row does not exist"),
                         errdetail("There is no such row in \"%s\", or it is not visible.",
                                   get_rel_name(link.parent))));
@@ -180,8 +224,9 @@ void stamp_update(Relation table, HeapTuple before, HeapTuple after, TupleDesc s
     bool moved = differs(before, after, shape, place.team);
     bool other_creator = differs(before, after, shape, place.creator);
     if (link != nullptr) {
-        if (moved || other_creator || names_other_parent(*link, before, after, shape))
-            stamp_from_parent(*link, after, shape, place, nullptr, stamp);
+        if (!moved && !other_creator && !names_other_parent(*link, before, after, shape)) return;
+        hold_children(table, before);
+        stamp_from_parent(*link, after, shape, place, nullptr, stamp);
         return;
     }
     if (other_creator) refuse_change("created_by");
@@ -190,9 +235,14 @@ void stamp_update(Relation table, HeapTuple before, HeapTuple after, TupleDesc s
     if (moved && context != nullptr && context->rank < context::kRankTeamLead)
         ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                         errmsg("only a team lead or above may move a row to another team")));
+    if (moved) hold_children(table, before);
 }
 
 }  // namespace
+
+bool is_looked_at(Oid relation) {
+    return OidIsValid(looked_at) && relation == looked_at;
+}
 
 void read_foreign_key(ParentLink *link, AttrNumber *parent_columns, const char **equal) {
     if (get_rel_name(link->parent) == nullptr)

@@ -15,6 +15,8 @@ struct ParentLink {
     int count;
     AttrNumber child_columns[kMostKeys];
     SPIPlanPtr read_parent;  // creator and team of the parent, by the child's key values
+    Oid parent_owner;
+    SPIPlanPtr hold_parent;  // the same as its owner, and it does not move before we are done
 };
 
 // Its foreign key; ERROR when there is none. `equal`: the operators, as SQL, by which it compares
@@ -32,7 +34,9 @@ bool differs(HeapTuple a, HeapTuple b, TupleDesc shape, int column);
 // ERROR unless it is called as a trigger, of rows or of statements.
 TriggerData *trigger_data(FunctionCallInfo fcinfo, bool row);
 
-// protect_move.cpp: a row that goes to another partition.
+// protect_move.cpp: a row that goes to another team, or another partition.
+// Waits for all who add rows that belong to this one, and keeps others waiting.
+void hold_children(Relation parent, HeapTuple row);
 void remember_update(Relation partition, HeapTuple before, const Place &place);
 // Whether the row that is inserted is the one that the last update moved. True once.
 bool takes_moved_row(Relation partition);

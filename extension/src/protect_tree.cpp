@@ -41,6 +41,8 @@ void cover_part(Oid part, Oid root, const Protection &protection) {
     // Its own protection, if it had one, ends in that of its root, whose matter the columns are;
     // those of a partition, also the indexes.
     bool is_partition = get_rel_relispartition(part);
+    // Nobody may look there for creator and team any more.
+    if (is_partition) require_no_children(part);
     Undo undo;
     ListCell *cell;
     foreach (cell, remove(part).statements) {
@@ -100,6 +102,28 @@ void separate(Oid table, Oid root, const Protection &protection) {
     record("table.protected", table, "was_part_of", qualified_name(root));
 }
 
+// What a table inherits from now; InvalidOid for nothing.
+Oid table_above(Oid table) {
+    query(psprintf("SELECT inhparent FROM pg_catalog.pg_inherits WHERE inhrelid = %u LIMIT 1",
+                   table));
+    if (SPI_processed == 0) return InvalidOid;
+    bool null;
+    return DatumGetObjectId(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &null));
+}
+
+// A table that has left its root stands for itself, or belongs to the other protected table that
+// the same statement made it inherit from.
+void follow_leaving(Oid table, Oid root, const Protection &protection) {
+    if (list_member_oid(find_all_inheritors(root, NoLock, nullptr), table)) return;
+    Oid above = table_above(table);
+    Oid other = OidIsValid(above) ? root_of(above) : InvalidOid;
+    Protection its;
+    if (OidIsValid(other) && find(other, &its))
+        cover_parts(other, its, false);
+    else
+        separate(table, root, protection);
+}
+
 // Statements on behalf of the one that runs: names are found in pg_catalog, whatever the caller's
 // search_path, and the guards of our own triggers let them pass.
 template <typename Body>
@@ -122,8 +146,9 @@ RangeVar *copy_of(const RangeVar *name) {
 
 TreeChange expect_create(const CreateStmt *create) {
     TreeChange change{};
-    if (create->partbound != nullptr && create->inhRelations != NIL)
-        change.parent = copy_of(static_cast<const RangeVar *>(linitial(create->inhRelations)));
+    if (create->partbound == nullptr || create->inhRelations == NIL) return change;
+    change.parent = copy_of(static_cast<const RangeVar *>(linitial(create->inhRelations)));
+    change.made = copy_of(create->relation);
     return change;
 }
 
@@ -157,6 +182,14 @@ TreeChange expect_alter(const AlterTableStmt *alter) {
     return change;
 }
 
+// A partition that was made may have taken the name of the table above it, in a schema that is
+// looked through before: it says itself what it is a partition of.
+Oid parent_of(const TreeChange &change) {
+    if (change.made == nullptr) return relation_of(change.parent);
+    Oid made = get_relname_relid(change.made->relname, RangeVarGetCreationNamespace(change.made));
+    return get_rel_relispartition(made) ? get_partition_parent(made, false) : InvalidOid;
+}
+
 }  // namespace
 
 TreeChange expect_tree_change(const PlannedStmt *statement) {
@@ -182,7 +215,7 @@ TreeChange expect_tree_change(const PlannedStmt *statement) {
 void follow_tree_change(const TreeChange &change) {
     if (!IsTransactionState() || !is_installed()) return;
     CommandCounterIncrement();
-    Oid parent = relation_of(change.parent);
+    Oid parent = parent_of(change);
     Oid root = OidIsValid(parent) ? root_of(parent) : InvalidOid;
     Protection protection;
     if (!OidIsValid(root) || !find(root, &protection)) return;
@@ -190,8 +223,8 @@ void follow_tree_change(const TreeChange &change) {
     on_behalf([&] {
         if (change.child == nullptr)
             cover_parts(root, protection, false);
-        else if (OidIsValid(child) && !has_superclass(child) && root_of(child) == root)
-            separate(child, root, protection);
+        else if (OidIsValid(child) && root_of(child) == root)
+            follow_leaving(child, root, protection);
     });
 }
 

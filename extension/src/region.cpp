@@ -48,6 +48,7 @@ void create() {
     if (mlock(key_map, sizeof(key::Page)) != 0)
         ereport(WARNING, (errmsg("could not lock the key page in memory: %m"),
                           errhint("Raise the limit of locked memory (ulimit -l) for the server.")));
+    budget::create();
     previous_startup = shmem_startup_hook;
     shmem_startup_hook = after_restart;
     if (madvise(key_map, sizeof(key::Page), MADV_DONTDUMP) != 0)

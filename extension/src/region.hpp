@@ -7,6 +7,7 @@
 
 #include <atomic>
 
+#include "budget.hpp"
 #include "charge.hpp"
 #include "key_page.hpp"
 #include "limit.hpp"
@@ -26,7 +27,9 @@ struct State {
     std::atomic<uint64_t> key_changes;
     std::atomic<int32_t> key_changing;
     limit::Meters limits;
+    budget::Table budgets;
     service_nonce::Memory nonces;
+    std::atomic<uint32_t> demo_refused;  // 1: a start before this one was refused, docs/demo.md
 };
 
 // nullptr when the library was not loaded by the postmaster.

@@ -46,17 +46,57 @@ Head find_head(int32 log, int64 size) {
     return head;
 }
 
-ledger::Written record(const pg_uuid_t *tenant, int64 size, const core::Digest &root,
-                       const char *statement, const char *requested_by, const char *approved_by,
-                       const char *reason) {
+struct Request {
+    pg_uuid_t tenant;
+    int32 log;
+    int64 size;
+    const char *statement, *requested_by, *approved_by, *reason;
+};
+
+// What two operators agreed on, which is done now: whoever calls us does not say it.
+Request take_request(int64 id) {
+    static pg::Statement statement = {
+        "UPDATE aegis.tenant_request r SET closed_at = pg_catalog.now(), closed_as = 'done' FROM "
+        "aegis.tenant_log l WHERE r.id OPERATOR(pg_catalog.=) $1 AND r.action "
+        "OPERATOR(pg_catalog.=) 'cut_ledger' AND r.approved_by OPERATOR(pg_catalog.<>) "
+        "r.requested_by AND r.closed_at IS NULL AND r.expires_at OPERATOR(pg_catalog.>) "
+        "pg_catalog.clock_timestamp() AND l.tenant_id OPERATOR(pg_catalog.=) r.tenant_id "
+        "RETURNING r.tenant_id, l.log, pg_catalog.split_part(r.argument, ':', "
+        "1)::pg_catalog.int8, pg_catalog.split_part(r.argument, ':', 2), r.requested_by, "
+        "r.approved_by, r.reason",
+        1,
+        {INT8OID},
+        nullptr};
+    Datum value = Int64GetDatum(id);
+    uint64 taken = 0;
+    ledger_tables::own_change([&] { taken = pg::execute(statement, &value); });
+    if (taken != 1)
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("no approved request to cut a ledger has this number"),
+                        errhint("Call aegis.cut_ledger() with an approved request.")));
+    bool is_null;
+    auto text_at = [&](int at) { return TextDatumGetCString(pg::column(0, at, &is_null)); };
+    Request request = {};
+    request.tenant = *DatumGetUUIDP(pg::column(0, 1, &is_null));
+    request.log = DatumGetInt32(pg::column(0, 2, &is_null));
+    request.size = DatumGetInt64(pg::column(0, 3, &is_null));
+    request.statement = text_at(4);
+    request.requested_by = text_at(5);
+    request.approved_by = text_at(6);
+    request.reason = text_at(7);
+    return request;
+}
+
+ledger::Written record(const Request &request, const core::Digest &root) {
+    const pg_uuid_t *tenant = &request.tenant;
     char hex[2 * core::kDigestBytes + 1] = {};
     core::to_hex(root.view(), hex);
     const ledger::DetailPair pairs[] = {{"root", hex, 0},
-                                        {"size", nullptr, size},
-                                        {"reason", reason, 0},
-                                        {"statement", statement, 0},
-                                        {"approved_by", approved_by, 0},
-                                        {"requested_by", requested_by, 0}};
+                                        {"size", nullptr, request.size},
+                                        {"reason", request.reason, 0},
+                                        {"statement", request.statement, 0},
+                                        {"approved_by", request.approved_by, 0},
+                                        {"requested_by", request.requested_by, 0}};
     uint8_t buffer[1024];
     ledger::Event event{};
     event.type = "ledger.cut";
@@ -92,7 +132,7 @@ void insert(int32 log, int64 size, int64 seal, const core::Frontier &frontier,
 
 }  // namespace aegis::retention
 
-// aegis.begin_cut(log, tenant, until, statement, requested_by, approved_by, reason)
+// aegis.begin_cut(request)
 AEGIS_FUNCTION(aegis_begin_cut) {
     using namespace aegis;
     using namespace aegis::retention;
@@ -100,25 +140,20 @@ AEGIS_FUNCTION(aegis_begin_cut) {
         ereport(ERROR,
                 (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE), errmsg("only aegis_owner cuts a ledger"),
                  errhint("Call aegis.cut_ledger() with an approved request.")));
-    int32 log = PG_GETARG_INT32(0);
-    const pg_uuid_t *tenant = PG_GETARG_UUID_P(1);
-    int64 size = PG_GETARG_INT64(2);
     if (SPI_connect() != SPI_OK_CONNECT)
         ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not connect to SPI")));
-    Head head = find_head(log, size);
-    core::Frontier frontier = tree::frontier(log, static_cast<uint64>(size));
+    Request request = take_request(PG_GETARG_INT64(0));
+    Head head = find_head(request.log, request.size);
+    core::Frontier frontier = tree::frontier(request.log, static_cast<uint64>(request.size));
     core::Digest root;
     pg::raise(pg::run([&] { root = frontier.root(); }));
     if (memcmp(root.bytes, head.root.bytes, sizeof root.bytes) != 0)
         ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-                        errmsg("the hashes of log %d do not lead to its head", log),
+                        errmsg("the hashes of log %d do not lead to its head", request.log),
                         errhint("aegis.verify_ledger() says more.")));
-    ledger::Written written =
-        record(tenant, size, root, text_to_cstring(PG_GETARG_TEXT_PP(3)),
-               text_to_cstring(PG_GETARG_TEXT_PP(4)), text_to_cstring(PG_GETARG_TEXT_PP(5)),
-               text_to_cstring(PG_GETARG_TEXT_PP(6)));
-    insert(log, size, head.seal, frontier, written);
-    int64 job = job::create("cut_ledger", tenant);
+    ledger::Written written = record(request, root);
+    insert(request.log, request.size, head.seal, frontier, written);
+    int64 job = job::create("cut_ledger", &request.tenant);
     SPI_finish();
     PG_RETURN_INT64(job);
 }

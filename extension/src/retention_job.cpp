@@ -33,7 +33,7 @@ struct Cut {
     int32 log;
     int64 size, before;  // leaves that this cut, and the one before it, left without entries
     bool is_signed;
-    TransactionId recorded;  // by this transaction
+    TransactionId sealed;  // by this transaction, the entry that records it
 };
 
 int64 number(int at) {
@@ -67,11 +67,12 @@ Cut find_cut(Datum tenant) {
     static pg::Statement newest = {
         "SELECT c.log::pg_catalog.int8, c.size, coalesce((SELECT pg_catalog.max(p.size) FROM "
         "aegis.ledger_cut p WHERE p.log OPERATOR(pg_catalog.=) c.log AND p.size "
-        "OPERATOR(pg_catalog.<) c.size), 0), (SELECT s.seal FROM aegis.seal_leaves s WHERE s.log "
-        "OPERATOR(pg_catalog.=) c.log AND s.last_seq OPERATOR(pg_catalog.>=) c.seq AND c.seq "
-        "OPERATOR(pg_catalog.=) ANY (s.seqs) ORDER BY s.last_seq LIMIT 1), aegis.anchored_seal(), "
-        "c.xmin::pg_catalog.text::pg_catalog.int8 "
+        "OPERATOR(pg_catalog.<) c.size), 0), s.seal, aegis.anchored_seal(), "
+        "s.xmin::pg_catalog.text::pg_catalog.int8 "
         "FROM aegis.tenant_log l JOIN aegis.ledger_cut c ON c.log OPERATOR(pg_catalog.=) l.log "
+        "LEFT JOIN LATERAL (SELECT o.seal, o.xmin FROM aegis.seal_leaves o WHERE o.log "
+        "OPERATOR(pg_catalog.=) c.log AND o.last_seq OPERATOR(pg_catalog.>=) c.seq AND c.seq "
+        "OPERATOR(pg_catalog.=) ANY (o.seqs) ORDER BY o.last_seq LIMIT 1) s ON true "
         "WHERE l.tenant_id OPERATOR(pg_catalog.=) $1 ORDER BY c.size DESC LIMIT 1",
         1,
         {UUIDOID},
@@ -151,13 +152,13 @@ void drop(Drop *drop) {
     SPI_finish();
 }
 
-Emptied empty_partition(Oid oid, TransactionId recorded) {
+Emptied empty_partition(Oid oid, TransactionId sealed) {
     Relation partition = table_open(oid, AccessShareLock);
     bool nothing = RelationGetNumberOfBlocks(partition) == 0 && number_of(oid) < 2;
     bool candidate = !nothing && !has_rows(partition);
-    // Whoever took a snapshot before the cut was recorded would miss the entries and not know why.
+    // Whoever took a snapshot before the cut was sealed would miss the entries and not know why.
     bool unseen =
-        candidate && TransactionIdPrecedes(recorded, GetOldestNonRemovableTransactionId(partition));
+        candidate && TransactionIdPrecedes(sealed, GetOldestNonRemovableTransactionId(partition));
     table_close(partition, AccessShareLock);
     if (!candidate) return Emptied::no;
     if (!unseen) return Emptied::later;
@@ -174,7 +175,7 @@ Emptied empty_partition(Oid oid, TransactionId recorded) {
 
 // Drops one partition that lies wholly below what is written now; Emptied::later when one must
 // wait.
-Emptied empty_one(TransactionId recorded) {
+Emptied empty_one(TransactionId sealed) {
     static pg::Statement last = {"SELECT last_value FROM aegis.entry_seq", 0, {}, nullptr};
     pg::execute(last, nullptr);
     int64 current = number(1) / ledger_entry::kPartitionEntries;
@@ -184,7 +185,7 @@ Emptied empty_one(TransactionId recorded) {
     foreach (cell, partitions) {
         int64 its = number_of(lfirst_oid(cell));
         if (its < 0 || its >= current) continue;
-        Emptied one = empty_partition(lfirst_oid(cell), recorded);
+        Emptied one = empty_partition(lfirst_oid(cell), sealed);
         if (one == Emptied::yes) return one;
         if (one == Emptied::later) all = one;
     }
@@ -204,7 +205,7 @@ job::Progress step(const job::Job &job) {
         waiting.rests = 0;
         return {false, remove_entries(cut, tenant, from) - cut.before, nullptr, 0};
     }
-    Emptied emptied = empty_one(cut.recorded);
+    Emptied emptied = empty_one(cut.sealed);
     if (emptied == Emptied::yes) return {false, job.done, nullptr, 0};
     // What cannot go now goes with the next cut.
     if (emptied == Emptied::later && ++waiting.rests <= kMostDropRests)

@@ -22,13 +22,15 @@ Known gateway_role = {"aegis_gateway", InvalidOid};
 Known member_role = {"aegis_member", InvalidOid};
 Known operator_role = {"aegis_operator", InvalidOid};
 Known auditor_role = {"aegis_auditor", InvalidOid};
+Known payment_service_role = {"aegis_payment_service", InvalidOid};
 
 uint64 changes = 0;  // seen of pg_authid and memberships
 
 void forget(Datum, int, uint32) {
     changes++;
     cache.valid = false;
-    for (Known *known : {&owner_role, &gateway_role, &member_role, &operator_role, &auditor_role})
+    for (Known *known : {&owner_role, &gateway_role, &member_role, &operator_role, &auditor_role,
+                         &payment_service_role})
         known->role = InvalidOid;
 }
 
@@ -60,6 +62,9 @@ Oid operator_() {
 }
 Oid auditor() {
     return oid_of(auditor_role);
+}
+Oid payment_service() {
+    return oid_of(payment_service_role);
 }
 
 SessionKind session_kind() {

@@ -25,6 +25,7 @@ Oid gateway();
 Oid member();
 Oid operator_();
 Oid auditor();
+Oid payment_service();
 
 // True for superusers and roles with BYPASSRLS.
 bool bypasses_row_security(Oid role);

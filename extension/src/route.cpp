@@ -24,8 +24,16 @@ pg::Statement read_routes = {
     "SELECT r.method, r.path, p.oid, r.minimum_rank, r.public, r.body_limit, r.event, "
     "'session' OPERATOR(pg_catalog.=) ANY (r.credentials), "
     "'service' OPERATOR(pg_catalog.=) ANY (r.credentials), r.scope, "
-    "coalesce(pg_catalog.date_part('epoch', r.step_up), 0)::pg_catalog.int4"
+    "coalesce(pg_catalog.date_part('epoch', r.step_up), 0)::pg_catalog.int4, r.idempotent, "
+    "'webhook' OPERATOR(pg_catalog.=) ANY (r.credentials), "
+    "'token' OPERATOR(pg_catalog.=) ANY (r.credentials), "
+    "'link' OPERATOR(pg_catalog.=) ANY (r.credentials), u.name, s.name, u.url, f.target"
     "  FROM aegis.route r"
+    "  LEFT JOIN aegis.upstream_route f ON f.method OPERATOR(pg_catalog.=) r.method"
+    "   AND f.path OPERATOR(pg_catalog.=) r.path AND r.handler_schema = 'aegis' AND r.handler = "
+    "'forwarded'"
+    "  LEFT JOIN aegis.upstream u ON u.name OPERATOR(pg_catalog.=) f.upstream"
+    "  LEFT JOIN aegis.service s ON s.id OPERATOR(pg_catalog.=) u.service_id"
     "  LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = r.handler_schema"
     "  LEFT JOIN pg_catalog.pg_proc p ON p.pronamespace = n.oid AND p.proname = r.handler"
     "   AND p.pronargs = 1 AND p.proargtypes[0] = $1"
@@ -95,6 +103,16 @@ void load() {
             Datum scope = pg::column(i, 10, &is_null);
             route.scope = is_null ? nullptr : TextDatumGetCString(scope);
             route.step_up = DatumGetInt32(pg::column(i, 11, &is_null));
+            route.idempotent = DatumGetBool(pg::column(i, 12, &is_null));
+            if (DatumGetBool(pg::column(i, 13, &is_null))) route.credentials |= kWebhook;
+            if (DatumGetBool(pg::column(i, 14, &is_null))) route.credentials |= kToken;
+            if (DatumGetBool(pg::column(i, 15, &is_null))) route.credentials |= kLink;
+            const char **const forwarding[] = {&route.upstream, &route.service, &route.address,
+                                               &route.forward_path};
+            for (int at = 0; at < 4; at++) {
+                Datum value = pg::column(i, 16 + at, &is_null);
+                *forwarding[at] = is_null ? nullptr : TextDatumGetCString(value);
+            }
             split(&route, path);
         }
         cache.count = count;
@@ -242,6 +260,13 @@ void require_registrar() {
              errhint("Only members of aegis_operator may.")));
 }
 
+// The gateway lets it pass without a session; the signature is of the body.
+bool is_webhook_path(FunctionCallInfo fcinfo) {
+    const char *path = text_to_cstring(PG_GETARG_TEXT_PP(1));
+    return strcmp(text_to_cstring(PG_GETARG_TEXT_PP(0)), "POST") == 0 && PG_GETARG_BOOL(4) &&
+           strstr(path, "/{provider}") != nullptr && strstr(path, "/{endpoint}") != nullptr;
+}
+
 constexpr int kCredentialsArgument = 16;
 constexpr int kScopeArgument = 17;
 
@@ -249,24 +274,39 @@ void require_credentials(FunctionCallInfo fcinfo) {
     Datum *values;
     bool *nulls;
     int count = 0;
-    bool known = !PG_ARGISNULL(kCredentialsArgument), service = false;
+    bool known = !PG_ARGISNULL(kCredentialsArgument), service = false, webhook = false;
+    bool link = false;
     if (known)
         deconstruct_array(PG_GETARG_ARRAYTYPE_P(kCredentialsArgument), TEXTOID, -1, false,
                           TYPALIGN_INT, &values, &nulls, &count);
     for (int i = 0; i < count && known; i++) {
         const char *kind = nulls[i] ? "" : TextDatumGetCString(values[i]);
         service = service || strcmp(kind, "service") == 0;
-        known = strcmp(kind, "service") == 0 || strcmp(kind, "session") == 0;
+        webhook = webhook || strcmp(kind, "webhook") == 0;
+        link = link || strcmp(kind, "link") == 0;
+        known = strcmp(kind, "service") == 0 || strcmp(kind, "session") == 0 ||
+                strcmp(kind, "token") == 0 || webhook || link;
     }
     if (!known || count == 0)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("credentials must name one kind at least"),
-                        errhint("Kinds are \"session\" and \"service\".")));
-    if (service == PG_ARGISNULL(kScopeArgument))
+                        errhint("Kinds are \"session\", \"token\", \"service\", \"webhook\" "
+                                "and \"link\".")));
+    if (link && (count > 1 || !PG_GETARG_BOOL(4)))
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                        service ? errmsg("a route for services must name a scope")
-                                : errmsg("only a route for services has a scope"),
-                        errhint("Services with this scope may call it: aegis.create_service().")));
+                        errmsg("a route for links must be for them alone"),
+                        errhint("It is public: the gateway asks for no session.")));
+    if (webhook && (count > 1 || !is_webhook_path(fcinfo)))
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                 errmsg("a route for webhooks must be for them alone"),
+                 errhint("It is a public POST, with {provider} and {endpoint} in its path.")));
+    if ((service || link) == PG_ARGISNULL(kScopeArgument))
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        service || link ? errmsg("a route for services or links must name a scope")
+                                        : errmsg("only a route for services or links has a scope"),
+                        errhint("Services with this scope may call it (aegis.create_service()), "
+                                "or links of this kind.")));
 }
 
 Datum name_datum(const char *name) {
@@ -322,6 +362,12 @@ AEGIS_FUNCTION(aegis_register_route) {
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("path \"%s\" is not a path template", path),
                         errhint("Write it like /api/customers/{id}.")));
+    bool replica_ok = !PG_ARGISNULL(8) && PG_GETARG_BOOL(8);
+    if (replica_ok && (!PG_GETARG_BOOL(4) || strcmp(method, "GET") != 0 || !PG_ARGISNULL(6)))
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("a standby cannot answer \"%s %s\"", method, path),
+                        errhint("It answers public routes that read and are no event: who is "
+                                "signed in, only the primary knows.")));
     if (aegis::handle::is_session_route(path) || strcmp(path, "/api/health") == 0)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("path \"%s\" is built in", path)));

@@ -6,7 +6,8 @@
 
 namespace aegis::route {
 
-enum Credentials : uint8_t { kSession = 1, kService = 2 };  // bits
+// Bits.
+enum Credentials : uint8_t { kSession = 1, kService = 2, kWebhook = 4, kToken = 8, kLink = 16 };
 
 struct Route {
     const char *method;
@@ -19,9 +20,12 @@ struct Route {
     bool is_public;
     int body_limit;
     uint8_t credentials;
-    const char *scope;  // that a service needs; nullptr unless services may call
+    const char *scope;  // that a service needs, or what links must open; nullptr for others
     int step_up;        // seconds for which a confirmation holds; 0: none is asked for
+    bool idempotent;    // an Idempotency-Key is demanded
     const char *event;  // nullptr: the route's calls are not events by themselves
+    // Of a route that is forwarded: whose signature, to which address with what path; else nullptr.
+    const char *upstream, *service, *address, *forward_path;
 };
 
 struct Match {

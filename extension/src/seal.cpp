@@ -12,6 +12,7 @@
 #include "ledger.hpp"
 #include "ledger_tables.hpp"
 #include "pg/function.hpp"
+#include "pg/statement.hpp"
 #include "tree.hpp"
 #include "worker.hpp"
 
@@ -58,6 +59,7 @@ struct Pass {
     char *snapshot;
     uint64 wal;
     TimestampTz now;
+    int64_t began_micros;
     int64 entries;
     int64 last_seq;
     HTAB *logs;
@@ -69,18 +71,6 @@ struct Pass {
 void connect() {
     if (SPI_connect() != SPI_OK_CONNECT)
         ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not connect to SPI")));
-}
-
-void execute(const char *query, int count, Oid *types, Datum *values, const char *nulls,
-             bool read_only, int expected) {
-    int result = SPI_execute_with_args(query, count, types, values, nulls, read_only, 0);
-    if (result != expected)
-        ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),
-                        errmsg("sealing failed: %s", SPI_result_code_string(result))));
-}
-
-Datum column(int row, int number, bool *is_null) {
-    return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, number, is_null);
 }
 
 Datum bytea_of(core::ByteView bytes) {
@@ -101,23 +91,25 @@ Datum datum_of(const core::Frontier &frontier) {
 }
 
 void read_previous(Previous *previous) {
-    bool is_null;
-    execute(
+    static pg::Statement newest = {
         "SELECT number, epoch, snapshot, root_frontier, hash FROM aegis.seal ORDER BY number DESC "
         "LIMIT 1",
-        0, nullptr, nullptr, nullptr, true, SPI_OK_SELECT);
-    previous->exists = SPI_processed == 1;
+        0,
+        {},
+        nullptr};
+    bool is_null;
+    previous->exists = pg::read(newest, nullptr) == 1;
     if (!previous->exists) {
         previous->number = 0;
         previous->epoch = 1;
         previous->snapshot = DirectFunctionCall1(pg_snapshot_in, CStringGetDatum("1:1:"));
         return;
     }
-    previous->number = DatumGetInt64(column(0, 1, &is_null));
-    previous->epoch = DatumGetInt32(column(0, 2, &is_null));
-    previous->snapshot = datumCopy(column(0, 3, &is_null), false, -1);
-    previous->root_log = frontier_of(column(0, 4, &is_null));
-    core::ByteView hash = pg::varlena_view(column(0, 5, &is_null));
+    previous->number = DatumGetInt64(pg::column(0, 1, &is_null));
+    previous->epoch = DatumGetInt32(pg::column(0, 2, &is_null));
+    previous->snapshot = datumCopy(pg::column(0, 3, &is_null), false, -1);
+    previous->root_log = frontier_of(pg::column(0, 4, &is_null));
+    core::ByteView hash = pg::varlena_view(pg::column(0, 5, &is_null));
     if (hash.size != core::kDigestBytes)
         ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("the newest seal is damaged")));
     memcpy(previous->hash.bytes, hash.data, hash.size);
@@ -125,13 +117,16 @@ void read_previous(Previous *previous) {
 
 // Transaction numbers mean nothing in another cluster: entries would be missed silently.
 int32 check_epoch(const Previous &previous) {
+    static pg::Statement newest = {
+        "SELECT epoch, system_identifier FROM aegis.ledger_epoch ORDER BY epoch DESC LIMIT 1",
+        0,
+        {},
+        nullptr};
     bool is_null;
     int64 here = static_cast<int64>(GetSystemIdentifier());
-    execute("SELECT epoch, system_identifier FROM aegis.ledger_epoch ORDER BY epoch DESC LIMIT 1",
-            0, nullptr, nullptr, nullptr, true, SPI_OK_SELECT);
-    if (SPI_processed == 0) return 0;
-    int32 epoch = DatumGetInt32(column(0, 1, &is_null));
-    bool elsewhere = DatumGetInt64(column(0, 2, &is_null)) != here;
+    if (pg::read(newest, nullptr) == 0) return 0;
+    int32 epoch = DatumGetInt32(pg::column(0, 1, &is_null));
+    bool elsewhere = DatumGetInt64(pg::column(0, 2, &is_null)) != here;
     bool behind = false;
     if (previous.exists && previous.epoch == epoch) {
         uint64 xmax = DatumGetUInt64(DirectFunctionCall1(pg_snapshot_xmax, previous.snapshot));
@@ -149,12 +144,31 @@ int32 check_epoch(const Previous &previous) {
 }
 
 void begin_first_epoch() {
-    Oid types[1] = {INT8OID};
-    Datum values[1] = {Int64GetDatum(static_cast<int64>(GetSystemIdentifier()))};
-    execute(
+    static pg::Statement insert = {
         "INSERT INTO aegis.ledger_epoch (epoch, system_identifier, began_at, reason)"
         " VALUES (1, $1, pg_catalog.now(), 'installed')",
-        1, types, values, nullptr, false, SPI_OK_INSERT);
+        1,
+        {INT8OID},
+        nullptr};
+    Datum values[1] = {Int64GetDatum(static_cast<int64>(GetSystemIdentifier()))};
+    pg::execute(insert, values);
+}
+
+// Two statements: no index answers IS NOT DISTINCT FROM, and there may be many logs.
+bool read_log(const LogKey &key) {
+    static pg::Statement of_tenant = {
+        "SELECT log, log_id, frontier FROM aegis.tenant_log WHERE tenant_id "
+        "OPERATOR(pg_catalog.=) $1",
+        1,
+        {UUIDOID},
+        nullptr};
+    static pg::Statement of_system = {
+        "SELECT log, log_id, frontier FROM aegis.tenant_log WHERE tenant_id IS NULL",
+        0,
+        {},
+        nullptr};
+    Datum values[1] = {UUIDPGetDatum(&key.tenant)};
+    return pg::read(key.has_tenant ? of_tenant : of_system, values) > 0;
 }
 
 Log *open_log(Pass *pass, const LogKey &key) {
@@ -163,13 +177,7 @@ Log *open_log(Pass *pass, const LogKey &key) {
     if (found) return log;
     log->count = log->room = 0;
     log->frontier = core::Frontier();
-    Oid types[1] = {UUIDOID};
-    Datum values[1] = {UUIDPGetDatum(&key.tenant)};
-    execute(
-        "SELECT log, log_id, frontier FROM aegis.tenant_log WHERE tenant_id IS NOT DISTINCT FROM "
-        "$1",
-        1, types, values, key.has_tenant ? " " : "n", true, SPI_OK_SELECT);
-    log->is_new = SPI_processed == 0;
+    log->is_new = !read_log(key);
     if (log->is_new) {
         log->number = pass->next_log++;
         // A random name, so that the root log tells nobody which tenants exist.
@@ -177,13 +185,14 @@ Log *open_log(Pass *pass, const LogKey &key) {
         return log;
     }
     bool is_null;
-    log->number = DatumGetInt32(column(0, 1, &is_null));
-    core::ByteView id = pg::varlena_view(column(0, 2, &is_null));
+    log->number = DatumGetInt32(pg::column(0, 1, &is_null));
+    core::ByteView id = pg::varlena_view(pg::column(0, 2, &is_null));
     if (id.size != sizeof log->id)
         ereport(ERROR,
                 (errcode(ERRCODE_DATA_CORRUPTED), errmsg("tenant log %d is damaged", log->number)));
     memcpy(log->id, id.data, id.size);
-    log->frontier = frontier_of(column(0, 3, &is_null));
+    log->frontier = frontier_of(pg::column(0, 3, &is_null));
+    SPI_freetuptable(SPI_tuptable);  // there may be many logs
     return log;
 }
 
@@ -206,9 +215,14 @@ void make_room(const Pass &pass, Log *log) {
 
 // Writes the collected leaves; root only with the last row of a log in this pass.
 void write_leaves(const Pass &pass, Log *log, const core::Digest *root) {
+    static pg::Statement insert = {
+        "INSERT INTO aegis.seal_leaves (seal, log, first_leaf, last_seq, seqs, leaves, root) "
+        "VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        7,
+        {INT8OID, INT4OID, INT8OID, INT8OID, INT8ARRAYOID, BYTEAOID, BYTEAOID},
+        nullptr};
     static Datum elements[kChunk];
     for (int i = 0; i < log->count; i++) elements[i] = Int64GetDatum(log->seqs[i]);
-    Oid types[7] = {INT8OID, INT4OID, INT8OID, INT8OID, INT8ARRAYOID, BYTEAOID, BYTEAOID};
     Datum values[7] = {Int64GetDatum(pass.number),
                        Int32GetDatum(log->number),
                        Int64GetDatum(static_cast<int64>(log->frontier.size) - log->count),
@@ -217,10 +231,7 @@ void write_leaves(const Pass &pass, Log *log, const core::Digest *root) {
                                                        FLOAT8PASSBYVAL, TYPALIGN_DOUBLE)),
                        bytea_of({log->leaves[0].bytes, core::kDigestBytes * log->count}),
                        root != nullptr ? bytea_of(root->view()) : static_cast<Datum>(0)};
-    execute(
-        "INSERT INTO aegis.seal_leaves (seal, log, first_leaf, last_seq, seqs, leaves, root) "
-        "VALUES ($1, $2, $3, $4, $5, $6, $7)",
-        7, types, values, root != nullptr ? "       " : "      n", false, SPI_OK_INSERT);
+    pg::execute(insert, values, root != nullptr ? "       " : "      n");
     pfree(DatumGetPointer(values[4]));
     pfree(DatumGetPointer(values[5]));
     log->count = 0;
@@ -263,20 +274,19 @@ SPIPlanPtr candidates() {
     return plan = fresh;
 }
 
-// Plans are made while the table is small, or guess from no statistics that a third of it belongs
-// to a newer epoch, and are kept: one that reads all entries would do so in every pass.
-Portal open_candidates(const Pass &pass) {
-    int nest = NewGUCNestLevel();
+// Plans are made while the tables are small, or guess from no statistics that a third of the
+// entries belongs to a newer epoch, and are kept: one that reads all entries or all logs would do
+// so in every pass. The caller gives the level that this returns to AtEOXact_GUC().
+int use_indexes() {
+    int level = NewGUCNestLevel();
     (void)set_config_option("enable_seqscan", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE,
                             true, 0, false);
-    Datum values[2] = {Int32GetDatum(pass.previous.epoch), pass.previous.snapshot};
-    Portal cursor = SPI_cursor_open(nullptr, candidates(), values, nullptr, true);
-    AtEOXact_GUC(true, nest);
-    return cursor;
+    return level;
 }
 
 void collect(Pass *pass) {
-    Portal cursor = open_candidates(*pass);
+    Datum values[2] = {Int32GetDatum(pass->previous.epoch), pass->previous.snapshot};
+    Portal cursor = SPI_cursor_open(nullptr, candidates(), values, nullptr, true);
     for (;;) {
         SPI_cursor_fetch(cursor, true, kFetch);
         if (SPI_processed == 0) break;
@@ -309,24 +319,30 @@ void collect(Pass *pass) {
 }
 
 void write_head(const Log &log, const core::Digest &root) {
+    static pg::Statement insert = {
+        "INSERT INTO aegis.tenant_log (log, log_id, tenant_id, size, frontier, root)"
+        " VALUES ($1, $2, $3, $4, $5, $6)",
+        6,
+        {INT4OID, BYTEAOID, UUIDOID, INT8OID, BYTEAOID, BYTEAOID},
+        nullptr};
+    static pg::Statement update = {
+        "UPDATE aegis.tenant_log SET size = $2, frontier = $3, root = $4 WHERE log "
+        "OPERATOR(pg_catalog.=) $1",
+        4,
+        {INT4OID, INT8OID, BYTEAOID, BYTEAOID},
+        nullptr};
     if (log.is_new) {
-        Oid types[6] = {INT4OID, BYTEAOID, UUIDOID, INT8OID, BYTEAOID, BYTEAOID};
         Datum values[6] = {
             Int32GetDatum(log.number),      bytea_of({log.id, sizeof log.id}),
             UUIDPGetDatum(&log.key.tenant), Int64GetDatum(static_cast<int64>(log.frontier.size)),
             datum_of(log.frontier),         bytea_of(root.view())};
-        execute(
-            "INSERT INTO aegis.tenant_log (log, log_id, tenant_id, size, frontier, root)"
-            " VALUES ($1, $2, $3, $4, $5, $6)",
-            6, types, values, log.key.has_tenant ? "      " : "  n   ", false, SPI_OK_INSERT);
+        pg::execute(insert, values, log.key.has_tenant ? "      " : "  n   ");
         return;
     }
-    Oid types[4] = {INT4OID, INT8OID, BYTEAOID, BYTEAOID};
     Datum values[4] = {Int32GetDatum(log.number),
                        Int64GetDatum(static_cast<int64>(log.frontier.size)), datum_of(log.frontier),
                        bytea_of(root.view())};
-    execute("UPDATE aegis.tenant_log SET size = $2, frontier = $3, root = $4 WHERE log = $1", 4,
-            types, values, nullptr, false, SPI_OK_UPDATE);
+    pg::execute(update, values);
 }
 
 int by_number(const void *a, const void *b) {
@@ -356,6 +372,14 @@ void write_logs(Pass *pass) {
 }
 
 void write_seal(const Pass &pass) {
+    static pg::Statement insert = {
+        "INSERT INTO aegis.seal (number, epoch, sealed_at, snapshot, wal, entries, root_size, "
+        "root, previous, hash,"
+        " root_frontier, body) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+        12,
+        {INT8OID, INT4OID, TIMESTAMPTZOID, PG_SNAPSHOTOID, LSNOID, INT8OID, INT8OID, BYTEAOID,
+         BYTEAOID, BYTEAOID, BYTEAOID, BYTEAOID},
+        nullptr};
     core::SealFields fields;
     fields.epoch = static_cast<uint64_t>(pass.epoch);
     fields.number = static_cast<uint64_t>(pass.number);
@@ -372,8 +396,6 @@ void write_seal(const Pass &pass) {
     core::encode_seal(fields, pg::payload(body));
     pg::raise(pg::run([&] { hash = core::seal_hash(pg::payload(body)); }));
 
-    Oid types[12] = {INT8OID, INT4OID,  TIMESTAMPTZOID, PG_SNAPSHOTOID, LSNOID,   INT8OID,
-                     INT8OID, BYTEAOID, BYTEAOID,       BYTEAOID,       BYTEAOID, BYTEAOID};
     Datum values[12] = {Int64GetDatum(pass.number),
                         Int32GetDatum(pass.epoch),
                         TimestampTzGetDatum(pass.now),
@@ -386,11 +408,7 @@ void write_seal(const Pass &pass) {
                         bytea_of(hash.view()),
                         datum_of(pass.previous.root_log),
                         PointerGetDatum(body)};
-    execute(
-        "INSERT INTO aegis.seal (number, epoch, sealed_at, snapshot, wal, entries, root_size, "
-        "root, previous, hash,"
-        " root_frontier, body) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
-        12, types, values, nullptr, false, SPI_OK_INSERT);
+    pg::execute(insert, values);
 }
 
 // A partition that cannot be made now is made later; the default one takes entries meanwhile.
@@ -441,21 +459,26 @@ int pass() {
 
     Pass pass = {};
     pass.now = GetCurrentTimestamp();
+    pass.began_micros = worker::now_micros();
     pass.wal = GetXLogInsertRecPtr();
     static int64 partitions_made_for = -1;
     ledger_tables::own_change([&] {
         PushActiveSnapshot(GetTransactionSnapshot());
         connect();
+        int settings = use_indexes();
         read_previous(&pass.previous);
         pass.epoch = check_epoch(pass.previous);
         pass.number = pass.previous.number + 1;
+        static pg::Statement now = {
+            "SELECT pg_catalog.pg_current_snapshot()::pg_catalog.text, "
+            "coalesce(pg_catalog.max(log) OPERATOR(pg_catalog.+) 1, 1) FROM aegis.tenant_log",
+            0,
+            {},
+            nullptr};
         bool is_null;
-        execute(
-            "SELECT pg_catalog.pg_current_snapshot()::text, coalesce(pg_catalog.max(log) + 1, 1) "
-            "FROM aegis.tenant_log",
-            0, nullptr, nullptr, nullptr, true, SPI_OK_SELECT);
-        pass.snapshot = TextDatumGetCString(column(0, 1, &is_null));
-        pass.next_log = DatumGetInt32(column(0, 2, &is_null));
+        pg::read(now, nullptr);
+        pass.snapshot = TextDatumGetCString(pg::column(0, 1, &is_null));
+        pass.next_log = DatumGetInt32(pg::column(0, 2, &is_null));
 
         pass.memory = CurrentMemoryContext;
         pass.nodes.memory = CurrentMemoryContext;
@@ -476,6 +499,7 @@ int pass() {
             write_seal(pass);
         }
         SPI_finish();
+        AtEOXact_GUC(true, settings);
         PopActiveSnapshot();
     });
     newest_sealed = Max(newest_sealed, pass.last_seq);
@@ -485,7 +509,7 @@ int pass() {
         partitions_made_for = pass.last_seq / ledger_entry::kPartitionEntries;
     }
     // Everything that had committed before the snapshot was taken is now in a seal.
-    sealed_micros_pending = ledger::unix_micros(pass.now);
+    sealed_micros_pending = pass.began_micros;
     return static_cast<int>(Min(pass.entries, static_cast<int64>(INT_MAX)));
 }
 

@@ -16,9 +16,11 @@ inline constexpr int kChunk = 200;
 // elsewhere and no new epoch has begun.
 int pass();
 
+// When a timeout that begins at this moment is over, on worker::now_micros()'s clock.
+int64_t end_of(Datum timeout);
 // Waits until everything that has committed is sealed; number of the newest seal. ERROR AG017 when
 // that is not so at `end`.
-int64 wait(TimestampTz end);
+int64 wait(int64_t end);
 
 void define();
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Waiting for a seal: for operations that must not answer before their entries are sealed.
-#include "ledger.hpp"
 #include "pg/function.hpp"
 #include "seal.hpp"
 #include "worker.hpp"
@@ -25,12 +24,19 @@ int64 newest_seal() {
 
 }  // namespace
 
-int64 wait(TimestampTz end) {
-    int64 target = ledger::unix_micros(GetCurrentTimestamp());
+int64_t end_of(Datum timeout) {
+    TimestampTz now = GetCurrentTimestamp();
+    TimestampTz then = DatumGetTimestampTz(
+        DirectFunctionCall2(timestamptz_pl_interval, TimestampTzGetDatum(now), timeout));
+    return worker::now_micros() + (then - now);
+}
+
+int64 wait(int64_t end) {
+    int64_t target = worker::now_micros();
     for (;;) {
         worker::Slot *slot = worker::slot();
         if (slot != nullptr && slot->sealed_micros.load() >= target) return newest_seal();
-        if (GetCurrentTimestamp() >= end)
+        if (worker::now_micros() >= end)
             ereport(ERROR,
                     (errcode(AEGIS_ERRCODE_SEALING_LAGS), errmsg("entries are not sealed yet"),
                      errhint("See the server's log for the state of the worker.")));
@@ -45,7 +51,5 @@ int64 wait(TimestampTz end) {
 }  // namespace aegis::seal
 
 AEGIS_FUNCTION(aegis_wait_sealed) {
-    TimestampTz end = DatumGetTimestampTz(DirectFunctionCall2(
-        timestamptz_pl_interval, TimestampTzGetDatum(GetCurrentTimestamp()), PG_GETARG_DATUM(0)));
-    PG_RETURN_INT64(aegis::seal::wait(end));
+    PG_RETURN_INT64(aegis::seal::wait(aegis::seal::end_of(PG_GETARG_DATUM(0))));
 }

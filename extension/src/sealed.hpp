@@ -95,8 +95,7 @@ void check_reference(const char *name, uint32_t reference, Oid except);
 // The same after a type was made, and a new name after it was changed.
 void check_type(Oid oid);
 
-// Before a statement that labels an object, in a session that Aegis has to do with: masks are
-// labels.
-void expect_label();
+// ERROR for a label of a sealed type that names no mask.
+void check_mask_label(const char *label);
 
 }  // namespace aegis::sealed

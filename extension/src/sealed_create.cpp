@@ -3,6 +3,7 @@
 // sql/sealed.sql says.
 #include "sealed.hpp"
 
+#include "label.hpp"
 #include "ledger.hpp"
 #include "pg/function.hpp"
 
@@ -123,7 +124,7 @@ AEGIS_FUNCTION(aegis_create_sealed_type) {
     if (mask != nullptr) {
         ObjectAddress object;
         ObjectAddressSet(object, TypeRelationId, type);
-        SetSecurityLabel(&object, "aegis", psprintf("mask=%s", mask));
+        SetSecurityLabel(&object, label::kProvider, psprintf("mask=%s", mask));
     }
     Oid grant_types[] = {OIDOID};
     Datum grant_values[] = {ObjectIdGetDatum(type)};

@@ -4,6 +4,7 @@
 #include "core/digest.hpp"
 #include "sealed.hpp"
 
+#include "label.hpp"
 #include "pg/function.hpp"
 
 namespace aegis::sealed {
@@ -31,7 +32,6 @@ namespace {
 const Kind kinds[] = {AEGIS_SEALED_KINDS(AEGIS_SEALED_ROW)};
 #undef AEGIS_SEALED_ROW
 
-constexpr char kProvider[] = "aegis";  // of security labels
 constexpr char kMaskLabel[] = "mask=";
 
 // Of this process; what was dropped stays, for others may point to it.
@@ -82,19 +82,15 @@ const char *mask_word_of(const char *label) {
     return strncmp(label, kMaskLabel, length) == 0 ? label + length : "";
 }
 
-void check_label(const ObjectAddress *object, const char *label) {
+}  // namespace
+
+void check_mask_label(const char *label) {
     core::Mask mask;
-    if (label == nullptr) return;
-    if (object->classId != TypeRelationId || find_type(object->objectId) == nullptr)
-        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
-                        errmsg("only sealed types have a label of aegis")));
     if (!core::find_mask(mask_word_of(label), &mask))
         ereport(ERROR,
                 (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid label \"%s\"", label),
                  errhint("A label is \"mask=\" and the word of a mask.")));
 }
-
-}  // namespace
 
 uint32_t reference_of(const char *name) {
     uint32_t reference = 0;
@@ -143,9 +139,9 @@ const Kind *find_kind(const char *normaliser) {
 core::Mask mask_of(Oid type) {
     ObjectAddress object;
     ObjectAddressSet(object, TypeRelationId, type);
-    char *label = GetSecurityLabel(&object, kProvider);
+    char *text = GetSecurityLabel(&object, label::kProvider);
     core::Mask mask = core::Mask::full;
-    if (label != nullptr) core::find_mask(mask_word_of(label), &mask);
+    if (text != nullptr) core::find_mask(mask_word_of(text), &mask);
     return mask;
 }
 
@@ -187,14 +183,6 @@ void check_type(Oid oid) {
                         errdetail("Its search key follows from its name.")));
     if (before == nullptr && type->kind->searchable())
         check_reference(type->name, type->reference, oid);
-}
-
-// Not when the library is loaded: a server with a provider answers SECURITY LABEL otherwise than
-// one without, in every database.
-void expect_label() {
-    static bool registered = false;
-    if (!registered) register_label_provider(kProvider, check_label);
-    registered = true;
 }
 
 }  // namespace aegis::sealed

@@ -183,15 +183,16 @@ AEGIS_FUNCTION(aegis_reset_second_factor) {
     const char *outcome = "done";
     pg::Identity before = pg::enter();
     user::Target target = user::require_target(context, id);
-    // Whoever holds a service's secret could be either of the two.
-    if (target.rank == context::kRankAdmin && context.way == context::Way::service)
+    // Whoever holds a service's secret could be either of the two. And who was an admin counts as
+    // one: else one person would take the rank, reset, and give it back.
+    if (target.was_admin && context.way == context::Way::service)
         ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_ALLOWED),
                         errmsg("a service is no person who resets an admin's second factor")));
     TimestampTz now = GetCurrentTimestamp();
     Datum values[] = {UUIDPGetDatum(&context.tenant), UUIDPGetDatum(&id),
                       CStringGetTextDatum(actor(context)),
                       TimestampTzGetDatum(now - USECS_PER_DAY)};
-    if (target.rank == context::kRankAdmin && pg::execute(take_request, values) != 1) {
+    if (target.was_admin && pg::execute(take_request, values) != 1) {
         values[3] = TimestampTzGetDatum(now);
         pg::execute(leave_request, values);
         user::record("user.second_factor_reset_requested", id, nullptr, 0);

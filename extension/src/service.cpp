@@ -163,10 +163,7 @@ void establish(const Service &service, const char *ip, const char *user_agent,
     context.way = context::Way::service;
     context.expires_at =
         GetCurrentTimestamp() + static_cast<int64>(guc::transaction_timeout) * USECS_PER_SEC;
-    context.statement_ms = service.limits.statement_ms;
-    context.lock_ms = service.limits.lock_ms;
-    context.idle_ms = service.limits.idle_ms;
-    context.rows_per_minute = service.limits.rows;
+    limit::give(service.limits, &context);
     const pg_uuid_t nobody{};
     context::set_ranges(context, service.rank, nobody, service.team_ord, service.team_last_ord);
     context::set_origin(context, ip, user_agent, request_id);

@@ -47,4 +47,18 @@ struct varlena *seal_secret(const char *key_id, core::ByteView secret);
 // ERROR AG003 when it was changed, AG004 when a key is missing.
 void open_secret(const char *key_id, core::ByteView sealed, core::ByteSpan out);
 
+inline constexpr size_t kMaxFieldBytes = 512;  // more than the longest of the three
+
+// Fields that prove a request *to* a service.
+struct Outbound {
+    char digest[kMaxFieldBytes];  // empty without a body
+    char input[kMaxFieldBytes];
+    char signature[kMaxFieldBytes];
+};
+// The parts of a URL, as views into it. ERROR 22023 unless it can be signed.
+void split_url(const char *url, core::HttpRequest *request);
+// Signs with the newest secret of the service, for the caller that the text names (nullptr: for
+// nobody); charged and recorded. ERROR P0002 when there is no secret in use.
+void sign(const char *name, const core::HttpRequest &request, const char *caller, Outbound *out);
+
 }  // namespace aegis::service

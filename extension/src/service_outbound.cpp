@@ -17,7 +17,6 @@ namespace {
 
 constexpr size_t kMaxUrlBytes = 2048;
 constexpr size_t kNonceBytes = 18;
-constexpr size_t kMaxFieldBytes = 512;  // more than the longest of the three
 
 pg::Statement find_newest = {
     "SELECT k.key_id, k.secret, s.tenant_id FROM aegis.service s JOIN aegis.service_secret k"
@@ -37,8 +36,15 @@ pg::Statement find_newest = {
     pg_unreachable();
 }
 
+bool is_method(const char *method) {
+    size_t length = strlen(method);
+    return length >= 1 && length <= 16 && strspn(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == length;
+}
+
+}  // namespace
+
 // Views into the URL.
-void split(const char *url, core::HttpRequest *request) {
+void split_url(const char *url, core::HttpRequest *request) {
     std::string_view rest = url;
     size_t scheme = rest.find("://");
     if (rest.size() > kMaxUrlBytes || scheme == std::string_view::npos) refuse_url();
@@ -56,18 +62,9 @@ void split(const char *url, core::HttpRequest *request) {
     request->target = rest.substr(slash);
 }
 
-bool is_method(const char *method) {
-    size_t length = strlen(method);
-    return length >= 1 && length <= 16 && strspn(method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == length;
-}
+namespace {
 
-struct Fields {
-    char digest[kMaxFieldBytes];  // empty without a body
-    char input[kMaxFieldBytes];
-    char signature[kMaxFieldBytes];
-};
-
-Jsonb *to_jsonb(const Fields &fields) {
+Jsonb *to_jsonb(const Outbound &fields) {
     http::Pair pairs[3];
     int count = 0;
     if (fields.digest[0] != '\0') pairs[count++] = {"content-digest", fields.digest};
@@ -78,28 +75,10 @@ Jsonb *to_jsonb(const Fields &fields) {
 
 }  // namespace
 
-}  // namespace aegis::service
-
-using namespace aegis;
-
-AEGIS_FUNCTION(aegis_sign_request) {
-    if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
-        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-                        errmsg("service, method and url must not be null")));
-    const char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-    const char *method = text_to_cstring(PG_GETARG_TEXT_PP(1));
-    if (!service::is_method(method))
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                        errmsg("method must be 1 to 16 capital letters")));
-    core::HttpRequest request{};
-    request.method = method;
-    service::split(text_to_cstring(PG_GETARG_TEXT_PP(2)), &request);
-    if (!PG_ARGISNULL(3)) request.content = pg::varlena_view(PG_GETARG_DATUM(3));
-
-    service::Fields *fields = static_cast<service::Fields *>(palloc0(sizeof(service::Fields)));
+void sign(const char *name, const core::HttpRequest &request, const char *caller, Outbound *out) {
     pg::Identity before = pg::enter();
-    Datum values[] = {PG_GETARG_DATUM(0)};
-    if (pg::execute(service::find_newest, values) != 1)
+    Datum values[] = {CStringGetTextDatum(name)};
+    if (pg::execute(find_newest, values) != 1)
         ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND),
                         errmsg("service \"%s\" has no secret in use", name),
                         errhint("aegis.services lists the services and their keys.")));
@@ -113,6 +92,7 @@ AEGIS_FUNCTION(aegis_sign_request) {
 
     // The query may hold what is personal; where the request went is enough.
     const char *host = pnstrdup(request.authority.data(), request.authority.size());
+    const char *method = pnstrdup(request.method.data(), request.method.size());
     // A signature that somebody has seen is of use also when the transaction rolls back.
     charge::Order order{};
     order.kind = charge::Kind::signature;
@@ -123,18 +103,20 @@ AEGIS_FUNCTION(aegis_sign_request) {
     int slot = charge::open(order);
 
     int64_t created = ledger::unix_micros(GetCurrentTimestamp()) / USECS_PER_SEC;
-    uint8_t secret[service::kSecretBytes];
-    service::open_secret(key_id, sealed, secret);
+    uint8_t secret[kSecretBytes];
+    open_secret(key_id, sealed, secret);
+    std::string_view told =
+        caller != nullptr ? std::string_view(caller, strlen(caller)) : std::string_view();
     pg::Report report = pg::run([&] {
-        uint8_t random[service::kNonceBytes];
+        uint8_t random[kNonceBytes];
         core::random_secret(random);
         std::string nonce(core::base64url_size(sizeof random), '\0');
         core::to_base64url(random, nonce.data());
-        const core::SignedFields made =
-            core::sign_outbound_request(request, key_id, core::ByteView(secret), created, nonce);
-        strlcpy(fields->digest, made.content_digest.c_str(), sizeof fields->digest);
-        strlcpy(fields->input, made.signature_input.c_str(), sizeof fields->input);
-        strlcpy(fields->signature, made.signature.c_str(), sizeof fields->signature);
+        const core::SignedFields made = core::sign_outbound_request(
+            request, key_id, core::ByteView(secret), created, nonce, told);
+        strlcpy(out->digest, made.content_digest.c_str(), sizeof out->digest);
+        strlcpy(out->input, made.signature_input.c_str(), sizeof out->input);
+        strlcpy(out->signature, made.signature.c_str(), sizeof out->signature);
     });
     core::wipe(secret);
     pg::raise(report);
@@ -152,5 +134,27 @@ AEGIS_FUNCTION(aegis_sign_request) {
     ledger::append(entry);
     charge::settle(slot);
     pg::leave(before);
+}
+
+}  // namespace aegis::service
+
+using namespace aegis;
+
+AEGIS_FUNCTION(aegis_sign_request) {
+    if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
+        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+                        errmsg("service, method and url must not be null")));
+    const char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+    const char *method = text_to_cstring(PG_GETARG_TEXT_PP(1));
+    if (!service::is_method(method))
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("method must be 1 to 16 capital letters")));
+    core::HttpRequest request{};
+    request.method = method;
+    service::split_url(text_to_cstring(PG_GETARG_TEXT_PP(2)), &request);
+    if (!PG_ARGISNULL(3)) request.content = pg::varlena_view(PG_GETARG_DATUM(3));
+
+    auto *fields = static_cast<service::Outbound *>(palloc0(sizeof(service::Outbound)));
+    service::sign(name, request, nullptr, fields);
     PG_RETURN_JSONB_P(service::to_jsonb(*fields));
 }

@@ -2,11 +2,13 @@
 #include "session.hpp"
 
 #include "context.hpp"
+#include "field.hpp"
 #include "guc.hpp"
 #include "ledger.hpp"
 #include "own_table.hpp"
 #include "pg/function.hpp"
 #include "pg/statement.hpp"
+#include "scrub.hpp"
 #include "tenant.hpp"
 #include "team.hpp"
 #include "user.hpp"
@@ -17,6 +19,7 @@ namespace {
 
 // A write per request would be a price for every reader; the idle timeout needs no finer grain.
 constexpr int64 kTouchGrainMicros = 60 * USECS_PER_SEC;
+constexpr int kMostOriginBytes = 255;
 
 // Waiting for a row that another request touches would tie two requests together.
 pg::Statement touch_session = {
@@ -41,10 +44,11 @@ pg::Statement end_previous = {
 
 pg::Statement insert_session = {
     "INSERT INTO aegis.session (tenant_id, user_id, token_hash, created_at, last_seen_at, "
-    "confirmed_at, expires_at)"
-    " VALUES ($1, $2, $3, $4, $4, $4, $5) RETURNING id",
-    5,
-    {UUIDOID, UUIDOID, BYTEAOID, TIMESTAMPTZOID, TIMESTAMPTZOID},
+    "confirmed_at, expires_at, device, network, issuer_id)"
+    " VALUES ($1, $2, $3, $4, $4, $8, $5, $6, $7, $9) RETURNING id",
+    9,
+    {UUIDOID, UUIDOID, BYTEAOID, TIMESTAMPTZOID, TIMESTAMPTZOID, InvalidOid, InvalidOid,
+     TIMESTAMPTZOID, UUIDOID},
     nullptr};
 
 pg::Statement confirm_session = {
@@ -202,15 +206,42 @@ TimestampTz idle_limit(TimestampTz now) {
     return now - static_cast<int64>(guc::session_idle_seconds) * USECS_PER_SEC;
 }
 
-Datum hash_datum(core::ByteView token) {
-    struct varlena *hash = pg::alloc_varlena(core::kDigestBytes);
-    core::ByteSpan out = pg::payload(hash);
+core::Digest hash_of(core::ByteView token) {
+    core::Digest digest;
     pg::raise(pg::run([&] {
-        core::Digest digest =
-            core::session_token_hash({reinterpret_cast<const char *>(token.data), token.size});
-        memcpy(out.data, digest.bytes, out.size);
+        digest = core::session_token_hash({reinterpret_cast<const char *>(token.data), token.size});
     }));
-    return PointerGetDatum(hash);
+    return digest;
+}
+
+Datum to_datum(const core::Digest &digest) {
+    return PointerGetDatum(pg::copy_varlena(digest.view()));
+}
+
+bool find_holder(Known *known) {
+    bool found = find_user(known) && find_place(known);
+    if (found) known->session.limits = limit::of_tenant(known->session.tenant, known->snapshot);
+    return found;
+}
+
+bool is_here(const Session &session) {
+    return strcmp(session.region, guc::region) == 0;
+}
+
+// What says where somebody signs in from is personal: sealed like an address. 0: nothing was said.
+Datum seal_origin(const pg_uuid_t &tenant, const char *name, const char *value) {
+    if (value == nullptr || *value == '\0') return 0;
+    const field::Field *field = field::find(field::reference_of(name));
+    if (field == nullptr)
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+                        errmsg("field \"%s\" is not registered", name)));
+    // A browser may call itself anything, also something like a card number.
+    text *clean = scrub::scrubbed(pg::view_of(value));
+    if (clean != nullptr) value = text_to_cstring(clean);
+    core::ByteView shown = pg::view_of(value);
+    int length = pg_mbcliplen(value, static_cast<int>(shown.size), kMostOriginBytes);
+    shown.size = static_cast<size_t>(length);
+    return PointerGetDatum(field::seal(tenant, *field, shown, field::Bond()));
 }
 
 }  // namespace
@@ -218,13 +249,31 @@ Datum hash_datum(core::ByteView token) {
 Verdict verify(core::ByteView token, Session *session) {
     if (!core::is_session_token({reinterpret_cast<const char *>(token.data), token.size}))
         return Verdict::invalid;
+    bool found;
+    return verify_foreign(hash_of(token), session, &found);
+}
+
+Verdict verify_user(Session *session) {
     Known known{};
-    Datum hash = hash_datum(token);
+    known.session.tenant = session->tenant;
+    known.session.user = session->user;
     known.snapshot = own_table::latest();
-    bool found = find_session(hash, &known) && find_user(&known) && find_place(&known);
-    if (found) known.session.limits = limit::of_tenant(known.session.tenant, known.snapshot);
+    bool found = find_holder(&known);
     UnregisterSnapshot(known.snapshot);
+    *session = known.session;
     if (!found) return Verdict::invalid;
+    if (known.moved) return Verdict::moved;
+    if (!known.active) return Verdict::invalid;
+    return is_here(*session) ? Verdict::valid : Verdict::misdirected;
+}
+
+Verdict verify_foreign(const core::Digest &hash, Session *session, bool *found) {
+    Known known{};
+    known.snapshot = own_table::latest();
+    *found = find_session(to_datum(hash), &known);
+    bool held = *found && find_holder(&known);
+    UnregisterSnapshot(known.snapshot);
+    if (!held) return Verdict::invalid;
     if (known.moved) {
         *session = known.session;
         return Verdict::moved;
@@ -235,7 +284,7 @@ Verdict verify(core::ByteView token, Session *session) {
     *session = known.session;
     if (known.superseded && known.session.expires_at > now) return Verdict::superseded;
     if (known.ended || !timely || !known.active) return Verdict::invalid;
-    return strcmp(known.session.region, guc::region) == 0 ? Verdict::valid : Verdict::misdirected;
+    return is_here(*session) ? Verdict::valid : Verdict::misdirected;
 }
 
 void establish(const Session &session, const char *ip, const char *user_agent,
@@ -251,10 +300,7 @@ void establish(const Session &session, const char *ip, const char *user_agent,
         Min(session.expires_at,
             GetCurrentTimestamp() + static_cast<int64>(guc::transaction_timeout) * USECS_PER_SEC);
     context.confirmed_at = session.confirmed_at;
-    context.statement_ms = session.limits.statement_ms;
-    context.lock_ms = session.limits.lock_ms;
-    context.idle_ms = session.limits.idle_ms;
-    context.rows_per_minute = session.limits.rows;
+    limit::give(session.limits, &context);
     context::set_ranges(context, session.rank, session.user, session.team_ord,
                         session.team_last_ord);
     context::set_origin(context, ip, user_agent, request_id);
@@ -269,7 +315,7 @@ void touch(const pg_uuid_t &session) {
     pg::leave(before);
 }
 
-bool create(Created *created, pg_uuid_t *superseded) {
+bool create(Created *created, const charge::Origin &origin, pg_uuid_t *superseded) {
     bool is_null, was_live = false;
     Datum previous[] = {UUIDPGetDatum(&created->user), TimestampTzGetDatum(created->now),
                         TimestampTzGetDatum(idle_limit(created->now))};
@@ -277,15 +323,38 @@ bool create(Created *created, pg_uuid_t *superseded) {
         *superseded = *DatumGetUUIDP(pg::column(0, 1, &is_null));
         was_live = DatumGetBool(pg::column(0, 2, &is_null));
     }
-    size_t length = 0;
-    pg::raise(pg::run([&] { length = core::make_session_token(guc::region, created->token); }));
-    created->token[length] = '\0';
+    if (!created->foreign) {
+        size_t length = 0;
+        pg::raise(pg::run([&] { length = core::make_session_token(guc::region, created->token); }));
+        created->token[length] = '\0';
+        created->hash = hash_of({reinterpret_cast<uint8_t *>(created->token), length});
+        created->confirmed_at = created->now;
+    }
     created->expires_at =
         created->now + static_cast<int64>(guc::session_lifetime_seconds) * USECS_PER_SEC;
-    Datum values[] = {UUIDPGetDatum(&created->tenant), UUIDPGetDatum(&created->user),
-                      hash_datum({reinterpret_cast<uint8_t *>(created->token), length}),
-                      TimestampTzGetDatum(created->now), TimestampTzGetDatum(created->expires_at)};
-    pg::execute(insert_session, values);
+    Datum values[] = {UUIDPGetDatum(&created->tenant),
+                      UUIDPGetDatum(&created->user),
+                      to_datum(created->hash),
+                      TimestampTzGetDatum(created->now),
+                      TimestampTzGetDatum(created->expires_at),
+                      seal_origin(created->tenant, "session.device", origin.user_agent),
+                      seal_origin(created->tenant, "session.network", origin.ip),
+                      TimestampTzGetDatum(created->confirmed_at),
+                      created->issuer != nullptr ? UUIDPGetDatum(created->issuer) : 0};
+    const char nulls[] = {' ',
+                          ' ',
+                          ' ',
+                          ' ',
+                          ' ',
+                          values[5] != 0 ? ' ' : 'n',
+                          values[6] != 0 ? ' ' : 'n',
+                          ' ',
+                          created->issuer != nullptr ? ' ' : 'n',
+                          '\0'};
+    insert_session.arguments[5] = insert_session.arguments[6] =
+        GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum("sealed_text"),
+                        ObjectIdGetDatum(get_namespace_oid("aegis", false)));
+    pg::execute(insert_session, values, nulls);
     created->session = *DatumGetUUIDP(pg::column(0, 1, &is_null));
     return was_live;
 }

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // /api/session: POST signs in, GET says who is signed in, DELETE signs out. Below it, what a
 // challenge asks for, and the confirmation of a session.
-#include "sign_in.hpp"
-
-#include "handle.hpp"
+#include "session_route.hpp"
 
 #include "context.hpp"
 #include "guc.hpp"
+#include "issuer_sign_in.hpp"
 #include "ledger.hpp"
 #include "pg/function.hpp"
 #include "pg/statement.hpp"
@@ -31,36 +30,9 @@ pg::Statement find_tenant = {
     {UUIDOID},
     nullptr};
 
-// A string member of the body; nullptr when it is missing or no string.
-const char *member(Jsonb *body, const char *name) {
-    JsonbValue buffer;
-    JsonbValue *value =
-        getKeyJsonValueFromContainer(&body->root, name, static_cast<int>(strlen(name)), &buffer);
-    return value != nullptr && value->type == jbvString
-               ? pnstrdup(value->val.string.val, value->val.string.len)
-               : nullptr;
-}
-
-bool wants_token(Jsonb *body) {
-    JsonbValue buffer;
-    JsonbValue *value = getKeyJsonValueFromContainer(&body->root, "token", 5, &buffer);
-    return value != nullptr && value->type == jbvBool && value->val.boolean;
-}
-
 void send_json(http::Answer *answer, const StringInfoData &json) {
     answer->body = {reinterpret_cast<uint8_t *>(json.data), static_cast<size_t>(json.len)};
     http::add_header(answer, "content-type", "application/json");
-}
-
-void send_row(http::Answer *answer, const char *const (*members)[2], int count) {
-    StringInfoData json;
-    initStringInfo(&json);
-    for (int i = 0; i < count; i++) {
-        appendStringInfo(&json, "%s\"%s\": ", i == 0 ? "{" : ", ", members[i][0]);
-        escape_json(&json, members[i][1]);
-    }
-    appendStringInfoChar(&json, '}');
-    send_json(answer, json);
 }
 
 // {"expires_at": …, "user": {…}, "tenant": {…}} and the token when asked for.
@@ -112,7 +84,34 @@ void describe(http::Answer *answer, const pg_uuid_t &tenant, const pg_uuid_t &us
     send_json(answer, json);
 }
 
-// The body of a POST of our own page, an object; nullptr: the answer says what is wrong.
+}  // namespace
+
+const char *member(Jsonb *body, const char *name) {
+    JsonbValue buffer;
+    JsonbValue *value =
+        getKeyJsonValueFromContainer(&body->root, name, static_cast<int>(strlen(name)), &buffer);
+    return value != nullptr && value->type == jbvString
+               ? pnstrdup(value->val.string.val, value->val.string.len)
+               : nullptr;
+}
+
+bool wants_token(Jsonb *body) {
+    JsonbValue buffer;
+    JsonbValue *value = getKeyJsonValueFromContainer(&body->root, "token", 5, &buffer);
+    return value != nullptr && value->type == jbvBool && value->val.boolean;
+}
+
+void send_row(http::Answer *answer, const char *const (*members)[2], int count) {
+    StringInfoData json;
+    initStringInfo(&json);
+    for (int i = 0; i < count; i++) {
+        appendStringInfo(&json, "%s\"%s\": ", i == 0 ? "{" : ", ", members[i][0]);
+        escape_json(&json, members[i][1]);
+    }
+    appendStringInfoChar(&json, '}');
+    send_json(answer, json);
+}
+
 Jsonb *read_body(Exchange *exchange, const char *path) {
     // A page of another site must not sign its visitor in as somebody else.
     if (!http::is_same_origin(exchange->headers, true)) {
@@ -129,10 +128,7 @@ Jsonb *read_body(Exchange *exchange, const char *path) {
     return body;
 }
 
-// Runs the attempt; false: it failed, which is the answer.
-template <typename Attempt>
-bool run_attempt(Exchange *exchange, const char *what, Attempt attempt) {
-    ErrorData *error = pg::try_in_subtransaction(attempt);
+bool end_attempt(Exchange *exchange, const char *what, ErrorData *error) {
     if (error == nullptr) return true;
     if (error->sqlerrcode == ERRCODE_QUERY_CANCELED) ReThrowError(error);
     http::set_problem_of_error(&exchange->answer, *error, exchange->request_id);
@@ -147,7 +143,6 @@ bool run_attempt(Exchange *exchange, const char *what, Attempt attempt) {
     return false;
 }
 
-// What became of a sign-in; `failed` is the problem of one that did not succeed.
 void send_result(Exchange *exchange, const sign_in::Result &result, const http::Problem &failed,
                  bool token_too) {
     http::Answer *answer = &exchange->answer;
@@ -184,6 +179,8 @@ void send_result(Exchange *exchange, const sign_in::Result &result, const http::
 sign_in::Origin origin_of(const Exchange &exchange) {
     return {exchange.peer, exchange.user_agent, exchange.request_id};
 }
+
+namespace {
 
 void start(Exchange *exchange) {
     Jsonb *body = read_body(exchange, kPath);
@@ -269,7 +266,11 @@ void show(Exchange *exchange) {
 
 void finish(Exchange *exchange) {
     if (!authenticate(exchange, kPath) || !accept_body(exchange, kBodyLimit)) return;
+    MemoryContext memory = CurrentMemoryContext;
     pg::Identity before = pg::enter();
+    const char *elsewhere = nullptr;
+    bool cookie = exchange->credential.source == http::Source::cookie;
+    if (cookie) elsewhere = issuer::sign_out_url(exchange->session.id, memory);
     if (session::end(exchange->session.user, &exchange->session.id, "signed_out")) {
         char id[37];
         user::format(exchange->session.id, id);
@@ -280,13 +281,14 @@ void finish(Exchange *exchange) {
     }
     pg::leave(before);
     exchange->answer.status = 204;
-    if (exchange->credential.source == http::Source::cookie)
-        http::add_header(&exchange->answer, "set-cookie", kClearCookie);
+    // A browser that signed in at an issuer still is signed in there.
+    if (elsewhere != nullptr) {
+        const char *const members[][2] = {{"url", elsewhere}};
+        exchange->answer.status = 200;
+        send_row(&exchange->answer, members, lengthof(members));
+    }
+    if (cookie) http::add_header(&exchange->answer, "set-cookie", kClearCookie);
 }
-
-}  // namespace
-
-namespace {
 
 struct Place {
     const char *path;
@@ -295,7 +297,10 @@ struct Place {
 const Place kPlaces[] = {{kPath, start},
                          {kChallengePath, answer_challenge},
                          {kEnrolmentPath, begin_enrolment},
-                         {kStepUpPath, confirm}};
+                         {kStepUpPath, confirm},
+                         {kIssuerPath, begin_at_issuer},
+                         {kIssuerCodePath, take_issuer_code},
+                         {kIssuerResultPath, fetch_issuer_result}};
 
 const Place *find_place(const char *path) {
     for (const Place &place : kPlaces)

@@ -4,6 +4,7 @@
 #include "core/normalise.hpp"
 #include "sign_in_account.hpp"
 
+#include "budget.hpp"
 #include "charge.hpp"
 #include "guc.hpp"
 #include "key.hpp"
@@ -11,6 +12,7 @@
 #include "pg/function.hpp"
 #include "pg/statement.hpp"
 #include "second_factor.hpp"
+#include "suspicion.hpp"
 #include "tenant.hpp"
 
 namespace aegis::sign_in {
@@ -94,6 +96,15 @@ void attempt(const Request &request, Result *result) {
     const Origin &origin = request.origin;
     charge::set_origin(origin.ip, origin.user_agent, origin.request_id);
     TimestampTz now = GetCurrentTimestamp();
+    // By what was typed and where from, so that it says nothing about who exists.
+    budget::Attempt attempt;
+    budget::take(origin.ip, request.tenant, &attempt);
+    if (attempt.refused != nullptr) {
+        result->outcome = Outcome::busy;
+        result->retry_after = attempt.retry_after;
+        pg::leave(before);
+        return;
+    }
     Account account;
     look_up(request, normalised, now, &account);
     int slot = charge::open({charge::Kind::sign_in, "auth.sign_in_abandoned", account.tenant,
@@ -106,13 +117,17 @@ void attempt(const Request &request, Result *result) {
         result->outcome = Outcome::busy;
         result->retry_after = 2;
         record("auth.sign_in_failed", account, origin, core::Outcome::failure, nullptr, "busy");
+        budget::give_back(attempt);
     } else if (reason != nullptr) {
         record("auth.sign_in_failed", account, origin, core::Outcome::failure, nullptr, reason);
     } else if (!matches) {
         fail("auth.sign_in_failed", account, origin, "password");
     } else {
+        budget::give_back(attempt);
         const char *stronger = rehashed[0] != '\0' ? rehashed : nullptr;
         Due due = due_of(account);
+        due.password =
+            due.password || suspicion::judge(account, origin, request.password) != nullptr;
         if (due.any())
             challenge(account, origin, now, due, stronger, result);
         else

@@ -3,6 +3,7 @@
 // a session only when nothing more is due. docs/sign_in.md.
 #pragma once
 
+#include "charge.hpp"
 #include "core/session_token.hpp"
 #include "ledger.hpp"
 #include "pg/postgres.hpp"
@@ -16,9 +17,7 @@ enum class Outcome {
     challenge,  // the password was right, and more is due
 };
 
-struct Origin {
-    const char *ip, *user_agent, *request_id;  // may be nullptr
-};
+using Origin = charge::Origin;
 
 struct Request {
     const char *tenant;  // slug

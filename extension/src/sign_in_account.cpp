@@ -7,6 +7,7 @@
 #include "pg/function.hpp"
 #include "pg/statement.hpp"
 #include "session.hpp"
+#include "suspicion.hpp"
 #include "user.hpp"
 
 namespace aegis::sign_in {
@@ -22,12 +23,14 @@ constexpr int kSlotPatienceMs = 2000;
     "       coalesce(u.locked_until OPERATOR(pg_catalog.>) $3, false), u.password_due IS NOT NULL" \
     "  FROM aegis.user u WHERE u.tenant_id OPERATOR(pg_catalog.=) $1 AND "
 
-pg::Statement find_by_login = {AEGIS_ACCOUNT_COLUMNS "u.login OPERATOR(pg_catalog.=) $2",
+// Locked, since a transaction of the caller's making, be it of one statement, may have an old
+// snapshot, in which failures that were counted since do not exist: then this fails, before a guess
+// was looked at. And a password that is replaced meanwhile ends what the old one still begins.
+pg::Statement find_by_login = {AEGIS_ACCOUNT_COLUMNS
+                               "u.login OPERATOR(pg_catalog.=) $2 FOR NO KEY UPDATE",
                                3,
                                {UUIDOID, BYTEAOID, TIMESTAMPTZOID},
                                nullptr};
-// Locked, since a transaction of the caller's making may have an old snapshot, in which failures
-// that were counted since do not exist: then this fails, before a guess was looked at.
 pg::Statement find_by_id = {AEGIS_ACCOUNT_COLUMNS
                             "u.id OPERATOR(pg_catalog.=) $2 FOR NO KEY UPDATE",
                             3,
@@ -118,8 +121,11 @@ bool check_password(const Account &account, core::ByteView password, bool decide
 
 void record(const char *event, const Account &account, const Origin &origin, core::Outcome outcome,
             const pg_uuid_t *session, const char *reason) {
-    uint8_t detail[64];
-    ledger::DetailPair pair = {"reason", reason, 0};
+    uint8_t detail[128];
+    ledger::DetailPair pairs[2];
+    int count = 0;
+    if (reason != nullptr) pairs[count++] = {"reason", reason, 0};
+    if (*account.issuer_name != '\0') pairs[count++] = {"issuer", account.issuer_name, 0};
     char id[37];
     ledger::Event entry = {event};
     entry.outcome = outcome;
@@ -131,7 +137,7 @@ void record(const char *event, const Account &account, const Origin &origin, cor
         entry.target_kind = "user";
         entry.target_id = id;
     }
-    if (reason != nullptr) entry.detail = ledger::encode_detail(&pair, 1, detail);
+    if (count > 0) entry.detail = ledger::encode_detail(pairs, count, detail);
     entry.ip = origin.ip;
     entry.user_agent = origin.user_agent;
     entry.request_id = origin.request_id;
@@ -148,8 +154,12 @@ void finish(const Account &account, const Origin &origin, TimestampTz now,
             const char *stronger_hash, Result *result) {
     user::note_success(account.user, stronger_hash);
     pg_uuid_t superseded;
-    session::Created created = {account.tenant, account.user, now, {}, 0, ""};
-    if (session::create(&created, &superseded)) {
+    session::Created created = {};
+    created.tenant = account.tenant;
+    created.user = account.user;
+    created.now = now;
+    if (*account.issuer_name != '\0') created.issuer = &account.issuer;
+    if (session::create(&created, origin, &superseded)) {
         char id[37];
         user::format(superseded, id);
         ledger::Event entry = {"auth.session_superseded"};
@@ -163,6 +173,7 @@ void finish(const Account &account, const Origin &origin, TimestampTz now,
         entry.request_id = origin.request_id;
         ledger::append(entry);
     }
+    suspicion::remember(account, origin, now);
     record("auth.sign_in", account, origin, core::Outcome::success, &created.session, nullptr);
     result->outcome = Outcome::success;
     result->tenant = account.tenant;

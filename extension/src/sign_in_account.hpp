@@ -9,6 +9,8 @@
 
 namespace aegis::sign_in {
 
+inline constexpr size_t kMaxIssuerNameBytes = 48;
+
 struct Account {
     pg_uuid_t tenant, user;
     bool tenant_found, user_found;
@@ -17,6 +19,9 @@ struct Account {
     bool active, delayed, locked;
     bool password_due;  // a new password must be chosen
     char password_hash[password::kEncodedBytes];
+    // The issuer at which the user signs in; without a name: here.
+    pg_uuid_t issuer;
+    char issuer_name[kMaxIssuerNameBytes + 1];
 };
 
 // Fills what is known of a user; false when there is none.

@@ -4,6 +4,7 @@
 // ends the session that its user may have elsewhere.
 #include "sign_in_account.hpp"
 
+#include "budget.hpp"
 #include "charge.hpp"
 #include "guc.hpp"
 #include "pg/function.hpp"
@@ -21,21 +22,25 @@ struct Challenge {
     pg_uuid_t tenant, user;
     TimestampTz expires_at;
     Due due;
+    pg_uuid_t issuer;
+    char issuer_name[kMaxIssuerNameBytes + 1];  // empty: none
 };
 
 pg::Statement insert_challenge = {
     "INSERT INTO aegis.challenge (token_hash, tenant_id, user_id, expires_at, code_due, "
-    "enrolment_due, password_due) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-    7,
-    {BYTEAOID, UUIDOID, UUIDOID, TIMESTAMPTZOID, BOOLOID, BOOLOID, BOOLOID},
+    "enrolment_due, password_due, issuer_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+    8,
+    {BYTEAOID, UUIDOID, UUIDOID, TIMESTAMPTZOID, BOOLOID, BOOLOID, BOOLOID, UUIDOID},
     nullptr};
 
 pg::Statement find_challenge = {
-    "SELECT c.tenant_id, c.user_id, c.expires_at, c.code_due, c.enrolment_due, c.password_due"
+    "SELECT c.tenant_id, c.user_id, c.expires_at, c.code_due, c.enrolment_due, c.password_due,"
+    "       i.id, i.name"
     "  FROM aegis.challenge c JOIN aegis.tenant t ON t.id OPERATOR(pg_catalog.=) c.tenant_id"
+    "  LEFT JOIN aegis.issuer i ON i.id OPERATOR(pg_catalog.=) c.issuer_id"
     " WHERE c.token_hash OPERATOR(pg_catalog.=) $1 AND c.expires_at OPERATOR(pg_catalog.>) $2"
     "   AND t.status OPERATOR(pg_catalog.=) 'active' AND t.moved_to IS NULL"
-    "   AND t.region OPERATOR(pg_catalog.=) $3",
+    "   AND t.region OPERATOR(pg_catalog.=) $3 AND i.retired_at IS NULL",
     3,
     {BYTEAOID, TIMESTAMPTZOID, TEXTOID},
     nullptr};
@@ -96,6 +101,12 @@ bool read_challenge(core::ByteView token, TimestampTz now, Challenge *challenge)
     challenge->due = {DatumGetBool(pg::column(0, 4, &is_null)),
                       DatumGetBool(pg::column(0, 5, &is_null)),
                       DatumGetBool(pg::column(0, 6, &is_null))};
+    Datum issuer = pg::column(0, 7, &is_null);
+    *challenge->issuer_name = '\0';
+    if (is_null) return true;
+    challenge->issuer = *DatumGetUUIDP(issuer);
+    strlcpy(challenge->issuer_name, TextDatumGetCString(pg::column(0, 8, &is_null)),
+            sizeof challenge->issuer_name);
     return true;
 }
 
@@ -161,8 +172,9 @@ void challenge(const Account &account, const Origin &origin, TimestampTz now, co
                       TimestampTzGetDatum(result->expires_at),
                       BoolGetDatum(due.code),
                       BoolGetDatum(due.enrolment),
-                      BoolGetDatum(due.password)};
-    pg::execute(insert_challenge, values);
+                      BoolGetDatum(due.password),
+                      UUIDPGetDatum(&account.issuer)};
+    pg::execute(insert_challenge, values, *account.issuer_name != '\0' ? nullptr : "       n");
     record("auth.challenged", account, origin, core::Outcome::success, nullptr, due.first());
 }
 
@@ -197,10 +209,19 @@ void answer(const Answer &answer, Result *result) {
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("challenge asks for another answer"),
                         errdetail("What is due is: %s.", known.due.first())));
+    account.issuer = known.issuer;
+    strlcpy(account.issuer_name, known.issuer_name, sizeof account.issuer_name);
     result->unknown = false;
-    // A password that is not good enough is said so before anything is charged: it is no guess.
+    // A password that is not good enough is said so before anything is charged: it is no guess. But
+    // it costs hashes, of which whoever has the challenge gets few in a minute.
     char *new_hash = nullptr;
-    if (!known.due.code && !known.due.enrolment)
+    bool password_due = !known.due.code && !known.due.enrolment;
+    if (password_due && !budget::take_hash(account.user, &result->retry_after)) {
+        result->outcome = Outcome::busy;
+        pg::leave(before);
+        return;
+    }
+    if (password_due)
         new_hash = password::hash_new(account.tenant, account.user, answer.password,
                                       account.password_hash);
     charge::set_origin(answer.origin.ip, answer.origin.user_agent, answer.origin.request_id);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "step_up.hpp"
 
+#include "budget.hpp"
 #include "charge.hpp"
 #include "guc.hpp"
 #include "pg/function.hpp"
@@ -48,6 +49,21 @@ void require(const context::Context &context, int seconds) {
                     errmsg("this needs a fresh confirmation of who you are"),
                     errhint("Confirm with aegis.step_up(), over HTTP with POST "
                             "/api/session/step-up, then try again.")));
+}
+
+void count_reveal(const context::Context &context) {
+    if (context.way != context::Way::session_token || guc::bulk_reveal == 0) return;
+    int64 window = static_cast<int64>(guc::step_up_seconds) * USECS_PER_SEC;
+    // By the time of the statement: the clock is not read for each of a million values.
+    if (GetCurrentStatementStartTimestamp() - context.confirmed_at <= window ||
+        budget::take_reveal(context.session, window, guc::bulk_reveal))
+        return;
+    charge::note_refusal("reveal", "aegis.bulk_reveal");
+    ereport(ERROR,
+            (errcode(AEGIS_ERRCODE_STEP_UP),
+             errmsg("opening so many values needs a fresh confirmation of who you are"),
+             errhint("Confirm with aegis.step_up(), over HTTP with POST /api/session/step-up, then "
+                     "try again.")));
 }
 
 void attempt(const char *code, core::ByteView password, sign_in::Result *result) {

@@ -14,6 +14,9 @@ bool is_recent(TimestampTz confirmed_at, int seconds);
 // ERROR AG021 unless the context's session was confirmed recently. Contexts that no session gave,
 // operators' and jobs', have their own proofs.
 void require(const context::Context &context, int seconds = 0);
+// Before a value is opened for the context: ERROR AG021 when its session was confirmed too long ago
+// and has opened aegis.bulk_reveal values since, or rather in the last aegis.step_up_time.
+void count_reveal(const context::Context &context);
 
 // Confirms the session of the context by a code, or by the password where its user has no second
 // factor; charged and counted like a sign-in. success, failed or busy.

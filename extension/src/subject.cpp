@@ -39,6 +39,14 @@ pg::Statement note_shred = {
     {UUIDOID, BYTEAOID, INT4OID, TEXTOID},
     nullptr};
 
+// What was answered to whoever repeats a request may speak of them.
+pg::Statement forget_answers = {
+    "UPDATE aegis.idempotency_key k SET answer = NULL WHERE k.tenant_id OPERATOR(pg_catalog.=) $1 "
+    "AND k.answer IS NOT NULL",
+    1,
+    {UUIDOID},
+    nullptr};
+
 // The job looks at all erased people of the tenant when it begins: one that has not begun will do.
 pg::Statement find_job = {
     "SELECT j.id FROM aegis.job j WHERE j.kind OPERATOR(pg_catalog.=) 'erase_subjects' AND "
@@ -117,6 +125,7 @@ void destroy(const Person &person, uint32_t generation, pg::Statement &how, cons
                         errhint("Try again.")));
     values[3] = CStringGetTextDatum(reason);
     pg::execute(note_shred, values);
+    pg::execute(forget_answers, values);
     record("key.subject_destroyed", person, generation, reason);
 }
 

@@ -6,6 +6,7 @@
 #include "guc.hpp"
 #include "key.hpp"
 #include "ledger.hpp"
+#include "ledger_tables.hpp"
 #include "operator.hpp"
 #include "pg/function.hpp"
 #include "pg/statement.hpp"
@@ -126,7 +127,7 @@ void set_active(FunctionCallInfo fcinfo, bool active) {
                                      strcmp(status, "erasing") == 0 ? "being erased" : status)));
     Datum values[] = {UUIDPGetDatum(&id), CStringGetTextDatum(active ? "active" : "suspended")};
     pg::execute(update_status, values);
-    if (active) pg::execute(forget_exports, values);
+    if (active) ledger_tables::own_change([&] { pg::execute(forget_exports, values); });
     // At reactivation once more: a sign-in that was under way at the suspension must not live on.
     int64 ended = static_cast<int64>(session::end_of_tenant(id, "suspended"));
 

@@ -24,11 +24,28 @@ bool under_way = false;
 // Everything that Aegis itself keeps of a tenant and that says something of people, in an order
 // that foreign keys allow. Left behind: the row of the tenant with its slug, its destroyed keys,
 // its jobs, its requests and its log.
-const char *const own_tables[] = {
-    "challenge",     "session",       "service_secret",      "service",
-    "recovery_code", "second_factor", "second_factor_reset", "second_factor_policy",
-    "user",          "team",          "subject_shred",       "subject_key",
-    "outbox"};
+const char *const own_tables[] = {"challenge",
+                                  "session",
+                                  "service_secret",
+                                  "service",
+                                  "webhook_secret",
+                                  "webhook_endpoint",
+                                  "issuer_attempt",
+                                  "issuer_user",
+                                  "issuer_tenant",
+                                  "recovery_code",
+                                  "second_factor",
+                                  "second_factor_reset",
+                                  "second_factor_policy",
+                                  "link",
+                                  "user_token",
+                                  "user_origin",
+                                  "user",
+                                  "team",
+                                  "subject_shred",
+                                  "subject_key",
+                                  "outbox",
+                                  "idempotency_key"};
 
 struct Target {
     Oid relation;

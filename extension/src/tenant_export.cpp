@@ -12,6 +12,7 @@
 #include "key.hpp"
 #include "key_root.hpp"
 #include "ledger.hpp"
+#include "ledger_tables.hpp"
 #include "pg/function.hpp"
 #include "pg/statement.hpp"
 #include "pg/table_query.hpp"
@@ -316,11 +317,13 @@ void record_export(const Export &state, int64 number, const Request &request) {
     Oid types[] = {INT8OID, TEXTOID, BOOLOID};
     Datum values[] = {Int64GetDatum(number), CStringGetTextDatum(chain),
                       BoolGetDatum(state.frozen)};
-    SPI_execute_with_args(
-        "UPDATE aegis.tenant_request SET closed_at = pg_catalog.now(), "
-        "closed_as = 'done', result = CASE WHEN $3 THEN $2 END "
-        "WHERE id OPERATOR(pg_catalog.=) $1",
-        3, types, values, nullptr, false, 0);
+    ledger_tables::own_change([&] {
+        SPI_execute_with_args(
+            "UPDATE aegis.tenant_request SET closed_at = pg_catalog.now(), "
+            "closed_as = 'done', result = CASE WHEN $3 THEN $2 END "
+            "WHERE id OPERATOR(pg_catalog.=) $1",
+            3, types, values, nullptr, false, 0);
+    });
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The entries of a tenant's life that functions in SQL write: requests, exports, imports, erasures.
 // docs/tenant_request.md.
+#include "core/cut.hpp"
+
 #include "ledger.hpp"
 #include "pg/function.hpp"
 #include "role.hpp"
@@ -56,6 +58,11 @@ AEGIS_FUNCTION(aegis_record_tenant_event) {
     uint8_t buffer[2048];
     ledger::Event event{};
     event.type = text_to_cstring(PG_GETARG_TEXT_PP(0));
+    // Leaves below it may be without entries: it is written together with the row that says why.
+    if (core::kCutEvent == event.type)
+        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                        errmsg("only the cut of a ledger writes the entry that records it"),
+                        errhint("Call aegis.cut_ledger() with an approved request.")));
     if (!PG_ARGISNULL(1)) event.tenant = PG_GETARG_UUID_P(1);
     event.target_kind = text_to_cstring(PG_GETARG_TEXT_PP(2));
     event.target_id = text_to_cstring(PG_GETARG_TEXT_PP(3));

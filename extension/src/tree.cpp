@@ -122,22 +122,29 @@ void read_heads(Range *range) {
     }
 }
 
-void fetch(int32 log, core::TileSet *set) {
+// Reads the hashes of these tiles. False when some are missing; the range then says which.
+bool find(int32 log, core::TileSet *set, Range *range) {
     for (int i = 0; i < set->count; i++) {
         core::Tile *tile = &set->tiles[i];
         uint64 first = tile->index * core::kTileWidth;
-        Range range = {
+        *range = {
             log, tile->level, first + tile->from, first + tile->to, 0, tile->hashes + tile->from};
         if (tile->level > 0)
-            read_nodes(&range);
+            read_nodes(range);
         else if (log == kRootLog)
-            read_heads(&range);
+            read_heads(range);
         else
-            read_leaves(&range);
-        if (range.filled != range.to - range.from)
-            damaged(log, tile->level > 0 ? psprintf("nodes of level %u", tile->level) : "leaves",
-                    range.from, range.to);
+            read_leaves(range);
+        if (range->filled != range->to - range->from) return false;
     }
+    return true;
+}
+
+void fetch(int32 log, core::TileSet *set) {
+    Range range;
+    if (find(log, set, &range)) return;
+    damaged(log, range.level > 0 ? psprintf("nodes of level %u", range.level) : "leaves",
+            range.from, range.to);
 }
 
 uint64 size_of(int32 log) {
@@ -162,9 +169,10 @@ void require_size(int32 log, uint64 size) {
                         errhint("Call aegis.wait_sealed() first.")));
 }
 
-// Runs make(source) twice: to learn which hashes it needs, and with them.
-template <typename Make>
-void with_hashes(int32 log, Make make) {
+// Runs make(source) twice: to learn which hashes it needs, and with them. Only once, and false,
+// when read(set) does not find them.
+template <typename Read, typename Make>
+bool with_hashes_of(Read read, Make make) {
     core::TileSet *set = static_cast<core::TileSet *>(palloc(sizeof(core::TileSet)));
     set->count = 0;
     pg::raise(pg::run([&] {
@@ -173,13 +181,25 @@ void with_hashes(int32 log, Make make) {
     }));
     if (SPI_connect() != SPI_OK_CONNECT)
         ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not connect to SPI")));
-    fetch(log, set);
+    bool found = read(set);
     SPI_finish();
-    pg::raise(pg::run([&] {
-        core::TileReader reader(set);
-        make(reader);
-    }));
+    if (found)
+        pg::raise(pg::run([&] {
+            core::TileReader reader(set);
+            make(reader);
+        }));
     pfree(set);
+    return found;
+}
+
+template <typename Make>
+void with_hashes(int32 log, Make make) {
+    with_hashes_of(
+        [log](core::TileSet *set) {
+            fetch(log, set);
+            return true;
+        },
+        make);
 }
 
 // The same for a proof.
@@ -255,6 +275,15 @@ core::Frontier frontier(int32 log, uint64 size) {
     with_hashes(log,
                 [&](core::NodeSource &source) { frontier = core::range_frontier(source, size); });
     return frontier;
+}
+
+bool find_frontier(int32 log, uint64 size, core::Frontier *frontier) {
+    return with_hashes_of(
+        [log](core::TileSet *set) {
+            Range range;
+            return find(log, set, &range);
+        },
+        [&](core::NodeSource &source) { *frontier = core::range_frontier(source, size); });
 }
 
 uint64 require_leaf(int32 log, int64 leaf) {

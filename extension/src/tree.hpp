@@ -30,6 +30,9 @@ core::Digest root(int32 log, uint64 size);
 bool tile(int32 log, unsigned level, uint64 index, unsigned width, core::Digest *hashes);
 // What the log needed at that size to go on.
 core::Frontier frontier(int32 log, uint64 size);
+// The same for whoever looks for damage: false when stored hashes are missing. They prove nothing
+// before the root that they lead to was compared with a known one.
+bool find_frontier(int32 log, uint64 size, core::Frontier *frontier);
 // ERROR unless the log has this leaf.
 uint64 require_leaf(int32 log, int64 leaf);
 

@@ -15,6 +15,7 @@
 #include "sign_in.hpp"
 #include "step_up.hpp"
 #include "user_authority.hpp"
+#include "user_token.hpp"
 
 namespace aegis::user {
 
@@ -23,8 +24,10 @@ using context::Context;
 namespace {
 
 constexpr int kSlotPatienceMs = 10000;
-constexpr int kLongestName = 200;
-constexpr int kLongestEmail = 320;
+constexpr size_t kLongestName = 200;
+constexpr size_t kLongestEmail = 320;
+// No hash: no password fits it.
+constexpr char kNoPassword[] = "*";
 
 pg::Statement find_team = {
     "SELECT m.ord FROM aegis.team m"
@@ -43,10 +46,14 @@ pg::Statement find_own_team = {
     {UUIDOID, INT8OID},
     nullptr};
 
-pg::Statement update_rank = {"UPDATE aegis.user SET rank = $2 WHERE id OPERATOR(pg_catalog.=) $1",
-                             2,
-                             {UUIDOID, INT2OID},
-                             nullptr};
+// Who was an admin once stays one for what takes two people to do to an admin.
+pg::Statement update_rank = {
+    "UPDATE aegis.user SET rank = $2, was_admin = was_admin OR rank OPERATOR(pg_catalog.=) "
+    "4::pg_catalog.int2 OR $2 OPERATOR(pg_catalog.=) 4::pg_catalog.int2"
+    " WHERE id OPERATOR(pg_catalog.=) $1",
+    2,
+    {UUIDOID, INT2OID},
+    nullptr};
 
 pg::Statement update_team = {
     "UPDATE aegis.user SET team_id = $2 WHERE id OPERATOR(pg_catalog.=) $1",
@@ -62,10 +69,12 @@ pg::Statement update_status = {
 
 // The sealed types are members of the extension, so their OIDs are known only at run time.
 pg::Statement insert_user = {
-    "INSERT INTO aegis.user (tenant_id, team_id, rank, login, email, name, password_hash)"
-    " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (tenant_id, login) DO NOTHING RETURNING id",
-    7,
-    {UUIDOID, UUIDOID, INT2OID, BYTEAOID, InvalidOid, InvalidOid, TEXTOID},
+    "INSERT INTO aegis.user (tenant_id, team_id, rank, login, email, name, password_hash, status, "
+    "was_admin)"
+    " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $3 OPERATOR(pg_catalog.=) 4::pg_catalog.int2)"
+    " ON CONFLICT (tenant_id, login) DO NOTHING RETURNING id",
+    8,
+    {UUIDOID, UUIDOID, INT2OID, BYTEAOID, InvalidOid, InvalidOid, TEXTOID, TEXTOID},
     nullptr};
 
 void require_rank(int rank) {
@@ -100,22 +109,22 @@ Oid sealed_type(const char *name) {
     return type;
 }
 
-Datum seal(const Context &context, const char *field_name, const char *value) {
+Datum seal(const pg_uuid_t &tenant, const char *field_name, const char *value) {
     const field::Field *field = field::find(field::reference_of(field_name));
     if (field == nullptr)
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
                         errmsg("field \"%s\" is not registered", field_name)));
-    return PointerGetDatum(field::seal(context.tenant, *field, pg::view_of(value), field::Bond()));
+    return PointerGetDatum(field::seal(tenant, *field, pg::view_of(value), field::Bond()));
 }
 
-char *trimmed(text *value, const char *what, int longest) {
+char *trimmed(text *value, const char *what, size_t longest) {
     char *copy = text_to_cstring(value);
     while (*copy == ' ') copy++;
     size_t length = strlen(copy);
     while (length > 0 && copy[length - 1] == ' ') copy[--length] = '\0';
-    if (length == 0 || length > static_cast<size_t>(longest))
+    if (length == 0 || length > longest)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                        errmsg("%s must have 1 to %d bytes", what, longest)));
+                        errmsg("%s must have 1 to %zu bytes", what, longest)));
     return copy;
 }
 
@@ -155,6 +164,45 @@ void format(const pg_uuid_t &id, char out[37]) {
     *out = '\0';
 }
 
+bool login_of(const pg_uuid_t *tenant, const char *email, uint8_t out[32]) {
+    uint8_t buffer[kLongestEmail];
+    size_t length = 0;
+    if (strlen(email) > kLongestEmail) return false;
+    pg::Report shape = pg::run([&] {
+        length =
+            core::normalise(core::Normaliser::email, pg::view_of(email), core::ByteSpan(buffer));
+    });
+    if (shape.failed) return false;
+    if (tenant != nullptr) key::login_token(*tenant, core::ByteView(buffer, length), out);
+    return true;
+}
+
+pg_uuid_t insert(const pg_uuid_t &tenant, const Person &person, const char *hash) {
+    core::ByteSpan buffer = {static_cast<uint8_t *>(palloc(strlen(person.email))),
+                             strlen(person.email)};
+    size_t length = 0;
+    pg::raise(pg::run([&] {
+        length = core::normalise(core::Normaliser::email, pg::view_of(person.email), buffer);
+    }));
+    struct varlena *login = pg::alloc_varlena(32);
+    key::login_token(tenant, buffer.slice(0, length), pg::payload(login).data);
+    Datum values[] = {UUIDPGetDatum(&tenant),
+                      UUIDPGetDatum(&person.team),
+                      Int16GetDatum(person.rank),
+                      PointerGetDatum(login),
+                      seal(tenant, "user.email", person.email),
+                      seal(tenant, "user.name", person.name),
+                      CStringGetTextDatum(hash != nullptr ? hash : kNoPassword),
+                      CStringGetTextDatum(hash != nullptr ? "active" : "invited")};
+    insert_user.arguments[4] = sealed_type("sealed_email");
+    insert_user.arguments[5] = sealed_type("sealed_text");
+    if (pg::execute(insert_user, values) != 1)
+        ereport(ERROR, (errcode(ERRCODE_UNIQUE_VIOLATION),
+                        errmsg("a user with this e-mail exists already")));
+    bool is_null;
+    return *DatumGetUUIDP(pg::column(0, 1, &is_null));
+}
+
 }  // namespace aegis::user
 
 namespace context = aegis::context;
@@ -162,55 +210,54 @@ namespace ledger = aegis::ledger;
 namespace pg = aegis::pg;
 namespace user = aegis::user;
 
-AEGIS_FUNCTION(aegis_create_user) {
+namespace {
+
+// What both ways to a new user have in common: their arguments and who may make one.
+pg_uuid_t *make_user(FunctionCallInfo fcinfo, bool invited) {
     const context::Context &context = user::require_writable();
     static const char *const names[] = {"e-mail", "name", "rank", nullptr, "password"};
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < (invited ? 4 : 5); i++)
         if (names[i] != nullptr && PG_ARGISNULL(i))
             ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
                             errmsg("%s must not be null", names[i])));
-    char *email = user::trimmed(PG_GETARG_TEXT_PP(0), "e-mail", user::kLongestEmail);
-    char *name = user::trimmed(PG_GETARG_TEXT_PP(1), "name", user::kLongestName);
-    int16 rank = PG_GETARG_INT16(2);
-    aegis::core::ByteView password = pg::varlena_view(PG_GETARG_DATUM(4));
-    user::require_rank(rank);
+    user::Person person = {user::trimmed(PG_GETARG_TEXT_PP(0), "e-mail", user::kLongestEmail),
+                           user::trimmed(PG_GETARG_TEXT_PP(1), "name", user::kLongestName),
+                           PG_GETARG_INT16(2)};
+    user::require_rank(person.rank);
+    // Whoever may make an admin of somebody new may do what needs one.
+    if (person.rank > context::kRankUser) aegis::step_up::require(context);
     // They are sealed here, before any trigger could look into them.
-    aegis::scrub::check_field("email", pg::view_of(email));
-    aegis::scrub::check_field("name", pg::view_of(name));
-    aegis::password::check_new(password, email, name);
-
-    aegis::core::ByteSpan buffer = {static_cast<uint8_t *>(palloc(strlen(email))), strlen(email)};
-    size_t length = 0;
-    pg::raise(pg::run([&] {
-        length = aegis::core::normalise(aegis::core::Normaliser::email, pg::view_of(email), buffer);
-    }));
-    struct varlena *login = pg::alloc_varlena(32);
-    aegis::key::login_token(context.tenant, buffer.slice(0, length), pg::payload(login).data);
-
+    aegis::scrub::check_field("email", pg::view_of(person.email));
+    aegis::scrub::check_field("name", pg::view_of(person.name));
+    const char *hash = nullptr;
+    aegis::core::ByteView password;
+    if (!invited) {
+        password = pg::varlena_view(PG_GETARG_DATUM(4));
+        aegis::password::check_new(password, person.email, person.name);
+    }
     pg_uuid_t *created = static_cast<pg_uuid_t *>(palloc(sizeof(pg_uuid_t)));
     pg::Identity before = pg::enter();
-    pg_uuid_t team = PG_ARGISNULL(3) ? user::own_team(context) : *PG_GETARG_UUID_P(3);
-    user::require_authority(context, rank, user::require_team(context, team));
-    Datum values[] = {UUIDPGetDatum(&context.tenant),
-                      UUIDPGetDatum(&team),
-                      Int16GetDatum(rank),
-                      PointerGetDatum(login),
-                      user::seal(context, "user.email", email),
-                      user::seal(context, "user.name", name),
-                      CStringGetTextDatum(user::hash_password(password))};
-    user::insert_user.arguments[4] = user::sealed_type("sealed_email");
-    user::insert_user.arguments[5] = user::sealed_type("sealed_text");
-    if (pg::execute(user::insert_user, values) != 1)
-        ereport(ERROR, (errcode(ERRCODE_UNIQUE_VIOLATION),
-                        errmsg("a user with this e-mail exists already")));
-    bool is_null;
-    *created = *DatumGetUUIDP(pg::column(0, 1, &is_null));
+    person.team = PG_ARGISNULL(3) ? user::own_team(context) : *PG_GETARG_UUID_P(3);
+    user::require_authority(context, person.rank, user::require_team(context, person.team));
+    if (!invited) hash = user::hash_password(password);
+    *created = user::insert(context.tenant, person, hash);
     char team_text[37];
-    user::format(team, team_text);
-    const ledger::DetailPair pairs[] = {{"rank", nullptr, rank}, {"team", team_text, 0}};
-    user::record("user.created", *created, pairs, lengthof(pairs));
+    user::format(person.team, team_text);
+    const ledger::DetailPair pairs[] = {{"rank", nullptr, person.rank}, {"team", team_text, 0}};
+    user::record(invited ? "user.invited" : "user.created", *created, pairs, lengthof(pairs));
+    if (invited) aegis::user_token::send_invitation(context.tenant, *created);
     pg::leave(before);
-    PG_RETURN_UUID_P(created);
+    return created;
+}
+
+}  // namespace
+
+AEGIS_FUNCTION(aegis_create_user) {
+    PG_RETURN_UUID_P(make_user(fcinfo, false));
+}
+
+AEGIS_FUNCTION(aegis_invite_user) {
+    PG_RETURN_UUID_P(make_user(fcinfo, true));
 }
 
 AEGIS_FUNCTION(aegis_set_rank) {
@@ -238,6 +285,7 @@ AEGIS_FUNCTION(aegis_move_user) {
     const context::Context &context = user::require_writable();
     pg_uuid_t id = *PG_GETARG_UUID_P(0);
     pg_uuid_t team = *PG_GETARG_UUID_P(1);
+    aegis::step_up::require(context);
     pg::Identity before = pg::enter();
     user::Target target = user::require_target(context, id);
     user::require_authority(context, target.rank, user::require_team(context, team));

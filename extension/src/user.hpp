@@ -11,6 +11,19 @@ inline constexpr int kFreeFailures = 4;
 
 // OID of aegis.user. ERROR when the extension is not installed.
 Oid relation();
+// The keyed look-up value of an address; false when it cannot be one. Without a tenant only that is
+// said.
+bool login_of(const pg_uuid_t *tenant, const char *email, uint8_t out[32]);
+
+struct Person {
+    const char *email, *name;
+    int16 rank;
+    pg_uuid_t team;
+};
+// Adds a user whose arguments were checked: with a hash active, without one (nullptr) invited.
+// ERROR 23505 when the address is taken. Inside an SPI connection as aegis_owner.
+pg_uuid_t insert(const pg_uuid_t &tenant, const Person &person, const char *hash);
+
 // Lower-case text form with terminator.
 void format(const pg_uuid_t &id, char out[37]);
 

@@ -12,7 +12,7 @@ using context::Context;
 namespace {
 
 pg::Statement find_target = {
-    "SELECT u.rank, m.ord, u.status OPERATOR(pg_catalog.=) 'active'"
+    "SELECT u.rank, m.ord, u.status OPERATOR(pg_catalog.=) 'active', u.was_admin"
     "  FROM aegis.user u"
     "  JOIN aegis.team m ON m.tenant_id OPERATOR(pg_catalog.=) u.tenant_id AND m.id "
     "OPERATOR(pg_catalog.=) u.team_id"
@@ -60,10 +60,12 @@ Target require_target(const Context &context, const pg_uuid_t &user) {
     Datum values[] = {UUIDPGetDatum(&context.tenant), UUIDPGetDatum(&user)};
     Target target = {};
     bool found = pg::execute(find_target, values) == 1, is_null;
-    if (found)
-        target = {DatumGetInt16(pg::column(0, 1, &is_null)),
-                  DatumGetInt64(pg::column(0, 2, &is_null)),
-                  DatumGetBool(pg::column(0, 3, &is_null))};
+    if (found) {
+        target = {
+            DatumGetInt16(pg::column(0, 1, &is_null)), DatumGetInt64(pg::column(0, 2, &is_null)),
+            DatumGetBool(pg::column(0, 3, &is_null)), DatumGetBool(pg::column(0, 4, &is_null))};
+        target.was_admin = target.was_admin || target.rank == context::kRankAdmin;
+    }
     // Outside the range a user does not exist for the caller.
     if (!found || (!is_unbounded(context) &&
                    (target.team_ord < context.team_lo || target.team_ord > context.team_hi)))

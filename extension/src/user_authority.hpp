@@ -14,6 +14,7 @@ struct Target {
     int16 rank;
     int64 team_ord;
     bool active;
+    bool was_admin;  // is one, or has been one at some time
 };
 
 // Of everybody in the tenant, whatever their team.

@@ -1,90 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// Verifies the whole ledger in one snapshot: hashes every body, rebuilds every log from the entries
-// that its leaves name, every head of the root log, and the chain of seals. It reads what is
-// there and trusts nothing but the newest seal, which the last row of the result names.
-#include "core/encoding.hpp"
+// Verifies the ledger in one snapshot, all of it or what came after a checkpoint: hashes every
+// body, rebuilds every log from the entries that its leaves name, every head of the root log, and
+// the chain of seals. It reads what is there and trusts nothing but the checkpoint to start from
+// and the newest seal, which the last rows of the result name.
 #include "core/seal.hpp"
 
-#include "charge.hpp"
 #include "ledger.hpp"
 #include "ledger_tables.hpp"
 #include "pg/function.hpp"
 #include "tree.hpp"
-#include "verify_checkpoint.hpp"
 #include "verify_cursor.hpp"
-#include "verify_cut.hpp"
 #include "verify_progress.hpp"
-#include "verify_report.hpp"
-#include "verify_tree.hpp"
-#include "verify_window.hpp"
+#include "verify_state.hpp"
 
 namespace aegis::verify {
 
 namespace {
-
-using verify_scan::LogKey;
-
-struct Log {
-    int32 number;  // hash key
-    LogKey key;
-    uint8_t id[core::kLogIdBytes];
-    int64 size;  // as aegis.tenant_log says
-    core::Digest root;
-    core::ByteView stored;      // its frontier, as aegis.tenant_log says
-    core::Frontier frontier;    // as rebuilt
-    int64 cut;                  // leaves below may be without an entry
-    verify_cut::Hollow hollow;  // those that are
-    bool checked;               // belongs to the tenants that were asked for
-    bool broken;                // reported; its later roots are taken as they are stored
-};
-
-struct Seal {
-    core::SealFields fields;
-    core::Digest hash;
-    int64 number;
-};
-
-struct State {
-    Report report;
-    const pg_uuid_t *only;
-    const char *kept;  // a checkpoint, or nullptr
-    verify_tree::Expected trees;
-    verify_checkpoint::State checkpoints;
-    verify_cut::State cuts;
-    HTAB *logs;
-    verify_scan::Tenants *tenants;
-    verify_window::Window *window;
-    MemoryContext memory;
-    int64 unsealed;
-    // Walk over the leaves of one seal.
-    int64 leaves_in_seal;
-    int32 last_log;
-    int64 last_seq;
-    core::Frontier root_log;
-    bool root_log_broken;  // reported; it goes on from what a seal stored
-    Seal newest;
-    Datum newest_snapshot;
-};
-
-void finding(State *state, Check check, const char *subject, const char *detail) {
-    finding(&state->report, check, subject, detail);
-}
-
-const char *name_of(const Log *log) {
-    if (log == nullptr) return "an unknown log";
-    if (!log->key.has_tenant) return "the system's log";
-    return psprintf("the log of tenant %s", DatumGetCString(DirectFunctionCall1(
-                                                uuid_out, UUIDPGetDatum(&log->key.tenant))));
-}
-
-verify_cut::Log for_cuts(const Log *log) {
-    return {log->number, name_of(log),
-            log->key.has_tenant ? pg::view_of(log->key.tenant) : core::ByteView()};
-}
-
-Log *log_by_number(State *state, int32 number) {
-    return static_cast<Log *>(hash_search(state->logs, &number, HASH_FIND, nullptr));
-}
 
 void report_odd(void *pointer, int64 seq, verify_window::Odd what) {
     finding(static_cast<State *>(pointer), kEntries, psprintf("entry seq " INT64_FORMAT, seq),
@@ -95,15 +26,6 @@ void report_odd(void *pointer, int64 seq, verify_window::Odd what) {
 int compare_tenants(const void *a, const void *b) {
     return verify_scan::compare_keys(static_cast<const verify_scan::Tenant *>(a)->key,
                                      static_cast<const verify_scan::Tenant *>(b)->key);
-}
-
-// True when the stored frontier is the rebuilt one. The next seal goes on from it.
-bool is_stored(const core::Frontier &frontier, core::ByteView stored) {
-    size_t size = core::frontier_size(frontier);
-    if (size != stored.size) return false;
-    uint8_t *encoded = static_cast<uint8_t *>(palloc(size + 1));
-    pg::raise(pg::run([&] { core::encode_frontier(frontier, {encoded, size}); }));
-    return memcmp(encoded, stored.data, size) == 0;
 }
 
 void read_logs(State *state) {
@@ -126,6 +48,8 @@ void read_logs(State *state) {
             finding(state, kHeads, name_of(log), "there are two heads of it");
         memset(&log->key, 0, sizeof log->key);
         log->frontier = core::Frontier();
+        log->start = 0;
+        log->start_root = core::Digest();
         log->broken = false;
         log->hollow = {};
         core::ByteView id = pg::varlena_view(SPI_getbinval(row, shape, 2, &is_null));
@@ -141,6 +65,8 @@ void read_logs(State *state) {
         log->checked =
             state->only == nullptr ||
             (log->key.has_tenant && memcmp(&log->key.tenant, state->only, UUID_LEN) == 0);
+        if (log->checked && id.size != sizeof log->id)
+            finding(state, kHeads, name_of(log), "its id is not one");
         log->cut = log->checked ? verify_cut::begin(&state->cuts, for_cuts(log)) : 0;
         state->tenants->list[state->tenants->count++] = {log->key, number};
         state->report.items[kLogs] += log->checked;
@@ -163,8 +89,6 @@ void walk_leaves(State *state, int64 seal, int32 number, int64 first_leaf, const
     }
     if (number != state->last_log) state->last_seq = 0;
     if (!log->checked) return;
-    core::Digest *leaves =
-        static_cast<core::Digest *>(palloc(sizeof(core::Digest) * Max(count, 1)));
     if (!log->broken && static_cast<int64>(log->frontier.size) != first_leaf) {
         finding(state, kLogs, name_of(log),
                 psprintf("leaf " INT64_FORMAT " is followed by leaf " INT64_FORMAT
@@ -172,6 +96,12 @@ void walk_leaves(State *state, int64 seal, int32 number, int64 first_leaf, const
                          static_cast<int64>(log->frontier.size) - 1, first_leaf, seal));
         log->broken = true;
     }
+    if (seal <= state->start.seal) {  // counted, and believed as far as its heads are
+        log->frontier.size = static_cast<uint64_t>(first_leaf + count);
+        return;
+    }
+    core::Digest *leaves =
+        static_cast<core::Digest *>(palloc(sizeof(core::Digest) * Max(count, 1)));
     for (int i = 0; i < count; i++) {
         int64 seq = seqs[i];
         verify_window::Entry *entry;
@@ -231,7 +161,10 @@ void walk_leaves(State *state, int64 seal, int32 number, int64 first_leaf, const
 void close_log(State *state, int64 seal, int32 number, int64 size, const core::Digest &stored) {
     Log *log = log_by_number(state, number);
     if (log == nullptr) return;
-    if (log->checked && !log->broken) {
+    if (seal <= state->start.seal) {
+        log->start = size;
+        log->start_root = stored;
+    } else if (log->checked && !log->broken) {
         core::Digest root;
         pg::raise(pg::run([&] { root = log->frontier.root(); }));
         if (!same(root, stored)) {
@@ -258,6 +191,44 @@ void close_log(State *state, int64 seal, int32 number, int64 size, const core::D
     }
 }
 
+int64 expected_entries(const State *state) {
+    int64 sum = 0;
+    HASH_SEQ_STATUS status;
+    hash_seq_init(&status, state->logs);
+    while (void *item = hash_seq_search(&status)) {
+        const Log *log = static_cast<Log *>(item);
+        if (log->checked) sum += Max(log->size - Max(log->cut, log->start), 0);
+    }
+    return sum;
+}
+
+// The logs go on from what they had at the seal: hashes that were kept for proofs lead there, and
+// are believed because they have the root that the log's head says, which the checkpoint covers.
+void start_here(State *state) {
+    HASH_SEQ_STATUS status;
+    hash_seq_init(&status, state->logs);
+    while (void *item = hash_seq_search(&status)) {
+        Log *log = static_cast<Log *>(item);
+        if (!log->checked || log->start == 0) continue;
+        if (log->cut > 0) verify_cut::pass_over(&state->cuts, for_cuts(log), log->start);
+        if (log->broken) continue;
+        core::Frontier frontier;
+        core::Digest root{};
+        if (tree::find_frontier(log->number, static_cast<uint64>(log->start), &frontier))
+            pg::raise(pg::run([&] { root = frontier.root(); }));
+        if (same(root, log->start_root)) {
+            log->frontier = frontier;
+            continue;
+        }
+        finding(state, kTrees, name_of(log),
+                psprintf("the hashes of its first " INT64_FORMAT
+                         " leaves do not lead to its root in seal " INT64_FORMAT,
+                         log->start, state->start.seal));
+        log->broken = true;
+    }
+    verify_progress::expect(expected_entries(state));
+}
+
 void check_seal(State *state, const SealRow &row) {
     const char *name = psprintf("seal " INT64_FORMAT, row.number);
     state->report.items[kSeals]++;
@@ -276,7 +247,7 @@ void check_seal(State *state, const SealRow &row) {
     } else {
         const char *snapshot = DatumGetCString(DirectFunctionCall1(pg_snapshot_out, row.snapshot));
         if (!same(hash, row.hash)) finding(state, kSeals, name, "its body does not have its hash");
-        if (fields.number != static_cast<uint64_t>(row.number) ||
+        if (!row.complete || fields.number != static_cast<uint64_t>(row.number) ||
             fields.epoch != static_cast<uint64_t>(row.epoch) ||
             fields.entries != static_cast<uint64_t>(row.entries) || !same(fields.root, row.root) ||
             !same(fields.previous, row.previous) ||
@@ -316,14 +287,18 @@ void check_seal(State *state, const SealRow &row) {
     state->leaves_in_seal = 0;
     state->last_log = 0;
     verify_checkpoint::at_seal(&state->checkpoints, row.number, state->root_log);
+    if (row.number == state->start.seal) start_here(state);
 }
 
 // Leaves and seals side by side, in the order of seals.
 void walk(State *state) {
+    // The hashes lie out of line: those that nobody compares are not fetched.
     Cursor leaves = open_cursor(
-        "SELECT seal, log, first_leaf, coalesce(seqs, '{}'), root, "
-        "last_seq, coalesce(leaves, '')"
-        " FROM aegis.seal_leaves ORDER BY seal, log, first_leaf");
+        psprintf("SELECT seal, log, coalesce(first_leaf, -1), coalesce(seqs, '{}'), root, "
+                 "last_seq, CASE WHEN "
+                 "seal > " INT64_FORMAT " THEN coalesce(leaves, '') ELSE '' END"
+                 " FROM aegis.seal_leaves ORDER BY seal, log, first_leaf",
+                 state->start.seal));
     Cursor seals = open_cursor(kSealQuery);
     int64 reported = 0;
     MemoryContext scratch =
@@ -377,16 +352,6 @@ void walk(State *state) {
     MemoryContextDelete(scratch);
 }
 
-// True when the newest seal or one before it must cover a transaction.
-bool is_due(void *pointer, int32 its_epoch, uint64 xid) {
-    const State *state = static_cast<State *>(pointer);
-    if (state->newest.number == 0) return false;
-    int32 epoch = static_cast<int32>(state->newest.fields.epoch);
-    if (its_epoch != epoch) return its_epoch < epoch;
-    return DatumGetBool(
-        DirectFunctionCall2(pg_visible_in_snapshot, UInt64GetDatum(xid), state->newest_snapshot));
-}
-
 // An entry that no leaf names is either too young or was smuggled in.
 void visit_unused(void *pointer, int64 seq, const verify_window::Entry &entry) {
     State *state = static_cast<State *>(pointer);
@@ -404,65 +369,6 @@ void visit_unused(void *pointer, int64 seq, const verify_window::Entry &entry) {
         state->unsealed++;
 }
 
-void check_heads(State *state) {
-    HASH_SEQ_STATUS status;
-    hash_seq_init(&status, state->logs);
-    while (void *item = hash_seq_search(&status)) {
-        Log *log = static_cast<Log *>(item);
-        if (!log->checked) continue;
-        state->report.items[kHeads]++;
-        bool wrong = static_cast<int64>(log->frontier.size) != log->size;
-        if (!wrong && !log->broken) {
-            core::Digest root;
-            pg::raise(pg::run([&] { root = log->frontier.root(); }));
-            wrong = !same(root, log->root) || !is_stored(log->frontier, log->stored);
-        }
-        if (log->cut > 0)
-            verify_cut::finish(&state->cuts, for_cuts(log), is_due, state, log->hollow,
-                               !log->broken);
-        if (wrong)
-            finding(
-                state, kHeads, name_of(log),
-                psprintf("its head says size " INT64_FORMAT ", its seals lead to size " INT64_FORMAT
-                         " or another root: seals were removed at the end, or the head was changed",
-                         log->size, static_cast<int64>(log->frontier.size)));
-    }
-}
-
-// Whoever looked may not want to tell, and may roll back: the ledger says it of itself.
-void note_findings(const State *state) {
-    int64_t findings = 0;
-    for (int64_t of_check : state->report.findings) findings += of_check;
-    if (findings == 0) return;
-    charge::Order order = {};
-    order.kind = charge::Kind::finding;
-    order.event = "ledger.finding";
-    order.target = psprintf("seal " INT64_FORMAT, state->newest.number);
-    order.detail = psprintf(INT64_FORMAT " findings", findings);
-    if (state->only != nullptr) order.tenant = *state->only;
-    charge::note(order);
-}
-
-void summarise(State *state) {
-    const char *subject = state->only != nullptr ? "one tenant" : "all tenants";
-    state->report.items[kEntries] = verify_window::entries_read(state->window);
-    summarise(&state->report, subject);
-    note_findings(state);
-    put(&state->report, "unsealed", subject, "ok", state->unsealed,
-        "entries that are not sealed yet, hence not proven");
-    if (state->newest.number == 0) {
-        put(&state->report, "checked against", "nothing", "ok", -1, "there is no seal yet");
-        return;
-    }
-    char root[2 * core::kDigestBytes + 1] = {}, hash[2 * core::kDigestBytes + 1] = {};
-    core::to_hex(state->newest.fields.root.view(), root);
-    core::to_hex(state->newest.hash.view(), hash);
-    put(&state->report, "checked against", psprintf("seal " INT64_FORMAT, state->newest.number),
-        "ok", -1,
-        psprintf("root %s, hash %s, %s", root, hash,
-                 verify_checkpoint::standing(&state->checkpoints)));
-}
-
 verify_tree::Known known(void *pointer, int32 number) {
     State *state = static_cast<State *>(pointer);
     if (number == tree::kRootLog)
@@ -476,20 +382,15 @@ verify_tree::Known known(void *pointer, int32 number) {
     return log->broken ? verify_tree::Known::part : verify_tree::Known::whole;
 }
 
+// The root log is rebuilt from its first leaf always.
+int64 start_of(void *pointer, int32 number) {
+    const Log *log = log_by_number(static_cast<State *>(pointer), number);
+    return log != nullptr ? log->start : 0;
+}
+
 const char *name_of_number(void *pointer, int32 number) {
     if (number == tree::kRootLog) return "the root log";
     return name_of(log_by_number(static_cast<State *>(pointer), number));
-}
-
-int64 expected_entries(const State *state) {
-    int64 sum = 0;
-    HASH_SEQ_STATUS status;
-    hash_seq_init(&status, state->logs);
-    while (void *item = hash_seq_search(&status)) {
-        const Log *log = static_cast<Log *>(item);
-        if (log->checked && log->size > log->cut) sum += log->size - log->cut;
-    }
-    return sum;
 }
 
 HTAB *make_table(const char *name, Size key, Size entry) {
@@ -509,17 +410,19 @@ void verify(State *state) {
     state->cuts.report = &state->report;
     verify_cut::read(&state->cuts);
     read_logs(state);
+    state->checkpoints.report = &state->report;
+    verify_checkpoint::open(&state->checkpoints, state->kept, state->since);
+    const verify_checkpoint::Checkpoint *start = verify_checkpoint::start(&state->checkpoints);
+    if (start != nullptr) state->start = verify_start::find(start->size);
     state->trees.memory = CurrentMemoryContext;
     verify_progress::begin(state->only, expected_entries(state));
-    state->window = verify_window::open(state->tenants, {report_odd, state});
-    state->checkpoints.report = &state->report;
-    verify_checkpoint::open(&state->checkpoints, state->kept);
+    state->window = verify_window::open(&state->start, state->tenants, {report_odd, state});
     verify_checkpoint::at_head(&state->checkpoints, state->root_log);
     walk(state);
     verify_progress::enter(verify_progress::kUnsealed);
     verify_window::visit_unused(state->window, visit_unused, state);
     verify_progress::enter(verify_progress::kTree);
-    verify_tree::compare(&state->trees, {known, name_of_number, state}, &state->report);
+    verify_tree::compare(&state->trees, {known, start_of, name_of_number, state}, &state->report);
     verify_progress::enter(verify_progress::kCheckpoints);
     verify_checkpoint::finish(&state->checkpoints, state->root_log);
     verify_progress::enter(verify_progress::kHeads);
@@ -540,6 +443,7 @@ AEGIS_FUNCTION(aegis_verify_ledger) {
     state->report.result = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
     state->only = PG_ARGISNULL(0) ? nullptr : PG_GETARG_UUID_P(0);
     state->kept = PG_ARGISNULL(1) ? nullptr : text_to_cstring(PG_GETARG_TEXT_PP(1));
+    state->since = PG_ARGISNULL(2) ? nullptr : text_to_cstring(PG_GETARG_TEXT_PP(2));
     PG_TRY();
     { verify(state); }
     PG_FINALLY();

@@ -10,6 +10,7 @@
 
 #include "guc.hpp"
 #include "pg/function.hpp"
+#include "verify_anchor.hpp"
 
 namespace aegis::verify_checkpoint {
 
@@ -131,15 +132,38 @@ void check_row(State *state, const Row &row, int64 seal, const core::Frontier &r
     }
 }
 
-void check_kept(State *state, const core::Frontier &root_log) {
-    state->kept_reached = true;
+void check_kept(State *state, Kept *kept, const core::Frontier &root_log) {
+    kept->reached = true;
     core::Digest root;
     pg::raise(pg::run([&] { root = root_log.root(); }));
-    if (!verify::same(root, state->kept.root))
+    if (!verify::same(root, kept->note.root))
         verify::finding(
-            state->report, verify::kCheckpoints, "the kept checkpoint",
+            state->report, verify::kCheckpoints, kept->name,
             psprintf("the first " UINT64_FORMAT " heads have another root: the ledger was rebuilt",
-                     state->kept.size));
+                     kept->note.size));
+}
+
+void open_kept(State *state, Kept *kept, const char *name, const char *given) {
+    kept->name = name;
+    if (given == nullptr) return;
+    // Whoever kept it with psql has one line end more.
+    size_t size = strlen(given);
+    while (size > 0 && given[size - 1] == '\n') size--;
+    const char *note = psprintf("%.*s\n", static_cast<int>(size), given);
+    state->report->items[verify::kCheckpoints]++;
+    if (!read_note(note, &kept->note))
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("the checkpoint is not a signed note of a log"),
+                        errhint("Give it as aegis.latest_checkpoint() returned it.")));
+    const char *own = own_origin();
+    if (own != nullptr && strcmp(own, kept->note.origin) != 0)
+        verify::finding(state->report, verify::kCheckpoints, name,
+                        psprintf("it is about the log \"%s\"", kept->note.origin));
+    else if (has_key() && !is_signed(note, kept->note.origin))
+        verify::finding(state->report, verify::kCheckpoints, name,
+                        "it is not signed by \"aegis.ledger_key\"");
+    else
+        kept->believed = true;
 }
 
 constexpr const char *kCosignatures =
@@ -178,30 +202,20 @@ void check_cosignatures(State *state) {
 
 }  // namespace
 
-void open(State *state, const char *given) {
+void open(State *state, const char *given, const char *start) {
     state->rows = verify::open_cursor(kQuery);
-    if (given == nullptr) return;
-    // Whoever kept it with psql has one line end more.
-    size_t size = strlen(given);
-    while (size > 0 && given[size - 1] == '\n') size--;
-    const char *kept = psprintf("%.*s\n", static_cast<int>(size), given);
-    state->report->items[verify::kCheckpoints]++;
-    if (!read_note(kept, &state->kept))
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                        errmsg("the checkpoint is not a signed note of a log"),
-                        errhint("Give it as aegis.latest_checkpoint() returned it.")));
-    const char *own = own_origin();
-    if (own != nullptr && strcmp(own, state->kept.origin) != 0)
-        verify::finding(state->report, verify::kCheckpoints, "the kept checkpoint",
-                        psprintf("it is about the log \"%s\"", state->kept.origin));
-    else if (has_key() && !is_signed(kept, state->kept.origin))
-        verify::finding(state->report, verify::kCheckpoints, "the kept checkpoint",
-                        "it is not signed by \"aegis.ledger_key\"");
+    open_kept(state, &state->kept[0], "the kept checkpoint", given);
+    open_kept(state, &state->kept[1], "the checkpoint to start from", start);
+}
+
+const Checkpoint *start(const State *state) {
+    return state->kept[1].believed ? &state->kept[1].note : nullptr;
 }
 
 void at_head(State *state, const core::Frontier &root_log) {
-    if (state->kept.valid && !state->kept_reached && root_log.size == state->kept.size)
-        check_kept(state, root_log);
+    for (Kept &kept : state->kept)
+        if (kept.note.valid && !kept.reached && root_log.size == kept.note.size)
+            check_kept(state, &kept, root_log);
 }
 
 void at_seal(State *state, int64 seal, const core::Frontier &root_log) {
@@ -215,15 +229,17 @@ void at_seal(State *state, int64 seal, const core::Frontier &root_log) {
 void finish(State *state, const core::Frontier &root_log) {
     Row row;
     check_cosignatures(state);
+    verify_anchor::check(state->report);
     while (read_row(&state->rows, &row)) {
         check_row(state, row, row.seal - 1, root_log);
         state->rows.at++;
     }
-    if (state->kept.valid && !state->kept_reached)
-        verify::finding(state->report, verify::kCheckpoints, "the kept checkpoint",
-                        psprintf("it has " UINT64_FORMAT " heads, the ledger has " UINT64_FORMAT
-                                 ": the end was cut off, or an older copy was restored",
-                                 state->kept.size, root_log.size));
+    for (const Kept &kept : state->kept)
+        if (kept.note.valid && !kept.reached)
+            verify::finding(state->report, verify::kCheckpoints, kept.name,
+                            psprintf("it has " UINT64_FORMAT " heads, the ledger has " UINT64_FORMAT
+                                     ": the end was cut off, or an older copy was restored",
+                                     kept.note.size, root_log.size));
 }
 
 const char *standing(const State *state) {

@@ -18,6 +18,13 @@ struct Checkpoint {
     core::Digest root;
 };
 
+struct Kept {  // by the caller
+    const char *name;
+    Checkpoint note;
+    bool believed;  // about this log, and signed where signatures can be checked
+    bool reached;
+};
+
 // Starts zeroed but for `report`.
 struct State {
     verify::Report *report;
@@ -30,13 +37,14 @@ struct State {
     int64 number, seal;
     Checkpoint newest;
     TimestampTz signed_at;
-    // Kept by the caller.
-    Checkpoint kept;
-    bool kept_reached;
+    Kept kept[2];
 };
 
-// given: a signed note that was kept, or nullptr. ERROR when it is none. Needs an SPI connection.
-void open(State *state, const char *given);
+// Signed notes that were kept, or nullptr: one that the ledger must contain, and one from which the
+// verification is to start. ERROR when it is none. Needs an SPI connection.
+void open(State *state, const char *given, const char *start);
+// The one to start from; nullptr when there is none, or it is not to be believed.
+const Checkpoint *start(const State *state);
 // After every leaf of the root log.
 void at_head(State *state, const core::Frontier &root_log);
 // After every seal, and at the end.

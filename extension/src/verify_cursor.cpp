@@ -67,12 +67,12 @@ SealRow read_seal(Cursor *cursor) {
     row.number = DatumGetInt64(SPI_getbinval(tuple, shape, 1, &is_null));
     row.epoch = DatumGetInt32(SPI_getbinval(tuple, shape, 2, &is_null));
     row.entries = DatumGetInt64(SPI_getbinval(tuple, shape, 3, &is_null));
-    Datum value = SPI_getbinval(tuple, shape, 4, &is_null);
-    copy_digest(value, is_null, &row.root);
-    value = SPI_getbinval(tuple, shape, 5, &is_null);
-    copy_digest(value, is_null, &row.previous);
-    value = SPI_getbinval(tuple, shape, 6, &is_null);
-    copy_digest(value, is_null, &row.hash);
+    row.complete = DatumGetBool(SPI_getbinval(tuple, shape, 13, &is_null));
+    core::Digest *const digests[] = {&row.root, &row.previous, &row.hash};
+    for (int i = 0; i < 3; i++) {
+        Datum value = SPI_getbinval(tuple, shape, 4 + i, &is_null);
+        row.complete = copy_digest(value, is_null, digests[i]) && row.complete;
+    }
     row.root_frontier = pg::varlena_view(SPI_getbinval(tuple, shape, 7, &is_null));
     row.body = pg::varlena_view(SPI_getbinval(tuple, shape, 8, &is_null));
     row.snapshot = SPI_getbinval(tuple, shape, 9, &is_null);

@@ -20,6 +20,7 @@ HeapTuple peek(Cursor *cursor);
 
 struct SealRow {
     bool valid;
+    bool complete;  // no column is empty, and what should be a digest is one
     int64 number;
     int32 epoch;
     int64 entries;
@@ -35,8 +36,9 @@ struct SealRow {
 // NULL constraint gets a finding, not an accident.
 inline constexpr const char *kSealQuery =
     "SELECT number, epoch, entries, root, previous, hash, coalesce(root_frontier, ''), "
-    "coalesce(body, ''), coalesce(snapshot, '1:1:'), root_size, sealed_at, wal"
-    " FROM aegis.seal ORDER BY number";
+    "coalesce(body, ''), coalesce(snapshot, '1:1:'), root_size, sealed_at, wal, "
+    "s IS NOT NULL"
+    " FROM aegis.seal s ORDER BY number";
 SealRow read_seal(Cursor *cursor);
 // False when the value is not a digest.
 bool copy_digest(Datum value, bool is_null, core::Digest *out);

@@ -126,6 +126,12 @@ void at_head(State *state, const Log &log, int64 seal, const core::Frontier &fro
     });
 }
 
+void pass_over(State *state, const Log &log, int64 size) {
+    each(state, log, [&](Cut *cut) {
+        if (cut->size > 0 && cut->size <= size) cut->met = cut->recorded = true;
+    });
+}
+
 void finish(State *state, const Log &log, bool (*is_due)(void *, int32 epoch, uint64 xid),
             void *argument, const Hollow &hollow, bool whole) {
     Cut *newest = nullptr, *recorded = nullptr;

@@ -44,6 +44,8 @@ int64 begin(State *state, const Log &log);
 void at_leaf(State *state, const Log &log, int64 leaf, int64 seq, const core::Digest &hash);
 // A head of a log with cuts, rebuilt.
 void at_head(State *state, const Log &log, int64 seal, const core::Frontier &frontier);
+// Instead of both, for what lies below the size from which the log is verified.
+void pass_over(State *state, const Log &log, int64 size);
 struct Hollow {  // leaves without an entry
     int64 count;
     int64 end;  // one more than the last of them

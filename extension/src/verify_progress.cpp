@@ -80,6 +80,10 @@ void begin(const pg_uuid_t *tenant, int64 total) {
     }
 }
 
+void expect(int64 total) {
+    if (mine != nullptr) mine->total.store(Max(total, mine->done.load()));
+}
+
 void enter(Phase phase) {
     if (mine != nullptr) mine->phase.store(phase);
 }

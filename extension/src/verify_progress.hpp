@@ -36,6 +36,7 @@ void set_job(int64 job);
 
 // total: entries that are expected.
 void begin(const pg_uuid_t *tenant, int64 total);
+void expect(int64 total);  // once more is known
 void enter(Phase phase);
 void advance(int64 done);  // entries read so far; cheap
 void end();

@@ -24,7 +24,7 @@ struct Reader {
     const Tenant *last;  // the entry before is most often of the same tenant
     TableScanDesc scan;
     TupleTableSlot *slot;
-    MemoryContext memory;  // of one batch
+    MemoryContext memory;  // of one row, whose body may be long
     int count;
     Row rows[kBatch];
 };
@@ -102,6 +102,10 @@ void read_row(Reader *reader) {
     entry->xid = DatumGetUInt64(values[ledger_entry::kXid]);
     entry->fault = check(body, leaf, tenant, entry->xid, entry->epoch,
                          DatumGetInt32(values[ledger_entry::kOrdinal]));
+    // None of them is ever empty, and an empty one is not 0.
+    for (int column :
+         {ledger_entry::kSeq, ledger_entry::kEpoch, ledger_entry::kXid, ledger_entry::kOrdinal})
+        if (slot->tts_isnull[column]) entry->fault |= kFaultColumns;
     if (leaf.size == core::kDigestBytes) memcpy(entry->leaf.bytes, leaf.data, leaf.size);
 }
 
@@ -125,9 +129,9 @@ bool read_batch(Reader *reader) {
     for (int seen = 0; more && seen < kBatch; seen++) {
         more = table_scan_getnextslot(reader->scan, ForwardScanDirection, reader->slot);
         if (more) read_row(reader);
+        MemoryContextReset(reader->memory);
     }
     MemoryContextSwitchTo(caller);
-    MemoryContextReset(reader->memory);
     return more;
 }
 
@@ -139,17 +143,23 @@ void close_reader(Reader *reader) {
 }
 
 // As PostgreSQL does it for its own scans: one more process for every so many blocks.
-int helpers_for(Relation relation) {
+int helpers_for(BlockNumber blocks) {
     if (IsInParallelMode()) return 0;
     BlockNumber each = static_cast<BlockNumber>(Max(min_parallel_table_scan_size, 1));
-    BlockNumber wanted = RelationGetNumberOfBlocks(relation) / each;
+    BlockNumber wanted = blocks / each;
     return static_cast<int>(
         Min(wanted, static_cast<BlockNumber>(max_parallel_maintenance_workers)));
 }
 
-void read_alone(Relation relation, const Tenants &tenants, const Sink &sink) {
-    Reader *reader =
-        open_reader(relation, table_beginscan(relation, GetActiveSnapshot(), 0, nullptr), &tenants);
+// Blocks from `from` on, of `blocks`.
+void read_alone(Relation relation, BlockNumber from, BlockNumber blocks, bool in_order,
+                const Tenants &tenants, const Sink &sink) {
+    // Only who reads everything in any order may join a scan that is under way.
+    bool may_join = from == 0 && !in_order;
+    TableScanDesc scan =
+        table_beginscan_strat(relation, GetActiveSnapshot(), 0, nullptr, true, may_join);
+    if (!may_join) heap_setscanlimits(scan, from, blocks - from);
+    Reader *reader = open_reader(relation, scan, &tenants);
     bool more = true;
     while (more) {
         more = read_batch(reader);
@@ -170,8 +180,19 @@ bool receive(shm_mq_handle *queue, bool wait, const Sink &sink) {
     }
 }
 
+// A parallel scan counts the blocks that it has given away: one that begins with a higher count
+// leaves out the first.
+void skip_blocks(ParallelTableScanDesc scan, BlockNumber from) {
+    if (from == 0) return;
+    auto *blocks = reinterpret_cast<ParallelBlockTableScanDesc>(scan);
+    scan->phs_syncscan = false;
+    blocks->phs_startblock = 0;
+    pg_atomic_write_u64(&blocks->phs_nallocated, from);
+}
+
 // Blocks of the table go to whoever asks next, this process included.
-void read_together(Relation relation, int helpers, const Tenants &tenants, const Sink &sink) {
+void read_together(Relation relation, BlockNumber from, int helpers, const Tenants &tenants,
+                   const Sink &sink) {
     EnterParallelMode();
     ParallelContext *parallel = CreateParallelContext("aegis", "aegis_verify_worker", helpers);
     Size list_bytes = size_of(tenants.count);
@@ -191,6 +212,7 @@ void read_together(Relation relation, int helpers, const Tenants &tenants, const
     auto *table_scan =
         static_cast<ParallelTableScanDesc>(shm_toc_allocate(parallel->toc, scan_bytes));
     table_parallelscan_initialize(relation, table_scan, GetActiveSnapshot());
+    skip_blocks(table_scan, from);
     shm_toc_insert(parallel->toc, kTableScan, table_scan);
     char *queues = static_cast<char *>(shm_toc_allocate(parallel->toc, queue_bytes));
     shm_toc_insert(parallel->toc, kQueues, queues);
@@ -225,13 +247,16 @@ void read_together(Relation relation, int helpers, const Tenants &tenants, const
 
 }  // namespace
 
-void read_partition(Oid oid, const Tenants &tenants, const Sink &sink) {
+void read_partition(Oid oid, const verify_start::Start &start, const Tenants &tenants,
+                    bool in_order, const Sink &sink) {
     Relation relation = table_open(oid, AccessShareLock);
-    int helpers = helpers_for(relation);
-    if (helpers == 0)
-        read_alone(relation, tenants, sink);
-    else
-        read_together(relation, helpers, tenants, sink);
+    BlockNumber from = start.seal != 0 ? verify_start::first_block(start, relation) : 0;
+    BlockNumber blocks = RelationGetNumberOfBlocks(relation);
+    int helpers = from < blocks && !in_order ? helpers_for(blocks - from) : 0;
+    if (helpers > 0)
+        read_together(relation, from, helpers, tenants, sink);
+    else if (from < blocks)
+        read_alone(relation, from, blocks, in_order, tenants, sink);
     table_close(relation, AccessShareLock);
 }
 

@@ -4,7 +4,7 @@
 #pragma once
 
 #include "core/digest.hpp"
-#include "pg/postgres.hpp"
+#include "verify_start.hpp"
 
 namespace aegis::verify_scan {
 
@@ -61,8 +61,10 @@ struct Sink {
     void *state;
 };
 
-// Reads all rows with the active snapshot. The sink is called in this process only.
-void read_partition(Oid relation, const Tenants &tenants, const Sink &sink);
+// Reads rows with the active snapshot: all of them, or at least those after the start. The sink is
+// called in this process only; `in_order`: with all rows in the order of the disk.
+void read_partition(Oid relation, const verify_start::Start &start, const Tenants &tenants,
+                    bool in_order, const Sink &sink);
 
 }  // namespace aegis::verify_scan
 

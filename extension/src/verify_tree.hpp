@@ -26,6 +26,7 @@ void append(Expected *expected, int32 log, core::Frontier *frontier, const core:
 enum class Known { whole, part, nothing, no_such_log };
 struct Logs {
     Known (*known)(void *state, int32 log);
+    int64 (*start)(void *state, int32 log);  // nodes of leaves below are passed over
     const char *(*name)(void *state, int32 log);
     void *state;
 };

@@ -20,6 +20,7 @@ struct Part {
 };
 
 struct Window {
+    const verify_start::Start *start;
     const verify_scan::Tenants *tenants;
     Observer observer;
     MemoryContext memory;
@@ -55,6 +56,15 @@ bool make_room(Part *part, int64 seq, MemoryContext memory) {
     return true;
 }
 
+int compare(const Entry &a, const Entry &b) {
+    if (a.fault != b.fault) return a.fault - b.fault;
+    int order = memcmp(a.leaf.bytes, b.leaf.bytes, core::kDigestBytes);
+    if (order != 0) return order;
+    if (a.xid != b.xid) return a.xid < b.xid ? -1 : 1;
+    if (a.epoch != b.epoch) return a.epoch < b.epoch ? -1 : 1;
+    return a.log - b.log;
+}
+
 struct Loading {
     Window *window;
     Part *part;
@@ -66,6 +76,10 @@ void take(void *pointer, const verify_scan::Row *rows, int count) {
     Part *part = loading->part;
     for (int i = 0; i < count; i++) {
         int64 seq = rows[i].seq;
+        if (window->start->seal != 0 &&
+            !verify_start::is_after(*window->start, rows[i].entry.epoch, rows[i].entry.xid))
+            continue;
+        window->read++;
         if (!make_room(part, seq, window->memory)) {
             window->observer.report(window->observer.state, seq, Odd::stray);
             continue;
@@ -73,14 +87,15 @@ void take(void *pointer, const verify_scan::Row *rows, int count) {
         Entry *entry = &part->entries[seq - part->base];
         if (entry->present) {
             window->observer.report(window->observer.state, seq, Odd::duplicate);
-            continue;
+            // Which of two is read first is chance where several processes read.
+            if (compare(rows[i].entry, *entry) >= 0) continue;
+            part->unused--;
         }
         *entry = rows[i].entry;
         if (!part->is_default && (seq < part->from || seq >= part->to))
             entry->fault |= verify_scan::kFaultPartition;
         part->unused++;
     }
-    window->read += count;
     verify_progress::advance(window->read);
 }
 
@@ -98,7 +113,9 @@ void load(Window *window, Part *part) {
     part->loaded = true;
     window->newest = part;
     Loading loading = {window, part};
-    verify_scan::read_partition(part->relation, *window->tenants, {take, &loading});
+    // In the default partition the first row says what is far from it: so its order must not vary.
+    verify_scan::read_partition(part->relation, *window->start, *window->tenants, part->is_default,
+                                {take, &loading});
 }
 
 bool find_in(Part *part, int64 seq, Part **place, Entry **entry) {
@@ -114,8 +131,10 @@ bool find_in(Part *part, int64 seq, Part **place, Entry **entry) {
 
 }  // namespace
 
-Window *open(const verify_scan::Tenants *tenants, const Observer &observer) {
+Window *open(const verify_start::Start *start, const verify_scan::Tenants *tenants,
+             const Observer &observer) {
     Window *window = static_cast<Window *>(palloc0(sizeof(Window)));
+    window->start = start;
     window->tenants = tenants;
     window->observer = observer;
     window->memory = CurrentMemoryContext;

@@ -21,8 +21,10 @@ struct Observer {
 
 struct Window;
 
-// Lives in the current memory context; reads with the active snapshot.
-Window *open(const verify_scan::Tenants *tenants, const Observer &observer);
+// Lives in the current memory context; reads with the active snapshot. Entries before the start are
+// passed over as if they were not there.
+Window *open(const verify_start::Start *start, const verify_scan::Tenants *tenants,
+             const Observer &observer);
 Found find(Window *window, int64 seq, Entry **entry);
 // Reads what no leaf asked for, then visits every entry that no leaf named.
 void visit_unused(Window *window, void (*visit)(void *state, int64 seq, const Entry &entry),

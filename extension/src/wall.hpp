@@ -27,6 +27,17 @@ void read_target(Query *merge);
 // ExecutorCheckPerms: ERROR AG009/AG001/AG010 for a relation that must not be touched, or false
 // when the caller only asks. `permissions` is NIL on PostgreSQL 15.
 bool check_relations(List *range_table, List *permissions, bool report);
+// Parse analysis: ERROR AG010 for a query of a tenant session that picks rows by where they lie.
+void check_query(Query *query);
+// ExecutorRun: what foreign keys do to rows runs past row security, for their keys carry the
+// tenant. The triggers of these rows must not: while they run, row security holds again.
+struct Passage {
+    bool closed;
+    Oid user;
+    int security;
+};
+Passage close_passage();
+void reopen(const Passage &passage);
 // ProcessUtility: ERROR AG010 for a statement that a tenant session may not run, or that would
 // open a role of Aegis.
 void check_statement(PlannedStmt *statement);

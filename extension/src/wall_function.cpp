@@ -6,6 +6,7 @@
 #include "charge.hpp"
 #include "guc.hpp"
 #include "pg/compat.hpp"
+#include "pg/function_memory.hpp"
 #include "pg/report.hpp"
 
 namespace aegis::wall {
@@ -100,23 +101,16 @@ const char *const leaking_extensions[] = {
 };
 
 // What the gateway's login may call by itself; each verifies its caller or tells nothing.
-const char *const gateway_entries[] = {"handle", "health", "metrics", "routes", "sign_in"};
+const char *const gateway_entries[] = {"handle", "health",  "metrics", "replica_state",
+                                       "routes", "sign_in", "status",  "tenant_home"};
 
-struct Verdict {   // of one function, remembered until pg_proc changes
-    Oid function;  // hash key
+struct Verdict {
     bool member;
     bool gateway;
 };
 
-HTAB *verdicts = nullptr;
-bool stale = false;
-
-void forget(Datum, int, uint32) {
-    stale = true;
-}
-
 Verdict judge(Oid function) {
-    Verdict verdict = {function, true, false};
+    Verdict verdict = {true, false};
     HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
     if (!HeapTupleIsValid(tuple)) return verdict;  // the executor reports it
     Form_pg_proc form = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
@@ -137,29 +131,7 @@ Verdict judge(Oid function) {
     return verdict;
 }
 
-Verdict verdict_of(Oid function) {
-    if (stale && verdicts != nullptr) {
-        hash_destroy(verdicts);
-        verdicts = nullptr;
-    }
-    stale = false;
-    if (verdicts == nullptr) {
-        HASHCTL control = {};
-        control.keysize = sizeof(Oid);
-        control.entrysize = sizeof(Verdict);
-        control.hcxt = TopMemoryContext;
-        verdicts = hash_create("aegis function verdicts", 256, &control,
-                               HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-    }
-    bool found;
-    const Verdict *known =
-        static_cast<const Verdict *>(hash_search(verdicts, &function, HASH_FIND, &found));
-    if (found) return *known;
-    Verdict verdict = judge(function);  // may receive an invalidation; then it is not remembered
-    if (!stale)
-        *static_cast<Verdict *>(hash_search(verdicts, &function, HASH_ENTER, &found)) = verdict;
-    return verdict;
-}
+pg::FunctionMemory<Verdict> verdicts("aegis function verdicts", judge);
 
 }  // namespace
 
@@ -167,7 +139,7 @@ void check_function(Oid function) {
     if (!guc::function_guard) return;
     Rules rules = rules_in_force();
     if (rules == Rules::none) return;
-    Verdict verdict = verdict_of(function);
+    Verdict verdict = verdicts.of(function);
     if (rules == Rules::gateway ? verdict.gateway : verdict.member) return;
     charge::note_refusal("function", get_func_name(function));
     ereport(ERROR,
@@ -179,7 +151,7 @@ void check_function(Oid function) {
 }
 
 void define_function() {
-    CacheRegisterSyscacheCallback(PROCOID, forget, 0);
+    verdicts.define();
 }
 
 }  // namespace aegis::wall

@@ -10,6 +10,7 @@
 #include "pg/compat.hpp"
 #include "pg/installed.hpp"
 #include "pg/report.hpp"
+#include "protect.hpp"
 #include "role.hpp"
 #include "team.hpp"
 
@@ -88,7 +89,8 @@ Verdict judge_for_member(const RangeTblEntry *entry, List *permissions, bool ten
     if (get_rel_relispartition(relation)) return Verdict::partition;
     if (reads_place(pg::selected_columns(entry, permissions))) return Verdict::places;
     // A view or function of a superuser would read the rows of all tenants.
-    return check_enable_rls(relation, pg::checked_as(entry, permissions), true) == RLS_ENABLED
+    return check_enable_rls(relation, pg::checked_as(entry, permissions), true) == RLS_ENABLED ||
+                   protect::is_looked_at(relation)
                ? Verdict::allowed
                : Verdict::bypassed;
 }
@@ -157,6 +159,19 @@ void refuse(Verdict verdict, Oid relation, Rules rules) {
 }
 
 }  // namespace
+
+Passage close_passage() {
+    Passage passage = {context::current() != nullptr && InNoForceRLSOperation(), InvalidOid, 0};
+    if (!passage.closed) return passage;
+    GetUserIdAndSecContext(&passage.user, &passage.security);
+    SetUserIdAndSecContext(passage.user, passage.security & ~SECURITY_NOFORCE_RLS);
+    return passage;
+}
+
+// After an error the end of the (sub)transaction does it.
+void reopen(const Passage &passage) {
+    if (passage.closed) SetUserIdAndSecContext(passage.user, passage.security);
+}
 
 bool check_relations(List *range_table, List *permissions, bool report) {
     Rules rules = rules_in_force();

@@ -112,9 +112,29 @@ void check_owner_options(const List *options) {
     }
 }
 
+bool lists_owner(const List *roles) {
+    ListCell *cell;
+    foreach (cell, roles)
+        if (is_owner(name_of(static_cast<const RoleSpec *>(lfirst(cell))))) return true;
+    return false;
+}
+
+// aegis_owner gains nothing by being a member of others, and must not.
+void check_new_members(const List *options) {
+    ListCell *cell;
+    foreach (cell, options) {
+        const DefElem *option = static_cast<const DefElem *>(lfirst(cell));
+        bool members = strcmp(option->defname, "rolemembers") == 0 ||
+                       strcmp(option->defname, "adminmembers") == 0;
+        if (members && lists_owner(reinterpret_cast<List *>(option->arg)))
+            refuse_owner("granting to");
+    }
+}
+
 void check_create(const CreateRoleStmt *create) {
     bool existed = OidIsValid(get_role_oid(create->role, true));
     if (is_aegis(create->role) && !existed) check_attributes(create->role, create->options);
+    check_new_members(create->options);
     ListCell *cell;
     foreach (cell, create->options) {
         const DefElem *option = static_cast<const DefElem *>(lfirst(cell));
@@ -129,6 +149,7 @@ void check_create(const CreateRoleStmt *create) {
 void check_alter(const AlterRoleStmt *alter) {
     const char *name = name_of(alter->role);
     require_admin_or_self(name);
+    if (alter->action > 0) check_new_members(alter->options);
     if (!is_aegis(name)) return;
     if (is_owner(name)) check_owner_options(alter->options);
     check_attributes(name, alter->options);
@@ -148,10 +169,7 @@ void check_grant(const GrantRoleStmt *grant) {
     }
     foreach (cell, grant->granted_roles)
         check_new_member(static_cast<const AccessPriv *>(lfirst(cell))->priv_name);
-    // aegis_owner gains nothing by being a member of others, and must not.
-    foreach (cell, grant->grantee_roles)
-        if (is_owner(name_of(static_cast<const RoleSpec *>(lfirst(cell)))))
-            refuse_owner("granting to");
+    if (lists_owner(grant->grantee_roles)) refuse_owner("granting to");
 }
 
 // A server where Aegis was never installed has no role to watch over.
@@ -168,13 +186,6 @@ bool is_about_roles(const Node *statement) {
         default:
             return false;
     }
-}
-
-bool lists_owner(const List *roles) {
-    ListCell *cell;
-    foreach (cell, roles)
-        if (is_owner(name_of(static_cast<const RoleSpec *>(lfirst(cell))))) return true;
-    return false;
 }
 
 }  // namespace

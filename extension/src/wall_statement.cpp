@@ -119,6 +119,16 @@ bool check_messages(int *level, void **, GucSource source) {
     return false;
 }
 
+// Which rows TABLESAMPLE gives follows from the places where they lie, which count what lies
+// between them.
+bool refuse_sample(Node *node, void *rules) {
+    if (node == nullptr) return false;
+    if (IsA(node, TableSampleClause)) refuse("TABLESAMPLE", *static_cast<Rules *>(rules));
+    if (IsA(node, Query))
+        return pg::walk_query(reinterpret_cast<Query *>(node), refuse_sample, rules);
+    return pg::walk_expression(node, refuse_sample, rules);
+}
+
 }  // namespace
 
 void define_statement() {
@@ -130,6 +140,15 @@ void define_statement() {
 void check_roles(const PlannedStmt *statement) {
     // In a failed transaction only its end can run, and catalogs cannot be read.
     if (guc::statement_guard && IsTransactionState()) check_role_statement(statement->utilityStmt);
+}
+
+void check_query(Query *query) {
+    if (!guc::statement_guard || !IsTransactionState()) return;
+    Rules rules = rules_in_force();
+    // The query of a cursor stands inside its statement.
+    if (query->utilityStmt != nullptr && IsA(query->utilityStmt, DeclareCursorStmt))
+        query = castNode(Query, reinterpret_cast<DeclareCursorStmt *>(query->utilityStmt)->query);
+    if (rules != Rules::none) pg::walk_query(query, refuse_sample, &rules);
 }
 
 void check_statement(PlannedStmt *statement) {

@@ -152,11 +152,7 @@ Health health() {
 
 void tend() {
     static pg::Statement any = {
-        "SELECT FROM aegis.witness WHERE next_at OPERATOR(pg_catalog.<=) "
-        "pg_catalog.clock_timestamp()",
-        0,
-        {},
-        nullptr};
+        "SELECT FROM aegis.witness w WHERE aegis.is_due(w.next_at, '10 min')", 0, {}, nullptr};
     static pg::Statement ask = {"SELECT aegis.tend_witnesses()", 0, {}, nullptr};
     if (guc::restore_mode || RecoveryInProgress() || worker::now_micros() < next_look_micros)
         return;

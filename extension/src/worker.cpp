@@ -6,6 +6,7 @@
 #include <csignal>
 #include <ctime>
 
+#include "anchor.hpp"
 #include "charge.hpp"
 #include "checkpoint.hpp"
 #include "coverage.hpp"
@@ -183,6 +184,12 @@ void announce() {
     started.type = "system.started";
     started.detail = ledger::encode_detail(&version, 1, core::ByteSpan(bytes));
     ledger::append(started);
+    if (region::state()->demo_refused.load() != 0) {
+        ledger::Event refused = {};
+        refused.type = "system.demo_refused";
+        refused.outcome = core::Outcome::denied;
+        ledger::append(refused);
+    }
     const char *names[wall::kWalls];
     int count = wall::switched_off_names(names);
     for (int i = 0; i < count; i++) {
@@ -206,6 +213,7 @@ Step steps[] = {{"start record", announce, 0, 0},
                 {"seal", seal, 0, 0},
                 {"checkpoint", checkpoint::tend, 0, 0},
                 {"witnesses", witness::tend, 0, 0},
+                {"anchors", anchor::tend, 0, 0},
                 {"coverage", coverage::tend, 0, 0},
                 {"watch", watch::tend, 0, 0},
                 {"jobs", job::tend, 0, 0}};
@@ -323,14 +331,14 @@ AEGIS_FUNCTION(aegis_worker_status) {
     int32_t pid = mine != nullptr ? mine->pid.load() : 0;
     int64_t sealed = mine != nullptr ? mine->sealed_micros.load() : 0;
     charge::Usage usage = charge::usage();
-    constexpr int64_t kEpochShift = (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * USECS_PER_DAY;
+    TimestampTz sealed_until = GetCurrentTimestamp() - (worker::now_micros() - sealed);
 
     Datum values[] = {
         BoolGetDatum(worker::is_alive()),
         Int32GetDatum(pid),
         Float8GetDatum(pid != 0 ? (worker::now_micros() - mine->heartbeat_micros.load()) / 1000000.0
                                 : 0),
-        TimestampTzGetDatum(sealed - kEpochShift),
+        TimestampTzGetDatum(sealed_until),
         Int32GetDatum(usage.open),
         Int32GetDatum(usage.waiting),
         Int64GetDatum(static_cast<int64>(usage.refused)),

@@ -20,9 +20,11 @@ struct Slot {
     std::atomic<int32_t> wake_at;           // 1 + number of the worker's PGPROC, 0 for none
     std::atomic<uint32_t> announced;        // 1 once this server start is in the ledger
     std::atomic<int64_t> heartbeat_micros;  // last pass of the loop, on now_micros()'s clock
-    std::atomic<int64_t> sealed_micros;     // Unix time up to which everything committed is sealed
-    std::atomic<uint32_t> checkpoint;       // checkpoint::Standing
-    std::atomic<int64_t> signed_micros;     // Unix time up to which everything sealed is signed
+    // On now_micros()'s clock, for a wall clock that is set back would call old seals new; 0:
+    // never.
+    std::atomic<int64_t> sealed_micros;  // everything that had committed then is sealed
+    std::atomic<uint32_t> checkpoint;    // checkpoint::Standing
+    std::atomic<int64_t> signed_micros;  // everything that was sealed then is signed
 };
 
 struct Slots {

@@ -80,6 +80,8 @@ void look() {
             charge::forget(oid);
             slot.announced.store(0);
             slot.sealed_micros.store(0);
+            slot.signed_micros.store(0);
+            slot.checkpoint.store(0);
             slot.database.store(InvalidOid);
         }
     }

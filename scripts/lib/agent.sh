@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # The agent, which makes the outbound calls: its configuration, start and stop. Here mails
-# and other files go into folders, and nobody is called.
+# and other files go into folders, and the witness and the simulated payment provider are called and nobody else.
 
 agent_configuration=$home/agent/agent.toml
 agent_mail=$home/agent/mail  # one .eml file for each mail
@@ -25,6 +25,14 @@ file = "$agent_log"
 [mail]
 folder = "$agent_mail"
 from = "no-reply@localhost.example"
+
+[[destination]]
+url = "http://$(witness_address)"
+
+[[destination]]
+url = "$(provider_address)"
+ca = "$provider_certificate"
+networks = ["127.0.0.0/8"]
 
 [[drop]]
 name = "drop"

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# Builds in a space-free copy of the clone, so that make and PGXS bear any path.
+# Builds in a space-free copy of the clone, so that make and PGXS bear any path. CMake reads CMAKE_CXX_COMPILER_LAUNCHER
+# by itself; make is told.
 
 # copy_source DESTINATION: the files of the clone that git tracks or would track; what has vanished from
 # the clone vanishes from the copy, times are kept, so that make rebuilds only what changed.
@@ -24,15 +25,16 @@ copy_source() {
 build_extensions() {
   local config
   config=$("$source/tests/pg_tree.sh" "$tree")
-  make -s -C "$source" -j"$(nproc)" PG_CONFIG="$config"
+  make -s -C "$source" -j"$(nproc)" PG_CONFIG="$config" CXX="${CMAKE_CXX_COMPILER_LAUNCHER:-} g++"
   make -s -C "$source" install PG_CONFIG="$config"
 }
 
-# build_programs: aegis-server, aegis-keygen, aegis-pkcs11, aegis-signer, aegis-agent and aegis-verify, into $bin.
+# build_programs: aegis-server, aegis-breached, aegis-keygen, aegis-pkcs11, aegis-signer, aegis-agent and aegis-verify, into $bin.
 build_programs() {
-  cmake -S "$source" -B "$home/build" -DCMAKE_BUILD_TYPE=Release -DAEGIS_TESTS=OFF
-  cmake --build "$home/build" -j"$(nproc)" --target aegis-server aegis-keygen aegis-pkcs11 aegis-signer aegis-agent aegis-verify
+  local build=$source/build/programs
+  cmake -S "$source" -B "$build" -DCMAKE_BUILD_TYPE=Release -DAEGIS_TESTS=OFF
+  cmake --build "$build" -j"$(nproc)" --target aegis-server aegis-breached aegis-keygen aegis-pkcs11 aegis-signer aegis-agent aegis-verify
   # install(1) replaces the file: a program that runs keeps its own.
-  find "$home/build" -type f -perm -u+x \( -name aegis-server -o -name aegis-keygen -o -name aegis-pkcs11 -o -name aegis-signer -o -name aegis-agent -o -name aegis-verify \) \
+  find "$build" -type f -perm -u+x \( -name aegis-server -o -name aegis-breached -o -name aegis-keygen -o -name aegis-pkcs11 -o -name aegis-signer -o -name aegis-agent -o -name aegis-verify \) \
     -exec install -m 0755 -t "$bin" {} +
 }

@@ -1,8 +1,9 @@
-"""The two ways into an installation that the guided walk uses: HTTPS and psql. Every call is printed."""
+"""The ways into an installation that the guided walk uses: HTTPS and psql, and a payer's browser. Every call is printed."""
 import http.client
 import json
 import ssl
 import subprocess
+import urllib.parse
 
 SHOWN = 160  # characters of an answer that are printed
 LINES = 12    # and how many of its lines
@@ -50,10 +51,39 @@ class Gateway:
         return answer
 
 
+class Provider:
+    """The simulated payment provider: its control interface, and its pages as a payer's browser sees them."""
+
+    def __init__(self, address, certificate):
+        self.address, self.tls = address, ssl.create_default_context(cafile=certificate)
+
+    def post(self, url, body, kind):
+        place = urllib.parse.urlsplit(url)
+        connection = http.client.HTTPSConnection(place.hostname, place.port, timeout=30, context=self.tls)
+        connection.request("POST", place.path, body, {"Content-Type": kind})
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        connection.close()
+        return answer.status, text
+
+    def control(self, name, **given):
+        print("   provider>", name, shorten(json.dumps({k: "…" if k == "secret" else v for k, v in given.items()})))
+        status, text = self.post(f"{self.address}/control/{name}", json.dumps(given), "application/json")
+        if status != 200:
+            raise WrongAnswer(f"the simulated provider does {name}: {text}")
+        return json.loads(text)
+
+    def pay(self, page, card):
+        print("   payer>", shorten(page))
+        status, _ = self.post(page, urllib.parse.urlencode({"card": card}), "application/x-www-form-urlencoded")
+        print("   <", status)
+        return status
+
+
 def hide(body):
     if not isinstance(body, dict):
         return body
-    return {name: "…" if name in ("password", "token") and isinstance(value, str) else value for name, value in body.items()}
+    return {name: "…" if name in ("password", "token", "secret", "credential") and isinstance(value, (str, dict)) else value for name, value in body.items()}
 
 
 class Database:

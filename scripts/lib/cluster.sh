@@ -35,6 +35,8 @@ log_line_prefix = '%m [%p] %q%u@%d '
 shared_preload_libraries = 'aegis'
 aegis.region = 'UK'
 aegis.environment = 'development'
+aegis.public_address = 'https://localhost:$port'
+$([ "${AEGIS_DEMO:-0}" != 1 ] || echo "aegis.demo = on")
 aegis.key_provider = 'file:$keyring'
 $(signing_settings)
 CONF
@@ -91,7 +93,10 @@ CREATE ROLE :"role" LOGIN;
 GRANT :"group" TO :"role";
 SQL
   done
+  # The agent's calls to payment providers need their credentials.
+  sql -c "GRANT aegis_payment_service TO outbound"
   "$scripts/sample.py" operator | sql -U operator
   "$scripts/sample.py" member | sql -U member
+  if [ "${AEGIS_DEMO:-0}" = 1 ]; then "$scripts/sample.py" demo | sql -U operator; fi
   echo "$installed" > "$home/database"
 }

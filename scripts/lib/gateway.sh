@@ -45,7 +45,7 @@ start_gateway() {
 }
 
 # What a running gateway was started with.
-served() { { cat "$bin/aegis-server"; echo "$port"; } | sha256sum; }
+served() { { cat "$bin/aegis-server"; echo "$port ${AEGIS_DEMO:-0}"; } | sha256sum; }
 
 stop_gateway() { stop_recorded "$gateway_record" "$bin/aegis-server"; }
 

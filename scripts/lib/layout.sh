@@ -14,12 +14,16 @@ if [ "$(id -u)" = 0 ]; then
   gateway_user=aegis-gateway
   signer_user=aegis-signer
   agent_user=aegis-agent
+  witness_user=aegis-witness
+  provider_user=aegis-provider
 else
   home=${AEGIS_HOME:-/var/tmp/aegis-$(id -u)-$digest}
   server_user=$(id -un)
   gateway_user=$server_user
   signer_user=$server_user
   agent_user=$server_user
+  witness_user=$server_user
+  provider_user=$server_user
 fi
 port=${AEGIS_PORT:-$(cat "$home/port" 2> /dev/null || echo 8443)}  # the last one that was used
 unset "${!PG@}"                # nothing of the caller's may lead psql to another server
@@ -35,6 +39,8 @@ server_log=$home/server/log
 gateway_log=$home/gateway/log
 signer_log=$home/signer/log
 agent_log=$home/agent/log
+witness_log=$home/witness/log
+provider_log=$home/provider/log
 database=aegis
 
 # fail MESSAGE HINT: ends the script.
@@ -58,6 +64,14 @@ as_signer() {
 
 as_agent() {
   if [ "$(id -u)" = 0 ]; then runuser -u "$agent_user" -- "$@"; else "$@"; fi
+}
+
+as_witness() {
+  if [ "$(id -u)" = 0 ]; then runuser -u "$witness_user" -- "$@"; else "$@"; fi
+}
+
+as_provider() {
+  if [ "$(id -u)" = 0 ]; then runuser -u "$provider_user" -- "$@"; else "$@"; fi
 }
 
 # Makes $home, refuses one that another user could have laid, and leaves the pointer in the clone.
@@ -86,18 +100,20 @@ prepare_home() {
 # The users exist only once PostgreSQL is installed, so this comes after the packages.
 prepare_users() {
   local user
-  for user in "$gateway_user" "$signer_user" "$agent_user"; do
+  for user in "$gateway_user" "$signer_user" "$agent_user" "$witness_user" "$provider_user"; do
     if [ "$(id -u)" = 0 ] && ! getent passwd "$user" > /dev/null; then
       useradd --system --user-group --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$user"
     fi
   done
-  mkdir -p "$home/server" "$home/gateway" "$home/signer" "$home/signing" "$home/agent" "$socket"
-  chmod 0700 "$home/server" "$home/gateway" "$home/signer" "$home/agent"
+  mkdir -p "$home/server" "$home/gateway" "$home/signer" "$home/signing" "$home/agent" "$home/witness" "$home/provider" "$socket"
+  chmod 0700 "$home/server" "$home/gateway" "$home/signer" "$home/agent" "$home/witness" "$home/provider"
   chmod 0755 "$home/signing" "$socket"
   if [ "$(id -u)" = 0 ]; then
     chown "$server_user": "$home/server" "$socket"
     chown "$gateway_user": "$home/gateway"
     chown "$agent_user": "$home/agent"
+    chown "$witness_user": "$home/witness"
+    chown "$provider_user": "$home/provider"
     chown "$signer_user": "$home/signer" "$home/signing"
   fi
 }

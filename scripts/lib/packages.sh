@@ -42,8 +42,17 @@ install_packages() {
   fi
   "${admin[@]}" dpkg --configure -a  # when an earlier installation was interrupted
   "${admin[@]}" apt-get -q -o DPkg::Lock::Timeout=300 update
-  "${admin[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends \
-    -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold install "${missing[@]}"
+  (
+    # Some bring a service that starts at once, on port 80 for one (nginx): nobody asked this machine for it.
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+      trap '"${admin[@]}" rm -f "$policy"' EXIT
+      printf '#!/bin/sh\nexit 101\n' | "${admin[@]}" tee "$policy" > /dev/null
+      "${admin[@]}" chmod 0755 "$policy"
+    fi
+    "${admin[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y --no-install-recommends \
+      -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold install "${missing[@]}"
+  )
   if [ -n "$quiet" ]; then
     "${admin[@]}" rm -f "$conf.ucf-dist"
     "${admin[@]}" cp /usr/share/postgresql-common/createcluster.conf "$conf"

@@ -2,18 +2,20 @@
 # The test suites of ./aegis check. Whatever a suite runs, its result is lines "ok NAME", "not ok NAME" or
 # "skip NAME (reason)"; run_suite counts them and shows the end of the log when something failed.
 
-passed=0
-failed=0
-skipped=0
-
 build_for_testing() {
   local config
   config=$("$checked/tests/pg_tree.sh" "$checked/.aegis/pg")
-  make -s -C "$checked" -j"$(nproc)" PG_CONFIG="$config" TESTING=1
+  make -s -C "$checked" -j"$(nproc)" PG_CONFIG="$config" TESTING=1 CXX="${CMAKE_CXX_COMPILER_LAUNCHER:-} g++"
   make -s -C "$checked" install PG_CONFIG="$config" TESTING=1
 }
 
-# run_suite NAME
+# run_track SUITE ...: one after the other.
+run_track() {
+  local suite
+  for suite in "$@"; do run_suite "$suite"; done
+}
+
+# run_suite NAME: leaves its counts in $results/NAME.count.
 run_suite() {
   local name=$1 log=$results/$1.log lines=$results/$1.txt started=$EPOCHREALTIME status ok not skip
   set +e
@@ -29,19 +31,28 @@ run_suite() {
     echo "not ok $name ended with status $status after $ok tests" >> "$lines"
     not=1
   fi
-  passed=$((passed + ok))
-  failed=$((failed + not))
-  skipped=$((skipped + skip))
-  printf '%-10s %4d passed, %d failed, %d skipped %8s s\n' "$name" "$ok" "$not" "$skip" "$(elapsed "$started")"
-  { grep '^skip ' "$lines" || true; } | sed 's/^/  /'
-  if [ "$not" != 0 ]; then
-    { grep '^not ok ' "$lines" || true; } | sed 's/^/  /'
-    echo "  --- the end of $log:"
-    tail -n 60 "$log" | sed 's/^/  | /'
-  fi
+  echo "$ok $not $skip" > "$results/$name.count"
+  {
+    printf '%-10s %4d passed, %d failed, %d skipped %8s s\n' "$name" "$ok" "$not" "$skip" "$(elapsed "$started")"
+    { grep '^skip ' "$lines" || true; } | sed 's/^/  /'
+    if [ "$not" != 0 ]; then
+      { grep '^not ok ' "$lines" || true; } | sed 's/^/  /'
+      echo "  --- the end of $log:"
+      tail -n 60 "$log" | sed 's/^/  | /'
+    fi
+  } > "$results/$name.said"
+  cat "$results/$name.said"  # at once, so that no two mix
 }
 
+# summary SUITE ...: false when a test failed. A suite without counts broke off.
 summary() {
+  local passed=0 failed=0 skipped=0 suite ok not skip
+  for suite in "$@"; do
+    read -r ok not skip < "$results/$suite.count" || { echo "not ok $suite broke off"; ok=0 not=1 skip=0; }
+    passed=$((passed + ok))
+    failed=$((failed + not))
+    skipped=$((skipped + skip))
+  done
   echo "$passed passed, $failed failed, $skipped skipped"
   [ "$failed" = 0 ]
 }
@@ -63,16 +74,33 @@ part() {
 # plain: suites that print the lines themselves.
 plain() { grep -E '^(ok|not ok|skip) ' || true; }
 
-suite_lint() {
-  local lint
-  for lint in tests/lint/*.sh; do each "lint/$(basename "$lint" .sh)" bash "$lint"; done
+# side_by_side COUNT SUITE each|part SCRIPT ...: so many scripts at a time, which wait for servers most of the time. Each has
+# clusters, sockets and ports of its own.
+side_by_side() {
+  local count=$1 suite=$2 kind=$3
+  shift 3
+  export results
+  export -f each part one_of_them
+  rm -rf "${results:?}/$suite" && mkdir "$results/$suite"
+  printf '%s\n' "$@" | xargs -P "$count" -I SCRIPT bash -c 'one_of_them "$@"' _ "$suite" "$kind" SCRIPT
 }
+one_of_them() {
+  local name run=bash
+  name=$(basename "${3%.*}")
+  case $3 in *.py) run=python3 ;; esac
+  TIMEFORMAT="# $1/$name took %R s, and of processors %U s and %S s"
+  { time "$2" "$1/$name" "$run" "$3" 2>&1; } > "$results/$1/$name" 2>&1 < /dev/null
+  cat "$results/$1/$name"  # at once, so that no two mix
+}
+
+suite_lint() { side_by_side 2 lint each tests/lint/*.sh; }
 lines_lint() { plain; }
 
 suite_unit() {
-  cmake -S . -B build/unit -DCMAKE_BUILD_TYPE=Debug -DAEGIS_SANITIZE=ON
+  # -g1 has the lines that a sanitizer names, and is written in less time.
+  cmake -S . -B build/unit -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-g1 -DAEGIS_SANITIZE=ON
   cmake --build build/unit -j"$(nproc)"
-  ctest --test-dir build/unit --output-on-failure --no-tests=error
+  ctest --test-dir build/unit -j"$(nproc)" --output-on-failure --no-tests=error
 }
 lines_unit() {
   sed -nE 's/^ *[0-9]+\/[0-9]+ Test +#[0-9]+: ([^ ]+) \.+ +Passed.*/ok \1/p
@@ -88,25 +116,10 @@ lines_regress() {
 suite_isolation() { tests/isolation.sh; }
 lines_isolation() { lines_regress; }
 
-# Two at a time: they wait for servers most of the time. Each has clusters, sockets and ports of its own.
-suite_process() {
-  export results
-  export -f part process_part
-  rm -rf "$results/process" && mkdir "$results/process"
-  printf '%s\n' tests/process/*.sh | xargs -P 2 -n 1 bash -c 'process_part "$0"'
-}
-process_part() {
-  local name
-  name=$(basename "$1" .sh)
-  part "process/$name" bash "$1" > "$results/process/$name" 2>&1 < /dev/null
-  cat "$results/process/$name"  # at once, so that no two mix
-}
+suite_process() { side_by_side 3 process part tests/process/*.sh; }
 lines_process() { plain; }
 
-suite_server() {
-  local script
-  for script in tests/server/*.py; do part "server/$(basename "$script" .py)" python3 "$script"; done
-}
+suite_server() { side_by_side 2 server part tests/server/*.py; }
 lines_server() { plain; }
 
 suite_browser() { part browser tests/browser/run; }

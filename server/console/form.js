@@ -37,8 +37,18 @@ export function field(name, label, { type = "text", hint, required = false, chec
   const node = h("div", { class: "field" },
     h("label", { class: "field-label", for: id }, label, !required && mark && h("span", { class: "field-optional" }, " (optional)")),
     control, hint && h("p", { class: "field-hint", id: hintId }, hint), error);
-  return { name, node, control, validate, say, get value() { return read(); } };
+  return { name, label, node, control, validate, say, get value() { return read(); } };
 }
+
+/** For what the server says of one field, such as: field "country" must be …: it is said there. Takes fields, gives what refused(problem) wants. */
+export const atItsField = (fields) => (problem) => {
+  const [, name, words] = /^field "(\w+)" (.+)$/s.exec(problem.detail ?? "") ?? [];
+  const one = fields.find((known) => known.name === name);
+  if (!one) return false;
+  one.say(`${one.label} ${words.replace(/[.]?$/, ".")}`);
+  one.control.focus();
+  return true;
+};
 
 export const isEmail = (value) => (/^[^@\s]+@[^@\s]+$/.test(value) ? null : "This is not an e-mail address.");
 

@@ -2,7 +2,7 @@
 import { h, replace } from "./dom.js";
 import { icon, mark } from "./icons.js";
 import { iconButton, whileBusy } from "./parts.js";
-import { isAdmin, RANKS, session, signOut } from "./session.js";
+import { rank, RANKS, session, signOut } from "./session.js";
 import { showKeys } from "./keyboard.js";
 import { remember } from "./storage.js";
 import { textOf } from "./problem.js";
@@ -10,7 +10,9 @@ import { toast } from "./toast.js";
 import { myName } from "./people.js";
 import { go } from "./router.js";
 
-const PLACES = [["dashboard", "Dashboard"], ["customers", "Customers"], ["invoices", "Invoices"], ["team", "Team"], ["ledger", "Ledger"]];
+const PLACES = [["dashboard", "Dashboard"], ["customers", "Customers"], ["invoices", "Invoices"], ["payments", "Payments"], ["checks", "Checks"], ["team", "Team"], ["webhooks", "Webhooks"], ["ledger", "Ledger"]];
+// The rank that their data needs.
+const LEAST = { payments: 3, webhooks: 4, ledger: 4 };
 
 let main = null;
 let nav = null;
@@ -30,13 +32,14 @@ function build() {
   myName().then((text) => text && replace(name, text)).catch(() => {}); // the rank below it stays
   const leave = iconButton("leave", "Sign out", () => whileBusy(leave, async () => {
     try {
-      await signOut();
-      go("/login?reason=signed_out");
+      const elsewhere = await signOut();
+      if (elsewhere) location.assign(elsewhere);
+      else go("/login?reason=signed_out");
     } catch (error) {
       toast(textOf(error), "bad");
     }
   }));
-  nav = h("nav", { class: "nav", "aria-label": "Main" }, h("ul", null, PLACES.filter(([place]) => place !== "ledger" || isAdmin()).map(([place, text]) =>
+  nav = h("nav", { class: "nav", "aria-label": "Main" }, h("ul", null, PLACES.filter(([place]) => rank() >= (LEAST[place] ?? 1)).map(([place, text]) =>
     h("li", null, h("a", { href: `/${place}`, "data-place": place }, icon(place), text)))));
   main = h("main", { id: "main", tabindex: -1 });
   const side = h("header", { class: "side" },

@@ -1,11 +1,25 @@
-// The fields of a draft: currency, due date, memo and the lines, with their sums.
+// The fields of a draft: currency, due date, memo and the lines, with their sums as the database will make them.
+import * as api from "./api.js";
 import { h, newId, replace } from "./dom.js";
 import { button, iconButton } from "./parts.js";
 import { field } from "./form.js";
 import { currencies, exponentOf, money, parseMoney, toDecimal } from "./money.js";
 
 const MOST_LINES = 500;
-const isQuantity = (text) => /^\d{1,7}$/.test(text) && Number(text) >= 1 && Number(text) <= 1_000_000;
+const isQuantity = (text) => /^\d{1,7}([.]\d{1,6})?$/.test(text) && Number(text) > 0 && Number(text) <= 1_000_000;
+const isRate = (text) => text === "" || (/^\d{1,3}([.]\d{1,4})?$/.test(text) && Number(text) <= 100);
+
+/** "2.5" and 6 → 2500000n: whole parts, so that no float is in between. */
+function toParts(text, decimals) {
+  const [whole, rest = ""] = text.split(".");
+  return BigInt(whole + rest.padEnd(decimals, "0"));
+}
+
+function divide(value, by, rounding) {
+  const twice = (value % by) * 2n;
+  const down = value / by;
+  return twice > by || (twice === by && (rounding === "half-up" || down % 2n === 1n)) ? down + 1n : down;
+}
 
 /** first: fields before the others. Returns { node, fields(), body() }. */
 export function invoiceForm(draft, first = null) {
@@ -15,14 +29,28 @@ export function invoiceForm(draft, first = null) {
   const rows = h("div", { class: "lines-rows" });
   const total = h("output", { class: "lines-total" });
   const lines = [];
+  let settings = { rounding: "half-up", tax_by: "line" };
+  api.get("/api/invoice-settings").then((known) => {
+    settings = known;
+    sum();
+  }, () => {});
 
   function sum() {
     let all = 0n;
+    const byRate = new Map();
     for (const line of lines) {
       const unit = parseMoney(line.unit.control.value, currency.value);
-      const amount = unit !== null && isQuantity(line.quantity.value) ? BigInt(unit) * BigInt(line.quantity.value) : null;
+      const known = unit !== null && isQuantity(line.quantity.value) && isRate(line.rate.value);
+      const amount = known ? divide(BigInt(unit) * toParts(line.quantity.value, 6), 1_000_000n, settings.rounding) : null;
       replace(line.amount, amount === null ? "–" : money(amount.toString(), currency.value));
-      if (amount !== null) all += amount;
+      if (amount === null) continue;
+      all += amount;
+      const rate = toParts(line.rate.value || "0", 4);
+      byRate.set(rate, [...(byRate.get(rate) ?? []), amount]);
+    }
+    for (const [rate, amounts] of byRate) {
+      const bases = settings.tax_by === "line" ? amounts : [amounts.reduce((one, other) => one + other)];
+      for (const base of bases) all += divide(base * rate, 1_000_000n, settings.rounding);
     }
     replace(total, money(all.toString(), currency.value));
   }
@@ -30,16 +58,18 @@ export function invoiceForm(draft, first = null) {
   function addLine(line = {}) {
     const id = newId("line");
     const description = field("description", "Description", { required: true, maxlength: 500, value: line.description ?? "" });
-    const quantity = field("quantity", "Quantity", { required: true, inputmode: "numeric", value: String(line.quantity ?? 1), check: (text) => (isQuantity(text) ? null : "A whole number from 1 to 1,000,000.") });
+    const quantity = field("quantity", "Quantity", { required: true, inputmode: "decimal", value: String(line.quantity ?? 1), check: (text) => (isQuantity(text) ? null : "A number up to 1,000,000, with at most six decimals.") });
+    const rate = field("tax_rate", "Tax %", { mark: false, inputmode: "decimal", value: line.tax_rate ? String(line.tax_rate) : "", check: (text) => (isRate(text) ? null : "Per cent, from 0 to 100.") });
     const unit = field("unit", "Price", { required: true, inputmode: "decimal", value: line.unit_minor === undefined ? "" : toDecimal(line.unit_minor, exponentOf(draft.currency)), check: checkPrice });
     quantity.control.classList.add("input-number");
+    rate.control.classList.add("input-number");
     unit.control.classList.add("input-money");
     const amount = h("span", { class: "lines-amount" }, "–");
-    const entry = { description, quantity, unit, amount };
-    entry.node = h("div", { class: "lines-row", role: "group", "aria-label": "Line", id }, description.node, quantity.node, unit.node,
+    const entry = { description, quantity, unit, rate, amount };
+    entry.node = h("div", { class: "lines-row", role: "group", "aria-label": "Line", id }, description.node, quantity.node, unit.node, rate.node,
       h("div", { class: "field lines-sum" }, h("span", { class: "field-label" }, "Amount"), amount),
       iconButton("trash", "Remove line", () => removeLine(entry)));
-    for (const one of [quantity, unit]) one.control.addEventListener("input", sum);
+    for (const one of [quantity, unit, rate]) one.control.addEventListener("input", sum);
     lines.push(entry);
     rows.append(entry.node);
     number();
@@ -82,8 +112,8 @@ export function invoiceForm(draft, first = null) {
       h("fieldset", { class: "lines" }, h("legend", { class: "field-label" }, "Lines"), rows,
         h("div", { class: "lines-foot" }, add, h("div", { class: "lines-sums" }, h("span", { class: "soft" }, "Total"), total))),
       memo.node),
-    fields: () => [first, currency, due, ...lines.flatMap((line) => [line.description, line.quantity, line.unit]), memo].filter(Boolean),
+    fields: () => [first, currency, due, ...lines.flatMap((line) => [line.description, line.quantity, line.unit, line.rate]), memo].filter(Boolean),
     body: () => ({ currency: currency.value, due_date: due.value || null, memo: memo.value || null,
-      lines: lines.map((line) => ({ description: line.description.value, quantity: Number(line.quantity.value), unit_minor: parseMoney(line.unit.value, currency.value) })) }),
+      lines: lines.map((line) => ({ description: line.description.value, quantity: line.quantity.value, unit_minor: parseMoney(line.unit.value, currency.value), tax_rate: line.rate.value || "0" })) }),
   };
 }

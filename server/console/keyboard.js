@@ -3,9 +3,10 @@ import { h } from "./dom.js";
 import { anyOpen, showDialog } from "./dialog.js";
 import { recall, remember } from "./storage.js";
 import { go } from "./router.js";
-import { isAdmin, session } from "./session.js";
+import { rank, session } from "./session.js";
 
-const PLACES = { d: ["/dashboard", "Dashboard"], c: ["/customers", "Customers"], i: ["/invoices", "Invoices"], n: ["/invoices/new", "New invoice"], t: ["/team", "Team"], l: ["/ledger", "Ledger"], a: ["/api-docs", "API"] };
+const PLACES = { d: ["/dashboard", "Dashboard"], c: ["/customers", "Customers"], i: ["/invoices", "Invoices"], n: ["/invoices/new", "New invoice"], p: ["/payments", "Payments"], k: ["/checks", "Checks"], t: ["/team", "Team"], w: ["/webhooks", "Webhooks"], l: ["/ledger", "Ledger"], a: ["/api-docs", "API"] };
+const LEAST = { "/payments": 3, "/webhooks": 4, "/ledger": 4 };
 const SECOND = 1200;
 
 // Single-key commands get in the way of speech input, so they can be turned off.
@@ -19,7 +20,7 @@ export function listen() {
     const after = Date.now() - prefix < SECOND;
     prefix = 0;
     const place = after ? PLACES[event.key] : null;
-    if (place && (place[0] !== "/ledger" || isAdmin())) go(place[0]);
+    if (place && rank() >= (LEAST[place[0]] ?? 1)) go(place[0]);
     else if (event.key === "g") prefix = Date.now();
     else if (event.key === "/") focusSearch();
     else if (event.key === "?") showKeys();
@@ -40,6 +41,6 @@ export function showKeys() {
   const box = h("input", { type: "checkbox", checked: enabled(), onchange: () => remember("keys", box.checked ? "on" : "off") });
   showDialog("Keyboard", h("dl", { class: "facts" },
     row(["/"], "Search"), row(["?"], "This list"), row(["Esc"], "Close a dialog, empty a search"), row(["↑", "↓"], "From row to row, seal to seal"),
-    Object.entries(PLACES).filter(([key]) => key !== "l" || isAdmin()).map(([key, [, text]]) => row(["g", key], text))),
+    Object.entries(PLACES).filter(([, [path]]) => rank() >= (LEAST[path] ?? 1)).map(([key, [, text]]) => row(["g", key], text))),
   h("label", { class: "check" }, box, "Use single keys"));
 }

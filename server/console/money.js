@@ -4,14 +4,21 @@
 const EXPONENTS = { 0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF", 3: "BHD IQD JOD KWD LYD OMR TND", 4: "CLF UYW" };
 const exponents = new Map(Object.entries(EXPONENTS).flatMap(([exponent, codes]) => codes.split(" ").map((code) => [code, Number(exponent)])));
 
+// The others that amounts may be in; the same as in aegis_app.currencies().
+const HUNDREDTHS = "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BMD BND BOB BOV BRL BSD BTN BWP BYN BZD CAD CDF CHE CHF CHW "
+  + "CNY COP COU CRC CUP CVE CZK DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GTQ GYD HKD HNL HTG HUF IDR ILS "
+  + "INR IRR JMD KES KGS KHR KPW KYD KZT LAK LBP LKR LRD LSL MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MXV MYR MZN "
+  + "NAD NGN NIO NOK NPR NZD PAB PEN PGK PHP PKR PLN QAR RON RSD RUB SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC "
+  + "SYP SZL THB TJS TMT TOP TRY TTD TWD TZS UAH USD USN UYU UZS VED VES WST XCD XCG YER ZAR ZMW ZWG";
+
 const FIRST = ["GBP", "EUR", "USD", "CHF", "JPY", "SEK", "NOK", "DKK", "PLN", "CZK", "CAD", "AUD"];
 
 export const exponentOf = (currency) => exponents.get(currency) ?? 2;
 
 /** Codes to choose from: the usual ones first. */
 export function currencies() {
-  const rest = (Intl.supportedValuesOf?.("currency") ?? []).filter((code) => !FIRST.includes(code));
-  return [...FIRST, ...rest];
+  const all = [...exponents.keys(), ...HUNDREDTHS.split(" ")].sort();
+  return [...FIRST, ...all.filter((code) => !FIRST.includes(code))];
 }
 
 /** "123456" and 2 → "1234.56"; exact for any length. */

@@ -36,17 +36,19 @@ function render(data) {
       h("div", { class: "stack" }, shares(data.invoices), data.ledger && isAdmin() ? ledgerCard(data.ledger) : null)));
 }
 
-const SHARES = [["sent", "Sent"], ["draft", "Drafts"], ["cancelled", "Cancelled"]];
+const SHARES = [["sent", "Sent"], ["partially_paid", "Partly paid"], ["paid", "Paid"], ["draft", "Drafts"], ["cancelled", "Cancelled"], ["void", "Void"], ["uncollectible", "Uncollectible"]];
+const ALWAYS = ["sent", "paid", "draft"];  // the others where there are any
 
 function shares(invoices) {
-  const total = SHARES.reduce((sum, [name]) => sum + invoices[name], 0);
-  const bar = h("div", { class: "share-bar", "aria-hidden": "true" }, SHARES.map(([name]) => {
+  const shown = SHARES.filter(([name]) => ALWAYS.includes(name) || invoices[name] > 0);
+  const total = shown.reduce((sum, [name]) => sum + invoices[name], 0);
+  const bar = h("div", { class: "share-bar", "aria-hidden": "true" }, shown.map(([name]) => {
     const part = h("span", { class: `share share-${name}` });
     part.style.setProperty("--share", String(invoices[name]));
     return part;
   }));
   return card("Invoices by status", {}, h("div", { class: "card-body stack-small" }, total > 0 && bar,
-    h("ul", { class: "share-list" }, SHARES.map(([name, text]) => h("li", null, h("span", { class: `share-dot share-${name}` }), h("a", { href: `/invoices?status=${name}` }, text), h("span", { class: "figures" }, number(invoices[name])))))));
+    h("ul", { class: "share-list" }, shown.map(([name, text]) => h("li", null, h("span", { class: `share-dot share-${name}` }), h("a", { href: `/invoices?status=${name}` }, text), h("span", { class: "figures" }, number(invoices[name])))))));
 }
 
 function ledgerCard(ledger) {

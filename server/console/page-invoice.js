@@ -1,19 +1,23 @@
-// One invoice: read, edit while it is a draft, send, cancel, print.
+// One invoice: read, edit while it is a draft, send, close, print. What a status allows is the database's to decide; this page
+// only leaves out what it would refuse.
 import * as api from "./api.js";
 import { h, replace } from "./dom.js";
 import { icon } from "./icons.js";
-import { day, number, time } from "./format.js";
+import { time } from "./format.js";
 import { money } from "./money.js";
 import { button, card, copyable, pageHead, showHead, statusBadge } from "./parts.js";
 import { field, formMessage, onSubmit } from "./form.js";
 import { confirmDialog, formDialog } from "./dialog.js";
 import { invoiceForm } from "./invoice-form.js";
+import { creditCard } from "./invoice-credit.js";
+import { linksCard } from "./invoice-links.js";
+import { paymentsCard } from "./invoice-payments.js";
+import { nameOf, paper, pdfButton } from "./paper.js";
 import { fill } from "./states.js";
 import { toast } from "./toast.js";
-import { session } from "./session.js";
+import { rank, session } from "./session.js";
 
 const crumb = { href: "/invoices", text: "Invoices" };
-const nameOf = (invoice) => (invoice.number ? `Invoice ${invoice.number}` : "Draft invoice");
 
 export function invoicePage({ params, signal, title }) {
   const path = `/api/invoices/${params.id}`;
@@ -28,8 +32,10 @@ export function invoicePage({ params, signal, title }) {
   function show({ invoice, customer }) {
     title(nameOf(invoice));
     const again = (changed) => replace(place, show({ invoice: changed, customer }));
+    const to = [h("p", null, customer.id ? h("a", { class: "strong", href: `/customers/${customer.id}` }, customer.name) : customer.name), customer.address && h("p", { class: "soft preserve" }, customer.address)];
     showHead(head, pageHead(nameOf(invoice), { crumb, beside: statusBadge(invoice), actions: actionsOf(invoice, customer, again) }));
-    return h("div", { class: "split" }, paper(invoice, customer), h("div", { class: "stack no-print" }, history(invoice), proof(invoice)));
+    return h("div", { class: "split" }, paper(invoice, session().tenant.name, to), h("div", { class: "stack no-print" }, history(invoice), invoice.number && paymentsCard(invoice, signal),
+      invoice.number && linksCard(invoice, customer, signal), invoice.number && creditCard(invoice, signal, async () => again(await api.get(path, signal))), proof(invoice)));
   }
 
   function actionsOf(invoice, customer, again) {
@@ -39,14 +45,16 @@ export function invoicePage({ params, signal, title }) {
       api.get(path, signal).then(again, () => {});
       return true;
     };
-    const cancel = () => {
+    const close = (command, action, text, done) => () => {
       const reason = field("reason", "Reason", { required: true, rows: 3, maxlength: 500, hint: "Kept with the invoice, sealed." });
-      formDialog("Cancel invoice", { body: [h("p", null, invoice.number ? `${nameOf(invoice)} keeps its number and stays readable.` : "The draft stays readable, but cannot be sent any more."), reason.node], fields: [reason],
-        action: "Cancel invoice", kind: "bad", dismiss: "Keep it", refused, send: async () => {
-          again(await api.post(`${path}/cancel`, { reason: reason.value }));
-          toast("Invoice cancelled.");
-        } });
+      formDialog(action, { body: [h("p", null, text), reason.node], fields: [reason], action, kind: "bad", dismiss: "Keep it", refused, send: async () => {
+        again(await api.post(`${path}/${command}`, { reason: reason.value }));
+        toast(done);
+      } });
     };
+    const cancel = close("cancel", "Cancel invoice", invoice.number ? `${nameOf(invoice)} keeps its number and stays readable.` : "The draft stays readable, but cannot be sent any more.", "Invoice cancelled.");
+    const giveUp = close("mark-uncollectible", "Mark uncollectible", `${money(invoice.due_minor, invoice.currency)} is given up. A payment that comes all the same is still taken.`, "Invoice given up.");
+    const makeVoid = close("void", "Void invoice", `${nameOf(invoice)} keeps its number, and asks for nothing any more.`, "Invoice voided.");
     const send = () => confirmDialog("Send invoice", `It gets the next number, and its content is frozen: ${money(invoice.total_minor, invoice.currency)} for ${customer.name}. This cannot be undone, only cancelled.`,
       { action: "Send invoice", refused, send: async () => {
         const sent = await api.post(`${path}/send`, {});
@@ -54,10 +62,15 @@ export function invoicePage({ params, signal, title }) {
         toast(`Sent as ${sent.number}.`);
       } });
     const draft = invoice.status === "draft";
+    const open = invoice.status === "sent" || invoice.status === "partially_paid";
+    const manager = rank() >= 3;
     return [
       button("Print", { name: "print", onclick: () => print() }),
+      invoice.number && pdfButton(`${path}/pdf`),
       draft && button("Edit", { name: "edit", onclick: () => edit(invoice, customer) }),
-      invoice.status !== "cancelled" && button("Cancel", { name: "cancel", onclick: cancel, "aria-label": "Cancel invoice" }),
+      open && manager && button("Uncollectible", { name: "alert", onclick: giveUp, "aria-label": "Mark uncollectible" }),
+      open && manager && invoice.applied_minor === invoice.refunded_minor && button("Void", { name: "trash", onclick: makeVoid, "aria-label": "Void invoice" }),
+      (draft || invoice.status === "sent") && button("Cancel", { name: "cancel", onclick: cancel, "aria-label": "Cancel invoice" }),
       draft && button("Send", { name: "send", kind: "main", onclick: send }),
     ].filter(Boolean);
   }
@@ -98,28 +111,17 @@ async function customerOf(invoice, signal) {
   }
 }
 
-function paper(invoice, customer) {
-  const columns = ["Description", "Quantity", "Price", "Amount"];
-  return h("article", { class: "card paper", "aria-label": nameOf(invoice) },
-    h("div", { class: "paper-head" },
-      h("div", null, h("p", { class: "paper-from" }, session().tenant.name), h("p", { class: "soft" }, invoice.number ? "Invoice" : "Draft, not an invoice yet"), h("p", { class: "paper-number" }, invoice.number ?? "–")),
-      h("dl", { class: "facts paper-dates" }, h("dt", null, invoice.sent_at ? "Sent" : "Drafted"), h("dd", null, time(invoice.sent_at ?? invoice.created_at, "day")), h("dt", null, "Due"), h("dd", null, day(invoice.due_date)))),
-    h("div", { class: "paper-to" }, h("p", { class: "faint small" }, "To"), h("p", null, customer.id ? h("a", { class: "strong", href: `/customers/${customer.id}` }, customer.name) : customer.name), customer.address && h("p", { class: "soft preserve" }, customer.address)),
-    h("table", { class: "paper-lines" }, h("caption", { class: "unseen" }, "Lines"),
-      h("thead", null, h("tr", null, columns.map((name, i) => h("th", { scope: "col", class: i > 0 ? "end" : null }, name)))),
-      h("tbody", null, invoice.lines.length === 0 && h("tr", null, h("td", { colspan: 4, class: "soft" }, "No lines yet.")),
-        invoice.lines.map((line) => h("tr", null, h("td", { class: "break" }, line.description), h("td", { class: "end" }, number(line.quantity)),
-          h("td", { class: "end nowrap" }, money(line.unit_minor, invoice.currency)), h("td", { class: "end nowrap" }, money(line.amount_minor, invoice.currency))))),
-      h("tfoot", null, h("tr", null, h("th", { scope: "row", colspan: 3 }, "Total"), h("td", { class: "end nowrap" }, money(invoice.total_minor, invoice.currency))))),
-    invoice.memo && h("p", { class: "paper-memo preserve" }, invoice.memo));
-}
-
 function history(invoice) {
+  const why = invoice.cancel_reason && h("p", { class: "small preserve" }, invoice.cancel_reason);
   const step = (name, at, text, note) => h("li", null, h("span", { class: "step-dot" }, icon(name, 14)), h("div", null, h("p", { class: "strong" }, text), h("p", { class: "faint small" }, time(at)), note));
   return card("History", {}, h("div", { class: "card-body" }, h("ol", { class: "steps" },
     step("edit", invoice.created_at, "Drafted"),
     invoice.sent_at && step("send", invoice.sent_at, `Sent as ${invoice.number}`),
-    invoice.cancelled_at && step("cancel", invoice.cancelled_at, "Cancelled", invoice.cancel_reason && h("p", { class: "small preserve" }, invoice.cancel_reason)))));
+    invoice.viewed_at && step("user", invoice.viewed_at, "Viewed by the customer"),
+    invoice.uncollectible_at && step("alert", invoice.uncollectible_at, "Marked uncollectible", why),
+    invoice.paid_at && step("check", invoice.paid_at, "Paid"),
+    invoice.cancelled_at && step("cancel", invoice.cancelled_at, "Cancelled", why),
+    invoice.voided_at && step("trash", invoice.voided_at, "Voided", why))));
 }
 
 const proof = (invoice) => card("Content", {}, h("div", { class: "card-body stack-small" }, invoice.content_sha256

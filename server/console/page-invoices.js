@@ -8,7 +8,7 @@ import { blank } from "./states.js";
 import { setQuery } from "./router.js";
 
 const SIZE = 50;
-const STATUS = [["", "All"], ["draft", "Drafts"], ["sent", "Sent"], ["cancelled", "Cancelled"]];
+const STATUS = [["", "All"], ["draft", "Drafts"], ["sent", "Sent"], ["partially_paid", "Partly paid"], ["paid", "Paid"], ["cancelled", "Cancelled"], ["void", "Void"], ["uncollectible", "Uncollectible"]];
 
 export function invoicesPage({ query, signal }) {
   let status = STATUS.some(([value]) => value === query.get("status")) ? query.get("status") : "";

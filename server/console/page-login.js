@@ -1,16 +1,18 @@
 // Signing in, and why one has to.
+import * as api from "./api.js";
 import { h, replace } from "./dom.js";
-import { icon, mark } from "./icons.js";
-import { button } from "./parts.js";
+import { button, whileBusy } from "./parts.js";
 import { field, formMessage, isEmail, onSubmit } from "./form.js";
 import { notice } from "./states.js";
 import { recall, remember } from "./storage.js";
 import { go, safePath } from "./router.js";
-import { begin, signIn } from "./session.js";
+import { begin, bringBack, issuers, signIn, signInAt } from "./session.js";
 import { signInSteps } from "./sign-in-steps.js";
-import { themeButton } from "./frame.js";
+import { loginFrame } from "./login-frame.js";
 
 const REASONS = {
+  __proto__: null, // the address names one of these, or nothing
+  password_set: ["good", "Your password is set. Sign in with it."],
   signed_in_elsewhere: ["warn", "You were signed out because you signed in on another device."],
   expired: ["info", "Your session has ended. Sign in again to go on."],
   signed_out: ["good", "You are signed out."],
@@ -24,8 +26,11 @@ export function loginPage({ query, signal }) {
   const message = formMessage();
   const submit = button("Sign in", { kind: "main", type: "submit" });
   submit.classList.add("button-wide");
-  const form = h("form", { class: "form", "aria-label": "Sign in" }, message.node, fields.map((one) => one.node), submit);
-  const reason = REASONS[query.get("reason")];
+  const opening = h("p", { class: "small", hidden: true }, "No account yet? ", h("a", { href: "/sign-up" }, "Open an organisation"));
+  const form = h("form", { class: "form", "aria-label": "Sign in" }, message.node, fields.map((one) => one.node), submit,
+    h("p", { class: "small" }, h("a", { href: "/reset" }, "Forgotten your password?")), opening);
+  // Who signed out at an issuer as well comes back with the state that was given along.
+  const reason = REASONS[query.get("reason") ?? query.get("state")];
   const why = h("div", { role: "status" }, reason && notice(reason[0], h("p", null, reason[1])));
 
   onSubmit(form, { fields, submit, message, send: async () => {
@@ -53,21 +58,43 @@ export function loginPage({ query, signal }) {
     leave();
   };
   const startOver = (words) => {
-    replace(place, h("h1", { tabindex: -1 }, "Sign in"), why, form);
+    replace(place, h("h1", { tabindex: -1 }, "Sign in"), why, form, others);
     replace(why, words && notice("info", h("p", null, words)));
     message.clear();
     email.control.focus();
   };
-  const place = h("div", { class: "login-form" }, h("h1", null, "Sign in"), why, form);
-  const node = h("div", { class: "login" },
-    h("section", { class: "login-side" },
-      h("div", { class: "login-brand" }, mark(), "Aegis"),
-      h("div", { class: "login-words" }, h("p", { class: "login-claim" }, "Records that can be checked."), h("ul", { class: "login-points" },
-        h("li", null, icon("lock"), "Personal data is sealed before it is stored."),
-        h("li", null, icon("ledger"), "Every step is an entry in a chain of hashes."),
-        h("li", null, icon("shield"), "Anybody you choose can verify it, without trusting us.")))),
-    h("section", { class: "login-main" }, h("div", { class: "login-tools" }, themeButton()),
-      place));
+  // One button for each issuer; without an answer there still is the form.
+  const others = h("div", { class: "login-others" });
+  const refused = () => replace(why, notice("bad", h("p", { class: "strong" }, "The sign-in did not succeed."), h("p", null, "Try again, or ask whoever looks after your account.")));
+  issuers(signal).then((list) => replace(others, list.map((one) => {
+    const leaving = button(`Sign in with ${one.title}`, { onclick: () => whileBusy(leaving, () => signInAt(one.name).catch(refused)) });
+    leaving.classList.add("button-wide");
+    return leaving;
+  })), () => {});
+  const place = h("div", { class: "login-form" }, h("h1", null, "Sign in"), why, form, others);
+  const brought = Object.fromEntries(["code", "state", "iss", "error"].map((name) => [name, query.get(name)]));
+  // What an issuer sends back serves once, and is nobody's business who looks at the address later.
+  if (brought.code || brought.error) history.replaceState(history.state, "", "/login");
+  if (brought.error) refused();
+  else if (brought.code && brought.state) {
+    replace(why, notice("info", h("p", null, "One moment: the sign-in is being checked.")));
+    bringBack(brought, signal).then((pending) => {
+      if (signal.aborted) return;
+      if (pending) signInSteps(place, pending, { done: arrive, again: startOver, busy: (...parts) => countDown(...parts, signal) });
+      else leave();
+    }, (problem) => problem.name !== "AbortError" && refused());
+  }
+  const node = loginFrame(place);
+  // In demo mode anybody may be anybody.
+  const samples = h("div");
+  place.append(samples);
+  api.get("/api/demo", signal).then(({ logins }) => logins.length > 0 && replace(samples,
+    h("section", { class: "demo", "aria-label": "Sample logins" }, h("h2", null, "Demonstration"), h("p", { class: "small soft" }, "Everything here is invented. Choose who to be."),
+      h("ul", { class: "demo-logins" }, logins.map((one) => h("li", null, button(`${one.remark}, ${one.tenant}`, { onclick: () => {
+        [tenant.control.value, email.control.value, password.control.value] = [one.tenant, one.email, one.password];
+        submit.focus();
+      } })))))), () => {});
+  api.get("/api/sign-up", signal).then(({ open }) => { opening.hidden = !open; }, () => {});
   setTimeout(() => !signal.aborted && (tenant.value === "" ? tenant : email).control.focus());
   return { title: "Sign in", node };
 }

@@ -1,14 +1,16 @@
 // How one signs in: the second factor, its recovery codes, the session.
 import * as api from "./api.js";
 import { h, replace } from "./dom.js";
-import { badge, button, card, facts, pageHead, whileBusy } from "./parts.js";
+import { badge, button, card, facts, iconButton, pageHead, segments, whileBusy } from "./parts.js";
 import { field } from "./form.js";
 import { confirmDialog, formDialog, showDialog } from "./dialog.js";
 import { time } from "./format.js";
 import { fill } from "./states.js";
 import { isAbort, textOf } from "./problem.js";
-import { session } from "./session.js";
+import { users } from "./people.js";
+import { isAdmin, session } from "./session.js";
 import { codeField, newPasswordFields } from "./sign-in-steps.js";
+import { table } from "./table.js";
 import { enrolmentView, recoveryView } from "./second-factor-view.js";
 import { confirmed } from "./step-up.js";
 import { toast } from "./toast.js";
@@ -87,10 +89,54 @@ export function securityPage({ signal }) {
     } });
   }
 
+  // Where one is signed in, and was; admins look at everybody's as well.
+  const sessionPlace = h("div");
+  const seen = { everybody: false };
+  const sessionsAgain = () => fill(sessionPlace, async () => {
+    const [{ sessions }, people] = await Promise.all([api.get(api.withQuery("/api/sessions", { of: seen.everybody && "everybody" }), signal), seen.everybody ? users() : []]);
+    return { sessions, names: new Map(people.map((one) => [one.id, one.name])) };
+  }, sessionsView, 4);
+
+  function sessionsView({ sessions, names }) {
+    const choice = isAdmin() && segments("Sessions of", [["me", "Mine"], ["everybody", "Everybody"]], seen.everybody ? "everybody" : "me", (value) => {
+      seen.everybody = value === "everybody";
+      sessionsAgain();
+    });
+    return card("Sessions", { note: "One at a time: signing in elsewhere ends the one before.", actions: choice }, table("Sessions", [
+      seen.everybody && { name: "Person", cell: (one) => names.get(one.user_id) ?? "–" },
+      { name: "Device", class: "phone-wide", cell: (one) => h("div", null, h("p", { class: "strong" }, deviceOf(one.device), one.current && h("span", { class: "faint" }, " (this one)")), h("p", { class: "small soft" }, one.network ?? "unknown network")) },
+      { name: "Signed in", class: "tight", cell: (one) => time(one.created_at) },
+      { name: "Last seen", class: "tight phone-off", cell: (one) => time(one.last_seen_at) },
+      { name: "State", class: "tight", cell: (one) => (one.live ? badge("Live", "good") : badge(ENDED[one.end_reason] ?? "Expired", "plain")) },
+      { name: "Actions", unseen: true, class: "tight", end: true, cell: (one) => one.live && !one.current && iconButton("trash", `End the session on ${deviceOf(one.device)}`, () => askEnd(one)) },
+    ].filter(Boolean), sessions));
+  }
+
+  const askEnd = (one) => confirmDialog("End this session?", "Whoever uses it is signed out at once.", { action: "End", kind: "bad", send: async () => {
+    await api.remove(`/api/sessions/${one.id}`);
+    sessionsAgain();
+    toast("Session ended.");
+  } });
+
   again();
+  sessionsAgain();
   const head = h("div");
   replace(head, pageHead("Security", { below: "How you sign in, and what keeps others from it." }));
   return { title: "Security", node: h("div", { class: "page" }, head, factorPlace,
     card("Password", { note: "Ten characters or more that are hard to guess. It stays until there is a reason to change it.", actions: button("Change", { onclick: changePassword }) }),
-    card("Session", { note: "One at a time: signing in elsewhere ends this one." }, h("div", { class: "card-body" }, facts([["Ends", time(session().expires_at)], ["Organisation", session().tenant.name]])))) };
+    sessionPlace,
+    card("This session", {}, h("div", { class: "card-body" }, facts([["Ends", time(session().expires_at)], ["Organisation", session().tenant.name]])))) };
+}
+
+const ENDED = { superseded: "Signed in elsewhere", signed_out: "Signed out", deactivated: "Deactivated", suspended: "Suspended", credentials_changed: "Password changed", revoked: "Ended" };
+
+// Browsers call themselves by a dozen names: the first that fits is the one. What is unknown is shown as it is.
+const BROWSERS = [["Edg/", "Edge"], ["OPR/", "Opera"], ["Firefox/", "Firefox"], ["Chrome/", "Chrome"], ["Safari/", "Safari"], ["curl/", "curl"]];
+const SYSTEMS = [["iPhone", "iPhone"], ["iPad", "iPad"], ["Android", "Android"], ["Windows", "Windows"], ["Mac OS X", "Mac"], ["CrOS", "ChromeOS"], ["Linux", "Linux"]];
+function deviceOf(text) {
+  if (text === null) return "Unknown device";
+  const named = (list) => list.find(([sign]) => text.includes(sign))?.[1];
+  const [browser, system] = [named(BROWSERS), named(SYSTEMS)];
+  if (!browser) return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+  return system ? `${browser} on ${system}` : browser;
 }

@@ -7,6 +7,7 @@ import { field, isEmail, valuesOf } from "./form.js";
 import { blank, fill } from "./states.js";
 import { table } from "./table.js";
 import { count } from "./format.js";
+import { textOf } from "./problem.js";
 import { forgetUsers, users } from "./people.js";
 import { isAdmin, rank, RANKS, session } from "./session.js";
 import { confirmed } from "./step-up.js";
@@ -19,6 +20,7 @@ const LEAST_PASSWORD = 10;
 const isMe = (user) => user.id === session().user.id;
 // Admins reach everybody but themselves; the others only who is below them.
 const mayChange = (user) => rank() >= MANAGER && !isMe(user) && user.status === "active" && (isAdmin() || user.rank < rank());
+const mayInvite = (user) => rank() >= LEAD && user.status === "invited" && (isAdmin() || user.rank < rank());
 const ranksToGive = () => Object.entries(RANKS).filter(([value]) => isAdmin() || Number(value) < rank());
 
 export function teamPage({ signal }) {
@@ -75,9 +77,10 @@ export function teamPage({ signal }) {
       h("div", null, h("p", { class: "strong" }, user.name, isMe(user) && h("span", { class: "faint" }, " (you)")), user.email && h("p", { class: "small soft" }, user.email))) },
     { name: "Rank", class: "tight", cell: (user) => badge(RANKS[user.rank], user.rank === 4 ? "good badge-plain" : "plain") },
     { name: "Team", class: "phone-off", cell: (user) => h("span", { class: "soft" }, nameOf(user.team_id)) },
-    { name: "Status", class: "tight", cell: (user) => (user.status === "active" ? null : badge("Deactivated", "warn")) },
-    rank() >= MANAGER && { name: "Actions", unseen: true, class: "tight", end: true, cell: (user) => (mayChange(user)
-      ? h("div", { class: "row-actions" }, iconButton("edit", `Change ${user.name}`, () => changeUser(user)), iconButton("trash", `Deactivate ${user.name}`, () => deactivate(user))) : null) },
+    { name: "Status", class: "tight", cell: (user) => (user.status === "active" ? null : user.status === "invited" ? badge("Invited", "info") : badge("Deactivated", "warn")) },
+    rank() >= LEAD && { name: "Actions", unseen: true, class: "tight", end: true, cell: (user) => (mayChange(user)
+      ? h("div", { class: "row-actions" }, iconButton("edit", `Change ${user.name}`, () => changeUser(user)), iconButton("trash", `Deactivate ${user.name}`, () => deactivate(user)))
+      : mayInvite(user) ? h("div", { class: "row-actions" }, iconButton("send", `Mail the invitation of ${user.name} again`, () => resend(user)), iconButton("trash", `Take the invitation of ${user.name} back`, () => revoke(user))) : null) },
   ].filter(Boolean);
 
   function newTeam() {
@@ -90,6 +93,36 @@ export function teamPage({ signal }) {
     } });
   }
 
+  // The better way: nobody but the person ever knows the password.
+  function inviteUser() {
+    const name = field("name", "Name", { required: true, maxlength: 200, autocomplete: "off" });
+    const email = field("email", "E-mail", { type: "email", required: true, maxlength: 254, autocomplete: "off", check: isEmail });
+    const rankField = field("rank", "Rank", { required: true, options: ranksToGive(), value: "1" });
+    const team = field("team_id", "Team", { required: true, options: teamOptions(), value: chosen ?? teams[0]?.id });
+    const fields = [name, email, rankField, team];
+    formDialog("Invite somebody", { body: [h("p", { class: "small soft" }, "They choose a password by a link that is mailed to them; it works once, for a week."), name.node, email.node, h("div", { class: "form-row" }, rankField.node, team.node)], fields, action: "Invite", send: async () => {
+      const values = valuesOf(fields);
+      await confirmed(() => api.post("/api/invitations", { ...values, rank: Number(values.rank) }));
+      await again();
+      toast(`An invitation is on its way to ${name.value}.`);
+    } });
+  }
+
+  const resend = async (user) => {
+    try {
+      await api.put(`/api/invitations/${user.id}`);
+      toast(`Another invitation is on its way to ${user.name}.`);
+    } catch (error) {
+      toast(textOf(error), "bad");
+    }
+  };
+
+  const revoke = (user) => confirmDialog(`Take the invitation of ${user.name} back?`, "The link does not work any more, and the person disappears from the list.", { action: "Take back", kind: "bad", send: async () => {
+    await api.remove(`/api/invitations/${user.id}`);
+    await again();
+    toast("Invitation taken back.");
+  } });
+
   function newUser() {
     const name = field("name", "Name", { required: true, maxlength: 200, autocomplete: "off" });
     const email = field("email", "E-mail", { type: "email", required: true, maxlength: 254, autocomplete: "off", check: isEmail });
@@ -100,7 +133,7 @@ export function teamPage({ signal }) {
     const fields = [name, email, rankField, team, password];
     formDialog("New person", { body: [name.node, email.node, h("div", { class: "form-row" }, rankField.node, team.node), password.node], fields, action: "Create person", send: async () => {
       const values = valuesOf(fields);
-      await api.post("/api/users", { ...values, rank: Number(values.rank) });
+      await confirmed(() => api.post("/api/users", { ...values, rank: Number(values.rank) }));
       await again();
       toast("Person created.");
     } });
@@ -127,7 +160,7 @@ export function teamPage({ signal }) {
   } });
 
   replace(head, pageHead("Team", { below: "Who works here, and what their rank reaches.", actions: [
-    isAdmin() && button("New team", { name: "plus", onclick: newTeam }), rank() >= LEAD && button("New person", { name: "plus", kind: "main", onclick: newUser })].filter(Boolean) }));
+    isAdmin() && button("New team", { name: "plus", onclick: newTeam }), rank() >= LEAD && button("New person", { name: "plus", onclick: newUser }), rank() >= LEAD && button("Invite", { name: "plus", kind: "main", onclick: inviteUser })].filter(Boolean) }));
   fill(place, load, view, 8);
   return { title: "Team", node: h("div", { class: "page" }, head, place) };
 }

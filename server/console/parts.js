@@ -13,7 +13,8 @@ export const iconButton = (name, label, onclick, rest) => h("button", { class: "
 
 export const badge = (text, kind = "") => h("span", { class: `badge ${kind && `badge-${kind}`}` }, text);
 
-const STATUS = { draft: ["Draft", ""], sent: ["Sent", "info"], cancelled: ["Cancelled", "plain"] };
+const STATUS = { draft: ["Draft", ""], sent: ["Sent", "info"], partially_paid: ["Partly paid", "info"], paid: ["Paid", "good"],
+  cancelled: ["Cancelled", "plain"], void: ["Void", "plain"], uncollectible: ["Uncollectible", "warn"] };
 
 export function statusBadge(invoice) {
   if (invoice.overdue) return badge("Overdue", "warn");

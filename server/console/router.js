@@ -52,7 +52,7 @@ export function setQuery(parameters) {
 export function safePath(wanted) {
   try {
     const url = new URL(wanted ?? "", location.origin);
-    if (wanted?.startsWith("/") && url.origin === location.origin && url.pathname !== "/login" && find(url.pathname)) return url.pathname + url.search;
+    if (wanted?.startsWith("/") && url.origin === location.origin && find(url.pathname)?.route.bare === undefined && find(url.pathname)) return url.pathname + url.search;
   } catch {
     // no address at all
   }

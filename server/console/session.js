@@ -31,16 +31,47 @@ export async function signIn(tenant, email, password) {
   return null;
 }
 
+/** Where one may sign in besides here: [{ name, title }]. */
+export const issuers = async (signal) => (await api.get("/api/issuers", signal)).issuers;
+
+// What the server says comes from an operator; still, a page goes nowhere but by https.
+function secure(url) {
+  if (new URL(url).protocol !== "https:") throw new TypeError("an issuer is reached by https only");
+  return url;
+}
+
+/** Leaves for the issuer, which sends the browser back to /login with a code. */
+export async function signInAt(name) {
+  const { url } = await api.post("/api/session/issuer", { issuer: name });
+  location.assign(secure(url));
+}
+
+/** What the code of an issuer becomes: as signIn(). The database has it exchanged, and is asked until that is done. */
+export async function bringBack({ code, state, iss }, signal) {
+  await api.post("/api/session/issuer/code", { code, state, ...(iss ? { iss } : {}) });
+  for (let pause = 250; ; pause = Math.min(2 * pause, 2000)) {
+    await new Promise((resolve) => setTimeout(resolve, pause));
+    if (signal.aborted) return null;
+    const answer = await api.post("/api/session/issuer/result", {});
+    if (answer.due) return answer;
+    if (answer.state === "waiting") continue;
+    begin(answer);
+    return null;
+  }
+}
+
 /** The session that a sign-in in steps ended in. */
 export function begin({ expires_at, user, tenant }) {
   current = { expires_at, user, tenant };
   leaving = false;
 }
 
+/** Where to sign out as well, for who signed in at an issuer; else null. */
 export async function signOut() {
   leaving = true;
+  let answer = null;
   try {
-    await api.remove("/api/session");
+    answer = await api.remove("/api/session");
   } catch (error) {
     // Signed out already is what was wanted; anything else leaves the session as it is.
     if (error.status !== 401) {
@@ -50,6 +81,7 @@ export async function signOut() {
   }
   current = null;
   rememberHere("me", null);
+  return answer?.url ? secure(answer.url) : null;
 }
 
 /** Looks every 15 seconds, and whenever the page is looked at again, whether the session still holds. */

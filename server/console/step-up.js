@@ -14,12 +14,13 @@ export async function confirmed(action) {
     return await action();
   } catch (problem) {
     if (problem.name !== "step-up-required") throw problem;
-    await ask(problem);
+    await confirm(problem);
     return action();
   }
 }
 
-async function ask(problem) {
+/** Asks; rejects with the problem when it is dismissed. */
+export async function confirm(problem) {
   const { active } = await api.get("/api/second-factor");
   const proof = active ? codeField("code", "Code", "The six digits that your authenticator shows now, or a recovery code.")
     : field("password", "Password", { type: "password", required: true, autocomplete: "current-password" });

@@ -21,9 +21,10 @@ import values  # noqa: E402
 SEED = 1504
 TIMEOUT = 0.3       # of a statement, in seconds
 LATE = 6.0          # a call that is not cancelled by then looks at no interrupts, on a machine that does other things beside
-# Bytes of a backend at the end of a run, its heap with what was freed and not given back. A function that kept an argument, one in
-# twenty of which has a megabyte, would need more. Its memory contexts hold caches and compiled functions, each once.
-HEAP, CONTEXTS = 128 << 20, 24 << 20
+# Bytes of a backend at the end of a run. A function that kept an argument, one in
+# twenty of which has a megabyte, would need more. Its memory contexts hold caches and compiled functions, each once: so
+# many for a session, and for each function.
+HEAP, CONTEXTS, EACH = 128 << 20, 8 << 20, 48 << 10
 TIMES = {"some": 2, "all": 30}    # calls of a function by each login, beside one with nothing but NULL
 CRASH = re.compile(r"PANIC|TRAP|FATAL|server process .* (was terminated|exited)|terminating any other|stack smashing|AddressSanitizer"
                    r"|leak: |was not closed|leaked|still referenced|buffer refcount")
@@ -136,6 +137,18 @@ def judge(watch, run, needles, pattern, documented, sql, state, said, seconds):
         watch.wrong.append(("late", "%.1f s" % seconds))
 
 
+def entered(caller, begin):
+    """A transaction with its context. A machine may stand still for as long as a statement may take: then once more."""
+    for _ in range(3):
+        caller.ask("ROLLBACK")
+        state, said = caller.ask("BEGIN")
+        if begin and not state:
+            state, said = caller.ask(begin)
+        if state != "57014":
+            break
+    return state, said
+
+
 def call_all(socket, run, functions, seed, setting):
     watch, random = Watch(functions=len(functions)), Random("%d %s" % (seed, run.name))
     caller, begin = reconnected(socket, run.login), run.begin
@@ -145,16 +158,12 @@ def call_all(socket, run, functions, seed, setting):
             try:
                 procedure = function[2] == "p"
                 if not procedure:
-                    caller.ask("BEGIN")
-                    if begin:
-                        state, said = caller.ask(begin)
-                        if state and run.again:
-                            caller.ask("ROLLBACK")
-                            begin = run.again(socket)
-                            caller.ask("BEGIN")
-                            state, said = caller.ask(begin)
-                        if state:
-                            watch.wrong.append(("context", said.decode(errors="replace")))
+                    state, said = entered(caller, begin)
+                    if state and run.again:
+                        begin = run.again(socket)
+                        state, said = entered(caller, begin)
+                    if state:
+                        watch.wrong.append(("context", said.decode(errors="replace")))
                 begun = time.monotonic()
                 state, said = caller.ask(sql)
                 if state == "42601" and function[5] == "t":
@@ -200,9 +209,15 @@ def contexts(root, log, caller):
 
 
 def sign_in(socket, slug, email):
-    with Session(socket, "member") as member:
-        return "SELECT aegis.authenticate('%s')" % member.value(
-            "SELECT token FROM aegis.sign_in('%s', '%s', '%s', NULL, NULL, NULL)" % (slug, email, canaries.PASSWORD))
+    """Whatever the calls that were kept asked of the user or of the whole tenant, is asked no more."""
+    with Session(socket, "postgres") as root, Session(socket, "member") as member:
+        root.run("DELETE FROM aegis.second_factor_policy")
+        root.run("UPDATE aegis.user SET password_due = NULL, not_before = NULL, locked_until = NULL, failed_count = 0")
+        token, said = member.run("SELECT token, s::text FROM aegis.sign_in('%s', '%s', '%s', NULL, NULL, NULL) s"
+                                 % (slug, email, canaries.PASSWORD))[0]
+    if token is None:
+        raise SystemExit("no way in again: %s" % said)
+    return "SELECT aegis.authenticate('%s')" % token
 
 
 def reconnected(socket, login):
@@ -216,8 +231,8 @@ def reconnected(socket, login):
     raise SystemExit("the server does not come back")
 
 
-def grown(watch):
-    return watch.memory[-1] > HEAP or watch.contexts > CONTEXTS
+def grown(watch, functions):
+    return watch.memory[-1] > HEAP or watch.contexts > CONTEXTS + EACH * functions
 
 
 def runs(tokens, tenant):
@@ -269,7 +284,7 @@ def controls(socket, log, root, setting, seed):
         functions = [f for f in root.run(PARAMETERS % "anybody") if f[1] == name]
         begun = os.path.getsize(log)
         watch = call_all(socket, Run("control", "anybody"), functions * (30 if name in ("growing", "building") else 1), seed, setting)
-        found[name] = {kind for kind, _ in watch.wrong} | ({"grew"} if grown(watch) else set())
+        found[name] = {kind for kind, _ in watch.wrong} | ({"grew"} if grown(watch, len(functions)) else set())
         found[name] |= {"log"} if CRASH.search(since(log, begun)) else set()
     wanted = {"broken": "internal", "telling": "canary", "building": "state", "growing": "grew", "ending": "lost"}
     wrong = ["%s is not seen in %s: %s" % (kind, name, found[name]) for name, kind in wanted.items() if kind not in found[name]]
@@ -308,7 +323,7 @@ def main(socket, log, which, seed):
             begun, at = os.path.getsize(log), time.monotonic()
             watch = call_all(socket, run, functions, seed, setting)
             wrong = ["%s: %s" % pair for pair in watch.wrong] + ["log: " + line for line in since(log, begun).splitlines() if CRASH.search(line)][:5]
-            if grown(watch):
+            if grown(watch, len(functions)):
                 wrong.append("its memory grew: %s" % [size >> 20 for size in watch.memory])
             if len(watch.answered) * 10 < watch.functions or len(watch.outcomes) < 4:
                 wrong.append("only %d functions answered, and with %d errors" % (len(watch.answered), len(watch.outcomes) - 1))

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Around row security: as the owner, past it by what somebody careless made, or by taking it away."""
+import time
+
 from catalogue import Succeeded, attack, equal, holds, refuses
 from wire import Refused
 from world import CANARY, THEIRS
@@ -155,7 +157,20 @@ def unprotect(w):
                 "ALTER TABLE shop.customer NO FORCE ROW LEVEL SECURITY",
                 "ALTER TABLE shop.customer ADD COLUMN x int, NO FORCE ROW LEVEL SECURITY",
                 "ALTER TABLE shop.customer DISABLE TRIGGER ALL", "ALTER TABLE shop.customer DISABLE TRIGGER zzy_aegis_stamp",
-                "DROP TRIGGER zzy_aegis_stamp ON shop.customer", "ALTER TRIGGER aegis_truncate ON shop.customer RENAME TO x")
+                "DROP TRIGGER zzy_aegis_stamp ON shop.customer", "ALTER TRIGGER aegis_truncate ON shop.customer RENAME TO x",
+                "CREATE OR REPLACE TRIGGER zzy_aegis_stamp BEFORE INSERT OR UPDATE ON shop.customer FOR EACH ROW WHEN (false)"
+                " EXECUTE FUNCTION aegis.stamp_row()",
+                "ALTER TRIGGER aegis_audit_row ON shop.customer DEPENDS ON EXTENSION btree_gist")
+    w.connect("keeper").run("BEGIN; SELECT aegis.unprotect_table('shop.sentinel'); ROLLBACK")
+    kept = ("SELECT count(*) FROM aegis.audit_log WHERE event = 'table.unprotected' AND target_id = 'shop.sentinel'"
+            " AND detail ->> 'note' = 'transaction rolled back'")
+    root = w.connect("postgres")
+    for _ in range(100):  # the worker writes it
+        if root.value(kept) != "0":
+            break
+        time.sleep(0.1)
+    else:
+        raise Succeeded("a rollback takes the entry away")
     refuses(w.connect("member"), "AG010", "ALTER TABLE shop.customer NO FORCE ROW LEVEL SECURITY", "DROP POLICY aegis_select ON shop.customer")
     refuses(w.connect("plain"), ("42501", "AG010"), "ALTER TABLE shop.customer NO FORCE ROW LEVEL SECURITY",
             "DROP POLICY aegis_select ON shop.customer")
@@ -181,7 +196,8 @@ def careless(w):
 @attack("B21", "Take the column away that the wall looks at", "owner", "the guard of protected tables", falls=True)
 def without_column(w):
     drop = "".join("DROP POLICY aegis_%s ON shop.booking; " % command for command in ("select", "insert", "update", "delete"))
-    for change in ("ALTER TABLE shop.booking RENAME tenant_id TO tenant", "ALTER TABLE shop.booking RENAME COLUMN tenant_id TO tenant",
+    for change in ("ALTER TABLE shop.booking RENAME tenant_id TO tenant", "ALTER TYPE shop.booking RENAME ATTRIBUTE tenant_id TO tenant",
+                   "ALTER TABLE shop.booking RENAME COLUMN tenant_id TO tenant",
                    drop + "ALTER TABLE shop.booking DROP tenant_id CASCADE",
                    drop + "ALTER TABLE shop.booking DROP CONSTRAINT booking_pkey, ALTER tenant_id TYPE text USING tenant_id::text"):
         owner = w.connect("keeper")
@@ -304,6 +320,7 @@ def past_the_route(w):
             session = w.enter("ada")
             answer = session.ask("SELECT (%s(jsonb_populate_record(NULL::aegis.request, '%s'))).*" % (handler, request))
             session.ask("COMMIT")
+            session.close()
             holds(answer.state in ("42501", "P0002", "22023", "AG010", "AG013") or answer.rows and int(answer.rows[0][0]) >= 400,
                   "%s %s: %s %s" % (method, path, answer.state, answer.rows))
             equal(root.run("SELECT md5(string_agg(u::text, '' ORDER BY id)) FROM aegis.user u"), before, path)

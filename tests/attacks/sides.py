@@ -455,3 +455,12 @@ def told(w):
                 holds(form(u) not in raw, "%s shows %s" % (sql, u))
         holds(CANARY.encode() not in raw and b"meadow" not in raw, sql)
     equal(seen, set(own), "the own are not found either")
+
+
+@attack("S26", "Have TABLESAMPLE pick rows by the places where they lie", "member", "the guard of statements", falls=True)
+def sampled(w):
+    refuses(w.enter("hera"), "AG010", "SELECT id FROM shop.customer TABLESAMPLE BERNOULLI (50) REPEATABLE (1)",
+            "SELECT id FROM shop.event TABLESAMPLE SYSTEM (100)", "DECLARE c CURSOR FOR SELECT id FROM shop.customer TABLESAMPLE SYSTEM (100)",
+            "WITH own AS (SELECT id FROM shop.customer TABLESAMPLE SYSTEM (100)) DELETE FROM shop.sale s USING own o WHERE s.id = o.id",
+            "COPY (SELECT id FROM shop.customer TABLESAMPLE SYSTEM (100)) TO STDOUT",
+            "SELECT query_to_xml('SELECT id FROM shop.customer TABLESAMPLE SYSTEM (100)', true, true, '')")

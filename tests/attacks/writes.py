@@ -257,3 +257,19 @@ def bound_ciphertext(w):
     refuses(session, "22023", "SELECT aegis.reveal(word) FROM yard.vault", "SELECT aegis.masked(pin) FROM yard.vault")
     refuses(session, "42809", "SELECT aegis.reveal(word, ROW(1)) FROM yard.vault")
     session.run("ROLLBACK")
+
+
+@attack("W17", "Have a foreign key take rows along whose triggers then pass row security", "member",
+        "what a foreign key does runs past row security, what triggers of its rows do does not")
+def taken_along(w):
+    owner = w.connect("keeper")
+    owner.run("CREATE FUNCTION shop.tell() RETURNS trigger LANGUAGE plpgsql AS"
+              " $$ BEGIN RAISE NOTICE 'sees %', (SELECT string_agg(DISTINCT note, ' ') FROM shop.customer); RETURN OLD; END $$;"
+              "CREATE TRIGGER tell BEFORE DELETE ON shop.line FOR EACH ROW EXECUTE FUNCTION shop.tell()")
+    try:
+        session = w.enter("hera")
+        session.run("INSERT INTO shop.customer (id, note) VALUES (700, 'own'); INSERT INTO shop.line (customer_id, id) VALUES (700, 1)")
+        said = session.ask("DELETE FROM shop.customer WHERE id = 700; ROLLBACK")
+        equal(said.notices, ["sees own"])
+    finally:
+        w.connect("keeper").run("DROP FUNCTION shop.tell() CASCADE")

@@ -1,8 +1,12 @@
-"""What a request costs: the gateway over TLS, the statement that it sends by pgbench, and fastify with pg over TLS
-doing the same work. A request carries a session token and asks for one row, which row security lets it see.
+"""What a request costs: the gateway over TLS, the statement that it sends by pgbench, and fastify with pg and PostGraphile
+over TLS doing the same work. A request carries a session token and asks for one row, which row security lets it see.
 
 The load comes from wrk on the same processors, one server under load at a time. A constant answer shows what
 each server costs without the database."""
+import json
+import ssl
+import urllib.request
+
 from fixture import Gateway, free_port
 
 from lab import Cluster, profile, server, tenant
@@ -49,6 +53,7 @@ BEGIN
   RETURN to_jsonb(found);
 END $$;
 """
+GRAPHQL = '{"query": "query Item($id: BigInt!) { allItems(condition: {id: $id}) { nodes { id n body } } }", "variables": {"id": "#"}}'
 # As the gateway sends it; a bearer's token and a path with a number.
 STATEMENT = """\\set id random(1, {items})
 SELECT status, headers, body FROM aegis.handle('GET', '/api/bench/items/' || (:id)::text, ARRAY['authorization', 'Bearer ' || :token], NULL, '127.0.0.1', 'bench');
@@ -80,17 +85,17 @@ class Area:
         return lambda: self.ours.pgbench(STATEMENT.format(items=ITEMS), "gateway", clients=connections, seconds=self.lab.seconds, threads=1,
                                          variables={"token": self.token}, latencies=True)
 
-    def wrk(self, port, path, connections):
+    def wrk(self, port, path, connections, body=None):
         """With the processor's time of everything but wrk for one answer."""
         seconds = self.lab.seconds * (2 if connections > 64 else 1)  # the handshakes are part of it
 
         def trial():
             before = profile.ticks()
-            figures = server.wrk(port, path, ITEMS, self.token, connections, seconds)
+            figures = server.wrk(port, path, ITEMS, self.token, connections, seconds, body)
             return {**figures, "server_us": (profile.ticks() - before) * 1e6 / TICKS / max(1, figures["figure"] * (seconds or 1))}
         return trial
 
-    def rows(self, ours, node):
+    def rows(self, ours, node, graph):
         made = []
         for connections in (2, 16, 64, 256):
             series = self.lab.series(
@@ -102,8 +107,18 @@ class Area:
             series.variant("aegis", "aegis-server, TLS", self.wrk(ours.port, "/api/bench/items/", connections))
             series.variant("fastify", "fastify + pg, TLS, five statements", self.wrk(node.port, "/items/", connections))
             series.variant("fastify_call", "fastify + pg, TLS, one function", self.wrk(node.port, "/call/", connections))
+            series.variant("postgraphile", "PostGraphile, TLS", self.wrk(graph.port, "/graphql", connections, GRAPHQL))
             made.append(series)
         return made
+
+    def must_answer(self, graph):
+        """GraphQL answers 200 whatever went wrong."""
+        request = urllib.request.Request(f"https://localhost:{graph.port}/graphql", GRAPHQL.replace("#", "7").encode(),
+                                         {"Content-Type": "application/json", "Authorization": f"Bearer {self.token}"})
+        with urllib.request.urlopen(request, context=ssl.create_default_context(cafile=graph.certificate), timeout=20) as answer:
+            said = json.load(answer)
+        if [row["id"] for row in said.get("data", {}).get("allItems", {}).get("nodes", [])] != ["7"]:
+            raise RuntimeError(f"PostGraphile answers {said}")
 
     def constants(self, ours, node):
         made = []
@@ -158,9 +173,12 @@ def run(lab):
         lab.say("loading")
         area = Area(lab, peers, cluster)
         area.prepare()
-        with Gateway(cluster, settings=limits) as ours, server.Node(free_port(), ours.key, ours.certificate, peers) as node, \
-                profile.watched(ours.process.pid), profile.watched(node.process.pid):
-            made = area.rows(ours, node) + area.constants(ours, node) + [area.connections(ours, node), *area.crowds(ours)]
+        with Gateway(cluster, settings=limits) as ours, \
+                server.Node("fastify_pg.mjs", free_port(), ours.key, ours.certificate, peers) as node, \
+                server.Node("postgraphile.mjs", free_port(), ours.key, ours.certificate, peers) as graph, \
+                profile.watched(ours.process.pid), profile.watched(node.process.pid), profile.watched(graph.process.pid):
+            area.must_answer(graph)
+            made = area.rows(ours, node, graph) + area.constants(ours, node) + [area.connections(ours, node), *area.crowds(ours)]
             lab.facts["files"] = f"{files} open files are allowed to a process"
             lab.measure(made)
             area.goals({series.name: series for series in made})

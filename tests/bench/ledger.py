@@ -2,7 +2,9 @@
 
 One write is one transaction. "Hot" is one tenant whom all clients write for; otherwise each write picks one of
 64. The trail and the chains keep old and new row as JSON, in PL/pgSQL; the chains hash every entry together
-with the one before. pgaudit writes statements and parameters to the server's log."""
+with the one before. The triggers, tables and indexes like those of supa_audit and of pgMemento are written after them, in PL/pgSQL.
+pgaudit writes statements and parameters to the server's log. The peers have clusters without Aegis; what its library costs a
+table that is not audited is a row of its own."""
 import json
 import statistics
 
@@ -55,6 +57,80 @@ BEGIN
 END $$;
 CREATE TRIGGER audit AFTER INSERT OR UPDATE ON {name} FOR EACH ROW EXECUTE FUNCTION {name}();
 """
+# As supa_audit 0.3 does it: rows are named by a UUID made of the table and its key, and the log has five indexes.
+SUPA = """
+CREATE EXTENSION "uuid-ossp";
+CREATE TABLE supa_log (id bigserial PRIMARY KEY, record_id uuid, old_record_id uuid, op text NOT NULL, ts timestamptz NOT NULL DEFAULT now(),
+                       table_oid oid NOT NULL, table_schema name NOT NULL, table_name name NOT NULL, record jsonb, old_record jsonb,
+                       CHECK (coalesce(record_id, old_record_id) IS NOT NULL));
+CREATE INDEX ON supa_log (record_id) WHERE record_id IS NOT NULL;
+CREATE INDEX ON supa_log (old_record_id) WHERE old_record_id IS NOT NULL;
+CREATE INDEX ON supa_log USING brin (ts);
+CREATE INDEX ON supa_log (table_oid);
+CREATE FUNCTION supa_key(entity oid) RETURNS text[] STABLE SECURITY DEFINER LANGUAGE sql AS $$
+  SELECT coalesce(array_agg(a.attname::text ORDER BY a.attnum), '{}') FROM pg_index i
+    JOIN pg_attribute a ON i.indrelid = a.attrelid AND a.attnum = ANY (i.indkey) WHERE i.indrelid = $1 AND i.indisprimary $$;
+CREATE FUNCTION supa_id(entity oid, key text[], rec jsonb) RETURNS uuid STABLE LANGUAGE sql AS $$
+  SELECT CASE WHEN rec IS NOT NULL THEN (SELECT uuid_generate_v5('fd62bc3d-8d6e-43c2-919c-802ba3762271',
+    (jsonb_build_array(to_jsonb($1)) || jsonb_agg($3 ->> k))::text) FROM unnest($2) k) END $$;
+CREATE FUNCTION supa() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE
+  key text[] := supa_key(TG_RELID);
+  new_row jsonb := to_jsonb(NEW);
+  old_row jsonb := CASE WHEN TG_OP = 'UPDATE' THEN to_jsonb(OLD) END;
+BEGIN
+  INSERT INTO supa_log (record_id, old_record_id, op, table_oid, table_schema, table_name, record, old_record)
+  SELECT supa_id(TG_RELID, key, new_row), supa_id(TG_RELID, key, old_row), TG_OP, TG_RELID, TG_TABLE_SCHEMA, TG_TABLE_NAME, new_row, old_row;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER audit AFTER INSERT OR UPDATE ON supa FOR EACH ROW EXECUTE FUNCTION supa();
+"""
+# As pgMemento 0.7 does it: a row for the transaction, one for the statement, one for each row with what changed; rows have a number.
+MEMENTO = """
+ALTER TABLE memento ADD COLUMN audit_id bigserial UNIQUE;
+GRANT USAGE ON SEQUENCE memento_audit_id_seq TO app;
+CREATE TABLE memento_transaction_log (id serial PRIMARY KEY, txid_time timestamptz NOT NULL, process_id int NOT NULL, user_name text NOT NULL,
+                                      client_name text, client_port int, application_name text, session_info jsonb);
+CREATE UNIQUE INDEX ON memento_transaction_log (txid_time, process_id);
+CREATE TABLE memento_event_log (id serial PRIMARY KEY, transaction_id int NOT NULL REFERENCES memento_transaction_log, stmt_time timestamptz NOT NULL,
+                                op_id smallint NOT NULL, table_operation text, schema_name text NOT NULL, table_name text NOT NULL, event_key text NOT NULL UNIQUE);
+CREATE INDEX ON memento_event_log (transaction_id);
+CREATE TABLE memento_row_log (id bigserial PRIMARY KEY, audit_id bigint NOT NULL, event_key text NOT NULL, old_data jsonb, new_data jsonb);
+CREATE INDEX ON memento_row_log (audit_id);
+CREATE INDEX ON memento_row_log (event_key);
+CREATE INDEX ON memento_row_log USING gin (old_data);
+CREATE INDEX ON memento_row_log USING gin (new_data);
+CREATE FUNCTION memento_key(op text, rel oid) RETURNS text STABLE LANGUAGE sql AS $$
+  SELECT concat_ws(';', extract(epoch FROM now()), extract(epoch FROM statement_timestamp()), txid_current(), op, rel) $$;
+CREATE FUNCTION memento_event() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+DECLARE
+  made int;
+BEGIN
+  INSERT INTO memento_transaction_log (txid_time, process_id, user_name, client_name, client_port, application_name)
+  VALUES (now(), pg_backend_pid(), session_user, inet_client_addr()::text, inet_client_port(), current_setting('application_name'))
+  ON CONFLICT (txid_time, process_id) DO NOTHING RETURNING id INTO made;
+  IF made IS NULL THEN
+    SELECT id INTO made FROM memento_transaction_log WHERE txid_time = now() AND process_id = pg_backend_pid();
+  END IF;
+  INSERT INTO memento_event_log (transaction_id, stmt_time, op_id, table_operation, schema_name, table_name, event_key)
+  VALUES (made, statement_timestamp(), CASE TG_OP WHEN 'INSERT' THEN 3 ELSE 4 END, TG_OP, TG_TABLE_SCHEMA, TG_TABLE_NAME, memento_key(TG_OP, TG_RELID))
+  ON CONFLICT DO NOTHING;
+  RETURN NULL;
+END $$;
+CREATE FUNCTION memento_row() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+BEGIN
+  IF TG_OP = 'INSERT' THEN
+    INSERT INTO memento_row_log (audit_id, event_key, new_data) VALUES (NEW.audit_id, memento_key(TG_OP, TG_RELID), to_jsonb(NEW));
+  ELSE
+    INSERT INTO memento_row_log (audit_id, event_key, old_data, new_data)
+    SELECT NEW.audit_id, memento_key(TG_OP, TG_RELID), jsonb_object_agg(o.key, o.value), jsonb_object_agg(o.key, n.value)
+      FROM jsonb_each(to_jsonb(OLD)) o JOIN jsonb_each(to_jsonb(NEW)) n USING (key) WHERE o.value IS DISTINCT FROM n.value;
+  END IF;
+  RETURN NULL;
+END $$;
+CREATE TRIGGER audit_event BEFORE INSERT OR UPDATE ON memento FOR EACH STATEMENT EXECUTE FUNCTION memento_event();
+CREATE TRIGGER audit_row AFTER INSERT OR UPDATE ON memento FOR EACH ROW EXECUTE FUNCTION memento_row();
+"""
 NIL = "'00000000-0000-0000-0000-000000000000'::uuid"
 PGAUDIT = """
 logging_collector = on
@@ -68,7 +144,8 @@ STATEMENTS = {
     "update": "UPDATE {table} SET amount = amount + 1 WHERE tenant_id = :tenant AND id = :id",
 }
 VARIANTS = {  # table, title
-    "none": ("none", "no audit"), "pgaudit": ("pgaudit", "pgaudit, to the server's log"), "trail": ("trail", "JSON trail, no chain"),
+    "none": ("none", "no audit"), "none_here": ("none_here", "no audit, beside Aegis"), "pgaudit": ("pgaudit", "pgaudit, to the server's log"), "trail": ("trail", "JSON trail, no chain"),
+    "supa": ("supa", "triggers like supa_audit's"), "memento": ("memento", "triggers like pgMemento's"),
     "chain": ("chain", "hash chain, one head row"), "chains": ("chains", "hash chain, a head row for each tenant"),
     "aegis": ("aegis", "aegis, text sealed"), "aegis_clear": ("aegis_clear", "aegis, text in clear"),
 }
@@ -90,11 +167,12 @@ class Ledger:
         made = self.ours.sql("\n".join(f"SELECT aegis.create_tenant('bench-{n}', 'Bench');" for n in range(TENANTS)), user="operator").splitlines()
         self.tenants = made
         rows = ", ".join(f"({n}, '{id_}')" for n, id_ in enumerate(made))
-        for cluster, tables in ((self.peers, ("none", "trail", "chain", "chains")), (self.audited, ("pgaudit",)), (self.ours, ("aegis", "aegis_clear"))):
+        for cluster, tables in ((self.peers, ("none", "trail", "supa", "memento", "chain", "chains")), (self.audited, ("pgaudit",)),
+                                (self.ours, ("none_here", "aegis", "aegis_clear"))):
             cluster.sql(PEERS + f"INSERT INTO tenants VALUES {rows};")
             for name in tables:
                 cluster.sql(TABLE.format(name=name) + FILL.format(name=name, rows=self.rows))
-        self.peers.sql(TRAIL)
+        self.peers.sql(TRAIL + SUPA + MEMENTO)
         self.peers.sql(CHAIN.format(name="chain", key=NIL, new_key=NIL))
         self.peers.sql(CHAIN.format(name="chains", key="id", new_key="NEW.tenant_id"))
         self.ours.sql("SELECT aegis.audit_table('aegis'); SELECT aegis.audit_table('aegis_clear', '{code, note}')")
@@ -107,7 +185,7 @@ class Ledger:
             cluster.sql("CHECKPOINT")
 
     def of(self, name):
-        return {"pgaudit": self.audited}.get(name, self.ours if name.startswith("aegis") else self.peers)
+        return {"pgaudit": self.audited}.get(name, self.ours if name.startswith("aegis") or name == "none_here" else self.peers)
 
     def script(self, name, operation, hot, tenants=TENANTS):
         lines = ["\\set count :count + 1", "\\set next :start + :client_id * 1000000 + :count", f"\\set id random(1, {self.rows})"]
@@ -130,7 +208,7 @@ class Ledger:
         made = []
         # One tenant has one head row, so both chains are one where all write for one tenant.
         names_hot = tuple(name for name in VARIANTS if name != "chains")
-        for hot, names, counts in ((True, names_hot, (1, 8, 32)), (False, ("none", "chains", "aegis"), (8, 32))):
+        for hot, names, counts in ((True, names_hot, (1, 8, 32)), (False, ("none", "chains", "aegis"), (1, 8, 32))):
             for operation in STATEMENTS:
                 for clients in counts:
                     kind = "hot" if hot else "many"
@@ -150,12 +228,14 @@ class Ledger:
 
     # Bytes: of a second pass of the same work, so that no page is written whole for its first change.
     def bytes_of(self, name):
-        logs = {"trail": "trail_log", "chain": "chain_log", "chains": "chains_log"}
+        logs = {"trail": "trail_log", "supa": "supa_log", "memento": "memento_.*_log", "chain": "chain_log", "chains": "chains_log"}
         cluster, text, count = self.of(name), self.script(name, "insert", True), 20 if self.lab.quick else 2000
         ours = name.startswith("aegis")
-        # Tables and indexes of what an entry leaves behind, by name.
-        kept = "c.relnamespace = 'aegis'::regnamespace AND c.relname ~ '^(entry|seal|tenant_log)'" if ours else f"c.relname ~ '^{logs.get(name, '-')}'"
-        size = f"SELECT coalesce(json_object_agg(c.relname, pg_relation_size(c.oid)), '{{}}') FROM pg_class c WHERE c.relkind IN ('r', 'i', 't') AND {kept}"
+        # Tables, with what lies out of line, and indexes of what an entry leaves behind, by name.
+        kept = "c.relnamespace = 'aegis'::regnamespace AND c.relname ~ '^(entry|seal|tenant_log|tree_node)'" if ours else f"c.relname ~ '^{logs.get(name, '-')}'"
+        size = f"""SELECT coalesce(json_object_agg(c.relname, pg_relation_size(c.oid) + CASE WHEN c.reltoastrelid = 0 THEN 0 ELSE pg_relation_size(c.reltoastrelid)
+                     + (SELECT sum(pg_relation_size(i.indexrelid)) FROM pg_index i WHERE i.indrelid = c.reltoastrelid) END), '{{}}')
+                   FROM pg_class c WHERE c.relkind IN ('r', 'i') AND {kept}""".replace("\n", " ")
 
         def trial():
             for _ in range(2):
@@ -169,13 +249,13 @@ class Ledger:
             before, after = json.loads(before), json.loads(after)
             grown = {relation: (after[relation] - before.get(relation, 0)) / (8 * count) for relation in after}
             return {"figure": int(wal) / (8 * count), "heap": sum(grown.values()),
-                    **{relation: bytes_ for relation, bytes_ in grown.items() if ours and not self.lab.quick}}
+                    **{relation: bytes_ for relation, bytes_ in grown.items() if ours and bytes_ > 0 and not self.lab.quick}}
         return trial
 
     def sizes(self):
         series = self.lab.series("bytes", "WAL of an insert with its entry, and what the entry takes at rest", "bytes", "none",
                                  "WAL bytes per transaction, without full-page images; heap: table and indexes of the entry; with aegis, its seal included")
-        for name in ("none", "trail", "chain", "chains", "aegis", "aegis_clear"):
+        for name in ("none", "trail", "supa", "memento", "chain", "chains", "aegis", "aegis_clear"):
             series.variant(name, VARIANTS[name][1], self.bytes_of(name))
         return series
 
@@ -253,8 +333,33 @@ class Ledger:
         series.variant("sha256", "sha256() of every body in SQL", speed("SELECT count(sha256(body)) FROM aegis.entry", before=serial))
         series.variant("digest", "pgcrypto digest() of every body", speed("SELECT count(digest(body, 'sha256')) FROM aegis.entry", before=serial))
         series.variant("digest_parallel", "pgcrypto digest(), two workers", speed("SELECT count(digest(body, 'sha256')) FROM aegis.entry", before=parallel))
-        series.variant("aegis", "aegis.verify_ledger", speed("SELECT * FROM aegis.verify_ledger()", "auditor"))
+        for name, helpers in (("aegis", 0), ("aegis_parallel", 2)):
+            series.variant(name, f"aegis.verify_ledger, {'one process' if helpers == 0 else 'two processes help'}",
+                           speed("SELECT * FROM aegis.verify_ledger()", "auditor", f"SET max_parallel_maintenance_workers = {helpers};"))
         return series, count
+
+    def since(self, count):
+        """From a checkpoint that covers all but the newest entries. Nobody signs here: the note has its form, and its root is compared."""
+        start, after = self.ours.sql(f"""
+            SELECT number - 1, entries_since FROM (SELECT number, sum(entries) OVER (ORDER BY number DESC) AS entries_since FROM aegis.seal) s
+             WHERE number > 1 AND (entries_since >= {count // 20} OR number = 2) ORDER BY number DESC LIMIT 1""").split("|")
+        signature = "replace(encode('\\x01020304'::bytea || decode(repeat('ab', 64), 'hex'), 'base64'), E'\\n', '')"
+        note = self.ours.sql(f"SELECT format(E'bench/log\\n%s\\n%s\\n\\n\u2014 bench/log %s\\n', root_size, encode(root, 'base64'), {signature}) "
+                             f"FROM aegis.seal WHERE number = {start}")
+        series = self.lab.series("since", "Verification from a checkpoint", "ms", "whole", f"{after} of {count} entries came after the checkpoint; two processes help")
+        for name, title, argument in (("whole", "the whole ledger", ""), ("since", "from the checkpoint", f"from_checkpoint => $note${note}$note$")):
+            series.variant(name, title, lambda a=argument: self.ours.timed(f"SELECT * FROM aegis.verify_ledger({a})", "auditor", repeat=1, warm=False))
+        return series
+
+    def fill(self):
+        """A log of ten million entries for the proofs of a long run."""
+        wanted = 10000000 if self.lab.long else 0
+        size = f"SELECT coalesce(max(size), 0) FROM aegis.tenant_log WHERE tenant_id = '{self.tenants[1]}'"
+        while int(self.ours.sql(size)) < wanted:
+            self.run += 1
+            self.ours.sql(f"""INSERT INTO aegis SELECT '{self.tenants[1]}', {1000000000 + self.run * 100000000} + g, 1, 'C-1', '' FROM generate_series(1, {self.bulk}) g;
+                              SELECT aegis.wait_sealed('5 min')""")
+            self.lab.say(f"a log of {self.ours.sql(size)} entries")
 
     def proofs(self, count):
         known = self.ours.sql("SELECT to_regprocedure('aegis.inclusion_proof(uuid,bigint,bigint)') IS NOT NULL") == "t"
@@ -286,7 +391,7 @@ class Ledger:
         lab.goal("bulk", f"{self.bulk} entries of one statement sealed after", "<=", 10, made["bulk"].median("aegis", "sealed"), "s", loads=(made["bulk"], "aegis"))
         lab.goal("open_writer", "Seal time beside an open transaction, to without", "<=", 1.5, made["open_writer"].ratio("with"),
                  loads=(made["open_writer"], "without", "with"))
-        lab.goal("verify", "Verification", ">=", 1500000, made["verify"].median("aegis"), "entries/s", loads=(made["verify"], "aegis"))
+        lab.goal("verify", "Verification by one process", ">=", 1500000, made["verify"].median("aegis"), "entries/s", loads=(made["verify"], "aegis"))
         proof = made.get("proof")
         lab.goal("proof", proof.title if proof else "Proofs", "<=", 5, max(proof.median("inclusion"), proof.median("consistency")) if proof else None, "ms",
                  reason="this build has no proofs in SQL")
@@ -299,8 +404,9 @@ def run(lab):
         area.prepare()
         made = area.writes() + [area.sizes(), area.lag(), area.open_writer(), area.bulks()]
         lab.measure(made, lambda number: area.rest())
+        area.fill()
         verify, count = area.verification()
-        after = [series for series in (verify, area.proofs(count)) if series is not None]
+        after = [series for series in (verify, area.since(count), area.proofs(count)) if series is not None]
         lab.measure(after)
         area.goals({series.name: series for series in made + after})
         lab.explain()

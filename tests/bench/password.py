@@ -89,7 +89,7 @@ def run(lab):
         area = Password(lab, peers, cluster)
         area.prepare()
         try:
-            with Gateway(cluster, settings={"log": {"level": "warn"}}) as ours, server.Node(free_port(), ours.key, ours.certificate, peers) as node, \
+            with Gateway(cluster, settings={"log": {"level": "warn"}}) as ours, server.Node("fastify_pg.mjs", free_port(), ours.key, ours.certificate, peers) as node, \
                     profile.watched(ours.process.pid), profile.watched(node.process.pid):
                 hashes, flood = area.hashes(), area.floods(ours, node)
                 lab.measure([hashes, flood])

@@ -128,6 +128,8 @@ def plan_text(plans, area):
 
 def area_page(result, title):
     lines = [f"# {title}: figures", "", f"Median (lowest–highest) of the rounds; bold is the ratio. Read [benchmarks.md](../benchmarks.md) first.", ""]
+    if "measured" in result:
+        lines += ["Measured {when} on commit {commit}.".format(**result["measured"]), ""]
     for name, fact in result["facts"].items():
         lines += [f"{name[0].upper()}{name[1:]}: {fact}.", ""]
     groups = {}

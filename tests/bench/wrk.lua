@@ -1,6 +1,6 @@
 -- Requests for random items over connections that stay open; prints what wrk saw as one line of JSON.
 -- wrk ... -- PATH ITEMS TOKEN [BODY]: a PATH that ends with "/" gets a number from 1 to ITEMS; so does the "#" of
--- a BODY, which is posted without the token.
+-- a BODY, which is posted. Without a token where it is "-".
 local path, items, body
 
 function init(arguments)
@@ -8,7 +8,8 @@ function init(arguments)
   math.randomseed(os.time())
   if body then
     wrk.headers["Content-Type"] = "application/json"
-  else
+  end
+  if arguments[3] ~= "-" then
     wrk.headers["Authorization"] = "Bearer " .. arguments[3]
   end
 end

@@ -52,6 +52,37 @@ export async function run() {
     await page.locator(".steps").getByText("Entered twice").waitFor();
   });
 
+  await test("invoices/tax-decimals-give-up", async ({ open }) => {
+    const { page, go, context } = await open({ who: login("manager", { tenant: "brightwater-solar" }) });
+    await go("/invoices/new");
+    const customer = page.getByRole("combobox", { name: "Customer" });
+    await customer.focus();
+    await page.getByRole("option").first().waitFor();
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Enter");
+    await page.getByLabel("Currency").selectOption("EUR");
+    await page.getByLabel("Description").fill("Survey");
+    await page.getByLabel("Quantity").fill("2.5");
+    await page.getByLabel("Price").fill("1.01");
+    await page.getByLabel("Tax %").fill("10");
+    equal(await page.locator(".lines-total").innerText(), "€2.78", "total while typing: 2.53 and 0.25");
+    await page.getByRole("button", { name: "Create draft" }).click();
+    await page.getByRole("heading", { name: "Draft invoice" }).waitFor();
+    equal((await page.locator(".paper tfoot td").allInnerTexts()).join(" "), "€2.53 €0.25 €2.78", "sums of the draft");
+    await page.getByRole("button", { name: "Send" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Send invoice" }).click();
+    await page.getByRole("heading", { name: /^Invoice INV-/ }).waitFor();
+    await page.getByRole("button", { name: "Mark uncollectible" }).click();
+    await page.getByLabel("Reason").fill("Bankrupt");
+    await page.getByRole("dialog").getByRole("button", { name: "Mark uncollectible" }).click();
+    await page.locator(".page-head .badge", { hasText: "Uncollectible" }).waitFor();
+    await page.locator(".steps").getByText("Bankrupt").waitFor();
+    if (process.env.AEGIS_SHOTS) await page.screenshot({ path: `${process.env.AEGIS_SHOTS}/invoice.png`, fullPage: true });
+    const id = page.url().split("/").pop();
+    const stored = await (await context.request.get(`${url}/api/invoices/${id}`)).json();
+    equal(`${stored.status} ${stored.total_minor} ${stored.tax_minor}`, "uncollectible 278 25", "what is stored");
+  });
+
   await test("invoices/exponents-of-currencies", async ({ open }) => {
     const { page, go } = await open({ who: who() });
     await go("/invoices/new");

@@ -1,8 +1,8 @@
 // Every page, for each rank that may see it: loads without a complaint of browser or policy, readable for everybody.
 import { assertAccessible, equal, login, ok, settled, test, url } from "./runner.mjs";
 
-const TITLES = { "/dashboard": "Dashboard", "/customers": "Customers", "/invoices": "Invoices", "/invoices/new": "New invoice", "/team": "Team" };
-const ADMINS = { "/ledger": "Ledger", "/ledger/0": "Entry #0" };
+const TITLES = { "/dashboard": "Dashboard", "/customers": "Customers", "/invoices": "Invoices", "/invoices/new": "New invoice", "/checks": "Checks", "/subjects": "All checks", "/team": "Team" };
+const ADMINS = { "/erasures": "Erasure", "/ledger": "Ledger", "/ledger/0": "Entry #0" };
 // What a look can change: everything once, then colours in the dark, then all but colours where it is narrow.
 const COLOURS = ["color-contrast"];
 const LOOKS = [["light", "wide", {}], ["dark", "wide", { only: COLOURS }], ["light", "phone", { without: COLOURS }], ["dark", "phone", { only: COLOURS }]];

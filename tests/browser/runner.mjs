@@ -113,4 +113,18 @@ export async function assertAccessible(page, what, { only, without = [] } = {}) 
   ok(bad.length === 0, `${what}: ${bad.map((one) => `${one.id}: ${one.nodes.slice(0, 3).map((node) => `${node.target} ${node.failureSummary}`).join("; ")}`).join("\n")}`);
 }
 
+/** The page at this address is no wider than its window and accessible, wide in light colours and on a phone in dark ones. */
+export async function readable({ page, go }, address) {
+  for (const [theme, width] of [["light", 1280], ["dark", 390]]) {
+    await page.emulateMedia({ colorScheme: theme });
+    await page.setViewportSize({ width, height: 800 });
+    await go(address);
+    await settled(page);
+    ok(await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${address} is wider than the window`);
+    await assertAccessible(page, `${address}, ${theme}`);
+  }
+  await page.emulateMedia({ colorScheme: "light" });
+  await page.setViewportSize({ width: 1280, height: 800 });
+}
+
 export const text = (page, words) => page.getByText(words, { exact: false }).first().waitFor();

@@ -11,8 +11,10 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 sys.path.insert(0, os.path.join(ROOT, "tests", "server"))
 from fixture import Cluster, Gateway, Signer  # noqa: E402
+from fixture.cluster import BIN  # noqa: E402
 from fixture.gateway import program  # noqa: E402
-from fixture.process import USER  # noqa: E402
+from fixture.process import USER, as_user  # noqa: E402
+from fixture.provider import Agent, Provider  # noqa: E402
 
 SAMPLE = os.path.join(ROOT, "scripts", "sample.py")
 
@@ -35,13 +37,25 @@ class SampleCluster(Cluster):
     def prepare(self):
         super().prepare()
         self.sql("CREATE ROLE member LOGIN IN ROLE aegis_member")
+
+    def reached_at(self, address):
+        """Where people, and payers who come back, reach the console."""
+        with open(os.path.join(self.data, "postgresql.conf"), "a", encoding="utf-8") as file:
+            file.write(f"aegis.public_address = '{address}'\n")
+        self.sql("SELECT pg_reload_conf()")
         self.sql(sample("operator"), user="operator")
         self.sql(sample("member"), user="member")
 
 
 def main(command):
-    with SampleCluster() as cluster, Signer(cluster) as signer, Gateway(cluster) as gateway:
-        told = {"url": f"https://localhost:{gateway.port}", "logins": logins(), "verify": program("aegis-verify"), "key": signer.key}
+    with SampleCluster() as cluster, Signer(cluster) as signer, Provider() as provider, \
+            Gateway(cluster, {"server": {"payment_forms": [provider.address + "/page/form"]}}) as gateway, Agent(cluster, provider, launch=False) as agent:
+        url = f"https://localhost:{gateway.port}"
+        cluster.reached_at(url)
+        told = {"url": url, "logins": logins(), "verify": program("aegis-verify"), "key": signer.key,
+                "psql": [f"{BIN}/psql", "-XqAt", "-h", cluster.folder, "-U", "postgres", "-d", cluster.database],
+                # Other stories look at what waits for an agent: who wants one starts it.
+                "provider": provider.address, "agent": as_user(agent.command), "ca": gateway.certificate}
         # The child is this process's own: a signal to stop reaches both, and it is waited for.
         return subprocess.run(command, env={**os.environ, "BROWSER_TEST": json.dumps(told)}, check=False).returncode
 

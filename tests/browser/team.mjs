@@ -41,6 +41,33 @@ export async function run() {
     ok(stored.status !== "active", `status is ${stored.status}`);
   });
 
+  await test("team/asks-who-it-is-before-a-rank-is-given", async ({ open }) => {
+    const who = login("admin", { tenant: "castellan-legal" });
+    const { page, go } = await open({ who });
+    const [name, email] = [`Oda Ray ${unique()}`, `oda.${unique()}@castellan-legal.example`];
+    await go("/team");
+    // The real answer needs a session of a quarter of an hour; its form is that of the server.
+    let asked = 0;
+    await page.route("**/api/users", (route) => (route.request().method() === "POST" && (asked += 1) === 1
+      ? route.fulfill({ status: 401, headers: { "content-type": "application/problem+json" }, body: JSON.stringify({ type: "urn:aegis:problem:step-up-required", title: "Confirm who you are first", status: 401 }) })
+      : route.continue()));
+    await page.getByRole("button", { name: "New person" }).click();
+    const dialog = page.getByRole("dialog", { name: "New person" });
+    await dialog.getByLabel("Name").fill(name);
+    await dialog.getByLabel("E-mail").fill(email);
+    await dialog.getByLabel("Rank").selectOption({ label: "Admin" });
+    await dialog.getByLabel("First password").fill("plum quartz lantern 47 river");
+    await dialog.getByRole("button", { name: "Create person" }).click();
+    const proof = page.getByRole("dialog", { name: "Confirm it is you" });
+    await proof.getByLabel("Password").fill("not the password at all");
+    await proof.getByRole("button", { name: "Confirm" }).click();
+    await proof.getByText("This is not your password.").waitFor();
+    await proof.getByLabel("Password").fill(who.password);
+    await proof.getByRole("button", { name: "Confirm" }).click();
+    await page.locator("tbody tr", { hasText: name }).locator(".badge", { hasText: "Admin" }).waitFor();
+    equal(asked, 2, "times that it was sent");
+  });
+
   await test("team/ranks-see-what-they-may-do", async ({ open }) => {
     for (const [rank, create, teams, change] of [["user", 0, 0, 0], ["team lead", 1, 0, 0], ["manager", 1, 0, null]]) {
       const { page, go } = await open({ who: login(rank, { tenant: "castellan-legal", nth: 1 }) });

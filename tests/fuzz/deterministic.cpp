@@ -34,7 +34,7 @@ std::vector<Bytes> seeds_of(const std::string &folder) {
          {"keys_v1", "envelope_v1", "envelope_v1_committing", "entry_v1", "seal_v1",
           "session_token_v1", "bundle_v1", "proof_v1", "checkpoint_v1", "cosignature_v1",
           "receipt_v1", "tenant_key_v1", "field_key_v1", "wrapped_keyring_v1", "tenant_v1",
-          "http_signature_v1"}) {
+          "http_signature_v1", "anchor_v1", "tile_v1", "jose"}) {
         std::ifstream file(folder + "/" + name + ".json");
         std::stringstream text;
         text << file.rdbuf();

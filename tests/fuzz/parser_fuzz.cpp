@@ -15,6 +15,8 @@
 #include "core/error.hpp"
 #include "core/field_key.hpp"
 #include "core/http_signature.hpp"
+#include "core/json.hpp"
+#include "core/jwt.hpp"
 #include "core/keyring.hpp"
 #include "core/mask.hpp"
 #include "core/normalise.hpp"
@@ -23,6 +25,7 @@
 #include "core/seal.hpp"
 #include "core/session_token.hpp"
 #include "core/tenant_bundle.hpp"
+#include "core/webhook_signature.hpp"
 
 using namespace aegis::core;
 
@@ -206,6 +209,84 @@ void signed_request(std::string_view in) {
     require(read.created > 0 && strlen(read.nonce) >= kMinNonceBytes && *read.key_id != '\0');
 }
 
+// Headers of a webhook, a line each, for every scheme with a published secret; what is not signed
+// with it must never count as signed.
+void webhook(std::string_view in) {
+    static const struct {
+        const char *scheme, *secret;
+    } kinds[] = {
+        {"stripe", "whsec_test_secret"},
+        {"authorize_net",
+         "00000000000000000000000000000000000000000000000000000000000000000000000000"
+         "000000000000000000000000000000000000000000000000000000"},
+        {"adyen", "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056"},
+        {"adyen_header", "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056"},
+        {"standard", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}};
+    static const char *const names[] = {"stripe-signature", "x-anet-signature",
+                                        "hmacsignature",    "webhook-signature",
+                                        "webhook-id",       "webhook-timestamp"};
+    const std::string_view whole = in;
+    std::vector<HttpField> fields;
+    for (const char *name : names) {
+        const size_t end = in.find('\n');
+        fields.push_back({name, in.substr(0, end)});
+        if (end == std::string_view::npos) break;
+        in.remove_prefix(end + 1);
+    }
+    AdyenItem item;
+    for (std::string_view &field : item.fields) field = whole.substr(0, whole.size() / 2);
+    item.signature = whole.substr(whole.size() / 2);
+    const WebhookRequest request = {fields.data(), fields.size(), as_bytes("{}"), &item};
+    for (const auto &kind : kinds)
+        require(verify_webhook(webhook_scheme(kind.scheme), kind.secret, request, 1766500000,
+                               300) != WebhookVerdict::valid);
+    try {
+        check_webhook_secret(WebhookScheme::standard, whole);
+    } catch (const Error &) {
+        return;
+    }
+    require(whole.size() >= 32);
+}
+
+// What every reader of a document must be able to rely on.
+void walk(const JsonValue &value, int nesting) {
+    require(nesting <= kMaxJsonNesting);
+    if (const auto text = value.text()) require(is_text(as_bytes(*text)));
+    require(!value.whole() || !value.text());
+    for (size_t i = 0; i < value.size(); ++i) walk(value.item(i), nesting + 1);
+}
+
+void json(std::string_view in) {
+    walk(JsonDocument(in).root(), 1);
+}
+
+// A key that is read is written in one way, which reads as the same.
+void jwks(std::string_view in) {
+    for (const PublicJwk &key : parse_jwks(in)) {
+        require(is_kid(key.kid));
+        require(parse_jwk(key.canonical).canonical == key.canonical);
+    }
+}
+
+void jwk(std::string_view in) {
+    const PublicJwk key = parse_jwk(in);
+    require(parse_jwk(key.canonical).canonical == key.canonical);
+}
+
+// The key of RFC 8037 signed none of these.
+void token(std::string_view in) {
+    static constexpr std::string_view kKey =
+        R"({"crv":"Ed25519","kty":"OKP","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"})";
+    TokenHead head;
+    read_token_head(in, &head);
+    require(looks_like_jwt(in) && is_kid(head.kid) && *head.issuer != '\0');
+    TokenRules rules;
+    rules.issuer = head.issuer;
+    TokenClaims claims;
+    verify_token(in, kKey, JwsAlgorithm::eddsa, rules, &claims);
+    abort();
+}
+
 template <void parse(std::string_view)>
 void chars(ByteView in) {
     parse(as_chars(in));
@@ -232,7 +313,12 @@ constexpr void (*parsers[])(ByteView) = {envelope,
                                          add_checkpoint,
                                          tenant_record,
                                          chars<dictionary>,
-                                         chars<signed_request>};
+                                         chars<signed_request>,
+                                         chars<webhook>,
+                                         chars<json>,
+                                         chars<jwks>,
+                                         chars<jwk>,
+                                         chars<token>};
 
 }  // namespace
 

@@ -210,10 +210,11 @@ def read(request):
     return items, parameters, value
 
 
-def outbound(request, key, secret, created, nonce):
-    """The fields that Aegis adds to a request that leaves it."""
-    fields = [["content-digest", digest(request["content"])]] if request["content"] else []
-    names = ["@method", "@target-uri"] + (["content-digest"] if fields else [])
+def outbound(request, key, secret, created, nonce, caller=None):
+    """The fields that Aegis adds to a request that leaves it, for a caller or for itself."""
+    fields = [["aegis-caller", caller]] if caller else []
+    fields += [["content-digest", digest(request["content"])]] if request["content"] else []
+    names = ["@method", "@target-uri"] + [name for name, _ in fields]
     items = [(name, {}) for name in names]
     parameters = {"created": created, "nonce": nonce, "keyid": key, "alg": "hmac-sha256", "tag": "aegis-outbound"}
     text = base({**request, "fields": fields}, items, parameters)

@@ -8,6 +8,7 @@ import os
 import re
 import sys
 
+import aegis_anchor as a
 import aegis_cipher
 import aegis_format as f
 import aegis_note as n
@@ -16,6 +17,7 @@ import aegis_hpke as hpke
 import aegis_http as http
 import aegis_receipt as r
 import aegis_tenant as t
+import aegis_tile as tiles
 import wrapped_keyring as w
 import generate
 
@@ -190,7 +192,7 @@ def http_requests():
     same("RFC 9421 B.2.5", published["signature"], ":pxcQw6G3AjtMBQjwo8XzkZf/bws5LelbaMk5rGIGtE8=:")
     for case in vectors["outbound"]:
         request = {**case["request"], "content": h(case["request"]["content"])}
-        same("outbound", http.outbound(request, "billing.1", secret, 1618884473, "b3k2pp5k7z-50gnwp.yemd"), case["fields"])
+        same("outbound", http.outbound(request, "billing.1", secret, 1618884473, "b3k2pp5k7z-50gnwp.yemd", case.get("caller")), case["fields"])
         refuses("sent back", http.verify, {**request, "fields": case["fields"]}, secret)
     for case in vectors["valid"] + vectors["refused"]:
         request = {**case["request"], "content": h(case["request"]["content"])}
@@ -310,6 +312,33 @@ def cosignatures():
     same("the log's signature stays", said_of(v["cosigned"].encode(), log), "signed")
 
 
+def anchors():
+    v = load("anchor_v1")
+    log, note = n.read_note_key(v["log_vkey"]), v["note"].encode()
+    same("anchored note", a.anchored_note(v["cosigned"].encode(), log), note)
+    same("anchored note of itself", a.anchored_note(note, log), note)
+    refuses("anchored note of another log", a.anchored_note, note, log[:1] + (b"0000",) + log[2:])
+    same("name of an anchored note", a.anchor_name(note), v["name"])
+    same("time stamp", a.open_stamp(h(v["response"]), note, h(v["authority"])), {"seconds": v["seconds"], "serial": v["serial"]})
+    for case in v["refused"]:
+        refuses("time stamp, " + case["name"], a.open_stamp, h(case["response"]), h(case["note"]), h(case["authority"]))
+
+
+def tile_paths():
+    v = load("tile_v1")
+    for case in v["paths"]:
+        kind = case["kind"] if case["kind"] == "entries" else int(case["kind"])
+        same("path of a tile", tiles.path(kind, int(case["index"]), case["width"]), case["path"])
+        same("tile of a path", tiles.read_path(case["path"]), (kind, int(case["index"]), case["width"]))
+    for path in v["refused"]:
+        refuses("path of a tile, " + repr(h(path)), tiles.read_path, h(path).decode())
+    for case in v["widths"]:
+        same("width of a tile", tiles.width_of(int(case["size"]), case["level"], int(case["index"])), case["width"])
+    same("tile of entries", [entry.hex() for entry in tiles.read_entries(h(v["bundle"]), 3)], v["entries"])
+    for bundle in v["refused_bundles"]:
+        refuses("tile of entries", tiles.read_entries, h(bundle), 3)
+
+
 def receipts():
     v = load("receipt_v1")
     text, key, origin, tenant = v["receipt"].encode(), v["vkey"], v["origin"], h(v["tenant"])
@@ -388,7 +417,7 @@ def documents():
 
 
 def main():
-    for part in (gcm, xaes, keys, subjects, envelopes, entries, seals, tokens, http_requests, wrapped_keyrings, bundles, proofs, checkpoints, cosignatures, receipts, tenants, tenant_keys, field_keys, documents):
+    for part in (gcm, xaes, keys, subjects, envelopes, entries, seals, tokens, http_requests, wrapped_keyrings, bundles, proofs, checkpoints, cosignatures, anchors, tile_paths, receipts, tenants, tenant_keys, field_keys, documents):
         part()
     print("%d checks agree" % checked)
     return 0

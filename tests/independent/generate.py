@@ -13,9 +13,13 @@ import aegis_note as n
 import aegis_proof as p
 import aegis_receipt as r
 import aegis_tenant as t
+import generate_anchor as anchor
+import generate_breached as breached
+import generate_credential as credential
 import generate_http
 import generate_keys as keys
 import generate_refusals as refusals
+import generate_tile as tile
 import generate_witness as witness
 from aegis_cipher import ed25519_sign, xaes_for_two_keys
 from published import MASTER, NO_TENANT, OTHER_TENANT, ROOT, SALT, SUBJECT, SUBJECT_ROOT, TENANT, nonce
@@ -539,9 +543,10 @@ def tenant_v1():
 
 ALL = {"keys_v1": keys_v1, "envelope_v1": envelope_v1, "envelope_v1_committing": envelope_v1_committing, "entry_v1": entry_v1, "seal_v1": seal_v1,
        "session_token_v1": session_token_v1, "bundle_v1": bundle_v1, "proof_v1": proof_v1,
-       "checkpoint_v1": checkpoint_v1, "cosignature_v1": witness.cosignature_v1, "receipt_v1": receipt_v1,
+       "checkpoint_v1": checkpoint_v1, "cosignature_v1": witness.cosignature_v1, "anchor_v1": anchor.anchor_v1, "receipt_v1": receipt_v1, "tile_v1": tile.tile_v1,
        "tenant_v1": tenant_v1, "tenant_key_v1": keys.tenant_key_v1, "field_key_v1": keys.field_key_v1, "wrapped_keyring_v1": keys.wrapped_keyring_v1,
-       "http_signature_v1": generate_http.http_signature_v1}
+       "http_signature_v1": generate_http.http_signature_v1, "breached_v1": breached.breached_v1,
+       "recovery_code_v1": credential.recovery_code_v1, "user_token_v1": credential.user_token_v1}
 
 
 def text(name):

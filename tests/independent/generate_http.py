@@ -73,5 +73,8 @@ def http_signature_v1():
                 for r in (request(fields=()), request("GET", "/", b"", (), "127.0.0.1:8080"))]
     outbound[1]["request"]["scheme"] = "http"
     outbound[1]["fields"] = http.outbound(outbound[1]["request"], "billing.1", SECRET, 1618884473, "b3k2pp5k7z-50gnwp.yemd")
+    outbound += [{"request": r, "caller": caller, "fields": http.outbound(r, "billing.1", SECRET, 1618884473, "b3k2pp5k7z-50gnwp.yemd", caller)}
+                 for r, caller in ((request(fields=()), 'tenant="018f2b6c-7d8e-7f00-91a2-b3c4d5e6f708", user="018f2b6c-7d8e-7f00-91a2-b3c4d5e6f709", rank=3, request="r-1"'),
+                                   (request("GET", "/a?b=c", b"", ()), 'tenant="018f2b6c-7d8e-7f00-91a2-b3c4d5e6f708", service="018f2b6c-7d8e-7f00-91a2-b3c4d5e6f70a", rank=1'))]
     return {"outbound": outbound, "secret": SECRET, "published": {"request": published, "base": base, "signature": http.spelled(http.mac(SECRET, base))},
             "valid": valid, "refused": [{"name": n, "request": r} for n, r in refused]}

@@ -20,7 +20,7 @@ import aegis_format as f  # noqa: E402
 import aegis_note as n  # noqa: E402
 from live_database import Database, Report  # noqa: E402
 from live_fill import Fill  # noqa: E402
-from live_keys import Keys, read_provider  # noqa: E402
+from live_keys import SUBJECT_KEYS, Keys, read_provider  # noqa: E402
 from live_ledger import SNAPSHOT, Ledger  # noqa: E402
 from live_proof import Proofs  # noqa: E402
 from live_reverse import Reverse  # noqa: E402
@@ -32,7 +32,8 @@ def read_keys(database, keyring, report):
         masters = read_provider(file.read())
     rows = database.rows("SELECT tenant_id, kind, epoch, master_version, encode(salt, 'hex') AS salt, encode(wrapped, 'hex') AS wrapped, suite"
                          " FROM aegis.tenant_key WHERE state = 'active'")
-    keys = Keys(masters, [dict(row, tenant_id=None if row["tenant_id"] == "00000000-0000-0000-0000-000000000000" else row["tenant_id"]) for row in rows])
+    keys = Keys(masters, [dict(row, tenant_id=None if row["tenant_id"] == "00000000-0000-0000-0000-000000000000" else row["tenant_id"]) for row in rows],
+                database.rows(SUBJECT_KEYS))
     keys.masters = masters
     findings = [] if len(keys.versions) > 1 else ["all roots are wrapped under one master key"]
     report.result("root keys of every tenant open under the master keys", findings, len(rows))

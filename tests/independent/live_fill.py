@@ -3,6 +3,9 @@
 import json
 
 from live_database import literal
+from live_fill_kyc import fill_kyc
+from live_fill_payment import fill_payments
+from live_sealed import CREDENTIALS
 
 PASSWORD = "violet-harbour-paints-%d"
 TENANTS = {"independent-one": "One", "independent-two": "Zw\u00f6lf & S\u00f6hne", "independent-three": "\u4e09\u756a\u76ee"}
@@ -83,7 +86,7 @@ class Fill:
                 self.database.value("SELECT aegis.create_tenant('%s', %s)" % (slug, literal(name)))
             self.tenants[slug] = self.database.value("SELECT id FROM aegis.tenants() WHERE slug = '%s'" % slug)
         policies = self.database.value("SELECT pg_catalog.string_agg(pg_catalog.format('SELECT aegis.set_reveal_policy(%L, 0::int2, ''full'');', name), '')"
-                                       " FROM aegis.field")
+                                       " FROM aegis.field WHERE name <> ALL (ARRAY[" + ", ".join(map(literal, sorted(CREDENTIALS))) + "])")
         self.database.script(policies)
         for n, (slug, tenant) in enumerate(self.tenants.items()):
             users = [("Ada.%d@Admin.example" % n, "Ada \u00c4", 4), ("  Uma.%d@user.example" % n, NAMES[n], 1)]
@@ -125,7 +128,14 @@ class Fill:
             out += self.step("send_invoice", "invoice") if i % 3 else ""
             out += self.step("cancel_invoice", "invoice", literal(json.dumps({"reason": "doppelt \u2013 Zo\u00eb"}))) if i == 5 else ""
             out += self.step("send_invoice", "invoice") if i == 1 else ""    # not possible: a failure in the ledger
+            out += self.credited() if i == 2 and n % 2 == 0 else ""
         return out + self.step("change_customer", "customer", literal('{"name": "Renamed", "email": "New.%d@example.org", "version": 1}' % n))
+
+    def credited(self):
+        """A credit note of the invoice that was sent last, and that it was a mistake; for those who may."""
+        return ("SELECT (aegis_app.create_credit_note(jsonb_populate_record(NULL::aegis.request, jsonb_build_object('params', jsonb_build_object("
+                "'id', :'invoice'), 'body', %s::jsonb)))).body ->> 'id' AS note \\gset\n" % literal(json.dumps({"reason": "zur\u00fcck"}))
+                + self.step("void_credit_note", "note", literal(json.dumps({"reason": "doch nicht \u2013"}))))
 
     def note(self, target, clear, personal):
         self.notes[target] = (clear, personal)
@@ -139,6 +149,8 @@ class Fill:
             if n % 2:
                 self.as_user(n, ROWS % {"long": literal(LONG)})
             self.database.value("SELECT aegis.wait_sealed('60 s')")
+        fill_kyc(self)
+        fill_payments(self)
         self.as_user(0, self.note("n1", {"n": -1, "yes": True, "word": "caf\u00e9"}, {"who": "\u5c71\u7530", "age": 44, "sure": False})
                      + self.note("n2", {"n": 2 ** 53, "word": "w" * 3000}, {"who": "p" * 5000}))
         self.database.script(self.note("n3", {"n": 0}, {"who": "nobody's", "age": -1}) + self.note("n4", {}, {})

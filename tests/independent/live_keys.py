@@ -6,6 +6,8 @@ import aegis_format as f
 from aegis_format import Refused
 
 NIL = bytes(16)
+SUBJECT_KEYS = "SELECT tenant_id, encode(name, 'hex') AS name, generation, epoch, encode(wrapped, 'hex') AS wrapped FROM aegis.subject_key"
+TOKENS = {"sealed_email": f.normalise_email, "sealed_keyword": f.normalise_keyword}     # what a search key is of, by the type
 
 
 def read_provider(text):
@@ -32,8 +34,8 @@ def uuid_bytes(text):
 
 
 class Keys:
-    def __init__(self, masters, rows):
-        """rows: those of aegis.tenant_key."""
+    def __init__(self, masters, rows, wrapped=()):
+        """rows: those of aegis.tenant_key; wrapped: those of aegis.subject_key."""
         self.roots = {}
         self.suites = {}
         self.versions = set()
@@ -43,6 +45,8 @@ class Keys:
                                  self.in_info(uuid_bytes(row["tenant_id"])), row["epoch"], bytes.fromhex(row["wrapped"]), row["suite"])
             self.suites[uuid_bytes(row["tenant_id"]), row["kind"], row["epoch"]] = row["suite"]
             self.roots[uuid_bytes(row["tenant_id"]), row["kind"], row["epoch"]] = root
+        self.people = {tenant: People(self, tenant, [row for row in wrapped if uuid_bytes(row["tenant_id"]) == tenant])
+                       for tenant in {uuid_bytes(row["tenant_id"]) for row in wrapped}}
 
     @staticmethod
     def in_info(tenant):
@@ -74,31 +78,60 @@ class Keys:
 
     # --- values ---------------------------------------------------------------------------------
 
-    def open_value(self, envelope, tenant, field_name, searchable):
+    def open_value(self, envelope, tenant, field_name, type_name, subject=b"", row=()):
         """Plaintext of a column's value. What does not belong there is refused, its token included."""
         header, token, _, _ = f.parse_envelope(envelope)
         reference = f.field_reference(field_name)
         if header[4:12] != f.tenant_tag(tenant) or header[16:20] != reference.to_bytes(4, "big"):
             raise Refused("of another tenant or field")
-        if bool(token) != searchable:
+        if bool(token) != (type_name in TOKENS):
             raise Refused("token")
-        plaintext = self.open_image(envelope, tenant)
-        if searchable and token != self.token(tenant, "sealed_email", f.normalise_email(plaintext)):
+        plaintext = self.open_image(envelope, tenant, subject, row)
+        if token and token != self.token(tenant, type_name, TOKENS[type_name](plaintext)):
             raise Refused("token of another value")
         return plaintext
 
     def suite(self, tenant, epoch):
         return self.suites[tenant, "root", epoch]
 
-    def open_image(self, envelope, tenant):
+    def open_image(self, envelope, tenant, subject=b"", row=()):
         """Plaintext of an envelope in a ledger entry: of a field, or personal data (field 0)."""
+        if subject:
+            return self.people[tenant].open(envelope, subject, row)
         header = f.parse_envelope(envelope)[0]
         epoch, reference = int.from_bytes(header[12:16], "big"), int.from_bytes(header[16:20], "big")
         key = self.field(tenant, epoch, reference) if reference else self.audit(tenant, epoch)
-        return f.open_envelope(key, envelope, tenant, b"", [], self.suite(tenant, epoch))
+        return f.open_envelope(key, envelope, tenant, b"", row, self.suite(tenant, epoch))
 
     def seal_value(self, plaintext, tenant, field_name, searchable, nonce):
         epoch, reference = self.newest(tenant, "root"), f.field_reference(field_name)
         token = self.token(tenant, "sealed_email", f.normalise_email(plaintext)) if searchable else b""
         return f.seal_envelope(self.field(tenant, epoch, reference), 1, f.TOKEN if searchable else 0, tenant, b"", [],
                                epoch, reference, token, nonce, plaintext, self.suite(tenant, epoch))
+
+
+class People:
+    """The keys of the people of one tenant, from aegis.subject_key."""
+
+    def __init__(self, keys, tenant, rows):
+        self.keys, self.tenant, self.roots = keys, tenant, {}
+        newest = {}
+        for row in rows:
+            if row["generation"] >= newest.get(row["name"], {"generation": 0})["generation"]:
+                newest[row["name"]] = row
+        for name, row in newest.items():
+            if row["wrapped"] is not None:
+                kek = f.subject_kek(keys.roots[tenant, "root", row["epoch"]], tenant, row["epoch"])
+                self.roots[name] = f.unwrap_subject(kek, bytes.fromhex(name), row["generation"], bytes.fromhex(row["wrapped"]))
+
+    def key(self, subject, epoch, reference):
+        name = f.subject_name(self.keys.roots[self.tenant, "root", 1], self.tenant, subject).hex()
+        if name not in self.roots:
+            raise Refused("no key of this person")
+        return f.subject_field_key(self.keys.roots[self.tenant, "root", epoch], self.roots[name], self.tenant, epoch, reference)
+
+    def open(self, envelope, subject, row):
+        header = f.parse_envelope(envelope)[0]
+        epoch, reference = int.from_bytes(header[12:16], "big"), int.from_bytes(header[16:20], "big")
+        key = self.key(subject, epoch, reference) if subject else self.keys.field(self.tenant, epoch, reference)
+        return f.open_envelope(key, envelope, self.tenant, subject, row, self.keys.suite(self.tenant, epoch))

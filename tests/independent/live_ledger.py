@@ -26,7 +26,7 @@ SELECT json_build_object('table', 'audit_log', 'seq', seq, 'unix_micros', (extra
 COMMIT;
 """
 OUTCOMES = ["success", "failure", "denied"]
-WAYS = {1: "session_token", 2: "sign_in", 3: "operator", 4: "job", 5: "service"}
+WAYS = {1: "session_token", 2: "sign_in", 3: "operator", 4: "job", 5: "service", 7: "webhook"}
 IMAGE = {0: "relation", 1: "operation", 2: "key", 3: "old", 4: "new", 5: "sealed"}
 
 

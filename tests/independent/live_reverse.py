@@ -61,7 +61,7 @@ class Reverse:
 
     def opens(self, envelope, searchable):
         try:
-            return self.keys.open_value(envelope, uuid_bytes(self.tenant), "live.mail" if searchable else "live.secret", searchable)
+            return self.keys.open_value(envelope, uuid_bytes(self.tenant), *(("live.mail", "sealed_email") if searchable else ("live.secret", "sealed_text")))
         except Refused:
             return None
 

@@ -1,13 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sealed values of a live database: columns, parts of ledger entries, and what the images of rows add up to."""
+import datetime
+
 import aegis_format as f
 from aegis_format import Refused
 from live_database import literal
 from live_keys import NIL, uuid_bytes
 from live_ledger import is_envelope
 
+# Whose a value is, and the columns of the primary key that it is bound to; every one of them is a uuid.
 COLUMNS = """
-SELECT c.oid::regclass::text AS relation, a.attname AS column, d.name AS field, t.typname = 'sealed_email' AS searchable, t.typname = 'sealed_bytea' AS bytes
+SELECT c.oid::regclass::text AS relation, a.attname AS column, d.name AS field, t.typname AS type, d.subject_column AS subject,
+       CASE WHEN d.row_key IS NOT NULL THEN (SELECT array_agg(k.attname ORDER BY array_position(i.indkey::int2[], k.attnum)) FROM pg_index i
+         JOIN pg_attribute k ON k.attrelid = i.indrelid AND k.attnum = ANY (i.indkey) WHERE i.indrelid = c.oid AND i.indisprimary) END AS row
   FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid JOIN pg_type t ON t.oid = a.atttypid
   LEFT JOIN aegis.field d ON d.relation = c.oid AND d.column_name = a.attname
  WHERE t.typnamespace = 'aegis'::regnamespace AND t.typname LIKE 'sealed\\_%' AND t.typtype = 'b' AND c.relkind = 'r' AND NOT a.attisdropped
@@ -21,26 +26,46 @@ FORMS = {"bool": "{0}", "int2": "{0}", "int4": "{0}", "int8": "{0}", "oid": "{0}
 AS_IS, AS_TEXT = ("text", "varchar", "bpchar", "name"), ("json", "jsonb", "numeric")
 
 
+# Of which aegis.reveal gives nothing to anybody: the code that checks them opens them.
+CREDENTIALS = {"user.totp_secret", "provider_account.credential"}
+
+
+def shown(column, plaintext):
+    """A plaintext as row_to_json() shows what aegis.reveal gives."""
+    if column["type"] == "sealed_bytea":
+        return "\\x" + plaintext.hex()
+    if column["type"] == "sealed_date":
+        return str(datetime.date(2000, 1, 1) + datetime.timedelta(days=int.from_bytes(plaintext, "big", signed=True)))
+    return plaintext.decode()
+
+
+def bond(column, value_of):
+    """Subject and row parts of a column's value; value_of(column) gives the 16 bytes that stand there."""
+    subject = f.encode_subject("uuid", value_of(column["subject"])) if column["subject"] else b""
+    return subject, [value_of(name) for name in column["row"] or ()]
+
+
 class Sealed:
     def __init__(self, database, keys, report):
         self.database, self.keys, self.report = database, keys, report
         self.columns = database.rows(COLUMNS)
-        self.fields = {f.field_reference(row["field"]): row["field"] for row in self.columns if row["field"]}
+        self.fields = {f.field_reference(row["field"]): row for row in self.columns if row["field"]}
 
     def check_columns(self, tenants):
         """Every value of every sealed column, opened from what COPY gives, against aegis.reveal in the tenant's context."""
         findings = ["%s.%s is no field" % (c["relation"], c["column"]) for c in self.columns if not c["field"]]
         opened = {}
         for column in self.columns:
-            query = "(SELECT tenant_id, ctid, %(column)s::text FROM %(relation)s WHERE %(column)s IS NOT NULL)" % column
+            bound = sorted({column["subject"], *(column["row"] or ())} - {None})
+            query = "(SELECT {} FROM %(relation)s WHERE %(column)s IS NOT NULL)".format(", ".join(["tenant_id", "ctid", "%(column)s::text"] + bound)) % column
             binary = self.database.copy_binary("(SELECT tenant_id, %(column)s FROM %(relation)s WHERE %(column)s IS NOT NULL)" % column)
-            for (tenant, place, armored), (_, raw) in zip(self.database.copy(query), binary):
+            for (tenant, place, armored, *values), (_, raw) in zip(self.database.copy(query), binary):
                 where = "%s.%s of %s at %s" % (column["relation"], column["column"], tenant, place)
                 try:
                     envelope = f.from_armor(armored)
-                    plaintext = self.keys.open_value(envelope, uuid_bytes(tenant), column["field"], column["searchable"])
-                    shown = "\\x" + plaintext.hex() if column["bytes"] else plaintext.decode()
-                    opened[tenant, column["relation"], column["column"], place] = shown
+                    bonds = bond(column, dict(zip(bound, map(uuid_bytes, values))).get)
+                    plaintext = self.keys.open_value(envelope, uuid_bytes(tenant), column["field"], column["type"], *bonds)
+                    opened[tenant, column["relation"], column["column"], place] = shown(column, plaintext)
                     if raw != envelope:
                         findings.append(where + ": COPY in binary form gives other bytes")
                 except Refused as refused:
@@ -48,13 +73,15 @@ class Sealed:
         revealed = {}
         for tenant in tenants:
             before = "BEGIN; DO $$ BEGIN PERFORM aegis.assume_tenant('%s', 'compare', 'T-3'); END $$;" % tenant
-            for column in self.columns:
-                query = ("SELECT ctid::text AS place, aegis.reveal(%(column)s) AS text FROM %(relation)s WHERE tenant_id = '{}' AND %(column)s IS NOT NULL"
-                         % column).format(tenant)
+            for column in (c for c in self.columns if c["field"] not in CREDENTIALS):
+                value = "r.%(column)s, r" if column["subject"] or column["row"] else "r.%(column)s"
+                query = ("SELECT r.ctid::text AS place, aegis.reveal({}) AS text FROM %(relation)s r WHERE tenant_id = '{}' AND %(column)s IS NOT NULL"
+                         % column).format(value % column, tenant)
                 for row in self.database.rows(query, before=before):
                     revealed[tenant, column["relation"], column["column"], row["place"]] = row["text"]
+        hidden = {(c["relation"], c["column"]) for c in self.columns if c["field"] in CREDENTIALS}
         findings += ["%s: opened %r, revealed %r" % (key, opened.get(key), revealed.get(key))
-                     for key in sorted(set(opened) | set(revealed)) if opened.get(key) != revealed.get(key)]
+                     for key in sorted(set(opened) | set(revealed)) if opened.get(key) != revealed.get(key) and key[1:3] not in hidden]
         self.report.result("every sealed value of every column opens to what aegis.reveal gives", findings, len(opened))
         self.opened = opened
         kinds = {(relation, column) for _, relation, column, _ in opened}
@@ -78,20 +105,23 @@ class Sealed:
 
     def open_parts(self, ledger):
         """Opens every envelope in every entry: {seq: {"origin": .., "detail": {..}, "rest": {..}}}, bodies parsed."""
-        findings, out, count = [], {}, 0
+        findings, out, rows, count = [], {}, {}, 0
         for seq, entry in ledger.entries.items():
             m = f.read_entry(entry["bytes"])
             tenant = m.get(2, NIL)
             parts = out.setdefault(seq, {"body": m})
 
-            def opened(envelope, what):
+            def opened(envelope, what, values=None):
                 nonlocal count
                 count += 1
                 header = f.parse_envelope(envelope)[0]
                 reference = int.from_bytes(header[16:20], "big")
-                if header[3] & ~f.TOKEN_REMOVED & ~f.TOKEN or (header[3] == f.TOKEN) or (reference != 0 and reference not in self.fields):
+                if header[3] & (f.TOKEN | f.TOKEN_REMOVED) == f.TOKEN or (reference == 0) != (values is None) or (reference != 0 and reference not in self.fields):
                     findings.append("entry %d, %s: flags %d, field %08x" % (seq, what, header[3], reference))
-                return self.keys.open_image(envelope, tenant)
+                if values is None:
+                    return self.keys.open_image(envelope, tenant)
+                # Of the tenant of the row: what is withheld stands in the log of the system.
+                return self.keys.open_image(envelope, values["tenant_id"], *bond(self.fields[reference], values.__getitem__))
             try:
                 if 8 in m:
                     parts["origin"] = f.cbor_read(opened(m[8], "origin"))
@@ -99,10 +129,15 @@ class Sealed:
                 image = m.get(11, {})
                 if 5 in image:
                     parts["rest"] = f.cbor_read(opened(image[5], "rest of the image"))
+                # An update has the columns that changed; whose the row is, the image before it says.
+                row = rows.pop((image.get(0), tuple(sorted(image.get(2, {}).items()))), {}) | image.get(2, {})
                 for side in (3, 4):
+                    row = row | {column: value for column, value in image.get(side, {}).items() if not is_envelope(value)}
                     for column, value in image.get(side, {}).items():
                         if is_envelope(value):
-                            opened(value, column)
+                            opened(value, column, row)
+                if image.get(1) in ("I", "U"):
+                    rows[image[0], tuple(sorted((column, row[column]) for column in image.get(2, {})))] = row
             except Refused as refused:
                 findings.append("entry %d: %s" % (seq, refused))
         self.report.result("every sealed part of every entry opens", findings, count)

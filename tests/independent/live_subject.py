@@ -18,39 +18,12 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import aegis_format as f  # noqa: E402
 from aegis_format import Refused  # noqa: E402
 from live_database import Database  # noqa: E402
-from live_keys import Keys, read_provider, uuid_bytes  # noqa: E402
-
-
-class People:
-    """The keys of the people of one tenant, from aegis.subject_key."""
-
-    def __init__(self, keys, tenant, rows):
-        self.keys, self.tenant, self.roots = keys, tenant, {}
-        newest = {}
-        for row in rows:
-            if row["generation"] >= newest.get(row["name"], {"generation": 0})["generation"]:
-                newest[row["name"]] = row
-        for name, row in newest.items():
-            if row["wrapped"] is not None:
-                kek = f.subject_kek(keys.roots[tenant, "root", row["epoch"]], tenant, row["epoch"])
-                self.roots[name] = f.unwrap_subject(kek, bytes.fromhex(name), row["generation"], bytes.fromhex(row["wrapped"]))
-
-    def key(self, subject, epoch, reference):
-        name = f.subject_name(self.keys.roots[self.tenant, "root", 1], self.tenant, subject).hex()
-        if name not in self.roots:
-            raise Refused("no key of this person")
-        return f.subject_field_key(self.keys.roots[self.tenant, "root", epoch], self.roots[name], self.tenant, epoch, reference)
-
-    def open(self, envelope, subject, row):
-        header = f.parse_envelope(envelope)[0]
-        epoch, reference = int.from_bytes(header[12:16], "big"), int.from_bytes(header[16:20], "big")
-        key = self.key(subject, epoch, reference) if subject else self.keys.field(self.tenant, epoch, reference)
-        return f.open_envelope(key, envelope, self.tenant, subject, row, self.keys.suite(self.tenant, epoch)).decode()
+from live_keys import SUBJECT_KEYS, Keys, People, read_provider, uuid_bytes  # noqa: E402
 
 
 def outcome(people, envelope, subject, row):
     try:
-        return people.open(envelope, subject, row)
+        return people.open(envelope, subject, row).decode()
     except Refused:
         return "closed"
 
@@ -67,7 +40,7 @@ def main():
     keys = Keys(masters, database.rows(
         "SELECT tenant_id, kind, epoch, master_version, suite, encode(salt, 'hex') AS salt, encode(wrapped, 'hex') AS wrapped"
         " FROM aegis.tenant_key WHERE wrapped IS NOT NULL AND tenant_id <> '00000000-0000-0000-0000-000000000000'"))
-    wrapped = database.rows("SELECT tenant_id, encode(name, 'hex') AS name, generation, epoch, encode(wrapped, 'hex') AS wrapped FROM aegis.subject_key")
+    wrapped = database.rows(SUBJECT_KEYS)
     for tenant, number, person, *values in database.copy("(SELECT tenant_id, id, person, mail::text, secret::text FROM live.person ORDER BY id)"):
         people = People(keys, uuid_bytes(tenant), [row for row in wrapped if row["tenant_id"] == tenant])
         subject, row = f.encode_subject("text", person), [uuid_bytes(tenant), struct.pack(">q", int(number))]

@@ -21,11 +21,12 @@ findings() {
   search '#include <openssl' $shell | report "OpenSSL only in core"
   search '#include <(argon2|zxcvbn)' $shell | sed '/^extension.src.password\.cpp:/d' | report "password libraries only in password.cpp"
   search '#include <qrencode' $shell | sed '/^extension.src.second_factor_qr\.cpp:/d' | report "QR codes only in second_factor_qr.cpp"
+  search '#include <hpdf' $shell | sed '/^extension.src.pdf\.cpp:/d' | report "PDF only in pdf.cpp"
   if [ -d server ]; then
     search -r '#include "pg/|postgres\.h' server | report "the programs know no server headers"
     search -rl '#include <httplib\.h>' server extension | sed -n '3,$p' | report "httplib in two files at most"
     search -rl '#include <pqxx/|#include <libpq-fe' server | sed -n '4,$p' | report "the database client in three files at most"
-    search -rl '#include <curl/' server extension | sed -n '3,$p' | report "libcurl in two files at most"
+    search -rl '#include <curl/' server extension | sed -n '5,$p' | report "libcurl in four files at most"
   fi
   objects $shell | report "C++ object in a shell frame"
 }

@@ -13,7 +13,8 @@ if echo "$files" | grep -E '/(utils?|helpers?|common|misc|manager)\.'; then
   found=1
 fi
 for file in $files; do
-  lines=$(wc -l < "$file")
+  # A list that is generated grows with what it lists.
+  lines=$(sed '/^<!-- events: begin -->$/,/^<!-- events: end -->$/d' "$file" | wc -l)
   case $file in
     *.cpp) most=550 ;;
     *.py) most=600 ;;

@@ -101,5 +101,7 @@ MUTANTS = [
             " TO aegis_member", "grant-on-unprotected", "table-unprotected"),
     noticed("TRUNCATE granted", "GRANT TRUNCATE ON %s TO aegis_member" % T, "grant-beyond-rows"),
     noticed("capture taken away", "SELECT aegis.unaudit_table('%s')" % T, "table-unaudited"),
-    noticed("protection taken away", "SELECT aegis.unprotect_table('shop.setting')", "grant-on-unprotected", "table-unprotected", oracle=True),
+    # By hand: aegis.unprotect_table() needs the worker, which records it.
+    noticed("protection taken away", "DELETE FROM aegis.protected_table WHERE relation = 'shop.setting'::regclass;"
+            " ALTER TABLE shop.setting DISABLE ROW LEVEL SECURITY, NO FORCE ROW LEVEL SECURITY", "grant-on-unprotected", "table-unprotected", oracle=True),
 ]

@@ -37,6 +37,8 @@ QUERIES = {
 }
 # COPY of a table with row security reads the table alone.
 ONLY = ("SELECT FROM ONLY", "COPY of the table")
+# Members are refused a sample, whatever the context: which rows it gives follows from where they lie.
+SAMPLES = ("TABLESAMPLE SYSTEM", "TABLESAMPLE BERNOULLI")
 LOCKING = {"FOR UPDATE": "SELECT {k} FROM {t} t FOR UPDATE", "FOR SHARE": "SELECT {k} FROM {t} t FOR SHARE"}
 FEW = ("SELECT", "view of the owner", "PL/pgSQL function of the owner")
 PARALLEL = ("SELECT", "aggregate", "join with itself", "subquery in WHERE")

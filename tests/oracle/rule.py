@@ -37,6 +37,7 @@ class Table:
     own: bool = True     # of this test, so that every command is granted
     hollow: bool = False  # all its rows are in partitions or children, so ONLY finds none
     inherited: bool = False  # its unique keys do not reach its children
+    least: int = 1       # the rank from which on its rows are shown
 
     @property
     def key(self):
@@ -70,7 +71,7 @@ class Rule:
         return True
 
     def visible(self, actor, row, table):
-        if actor.tenant is None or row.tenant != actor.tenant:
+        if actor.tenant is None or row.tenant != actor.tenant or actor.rank < table.least:
             return False
         if actor.rank == 1:
             return not table.created_by or row.creator == actor.user

@@ -15,9 +15,28 @@ OWN = [Table("shop.document", ("tenant_id", "id"), mark="note"),
        Table("shop.parcel", ("tenant_id", "id"), mark="note"),                                  # serial once, keys converted
        Table("shop.box", ("tenant_id", "id"), mark="note")]                                     # its foreign key converted
 APPLICATION = [Table("aegis_app.customer", ("tenant_id", "id"), mark="notes", own=False),
-               Table("aegis_app.invoice", ("tenant_id", "id"), mark="memo", own=False),
+               Table("aegis_app.invoice", ("tenant_id", "id"), own=False),
                Table("aegis_app.invoice_line", ("tenant_id", "invoice_id", "position"), own=False),
-               Table("aegis_app.invoice_series", ("tenant_id",), created_by=False, team=False, own=False)]
+               Table("aegis_app.credit_note", ("tenant_id", "id"), own=False),
+               Table("aegis_app.credit_note_line", ("tenant_id", "credit_note_id", "position"), own=False),
+               Table("aegis_app.credit_series", ("tenant_id",), created_by=False, team=False, own=False),
+               Table("aegis_app.invoice_series", ("tenant_id",), created_by=False, team=False, own=False),
+               Table("aegis_app.invoice_setting", ("tenant_id",), created_by=False, team=False, own=False),
+               Table("aegis_app.webhook_event", ("tenant_id", "id"), own=False, least=4),
+               *(Table("aegis_app." + name, ("tenant_id", "id"), own=False) for name in ("checkout", "payment", "payment_match", "refund")),
+               Table("aegis_app.payment_effect", ("tenant_id", "provider", "account", "transaction_id", "effect"), own=False),
+               Table("aegis_app.invoice_money", ("tenant_id", "invoice_id"), own=False),
+               Table("aegis_app.provider_account", ("tenant_id", "id"), created_by=False, team=False, own=False),
+               *(Table("aegis_app." + name, ("tenant_id", "id"), created_by=False, team=False, own=False, least=3)
+                 for name in ("held_event", "reconciliation", "reconciliation_difference")),
+               Table("aegis_app.reconciliation_item", ("tenant_id", "reconciliation_id", "transaction_id"), created_by=False, team=False, own=False, least=3),
+               *(Table("aegis_app.kyc_" + name, ("tenant_id", "id"), own=False) for name in ("subject", "document", "screening", "match", "risk", "review", "decision", "hold")),
+               Table("aegis_app.kyc_erasure", ("tenant_id", "id"), own=False, least=3),
+               Table("aegis_app.reporting_officer", ("tenant_id", "id"), created_by=False, team=False, own=False),
+               Table("aegis_app.suspicion_report", ("tenant_id", "id"), created_by=False, team=False, own=False),
+               *(Table("aegis_app.kyc_" + name, ("tenant_id", "subject_id"), own=False) for name in ("person", "company")),
+               Table("aegis_app.kyc_owner", ("tenant_id", "company_id", "owner_id", "control"), own=False),
+               Table("aegis_app.kyc_document_content", ("tenant_id", "document_id"), own=False)]
 TENANTS = ("oracle-one", "oracle-two")
 # name, the team above, and the users: name -> rank
 TREE = [("North", None), ("City", "North"), ("Harbour", "City"), ("Coast", "North"), ("South", None)]
@@ -42,8 +61,73 @@ CREATE SCHEMA shop AUTHORIZATION shopkeeper;
 CREATE SCHEMA ways AUTHORIZATION shopkeeper;
 GRANT USAGE ON SCHEMA shop, ways TO member, member_parallel, member_index, operator;
 GRANT USAGE ON SCHEMA aegis_app TO shopkeeper;
-GRANT SELECT ON aegis_app.customer, aegis_app.invoice, aegis_app.invoice_line, aegis_app.invoice_series TO shopkeeper;
+GRANT SELECT ON aegis_app.credit_note, aegis_app.credit_note_line, aegis_app.credit_series, aegis_app.customer, aegis_app.invoice, aegis_app.invoice_line, aegis_app.invoice_series, aegis_app.invoice_setting, aegis_app.webhook_event TO shopkeeper;
+GRANT SELECT ON aegis_app.kyc_subject, aegis_app.kyc_document, aegis_app.kyc_screening, aegis_app.kyc_match, aegis_app.kyc_risk, aegis_app.kyc_review, aegis_app.kyc_decision,
+  aegis_app.kyc_person, aegis_app.kyc_company, aegis_app.kyc_owner, aegis_app.kyc_document_content, aegis_app.kyc_hold, aegis_app.kyc_erasure,
+  aegis_app.reporting_officer TO shopkeeper, operator;
+GRANT SELECT ON aegis_app.checkout, aegis_app.held_event, aegis_app.invoice_money, aegis_app.payment, aegis_app.payment_effect, aegis_app.payment_match,
+  aegis_app.provider_account, aegis_app.reconciliation, aegis_app.reconciliation_difference, aegis_app.refund TO shopkeeper;
+-- Nobody has these rights; here they are given, so that row security is seen.
+GRANT SELECT ON aegis_app.reconciliation_item, aegis_app.suspicion_report TO shopkeeper, operator, aegis_member;
 """
+# A check with everything that belongs to one.
+CHECK = """
+CREATE FUNCTION ways.check_somebody() RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+  person uuid; company uuid; paper uuid; look uuid;
+BEGIN
+  INSERT INTO aegis_app.kyc_subject (kind, name) VALUES ('person', 'p') RETURNING id INTO person;
+  INSERT INTO aegis_app.kyc_subject (kind, name) VALUES ('company', 'c') RETURNING id INTO company;
+  INSERT INTO aegis_app.kyc_person (subject_id) VALUES (person);
+  INSERT INTO aegis_app.kyc_company (subject_id) VALUES (company);
+  INSERT INTO aegis_app.kyc_owner (company_id, owner_id, control, share_bps) VALUES (company, person, 'shares', 5000);
+  INSERT INTO aegis_app.kyc_document (subject_id, type, media_type, size_bytes) VALUES (person, 'passport', 'image/png', 1) RETURNING id INTO paper;
+  INSERT INTO aegis_app.kyc_document_content (document_id, subject_id, content) VALUES (paper, person, 'x'::bytea);
+  INSERT INTO aegis_app.kyc_screening (subject_id, kind, provider, list_version, matches) VALUES (person, 'pep', 'p', '1', 1) RETURNING id INTO look;
+  INSERT INTO aegis_app.kyc_match (screening_id, subject_id, name, score) VALUES (look, person, 'm', 1);
+  INSERT INTO aegis_app.kyc_risk (subject_id, customer, geography, product, channel, transactions) VALUES (person, 1, 1, 1, 1, 1);
+  INSERT INTO aegis_app.kyc_review (subject_id, cause) VALUES (person, 'event');
+  UPDATE aegis_app.kyc_subject SET status = 'pending_review' WHERE id = person;
+  INSERT INTO aegis_app.kyc_decision (subject_id, command, rationale) VALUES (person, 'reject', 'r');
+  IF aegis.rank() >= 3 THEN
+    INSERT INTO aegis_app.kyc_hold (subject_id, reason) VALUES (person, 'h');
+    INSERT INTO aegis_app.kyc_erasure (subject_id, origin) VALUES (person, 'subject');
+  END IF;
+  PERFORM aegis_app.add_suspicion(person, 's');
+END $$;
+GRANT EXECUTE ON FUNCTION ways.check_somebody() TO aegis_member;
+"""
+# What providers say about money: only the payment service writes it, or who restores a dump. Of each invoice there is
+# everything, with its creator and team; money of its payment was given to the next invoice, which may be another's.
+PAY = """
+CREATE TEMPORARY TABLE paid AS
+  SELECT i.tenant_id, i.created_by, i.team_ord, i.id AS invoice_id, i.version, i.currency, a.id AS account_id, gen_random_uuid() AS payment_id,
+         'pi_' || row_number() OVER (ORDER BY i.id) AS transaction_id
+    FROM aegis_app.invoice i JOIN aegis_app.provider_account a USING (tenant_id) WHERE i.tenant_id = '{tenant}';
+INSERT INTO aegis_app.checkout (tenant_id, created_by, team_ord, invoice_id, account_id, reference, invoice_version, amount_minor, currency, expires_at)
+  SELECT tenant_id, created_by, team_ord, invoice_id, account_id, 'ag' || translate(left(md5(invoice_id::text), 18), '0123456789abcdef', 'abcdefghijklmnop'),
+         version, 1, currency, now() + interval '1 h' FROM paid;
+INSERT INTO aegis_app.payment (tenant_id, created_by, team_ord, id, invoice_id, provider, account, transaction_id, currency, occurred_at, verified_by)
+  SELECT tenant_id, created_by, team_ord, payment_id, invoice_id, 'stripe', 'acct_1', transaction_id, currency, now(), '{{}}' FROM paid;
+INSERT INTO aegis_app.payment_effect (tenant_id, created_by, team_ord, payment_id, provider, account, transaction_id, effect, occurred_at)
+  SELECT tenant_id, created_by, team_ord, payment_id, 'stripe', 'acct_1', transaction_id, effect, now() FROM paid, (VALUES ('authorise'), ('capture')) v(effect);
+INSERT INTO aegis_app.payment_match (tenant_id, created_by, team_ord, payment_id, invoice_id, amount_minor)
+  SELECT tenant_id, created_by, team_ord, lag(payment_id, 1, payment_id) OVER (ORDER BY invoice_id), invoice_id, 1 FROM paid;
+INSERT INTO aegis_app.refund (tenant_id, created_by, team_ord, payment_id, amount_minor, idempotency_key)
+  SELECT tenant_id, created_by, team_ord, payment_id, 1, 'k' FROM paid;
+INSERT INTO aegis_app.invoice_money (tenant_id, created_by, team_ord, invoice_id, total_minor, received_minor, paid_minor, unapplied_minor, refunded_minor, disputed_minor)
+  SELECT tenant_id, created_by, team_ord, invoice_id, 1, 0, 0, 0, 0, 0 FROM paid;
+INSERT INTO aegis_app.held_event (tenant_id, provider, account, transaction_id, effect, event)
+  SELECT tenant_id, 'stripe', 'acct_1', transaction_id, 'dispute_opened:du_1', '{{}}' FROM paid;
+INSERT INTO aegis_app.reconciliation (tenant_id, account_id, from_time, to_time)
+  SELECT tenant_id, id, now() - interval '1 day', now() FROM aegis_app.provider_account WHERE tenant_id = '{tenant}';
+INSERT INTO aegis_app.reconciliation_item (tenant_id, reconciliation_id, transaction_id, amount_minor, currency, occurred_at)
+  SELECT tenant_id, r.id, transaction_id, 1, currency, now() FROM paid JOIN aegis_app.reconciliation r USING (tenant_id);
+INSERT INTO aegis_app.reconciliation_difference (tenant_id, reconciliation_id, kind, transaction_id)
+  SELECT tenant_id, r.id, 'missing', transaction_id FROM paid JOIN aegis_app.reconciliation r USING (tenant_id);
+DROP TABLE paid;
+"""
+
 
 TABLES = """
 CREATE TABLE shop.document (tenant_id uuid, id int, note text, PRIMARY KEY (tenant_id, id));
@@ -110,12 +194,14 @@ def fill(socket, database="postgres"):
     with Session(socket, "postgres", database) as root, Session(socket, "shopkeeper", database) as owner, Session(socket, "operator", database) as operator, \
             Session(socket, "member", database) as member:
         owner.run(TABLES)
+        owner.run(CHECK)
         for table in OWN + APPLICATION:
             quoted = table.key.replace("'", "''")
             names = {"s": table.short, "t": table.name, "k": table.key, "q": quoted, "qq": quoted.replace("'", "''")}
             owner.run(WAYS.format(**names))
             if table.own:
                 owner.run(MARKING.format(**names))
+        operator.run("SELECT aegis.register_destination('stripe', 'https://api.stripe.com')")
         for n, slug in enumerate(TENANTS):
             tenant = operator.value("SELECT aegis.create_tenant('%s', '%s')" % (slug, slug))
             operator.run("BEGIN; SELECT aegis.assume_tenant('%s', 'set up', 'T-1', read_only => false)" % tenant)
@@ -138,12 +224,23 @@ def fill(socket, database="postgres"):
                     member.run("INSERT INTO shop.box (id, parcel_id) VALUES (%d, %d)" % (number, number))
                     member.run("INSERT INTO shop.page (document_id, id) VALUES (%d, 1), (%d, 2)" % (number, number))
                     customer = member.value("INSERT INTO aegis_app.customer (name) VALUES ('%s %d') RETURNING id" % (name, number))
-                    invoice = member.value("INSERT INTO aegis_app.invoice (customer_id, currency) VALUES ('%s', 'EUR') RETURNING id" % customer)
-                    member.run("INSERT INTO aegis_app.invoice_line (invoice_id, position, description, quantity, unit_minor)"
-                               " VALUES ('%s', 1, 'd', 1, 1)" % invoice)
+                    invoice = member.value("SELECT (aegis_app.create_invoice(jsonb_populate_record(NULL::aegis.request, jsonb_build_object('body',"
+                                           " '{\"currency\": \"EUR\", \"lines\": [{\"description\": \"d\", \"unit_minor\": 1}]}'::jsonb"
+                                           " || jsonb_build_object('customer_id', '%s'))))).body ->> 'id'" % customer)
+                    for step in ("send_invoice", "create_credit_note") if people[name][0] >= 3 else ():
+                        member.run("SELECT aegis_app.%s(jsonb_populate_record(NULL::aegis.request, jsonb_build_object('params', jsonb_build_object('id', '%s'),"
+                                   " 'body', '{\"reason\": \"r\"}'::jsonb)))" % (step, invoice))
+                member.run("SELECT ways.check_somebody()")
                 if name == "admin":
-                    member.run("INSERT INTO aegis_app.invoice_series (next) VALUES (1)")
+                    member.run("INSERT INTO aegis_app.reporting_officer (user_id) SELECT id FROM aegis.users() WHERE id <> aegis.user_id() LIMIT 1")
+                    member.run("SELECT aegis_app.set_invoice_settings('{\"time_zone\": \"UTC\"}')")
+                    member.run("SELECT aegis_app.connect_account('stripe', 'acct_1', 'EUR', false, 'stripe', 'https://pay.example/back', '{\"key\": \"sk_test_oracle\"}')")
                 member.run("COMMIT")
+            # Only a verified webhook writes these, or who restores a dump: one of each customer's creator and team.
+            root.run("INSERT INTO aegis_app.webhook_event (tenant_id, created_by, team_ord, endpoint_id, provider, account, event_id, state, live, key_id,"
+                     " body_digest, body_bytes) SELECT tenant_id, created_by, team_ord, gen_random_uuid(), 'stripe', 'acct_1', 'evt_' || row_number() OVER (),"
+                     " 'ignored', true, gen_random_uuid() || '.1', sha256('x'), 1 FROM aegis_app.customer WHERE tenant_id = '%s'" % tenant)
+            root.run(PAY.format(tenant=tenant))
             # A row that has moved belongs to another team than its creator does.
             admin = root.value("SELECT token FROM token WHERE name = 'admin' AND slug = '%s'" % slug)
             south = root.value("SELECT ord FROM aegis.team WHERE tenant_id = '%s' AND name = 'South'" % tenant)

@@ -139,6 +139,8 @@ is "the answer is handed in" "$(query "SELECT target, answer, detail FROM answer
 is "and what was sent is gone" "$(query "SELECT payload IS NULL FROM aegis.outbox WHERE idempotency_key = 'first'")" t
 
 # Everything that can be wrong, each once.
+queue test_call good query '{"method": "GET", "path": "/ok", "query": {"created[gte]": "1", "who": "a b&c=d/é"}}' > /dev/null
+queue test_once good nested '{"method": "GET", "path": "/ok", "query": {"a": {"b": "c"}}}' > /dev/null
 queue test_once good redirect '{"method": "GET", "path": "/redirect"}' > /dev/null
 queue test_once good huge '{"method": "GET", "path": "/huge"}' > /dev/null
 queue test_once good headers '{"method": "GET", "path": "/headers"}' > /dev/null
@@ -156,6 +158,7 @@ queue test_once good host '{"method": "GET", "path": "/ok", "headers": {"Host": 
 queue test_once good extra '{"method": "GET", "path": "/ok", "proxy": "http://127.0.0.1"}' > /dev/null
 queue test_once good text 'not json' > /dev/null
 queue test_call good busy '{"method": "GET", "path": "/busy"}' > /dev/null
+ends query 'done' "a query is encoded"
 ends redirect 'dead redirect_refused' "a redirect is not followed"
 ends huge 'dead answer_too_long' "an answer of 3 MB is cut off"
 ends headers 'dead answer_too_long' "so are 90 kB of headers"
@@ -167,10 +170,10 @@ ends certificate 'dead certificate_wrong' "a certificate of another authority is
 ends version 'dead tls_failed' "TLS 1.2 is refused"
 ends private 'dead address_not_allowed' "an address of the own network is refused, unless its destination allows it"
 ends unlisted 'dead destination_not_allowed' "a destination that only the database knows is refused"
-for target in above smuggled host extra text; do ends "$target" 'dead payload_malformed' "a payload with what is not meant is refused: $target"; done
+for target in above smuggled host extra text nested; do ends "$target" 'dead payload_malformed' "a payload with what is not meant is refused: $target"; done
 ends busy 'waiting status_503' "503 is tried again"
 is "when the server says" "$(query "SELECT not_before - clock_timestamp() BETWEEN '40 s' AND '77 s' FROM aegis.outbox WHERE idempotency_key = 'busy'")" t
-is "nothing of this reached another path" "$(cut -d' ' -f2 "$outside/good.log" | sort -u | tr '\n' ' ')" "/v1/busy /v1/calls/ok /v1/drip /v1/headers /v1/huge /v1/missing /v1/redirect /v1/slow "
+is "nothing of this reached another path" "$(cut -d' ' -f2 "$outside/good.log" | sort -u | tr '\n' ' ')" "/v1/busy /v1/calls/ok /v1/drip /v1/headers /v1/huge /v1/missing /v1/ok?created%5Bgte%5D=1&who=a%20b%26c%3Dd%2F%C3%A9 /v1/redirect /v1/slow "
 is "nor a server that could not prove who it is" "$(cat "$outside/false.log" "$outside/old.log" 2> /dev/null)" ""
 
 # Files are written once.

@@ -9,7 +9,7 @@ cd "$(dirname "$0")/../.."
 make_cluster
 preload
 settings "fsync = off" "autovacuum = off" "aegis.seal_interval = '1s'" "log_min_messages = notice" "log_error_verbosity = verbose"
-start || { as_server tail -n 20 "$log"; exit 1; }
+must_start "${giving_back[@]}"
 query "CREATE EXTENSION aegis_app CASCADE" > /dev/null
 some=some
 if [ "${AEGIS_LONG:-no}" = yes ]; then some=all; else echo "skip arguments fifteen times over (takes more than a minute)"; fi

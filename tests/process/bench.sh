@@ -15,12 +15,15 @@ bench=
 trap 'if [ -n "$bench" ]; then kill -TERM "$bench" 2> /dev/null; wait "$bench"; fi; rm -rf "$place"' EXIT
 trap 'exit 130' INT TERM
 
-if ! python3 tests/bench/run.py tenancy encryption --quick --json "$place/bench.json" > "$place/text" 2> "$place/progress"; then
-  echo "not ok bench/runs"
-  tail -n 20 "$place/progress"
-  exit 1
-fi
-echo "ok bench/runs"
+# The second run adds to what the first left.
+for area in encryption tenancy; do
+  if ! python3 tests/bench/run.py "$area" --quick --json "$place/bench.json" > "$place/text" 2> "$place/progress"; then
+    echo "not ok bench/runs $area"
+    tail -n 20 "$place/progress"
+    exit 1
+  fi
+  echo "ok bench/runs $area"
+done
 python3 tests/bench/complete.py "$place/bench.json" tenancy encryption
 
 tests/bench/report.py "$place/bench.json" "$place/docs"

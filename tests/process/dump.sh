@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every format of pg_dump carries sealed values as they are: restored into the same cluster and into another one with the same
+# Every format of pg_dump carries sealed values and the classes of columns as they are: restored into the same cluster and into another one with the same
 # provider they are the same bytes, sealed once, found by their tokens and opened; so is what an earlier version dumped. Without the keys of a tenant the others' open.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -45,7 +45,11 @@ checked() {
   local format
   for format in "${formats[@]}"; do
     local query_database=$1_$format bytes=$original
-    if [ -e "$(golden "$format")" ]; then bytes=$(cat "$(golden "$format")"); fi
+    if [ -e "$(golden "$format")" ]; then
+      bytes=$(cat "$(golden "$format")")
+    else
+      is "$1/$format keeps the classes of columns" "$(classes)" "$labelled"
+    fi
     is "$1/$format holds the same bytes" "$(rows | md5sum)" "$bytes"
     is "$1/$format opens and is found" "$(opened one) $(opened two)" "20|20|20|1 20|20|20|1"
     is "$1/$format opens and finds every type" "$(kinds one) $(kinds two)" "5|5|1|1|1|1 5|5|1|1|1|1"

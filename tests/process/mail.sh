@@ -34,7 +34,8 @@ relay() {
 relay good ours starttls
 relay false theirs starttls
 relay plain ours plain
-for name in good false plain; do within 10 test -s "$outside/$name/port"; done
+relay closed ours closed
+for name in good false plain closed; do within 10 test -s "$outside/$name/port"; done
 printf 'relay secret\n' | as_agent tee "$outside/password" > /dev/null
 as_agent chmod 0600 "$outside/password"
 as_agent mkdir -m 0700 "$outside/folder"
@@ -151,6 +152,17 @@ serve
 query "SELECT write_to('olga@client.example', 'a', 'login')" > /dev/null
 ends login 'waiting login_refused' "a wrong password is tried again later"
 leave
+# What is wrong with the relay, or with the way there, is not wrong with the mails.
+configure 'host = "localhost"' "port = $(cat "$outside/good/port")" "ca = \"$outside/ours.pem\"" 'networks = ["127.0.0.1", "::1"]'
+serve
+query "SELECT write_to('olga@client.example', 'a', 'unknown')" > /dev/null
+ends unknown 'waiting login_refused' "so is a login that is missing"
+leave
+through closed
+serve
+query "SELECT write_to('olga@client.example', 'a', 'closed')" > /dev/null
+ends closed 'waiting relay_closed' "and a relay that serves nobody"
+leave
 configure 'host = "localhost"' "port = $(cat "$outside/good/port")" "ca = \"$outside/ours.pem\""
 serve
 query "SELECT write_to('olga@client.example', 'a', 'private')" > /dev/null
@@ -166,8 +178,8 @@ serve
 query "SELECT write_to('olga@client.example', 'a', 'file')" > /dev/null
 ends file 'done' "a mail becomes a file"
 is "for the agent's user alone" "$(stat -c '%a' "$outside"/folder/*.eml)" 600
-# The id is made of the job's key and nothing else: a mail that is sent again is the same one, and no two others are.
-id_of() { printf '%s' "$1" | sha256sum | cut -c1-32; }
+# The id is made of the job's kind and key and nothing else: a mail that is sent again is the same one, and no two others are.
+id_of() { printf '%s' "mail/$1" | sha256sum | cut -c1-32; }
 query "SELECT write_to('otto@client.example', 'b', 'file-2')" > /dev/null
 ends file-2 'done' "another mail becomes another file"
 is "each under the hash of its key" "$(basename -s @bank.example.eml -a "$outside"/folder/*.eml | sort)" "$(printf '%s\n' "$(id_of file)" "$(id_of file-2)" | sort)"

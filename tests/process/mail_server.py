@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A mail relay on loopback, for tests/process/mail.sh: STARTTLS unless MODE is "plain", a login, and an answer by recipient. Each mail
+"""A mail relay on loopback, for tests/process/mail.sh: STARTTLS unless MODE is "plain", nobody served when it is "closed", a login, and an answer by recipient. Each mail
 becomes a file in FOLDER, the envelope in its first line; every command is a line of FOLDER/log."""
 import base64
 import os
@@ -31,7 +31,7 @@ class Handler(socketserver.BaseRequestHandler):
 
     def handle(self):
         self.open(self.request)
-        self.say("220 relay.example ESMTP")
+        self.say("554 nobody is served now" if MODE == "closed" else "220 relay.example ESMTP")
         encrypted = known = False
         sender = recipient = ""
         while True:

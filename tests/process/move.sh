@@ -4,76 +4,23 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/cluster.sh
+. tests/regions.sh
 
 verify=$(built aegis-verify)
-files=$(mktemp -d)
-chmod 755 "$files"
-base=$place
-
-# at REGION: what follows is about the cluster of that region.
-at() { region=$1 place=$base/$1 cluster=$base/$1/data log=$base/$1/log; }
-end_both() {
-  for region in UK SG; do at "$region"; as_server "$bin/pg_ctl" stop -s -m immediate -D "$cluster" > /dev/null 2>&1 || true; done
-  rm -rf "$base" "$files"
-}
-trap end_both EXIT
-# asked ACTION ARGUMENT: the number of a request of olga that otto approved.
-asked() {
-  local number
-  number=$(query "SELECT aegis.request_tenant_action('$1', '$tenant', 'orchid', 'for the test', $2)" -U olga)
-  query "SELECT aegis.approve_tenant_action($number, 'orchid')" -U otto > /dev/null
-  echo "$number"
-}
-# take FILE CHAIN: imports it, and says what context is left.
-take() { printf 'CREATE TEMP TABLE lines (n bigint GENERATED ALWAYS AS IDENTITY, line text);\n\\copy lines (line) FROM %s\nBEGIN;\nSELECT aegis.import_tenant(%s, %s);\nSELECT aegis.tenant_id();\nCOMMIT;\n' "'$1'" "'lines'" "'$2'" | as_role olga; }
 rows() { query "SELECT md5(string_agg(t::text, E'\n' ORDER BY t::text)) FROM (SELECT to_jsonb(h) FROM t.house h WHERE tenant_id = '$1' UNION ALL SELECT to_jsonb(r) FROM t.room r WHERE tenant_id = '$1' UNION ALL SELECT to_jsonb(u) FROM aegis.user u WHERE tenant_id = '$1' UNION ALL SELECT to_jsonb(m) FROM aegis.team m WHERE tenant_id = '$1') t"; }
-# sign: the newest head of the ledger, by the published test key of the region.
-sign() {
-  local size root seal seed=$1
-  query "SELECT aegis.wait_sealed('60 s')" > /dev/null
-  read -r seal size root < <(query "SELECT number, root_size, encode(root, 'hex') FROM aegis.seal ORDER BY number DESC LIMIT 1" -F ' ')
-  python3 - "$region.example/postgres" "$size" "$root" "$seed" > "$files/note" << 'PY'
-import sys
-sys.path.insert(0, "tests/independent")
-import aegis_note as n
-seed = bytes(range(int(sys.argv[4]), int(sys.argv[4]) + 32))
-sys.stdout.write(n.signed_note(n.checkpoint(sys.argv[1], int(sys.argv[2]), bytes.fromhex(sys.argv[3])), sys.argv[1], seed))
-PY
-  query "SELECT tamper(format('INSERT INTO aegis.checkpoint VALUES ((SELECT coalesce(max(number), 0) + 1 FROM aegis.checkpoint), $seal, $size, %L, now(), %L)', '\\x$root'::bytea, \$note\$$(cat "$files/note")
-\$note\$))" > /dev/null
-}
-key_of() {
-  python3 -c 'import sys; sys.path.insert(0, "tests/independent"); import aegis_cipher, aegis_note as n
-print(n.note_key(sys.argv[1], 1, aegis_cipher.ed25519_sign(bytes(range(int(sys.argv[2]), int(sys.argv[2]) + 32)), b"")[0]))' "$1.example/postgres" "$2"
-}
 
-for each in UK SG; do
-  at "$each"
-  as_server mkdir "$place"
-  make_cluster
-  preload
-  settings "aegis.region = '$each'"
-  if [ "$each" = SG ]; then
-    as_server rm -f "$place/keyring"
-    as_server sh -c 'umask 0277; printf "1:%064d\n" 8 > "$0"' "$place/keyring"
-  fi
-  must_start
-  query "CREATE EXTENSION aegis; CREATE ROLE olga LOGIN IN ROLE aegis_operator; CREATE ROLE otto LOGIN IN ROLE aegis_operator;
-    CREATE ROLE auditor LOGIN IN ROLE aegis_auditor; CREATE ROLE gateway LOGIN IN ROLE aegis_gateway; GRANT TEMP ON DATABASE postgres TO olga;
-    CREATE ROLE maker; CREATE SCHEMA t AUTHORIZATION maker; GRANT USAGE ON SCHEMA aegis TO maker; GRANT USAGE ON SCHEMA t TO aegis_operator;
-    CREATE FUNCTION tamper(statement text) RETURNS bigint AS '\$libdir/aegis', 'aegis_test_tamper' LANGUAGE C STRICT;
-    CREATE TABLE t.house (tenant_id uuid NOT NULL, id int, street aegis.sealed_text, mail aegis.sealed_email, rent numeric(12,3), seen timestamptz, tags text[],
-      more jsonb, raw bytea, span interval, weight float8, twice numeric GENERATED ALWAYS AS (rent * 2) STORED, PRIMARY KEY (tenant_id, id));
-    CREATE TABLE t.room (tenant_id uuid NOT NULL, id bigint GENERATED ALWAYS AS IDENTITY, house int NOT NULL, PRIMARY KEY (tenant_id, id), FOREIGN KEY (tenant_id, house) REFERENCES t.house);
-    CREATE TABLE t.guest (tenant_id uuid NOT NULL, id int, person bigint, name aegis.sealed_text, PRIMARY KEY (tenant_id, id));
-    ALTER TABLE t.house OWNER TO maker; ALTER TABLE t.room OWNER TO maker; ALTER TABLE t.guest OWNER TO maker;
-    SELECT aegis.encrypt_column('t.guest', 'name', 't.guest_name', subject => 'person', row_bound => true);
-    SELECT aegis.set_reveal_policy('t.guest_name', 0::smallint, 'full'); SELECT aegis.protect_table('t.guest'); GRANT SELECT ON t.guest TO aegis_operator;
-    SELECT aegis.encrypt_column('t.house', 'street', 't.street', 'aegis.sealed_text', 'full'); SELECT aegis.encrypt_column('t.house', 'mail', 't.mail', 'aegis.sealed_email', 'email');
-    SELECT aegis.set_reveal_policy('t.street', 0::smallint, 'full');
-    SELECT aegis.protect_table('t.house'); SELECT aegis.protect_table('t.room', parent => 't.house');
-    GRANT SELECT ON t.house, t.room TO aegis_operator" > /dev/null
-done
+begin_regions "CREATE ROLE maker; CREATE SCHEMA t AUTHORIZATION maker; GRANT USAGE ON SCHEMA aegis TO maker; GRANT USAGE ON SCHEMA t TO aegis_operator;
+  CREATE TABLE t.house (tenant_id uuid NOT NULL, id int, street aegis.sealed_text, mail aegis.sealed_email, rent numeric(12,3), seen timestamptz, tags text[],
+    more jsonb, raw bytea, span interval, weight float8, twice numeric GENERATED ALWAYS AS (rent * 2) STORED, PRIMARY KEY (tenant_id, id));
+  CREATE TABLE t.room (tenant_id uuid NOT NULL, id bigint GENERATED ALWAYS AS IDENTITY, house int NOT NULL, PRIMARY KEY (tenant_id, id), FOREIGN KEY (tenant_id, house) REFERENCES t.house);
+  CREATE TABLE t.guest (tenant_id uuid NOT NULL, id int, person bigint, name aegis.sealed_text, PRIMARY KEY (tenant_id, id));
+  ALTER TABLE t.house OWNER TO maker; ALTER TABLE t.room OWNER TO maker; ALTER TABLE t.guest OWNER TO maker;
+  SELECT aegis.encrypt_column('t.guest', 'name', 't.guest_name', subject => 'person', row_bound => true);
+  SELECT aegis.set_reveal_policy('t.guest_name', 0::smallint, 'full'); SELECT aegis.protect_table('t.guest'); GRANT SELECT ON t.guest TO aegis_operator;
+  SELECT aegis.encrypt_column('t.house', 'street', 't.street', 'aegis.sealed_text', 'full'); SELECT aegis.encrypt_column('t.house', 'mail', 't.mail', 'aegis.sealed_email', 'email');
+  SELECT aegis.set_reveal_policy('t.street', 0::smallint, 'full');
+  SELECT aegis.protect_table('t.house'); SELECT aegis.protect_table('t.room', parent => 't.house');
+  GRANT SELECT ON t.house, t.room TO aegis_operator"
 
 at UK
 tenant=$(query "SELECT aegis.create_tenant('orchid', 'Orchid Böoks')" -U olga)
@@ -273,6 +220,33 @@ receipt() { query "SELECT aegis.receipt('$tenant', $1)" -U auditor | sed '$d'; }
 receipt 0 > "$files/arrived"
 says "the receipt of the arrival" "$("$verify" proof "$files/arrived" --key "$(key_of SG 64)" --tenant "$tenant" 2>&1)" '^result +ok' '^event +tenant.imported$'
 receipt 1 > "$files/second"
+
+# A tenant whose values commit to their key, suite 02, arrives as one, and what it seals there does too.
+suites() { query "SELECT string_agg(DISTINCT get_byte(decode(translate(substr(street::text, 4, 8), '-_', '+/'), 'base64'), 1)::text, ',') FROM t.house WHERE tenant_id = '$beech'"; }
+at SG
+beech_key=$(query "SELECT aegis.import_key()" -U olga)
+at UK
+beech=$(query "SELECT aegis.create_tenant('beech', 'Beech')" -U olga)
+fill "$beech" 5
+is "before it commits, its values are of suite 1" "$(suites)" 1
+job=$(query "SELECT job FROM aegis.rotate_tenant_key('$beech', 'must commit', true)" -U olga)
+is "they become ones of suite 2" "$(query "SELECT aegis.wait_job($job, '60 s')" -U olga; suites)" $'done\n2'
+query "SELECT aegis.suspend_tenant('$beech', 'moves')" -U olga > /dev/null
+query "SELECT aegis.wait_sealed('60 s')" > /dev/null
+number=$(query "SELECT aegis.request_tenant_action('export', '$beech', 'beech', 'for the test', '$beech_key')" -U olga)
+query "SELECT aegis.approve_tenant_action($number, 'beech')" -U otto > /dev/null
+query "COPY (SELECT aegis.export_tenant($number, 'beech')) TO STDOUT" -U olga > "$files/beech"
+beech_chain=$(query "SELECT result FROM aegis.tenant_request WHERE id = $number")
+says "aegis-verify reads its file" "$("$verify" tenant "$files/beech" --tenant "$beech" --chain "$beech_chain" 2>&1)" '^result +ok'
+says "and so does the independent reader" "$(python3 tests/independent/aegis_tenant.py "$files/beech" 2>&1)" "^chain $beech_chain\$"
+at SG
+is "it is imported" "$(take "$files/beech" "$beech_chain" | grep .)" "$beech"
+is "with the suite of each root" "$(query "SELECT string_agg(kind || ' ' || epoch || ' ' || suite, ', ' ORDER BY kind DESC, epoch) FROM aegis.tenant_key WHERE tenant_id = '$beech'")" "root 1 1, root 2 2, index 1 1"
+query "SELECT aegis.reactivate_tenant('$beech', 'has arrived')" -U olga > /dev/null
+query "BEGIN; SELECT aegis.assume_tenant('$beech', 'work', 'T-4', false); SET LOCAL ROLE maker; INSERT INTO t.house (id, street, mail) VALUES (6, 'Lilac Lane 6', 'm6@example.test'); COMMIT" > /dev/null
+is "new values commit there as well" "$(suites)" 2
+is "old and new ones are found and open" "$(query "BEGIN; SELECT aegis.assume_tenant('$beech', 'look', 'T-5'); SELECT aegis.reveal(street) FROM t.house WHERE mail IN ('m5@example.test', 'M6@example.test') ORDER BY id; COMMIT" -U olga | grep Lane)" $'Lilac Lane 5\nLilac Lane 6'
+is "and every key of it opens what it should" "$(query "SELECT count(*) FROM aegis.verify_keys() WHERE tenant_id = '$beech' AND outcome <> 'ok'")" 0
 
 # The source believes the receipt, and nothing else.
 at UK

@@ -52,6 +52,7 @@ query "SET ROLE operator; SELECT aegis.begin_epoch('pg_upgrade')" > /dev/null
 is "the same bytes" "$(rows | md5sum)" "$original"
 is "rows open and are found" "$(opened one) $(opened two)" "20|20|20|1 20|20|20|1"
 is "every type opens and is found" "$(kinds one) $(kinds two)" "5|5|1|1|1|1 5|5|1|1|1|1"
+is "columns keep their classes" "$(classes)" "$labelled"
 is "values verify" "$(as_role auditor -c "SELECT outcome, sum(items) FROM aegis.verify_fields('shop.person') GROUP BY 1")" "ok|80"
 is "writes go on" "$(inside one "UPDATE shop.person SET email = 'next-' || id || '@one.example', note = note; SELECT count(*) FROM shop.person WHERE email = 'next-3@one.example'")" 1
 query "SELECT aegis.wait_sealed('60 s')" > /dev/null

@@ -107,6 +107,41 @@ as_server sed -i "/^aegis.key_provider = ''/d" "$cluster/postgresql.conf"
 stop
 must_start
 checked "a subscriber, with keys again," 5433 "20|20|20|1 20|20|20|1"
+
+# Whoever may make subscriptions sends what looks like a ledger: no plan and no command, so only the triggers stand in its way.
+query "CREATE TABLE kept AS SELECT * FROM aegis.entry ORDER BY seq LIMIT 3" > /dev/null
+at 5432 query "CREATE DATABASE forger" > /dev/null
+query_database=forger
+at 5432 query "CREATE SCHEMA aegis; CREATE TABLE aegis.checkpoint (number bigint PRIMARY KEY, seal bigint, size bigint, root bytea, signed_at timestamptz, note text);
+  CREATE TABLE aegis.entry (seq bigint, xid xid8, epoch integer, ordinal integer, tenant_id uuid, leaf bytea, body bytea); ALTER TABLE aegis.entry REPLICA IDENTITY FULL;
+  CREATE PUBLICATION forged FOR TABLE aegis.checkpoint, aegis.entry" > /dev/null
+query_database=app
+rows=$(query "COPY kept TO STDOUT")
+fingerprint() { query "SELECT count(*), md5(string_agg(e::text, '' ORDER BY seq)) FROM aegis.entry e WHERE seq <= (SELECT max(seq) FROM kept); SELECT count(*) FROM aegis.checkpoint"; }
+untouched=$(fingerprint)
+query_database=forger
+as_server "$bin/psql" -Xq -h "$place" -p 5432 -U postgres -d forger -c "COPY aegis.entry FROM STDIN" <<< "$rows"
+is_off() { [ "$(query "SELECT subenabled FROM pg_subscription WHERE subname = 'forged'")" = f ]; }
+# forge NAME STATEMENT [OPTION]: what the other side does, after subscribing or, with copy_data, before it.
+forge() {
+  local seen
+  seen=$(as_server grep -c 'ledger is append-only' "$log" || true)
+  query_database=app
+  query "CREATE SUBSCRIPTION forged CONNECTION 'host=$place port=5432 dbname=forger user=postgres' PUBLICATION forged WITH (disable_on_error = true, copy_data = ${3:-false})" > /dev/null
+  query_database=forger
+  if [ -n "$2" ]; then at 5432 query "$2" > /dev/null; fi
+  query_database=app
+  is "$1 is refused" "$(within 30 is_off && echo off) $(($(as_server grep -c 'ledger is append-only' "$log") > seen))" "off 1"
+  query "DROP SUBSCRIPTION forged" > /dev/null
+}
+forge "a copy of entries by logical replication" "" true
+forge "an entry by logical replication" "INSERT INTO aegis.entry SELECT seq + 1000000, xid, epoch, ordinal, tenant_id, leaf, body FROM aegis.entry LIMIT 1"
+forge "a changed one" "UPDATE aegis.entry SET body = '\\x00' WHERE seq = (SELECT min(seq) FROM aegis.entry)"
+forge "a removed one" "DELETE FROM aegis.entry WHERE seq = (SELECT max(seq) FROM aegis.entry WHERE seq < 1000000)"
+forge "a truncated ledger" "TRUNCATE aegis.entry"
+forge "a checkpoint" "INSERT INTO aegis.checkpoint VALUES (1, 1, 1, '\\x00', now(), 'forged')"
+is "and nothing of it is there" "$(fingerprint)" "$untouched"
+query "DROP TABLE kept" > /dev/null
 query "CHECKPOINT" > /dev/null
 shows "the subscriber" "$cluster/base" "$cluster/pg_wal"
 stop

@@ -53,12 +53,19 @@ query "SELECT aegis.create_sealed_type('public.iban', 'alnum', 'last4');
   SELECT aegis.protect_table('account'); GRANT SELECT ON account TO aegis_operator; SELECT aegis.encrypt_column('account', 'iban', 'account.iban', 'iban');
   SELECT aegis.encrypt_column('account', 'note', 'account.note', 'aegis.sealed_numeric');
   INSERT INTO account SELECT id, 1, 'de89 3704 0044'::text, 1.50 FROM aegis.tenant" > /dev/null
-# A column whose encryption stopped in its midst, for two of its addresses are the same.
+# A column whose encryption stopped in its midst, for somebody wrote an address that is the same as another's after it had looked.
 query "CREATE TABLE half (tenant_id uuid NOT NULL, id int, email text NOT NULL, PRIMARY KEY (tenant_id, id), UNIQUE (tenant_id, email));
   SELECT aegis.protect_table('half');
-  INSERT INTO half SELECT t.id, i, 'user' || i || '@example.com' FROM aegis.tenant t, generate_series(1, 50) i; INSERT INTO half SELECT id, 51, 'USER1@example.com' FROM aegis.tenant" > /dev/null
+  INSERT INTO half SELECT t.id, i, 'user' || i || '@example.com' FROM aegis.tenant t, generate_series(1, 50) i" > /dev/null
+query "BEGIN; INSERT INTO half SELECT id, 51, 'USER1@example.com' FROM aegis.tenant;
+  DO \$\$ BEGIN FOR i IN 1 .. 600 LOOP
+    EXIT WHEN EXISTS (SELECT FROM pg_locks WHERE relation = 'half'::regclass AND mode = 'AccessExclusiveLock' AND NOT granted);
+    PERFORM pg_sleep(0.1);
+  END LOOP; END \$\$; COMMIT" > /dev/null &
+within 30 query "SELECT 1 / count(*) FROM pg_locks WHERE relation = 'half'::regclass AND mode = 'RowExclusiveLock'"
 convert() { query "CALL aegis.encrypt_column_online('half', 'email', 'half.email', 'aegis.sealed_email')"; }
 says "a conversion stops" "$(convert || true)" 'could not be built for the converted values'
+wait
 query "SELECT aegis.wait_sealed('60 s')" > /dev/null
 read -r last_entry last_seal < <(query "SELECT (SELECT max(seq) FROM aegis.entry), (SELECT max(number) FROM aegis.seal)" -F ' ')
 before=$(state "$last_entry" "$last_seal") || { echo "$before"; exit 1; }

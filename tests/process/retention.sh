@@ -47,6 +47,7 @@ said=$(statement before)
 until=$(as_role olga -c "SELECT until FROM aegis.cuttable('$acme')")
 says "without the statement of the file nothing is cut" "$(as_role olga -c "SELECT aegis.request_tenant_action('cut_ledger', '$acme', 'acme', 'policy', '$until:${said//[0-9]/0}')" || true)" \
   'no export of this ledger has this statement'
+fill "$acme" 300  # so that a whole bundle lies between the edge and the entry that tells of it
 before=$(left)
 job=$(cut_log "$until" "$said")
 
@@ -72,6 +73,24 @@ says "a later export verifies and says it too" "$("$verify" bundle "$files/after
 says "so does the independent reader" "$(/usr/bin/python3 tests/independent/aegis_proof.py bundle "$files/after.bundle")" '^seal [0-9]+ hash'
 says "a receipt that was kept still proves its entry" "$("$verify" proof "$files/receipt" --key "$vkey")" '^result  *ok'
 says "there is no new one" "$(as_role auditor -c "SELECT aegis.receipt('$acme', 7)" || true)" 'leaf 7 was cut from the log' 'asked for it'
+
+query "CREATE EXTENSION aegis_app" > /dev/null
+says "nor an answer under its address, but when and by whom it was cut (410)" "$(query "BEGIN; SELECT aegis.assume_tenant('$acme', 'look', 'T-2'); SELECT aegis_app.get_entry(jsonb_populate_record(NULL::aegis.request, '{\"params\": {\"leaf\": \"7\"}}'))" -v VERBOSITY=verbose || true)" \
+  'AG022: leaf 7 was cut from the log' '"olga" asked for it, "otto" agreed'
+says "while one that is there is shown" "$(query "BEGIN; SELECT aegis.assume_tenant('$acme', 'look', 'T-2'); SELECT status FROM aegis_app.get_entry(jsonb_populate_record(NULL::aegis.request, '{\"params\": {\"leaf\": \"$until\"}}'))")" '^200$'
+
+# The log as tiles: the bundles of what was cut are gone (410), the hashes are not.
+says "a bundle of what was cut says so" "$(as_role auditor -c "SELECT aegis.log_tile('$acme', 'tile/entries/000')" -v VERBOSITY=verbose || true)" \
+  'AG022: leaf 0 was cut from the log' "Leaves below $until were cut at 2.*; \"olga\" asked for it, \"otto\" agreed: policy"
+python3 tests/process/tile_server.py "$bin/psql" "$place" auditor "$acme" > "$files/port" &
+tiles=$!
+trap 'kill "$tiles" 2> /dev/null || true; end_signer; rm -rf "$files"' EXIT
+within 30 grep -q . "$files/port"
+fsck() { "$verify" fsck "http://127.0.0.1:$(cat "$files/port")$1" --tenant-log --key "$vkey" 2>&1 || echo "exit $?"; }
+says "and aegis-verify fsck finds nothing, but says what it did not read" "$(fsck "")" \
+  "^cut +below leaf $until, at .*, asked for by olga, agreed to by otto: policy \(its leaf [0-9]+ says so\); entries below leaf [0-9]+ were not read" '^result +ok'
+says "while entries that nobody cut are a finding" "$(fsck /all-gone)" 'are gone, and no entry that can be read says that they were cut' '^exit 1$'
+kill "$tiles"
 
 # A dump of the cut ledger, without the partition that is gone.
 as_server "$bin/pg_dumpall" -h "$place" -U postgres --roles-only --no-role-passwords -f "$place/roles.sql"

@@ -23,7 +23,7 @@ SQL
 
 make_cluster
 preload
-settings "max_wal_size = 4GB" "aegis.seal_interval = '50ms'" "aegis.session_idle_timeout = '1h'"
+settings "max_wal_size = 4GB" "aegis.seal_interval = '50ms'" "aegis.session_idle_timeout = '1h'" "aegis.bulk_reveal = 0"
 must_start
 query "CREATE DATABASE test" > /dev/null
 query_database='test'

@@ -12,7 +12,7 @@ fi
 make_cluster
 preload
 settings "fsync = off" "autovacuum = off" "aegis.seal_interval = '1s'" "log_min_messages = notice" "log_error_verbosity = verbose"
-must_start
+must_start "${giving_back[@]}"
 query "CREATE EXTENSION aegis_app CASCADE" > /dev/null
 some=some
 if [ "${AEGIS_LONG:-no}" = yes ]; then some=all; else echo "skip smith with all statements (takes more than a minute)"; fi

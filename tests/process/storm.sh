@@ -35,9 +35,13 @@ tells() {
 tells "64 clients" storm run "$place" 64 "$seconds" "$((seed * 100))" "$lists/0"
 tells "every number is where it belongs" storm check "$place" "$lists/0"
 
+# The clients of a round, and whoever asks.
+connected() { [ "$(query "SELECT count(*) > 24 FROM pg_stat_activity WHERE backend_type = 'client backend'")" = t ]; }
+
 for round in $(seq "$crashes"); do
   storm run "$place" 24 60 "$((seed * 100 + round))" "$lists/$round" > "$lists/said" &
   clients=$!
+  within 60 connected || echo "not ok the clients of round $round connect"
   sleep "1.$((RANDOM % 10))"
   stop immediate
   wait "$clients" || { echo "not ok clients of round $round"; cat "$lists/said"; failed=1; }

@@ -52,6 +52,8 @@ fill() {
   done
 }
 fill 300
+# What lies beside the ledger.
+query "SELECT aegis.hold_ledger(id, 'case'), aegis.set_ledger_retention(id, '7 years', 'policy'), aegis.request_tenant_action('erase', id, slug, 'over') FROM aegis.tenant" > /dev/null
 fill 10
 query "CREATE DATABASE older TEMPLATE ledger ALLOW_CONNECTIONS false" > /dev/null
 fill 300

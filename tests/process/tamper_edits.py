@@ -58,6 +58,11 @@ EDITS = [
          r"^entries\|entry seq [0-9]+\|.*: its tenant has another log"),
     Edit("entries", "deleted", f"DELETE FROM aegis.entry WHERE seq = {T}", "vkb",
          r"^entries\|entry seq [0-9]+\|leaf 20 .*: it is sealed and missing"),
+    Edit("entries", "killed by pg_surgery",
+         # Apart from the look-up, which keeps the page for itself.
+         "CREATE EXTENSION pg_surgery; DO $$ DECLARE part regclass; place tid; BEGIN "
+         f"SELECT tableoid, ctid INTO part, place FROM aegis.entry WHERE seq = {T}; PERFORM heap_force_kill(part, ARRAY[place]); END $$", "vkb",
+         r"^entries\|entry seq [0-9]+\|leaf 20 .*: it is sealed and missing"),
     Edit("entries", "inserted",
          f"INSERT INTO aegis.entry SELECT nextval('aegis.entry_seq'), xid, epoch, ordinal, tenant_id, leaf, body FROM aegis.entry WHERE seq = {T}",
          "vk", r"^entries\|entry seq [0-9]+\|no leaf names it"),

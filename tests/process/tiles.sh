@@ -90,6 +90,7 @@ says "the wrong key" "$("$verify" fsck "$files/root" --key 'PeterNeumann+c74f20a
 says "a witness that did not cosign" "$(fsck "$files/root" --witness 'witness.example/one+2152e6a7+BM0Us3+VbpUxlP9/tzs9gdzFYdYadTgJS3w+GmQ+5fOq')" 'cosigned by 0 of 1 witnesses' '^exit 2$'
 says "no folder" "$(fsck "$files/none")" 'is neither a folder nor https' '^exit 2$'
 says "no plain http elsewhere" "$(fsck http://example.com/log)" 'is neither a folder nor https' '^exit 2$'
+says "also where only the user's name is that of loopback" "$(fsck http://localhost:80@127.0.0.1:1/log)" 'is neither a folder nor https' '^exit 2$'
 
 # Over HTTP.
 python3 -u -c '

@@ -95,6 +95,7 @@ CONTEXTS = {
     "base64url in json": lambda n: json.dumps({"t": base64.urlsafe_b64encode(f"x={n}&y=1".encode()).decode().rstrip("=")}),
     "base64 of base64": lambda n: base64.b64encode(base64.b64encode(n.encode())).decode(),
     "hexadecimal": lambda n: n.encode().hex(),
+    "hexadecimal as a json number": lambda n: '{"value": %s}' % n.encode().hex(),
     "hexadecimal with prefix": lambda n: "0x" + n.encode().hex().upper(),
     "bytea of a log": lambda n: "parameters: $1 = '\\x" + json.dumps({"a": n}).encode().hex() + "'",
     "leading zeros": lambda n: "0000" + n,

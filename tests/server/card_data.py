@@ -1,25 +1,41 @@
 #!/usr/bin/env python3
 """Card data is sent into every place that takes text, over HTTP and in SQL; afterwards none of it is found in a dump, in files
-of the cluster and its WAL, in temporary files, or in what the database and the gateway log."""
+of the cluster and its WAL, in temporary files, or in what the database and the gateway log. Every published number in every context
+comes as webhooks three times: with all layers against card data, without the first, and without the first two."""
 import base64
 import glob
 import json
 import os
 import re
+import shutil
 import sys
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "scrub"))
 from cards import PUBLISHED, luhn  # noqa: E402
+from contexts import CONTEXTS  # noqa: E402
 from fixture import LOGIN, Client, Cluster, Gateway, Report  # noqa: E402
+from fixture.card_scan import CardScan  # noqa: E402
 from fixture.cluster import BIN  # noqa: E402
 from fixture.process import run  # noqa: E402
-from fixture.report import equal  # noqa: E402
+from fixture.report import equal, until  # noqa: E402
+from fixture.webhook import endpoint, signed_stripe  # noqa: E402
 
 CARDS = PUBLISHED[:6]
 CODE, EXPIRY, HOLDER = "cvv=9473", "2931-07", "QUENTIN CARDHOLDER"
 TRACK = f";{CARDS[0]}=29122015478200000000?"
 CONTROL = "Marmalade-Control-4711"
+SECRET = "whsec_of_the_card_test"
+# What a superuser would have to write to switch off one layer.
+WITHOUT = {
+    "list": "CREATE OR REPLACE FUNCTION aegis.project_payload(provider text, event text, payload jsonb) RETURNS jsonb LANGUAGE sql STABLE STRICT"
+            " PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS 'SELECT payload'",
+    "scrubber": "CREATE OR REPLACE FUNCTION aegis.scrub(value jsonb, profile text DEFAULT 'payload') RETURNS jsonb LANGUAGE sql IMMUTABLE STRICT"
+                " PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS 'SELECT value'",
+    "verifier": "CREATE OR REPLACE FUNCTION aegis.is_free_of_card_data(value jsonb) RETURNS boolean LANGUAGE sql IMMUTABLE STRICT"
+                " PARALLEL SAFE SET search_path = pg_catalog, pg_temp AS 'SELECT true'"}
+# What the verifier promises to see without the others (docs/scrub.md).
+PLAIN = ("bare", "sentence", "json number", "spaces", "hyphens", "no-break space", "full-width", "url query", "base64", "hexadecimal", "track 1", "track 2")
 
 
 class Canaries(Cluster):
@@ -114,6 +130,78 @@ def in_sql(report, cluster):
         cluster.sql(f"SELECT count(*) FROM (SELECT aegis.scrub('x {CARDS[0]} ' || g) s FROM generate_series(1, 20000) g ORDER BY 1 DESC) t")
 
 
+def is_json(text):
+    try:
+        json.loads(text)
+        return True
+    except ValueError:
+        return False
+
+
+class Provider:
+    """Sends webhooks that hold whatever it is given, signed."""
+
+    def __init__(self, client, cluster, account):
+        self.path, self.cluster = endpoint(client, "stripe", account, SECRET), cluster
+        self.client = client
+
+    def send(self, event, texts):
+        """The texts as strings, and where they are JSON, as such; the status."""
+        parts = [json.dumps(text) for text in texts] + [text for text in texts if is_json(text)]
+        body = ('{"id": "%s", "object": "event", "type": "customer.updated", "livemode": true, "data": {"object": {"id": "cus_bulk0001", "seen": [%s]}}}'
+                % (event, ", ".join(parts))).encode()
+        return self.client.request("POST", self.path, body, {**signed_stripe(body, SECRET), "Authorization": "none"}).status
+
+    def send_all(self, mark):
+        for number, card in enumerate(PUBLISHED):
+            texts = [make(card) for make in CONTEXTS.values()]
+            # 503 until the gateway has its connections again: a provider comes again.
+            until(lambda: self.send(f"evt_{mark}{number}", texts) == 200, 20, "a message is taken")
+
+    def kept(self, mark):
+        """The documents by event."""
+        rows = self.cluster.sql(f"SELECT event_id || ' ' || document FROM aegis_app.webhook_event WHERE event_id LIKE 'evt\\_{mark}%'").splitlines()
+        return dict(row.split(" ", 1) for row in rows)
+
+    def quarantined(self):
+        return int(self.cluster.sql("SELECT count(*) FROM aegis_app.webhook_event WHERE state = 'quarantined' AND reason = 'card_data' AND event_id IS NULL AND document IS NULL"))
+
+
+def in_webhooks(report, cluster, client):
+    provider = Provider(client, cluster, "acct_bulk")
+    # Long documents are compressed, and nobody would see what is in them.
+    cluster.sql("ALTER TABLE aegis_app.webhook_event ALTER COLUMN document SET STORAGE EXTERNAL")
+
+    def nothing_in(mark, marks):
+        kept = provider.kept(mark)
+        equal(len(kept), len(PUBLISHED), "messages kept")
+        for number, card in enumerate(PUBLISHED):
+            document = kept[f"evt_{mark}{number}"]
+            equal([name for name, make in CONTEXTS.items() if json.dumps(make(card))[1:-1] in document or make(card) in document], [], card)
+            assert card not in "".join(str(int(c)) for c in document if c.isdecimal()), (card, document)
+            equal("[scrubbed:" in document, marks, document[:200])
+        equal(provider.quarantined(), 0, "what the verifier had to stop")
+    with report.test(f"webhooks/{len(PUBLISHED)} numbers in {len(CONTEXTS)} contexts"):
+        provider.send_all("all")
+        nothing_in("all", False)
+    with report.test("webhooks/the same without the list of fields: the scrubber takes them"):
+        cluster.sql(WITHOUT["list"])
+        provider.send_all("scrubber")
+        nothing_in("scrubber", True)
+    with report.test("webhooks/the same without the scrubber either: the verifier stops them"):
+        cluster.sql(WITHOUT["scrubber"])
+        provider.send_all("verifier")
+        equal((len(provider.kept("verifier")), provider.quarantined()), (0, len(PUBLISHED)))
+    with report.test("webhooks/the verifier alone, one text at a time"):
+        for number, name in enumerate(PLAIN):
+            equal((provider.send(f"evt_plain{number}", [CONTEXTS[name](PUBLISHED[number])]), provider.quarantined()), (200, len(PUBLISHED) + number + 1), name)
+        equal(provider.send("evt_harmless", [CONTROL, "2026-11-28 12:59:07", "AG7Q2M"]), 200)
+        assert CONTROL in provider.kept("harmless")["evt_harmless"], "what is no card is kept"
+    with report.test("webhooks/each of these is recorded"):
+        cluster.sql("SELECT aegis.wait_sealed(interval '20 s')")
+        equal(cluster.sql("SELECT count(*) FROM aegis.audit_log WHERE event = 'pci.verifier_rejected'"), str(len(PUBLISHED) + len(PLAIN)))
+
+
 def digits(text):
     """Every run of digits with nothing but blanks and hyphens between, for the second opinion."""
     return [re.sub(r"[ -]", "", run) for run in re.findall(r"\d(?:[ -]?\d){11,18}", text)]
@@ -138,8 +226,12 @@ def read(path):
         return file.read()
 
 
+def dumped(cluster):
+    return run([f"{BIN}/pg_dump", "-h", cluster.folder, "-U", "postgres", cluster.database])
+
+
 def nothing_is_left(report, cluster, gateway):
-    dump = run([f"{BIN}/pg_dump", "-h", cluster.folder, "-U", "postgres", cluster.database])
+    dump = dumped(cluster)
     cluster.sql("CHECKPOINT")
     cluster.stop()
     log, lines = read(cluster.log), gateway.output().encode()
@@ -157,16 +249,57 @@ def nothing_is_left(report, cluster, gateway):
         equal([hit for path in files for hit in holds(read(path), os.path.relpath(path, cluster.data))], [])
 
 
+def nothing_is_found(report, scan, cluster, gateway):
+    """The cluster is stopped; its last dump lies in the folder of the scan."""
+    with report.test("grep/would see every text, and digits alone"):
+        planted = os.path.join(scan.folder, "planted")
+        os.mkdir(planted)
+        for number, (name, make) in enumerate(CONTEXTS.items()):
+            with open(os.path.join(planted, name), "wb") as file:
+                file.write(b"\0before " + make(PUBLISHED[number]).encode() + b" after\0")
+        equal({os.path.basename(path).decode() for path, _ in scan.hits(planted)}, set(CONTEXTS))
+        shutil.rmtree(planted)
+    for name, paths in (("dump", [os.path.join(scan.folder, "dump")]), ("files, WAL and temporary files", [cluster.data]), ("logs", [cluster.log, gateway.log])):
+        with report.test(f"grep/{name}"):
+            equal(scan.found(*paths), [])
+
+
+def without_any_layer(report, scan, cluster):
+    """What would have been found: the same messages, and nothing that stops them."""
+    cluster.start()
+    cluster.sql(WITHOUT["verifier"])
+    with Gateway(cluster) as gateway:  # The other's connections ended with the server: it repeats no POST that may have arrived.
+        client = Client(gateway)
+        client.sign_in(LOGIN)
+        provider = Provider(client, cluster, "acct_open")
+        with report.test("control/without any layer they are kept"):
+            provider.send_all("open")
+            equal(len(provider.kept("open")), len(PUBLISHED))
+        client.close()
+    with open(os.path.join(scan.folder, "open"), "w", encoding="utf-8") as file:
+        file.write(dumped(cluster))
+    cluster.sql("CHECKPOINT")
+    cluster.stop()
+    for name, path in (("dump", os.path.join(scan.folder, "open")), ("WAL", os.path.join(cluster.data, "pg_wal")), ("files", os.path.join(cluster.data, "base"))):
+        with report.test(f"control/and found in {name}"):
+            equal(len(scan.found(path)), 10)
+
+
 def main():
     report = Report("card_data")
-    with Canaries() as cluster:
-        with Gateway(cluster) as gateway:
-            client = Client(gateway)
-            client.sign_in(LOGIN)
-            over_http(report, client)
-            in_sql(report, cluster)
-            client.close()
-            nothing_is_left(report, cluster, gateway)
+    texts = [make(card) for make in CONTEXTS.values() for card in PUBLISHED]
+    with Canaries() as cluster, CardScan(texts, PUBLISHED) as scan, Gateway(cluster) as gateway:
+        client = Client(gateway)
+        client.sign_in(LOGIN)
+        over_http(report, client)
+        in_sql(report, cluster)
+        in_webhooks(report, cluster, client)
+        with open(os.path.join(scan.folder, "dump"), "w", encoding="utf-8") as file:
+            file.write(dumped(cluster))
+        nothing_is_left(report, cluster, gateway)
+        nothing_is_found(report, scan, cluster, gateway)
+        without_any_layer(report, scan, cluster)
+        client.close()
     report.finish()
 
 

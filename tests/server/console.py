@@ -11,7 +11,8 @@ from fixture.report import equal, until  # noqa: E402
 
 PAGES = ["/", "/login", "/login?reason=signed_in_elsewhere", "/dashboard", "/customers",
          "/customers/7d9f0c5e-8f6b-4c5e-9b61-0d4c9a8f1d11", "/invoices", "/invoices/new",
-         "/invoices/7d9f0c5e-8f6b-4c5e-9b61-0d4c9a8f1d11", "/team", "/ledger", "/ledger/12", "/api-docs"]
+         "/invoices/7d9f0c5e-8f6b-4c5e-9b61-0d4c9a8f1d11", "/subjects", "/subjects/7d9f0c5e-8f6b-4c5e-9b61-0d4c9a8f1d11", "/erasures",
+         "/erasures/7d9f0c5e-8f6b-4c5e-9b61-0d4c9a8f1d11", "/invoice", "/team", "/ledger", "/ledger/12", "/api-docs"]
 NO_PAGES = ["/logins", "/login/", "/customers/", "/customers/a/b", "/team/a", "/ledger/1/receipt", "/index.html",
             "/server/console/index.html", "/favicon.ico", "/assets", "/assets/", "/assets/index.html",
             "/assets/{hash}", "/assets/{hash}/", "/assets/{hash}/index.html", "/assets/{hash}/none.js",
@@ -23,9 +24,12 @@ TYPES = {"js": "text/javascript; charset=utf-8", "css": "text/css; charset=utf-8
 DEFAULT_POLICY = "default-src 'none'; frame-ancestors 'none'"
 
 
-def policy(nonce):
+FORMS = " https://accept.authorize.net/payment/payment https://test.authorize.net/payment/payment"
+
+
+def policy(nonce, path):
     return (f"default-src 'none'; script-src 'nonce-{nonce}'; style-src 'nonce-{nonce}'; img-src 'self' data:; "
-            "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; "
+            f"connect-src 'self'; form-action 'self'{FORMS if path == '/invoice' else ''}; base-uri 'none'; frame-ancestors 'none'; "
             "require-trusted-types-for 'script'; trusted-types 'none'")
 
 
@@ -68,7 +72,7 @@ def pages(report, gateway):
             equal(reply.headers["content-type"], "text/html; charset=utf-8", path)
             equal(reply.headers["cache-control"], "no-store", path)
             nonce = nonce_of(reply)
-            equal(reply.headers["content-security-policy"], policy(nonce), path)
+            equal(reply.headers["content-security-policy"], policy(nonce, path), path)
             for name in ("strict-transport-security", "x-content-type-options", "referrer-policy", "permissions-policy",
                          "cross-origin-opener-policy", "cross-origin-resource-policy", "x-request-id"):
                 assert name in reply.headers, name

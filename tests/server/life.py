@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Starting, reloading, losing the database and stopping: each fault is named with what to do about it."""
+import json
 import os
 import signal
 import socket
@@ -61,6 +62,8 @@ def configuration(report, cluster):
         "unknown-environment": (['unknown environment "prod"'], {"server": {"environment": "prod"}}),
         "contact-without-scheme": (["gateway.toml:", '"security@example.com" is not a contact', "mailto:"], {"security": {"contact": ["security@example.com"]}}),
         "policy-in-clear": (["gateway.toml:", '"security.policy" is not an address'], {"security": {"policy": "http://example.com"}}),
+        "watchers-of-no-network": (["gateway.toml:", '"10.1.2.3/16" is no network'], {"admin": {"networks": ["10.1.2.3/16"]}}),
+        "form-that-is-no-page": (["gateway.toml:", "is not a page", "https://HOST"], {"server": {"payment_forms": ["https://example.com; script-src *"]}}),
         "no-certificate": (['"tls.certificate" and "tls.key" are both needed'], {"tls": {"certificate": None}}),
     }
     for name, (wanted, changes) in settings.items():
@@ -279,6 +282,40 @@ def health(gateway):
     return replies[0].json()["status"]
 
 
+def demo(report, cluster):
+    """Sample logins are shown where both were told, and only there; that either refuses in production is tested above, and by
+    tests/process/demo.sh."""
+    def shown(told):
+        with Gateway(cluster, variables={"AEGIS_DEMO": told}) as gateway:
+            client = Client(gateway)
+            reply = until(lambda: (r := client.request("GET", "/api/demo")).status == 200 and r, 20, "an answer")
+            client.close()
+            return reply.json()["logins"]
+    sample = {"tenant": "a", "email": "a@example.test", "password": "sample", "remark": "admin"}
+    config = os.path.join(cluster.data, "postgresql.conf")
+    with open(config, encoding="utf-8") as file:
+        before = file.read()
+    cluster.stop()
+    with open(config, "a", encoding="utf-8") as file:
+        file.write("aegis.demo = on\n")
+    cluster.start()
+    try:
+        cluster.sql(f"SELECT aegis.set_demo_logins('{json.dumps([sample])}')", user="operator")
+        with report.test("demo-where-both-were-told"):
+            equal(shown("1"), [sample], "logins")
+        with report.test("demo-of-the-database-alone"):
+            equal(shown("0"), [], "logins")
+    finally:
+        cluster.stop()
+        with open(config, "w", encoding="utf-8") as file:
+            file.write(before)
+        cluster.start()
+    with report.test("demo-of-the-gateway-alone"):
+        equal((cluster.sql("SELECT count(*) FROM aegis.demo_login"), shown("1")), ("1", []), "logins")
+    with report.test("demo-of-neither"):
+        equal(shown("0"), [], "logins")
+
+
 def drain(report, cluster):
     with report.test("terminate-finishes-what-is-under-way"):
         with Gateway(cluster) as gateway:
@@ -348,6 +385,7 @@ def main():
         start_errors(report, cluster)
         protocol(report, cluster)
         changes(report, cluster)
+        demo(report, cluster)
         drain(report, cluster)
     report.finish()
 

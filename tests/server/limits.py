@@ -1,5 +1,7 @@
 #!/usr/bin/env python3
 """Slow, idle and many clients: each is bounded in time and number, and none of them holds up others."""
+import ctypes
+import os
 import socket
 import ssl
 import sys
@@ -9,6 +11,7 @@ import time
 sys.dont_write_bytecode = True
 from fixture import Client, Cluster, Gateway, Report, connect, exchange, read_replies  # noqa: E402
 from fixture.client import tls_context  # noqa: E402
+from fixture.process import write  # noqa: E402
 from fixture.report import equal, until  # noqa: E402
 
 HEAD = b"GET /api/health HTTP/1.1\r\nHost: localhost\r\n"
@@ -143,6 +146,86 @@ def slow_clients(report, cluster):
             assert worst < 0.5, worst
 
 
+class KeyChanger:
+    """A client of OpenSSL's own, for Python's cannot change the keys of a connection."""
+
+    def __init__(self, gateway):
+        tls = self.tls = ctypes.CDLL("libssl.so.3")
+        for name in ("TLS_client_method", "SSL_CTX_new", "SSL_new"):
+            getattr(tls, name).restype = ctypes.c_void_p
+        self.context = ctypes.c_void_p(tls.SSL_CTX_new(ctypes.c_void_p(tls.TLS_client_method())))
+        self.ssl = ctypes.c_void_p(tls.SSL_new(self.context))
+        self.raw = socket.create_connection(("127.0.0.1", gateway.port), timeout=None)
+        self.raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, b"\x0a" + b"\0" * 15)
+        assert tls.SSL_set_fd(self.ssl, self.raw.fileno()) == 1 and tls.SSL_connect(self.ssl) == 1, "no handshake"
+
+    def change(self, times):
+        """Whether all changes went out."""
+        return all(self.tls.SSL_key_update(self.ssl, 0) == 1 and self.tls.SSL_do_handshake(self.ssl) == 1 for _ in range(times))
+
+    def ask(self):
+        """The first line of the answer; nothing when the connection has ended."""
+        data = ctypes.create_string_buffer(4096)
+        if self.tls.SSL_write(self.ssl, GET, len(GET)) <= 0:
+            return b""
+        got = self.tls.SSL_read(self.ssl, data, len(data))
+        return data.raw[:max(got, 0)].split(b"\r\n")[0]
+
+    def close(self):
+        self.tls.SSL_free(self.ssl)
+        self.tls.SSL_CTX_free(self.context)
+        self.raw.close()
+
+
+def zero_bytes(report, cluster):
+    """What is read of a body ends with it, whatever it holds."""
+    cluster.sql("""
+CREATE FUNCTION public.nothing(r aegis.request) RETURNS aegis.response LANGUAGE sql AS $$ SELECT aegis.respond(204) $$;
+GRANT EXECUTE ON FUNCTION public.nothing(aegis.request) TO aegis_member;
+SELECT aegis.register_route('POST', '/api/nothing', 'public.nothing(aegis.request)', public => true, body_limit => 16777216);
+""")
+    with Gateway(cluster, {"limits": {"body_bytes": 16777216}}) as gateway:
+        with report.test("zero-byte-in-a-large-body"):
+            client = Client(gateway)
+            until(lambda: client.request("POST", "/api/nothing").status == 204, what="the route")
+            for _ in range(3):
+                reply = client.request("POST", "/api/nothing", b"{}\0" + b"a" * 16000000, {"Content-Type": "application/json"})
+                equal((reply.status, reply.problem()), (400, "malformed-body"), "answer")
+
+
+def changed_keys(report, cluster):
+    with Gateway(cluster, {}) as gateway:
+        with report.test("keys-may-be-changed-now-and-then"):
+            client = KeyChanger(gateway)
+            for _ in range(3):
+                equal((client.change(10), client.ask()), (True, b"HTTP/1.1 200 OK"), "answer")
+            client.close()
+        with report.test("who-changes-keys-for-ever-is-dropped"):
+            client = KeyChanger(gateway)
+            client.change(200)
+            equal(client.ask(), b"", "answer")
+            client.close()
+            assert latency(gateway) < 1
+
+
+def few_descriptors(report, cluster):
+    gateway = Gateway(cluster, {"server": {"workers": 4, "sign_in_workers": 2}})
+    program, gateway.program = gateway.program, os.path.join(gateway.folder, "with-few-files")
+    write(gateway.program, f'#!/bin/sh\nulimit -n 200\nexec "{program}" "$@"\n', 0o755)
+    with gateway, report.test("strangers-do-not-use-up-the-descriptors"):
+        held = []
+        for _ in range(220):
+            stream = connect(gateway, 5)
+            stream.sendall(GET)
+            equal(read_replies(stream, 1)[0][0].status, 200, "status")
+            held.append(stream)
+        # The database is reached by whoever comes now.
+        equal(Client(gateway, token="ags1_UK_" + "A" * 43).request("GET", "/api/customers").status, 401, "status")
+        for stream in held:
+            stream.close()
+        equal([line["max_connections"] for line in gateway.lines() if line["event"] == "few_descriptors"], ["124"], "warning")
+
+
 def many_connections(report, cluster):
     with Gateway(cluster, {"server": {"workers": 4}}) as gateway:
         with report.test("300-idle-connections-and-others-served"):
@@ -249,7 +332,12 @@ def can_connect(gateway):
 
 
 def sign_ins_apart(report, cluster):
-    # Each wrong password costs a password hash; more of them wait than there are workers for anything.
+    # Each wrong password costs a password hash; more of them wait than there are workers for anything. The budget of this
+    # network would end that.
+    for name in ("network", "tenant"):
+        cluster.sql(f"ALTER SYSTEM SET aegis.{name}_failures_per_minute = 0")
+    cluster.sql("SELECT pg_reload_conf()")
+    until(lambda: cluster.sql("SHOW aegis.tenant_failures_per_minute") == "0", what="the setting")
     with Gateway(cluster, {"server": {"workers": 2, "sign_in_workers": 1}}) as gateway:
         with report.test("flood-of-sign-ins-leaves-others-alone"):
             stop = threading.Event()
@@ -280,10 +368,58 @@ def sign_ins_apart(report, cluster):
             assert sorted(times)[10] < 0.3, sorted(times)
 
 
+def fields(reply):
+    """{policy: (r, t)} of RateLimit, and {policy: (q, w)} of RateLimit-Policy."""
+    def read(name, first, second):
+        found = {}
+        for item in filter(None, reply.headers.get(name, "").split(", ")):
+            key, one, two = item.split(";")
+            assert key[0] == key[-1] == '"' and one.startswith(first + "=") and two.startswith(second + "="), item
+            found[key[1:-1]] = (int(one[2:]), int(two[2:]))
+        return found
+    return read("ratelimit", "r", "t"), read("ratelimit-policy", "q", "w")
+
+
+def rates(report, cluster):
+    with Gateway(cluster, {"limits": {"address_per_minute": 60, "principal_per_minute": 20}}) as gateway:
+        with report.test("rates-are-told-and-kept"):
+            client = Client(gateway)
+            left, policy = fields(client.request("GET", "/login"))
+            equal((policy, left["address"][0] <= 59, "principal" in left), ({"address": (60, 60)}, True, False), "a page")
+            one, other = (Client(gateway, token="ags1_UK_" + letter * 43) for letter in "Ag")
+            replies = [one.request("GET", "/api/customers") for _ in range(25)]
+            equal([reply.status for reply in replies[:20]], [401] * 20, "as many as a minute has")
+            over = next(reply for reply in replies if reply.status == 429)
+            equal((over.problem(), over.headers["ratelimit"].count("r=0")), ("rate-limited", 1), "refused")
+            equal(1 <= int(over.headers["retry-after"]) <= 60, True, "when to come again")
+            equal(other.request("GET", "/api/customers").status, 401, "another credential")
+            # The address has a budget for all of them, which health does not touch.
+            statuses = [client.request("GET", "/login").status for _ in range(60)]
+            equal((statuses[0], statuses[-1]), (200, 429), "of one address")
+            equal(fields(client.request("GET", "/login"))[0]["address"][0], 0, "nothing is left")
+            reply = client.request("GET", "/api/health")
+            equal((reply.status, "ratelimit" in reply.headers), (200, False), "health")
+    with Gateway(cluster, {"limits": {"principal_per_minute": 5}}) as gateway:
+        with report.test("who-knows-the-id-of-a-key-takes-nothing-from-its-service"):
+            signed = {"Signature-Input": 's=("@method" "@target-uri");created=1;nonce="AAAAAAAAAAAAAAAAAAAAAA";keyid="known.1"', "Signature": "s=:AAAA:"}
+            stranger = Client(gateway)
+            stranger.connection.source_address = ("127.0.0.2", 0)
+            replies = [stranger.request("GET", "/api/customers", headers=signed) for _ in range(10)]
+            equal((replies[0].status, replies[-1].status), (401, 429), "a stranger")
+            equal(Client(gateway).request("GET", "/api/customers", headers=signed).status, 401, "the service")
+    with Gateway(cluster, {}) as gateway:
+        with report.test("in-development-nothing-is-counted"):
+            equal("ratelimit" in Client(gateway).request("GET", "/login").headers, False, "fields")
+
+
 def main():
     report = Report("limit")
     with Cluster() as cluster:
+        rates(report, cluster)
         slow_clients(report, cluster)
+        zero_bytes(report, cluster)
+        changed_keys(report, cluster)
+        few_descriptors(report, cluster)
         many_connections(report, cluster)
         sign_ins_apart(report, cluster)
     report.finish()

@@ -84,6 +84,18 @@ def main():
         with report.test("metrics-are-not-public"):
             equal((get(gateway, "/metrics").status, get(gateway, "/api/metrics").status), (404, 404), "on the public listener")
 
+        with report.test("watchers-by-their-network"):
+            for networks, wanted in ((["127.0.0.0/8"], True), (["192.0.2.0/24", "::1"], False)):
+                with Gateway(cluster, {"admin": {"networks": networks}}) as other:
+                    until(lambda: get(other, "/api/health").json()["status"] != "down", 20, "health")
+                    equal("database" in get(other, "/api/health").json(), wanted, f"details for {networks}")
+                    equal(get(other, "/api/metrics").status, 200 if wanted else 404, f"metrics for {networks}")
+                    if wanted:
+                        reply = get(other, "/api/metrics")
+                        equal((reply.headers["content-type"], "aegis_build_info" in reply.body.decode()),
+                              ("text/plain; version=0.0.4; charset=utf-8", True), "metrics")
+            equal(set(get(gateway, "/api/health").json()), {"status"}, "one word for everybody")
+
         with report.test("tells-the-lag-of-the-ledger"):
             until(lambda: 'aegis_ledger_lag_seconds{of="seal"}' in values(scrape()))
             equal(values(scrape())["aegis_database_reachable"], 1, "reachable")

@@ -159,4 +159,5 @@ def with_head(gateway, data):
     assert b"content-length: " in head.lower()
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -66,7 +66,10 @@ def send(client, method, target, fields, content=b""):
 
 
 def ready(service, client):
-    until(lambda: send(client, "GET", "/api/svc", service.fields("GET", "/api/svc")).status == 200, 60, "a signed request")
+    def answered():
+        return send(client, "GET", "/api/svc", service.fields("GET", "/api/svc")).status == 200
+    # Several in a row: each worker has a connection of its own to lose and to get again.
+    until(lambda: all(answered() for _ in range(10)), 60, "signed requests")
     for path in ("/api/svc", "/api/svd"):  # the gateway is told of each route by itself
         until(lambda: client.request("POST", path).status not in (404, 405), 30, "the routes at the gateway")
 
@@ -194,6 +197,9 @@ def outbound(report, cluster, service):
     cases = [
         (True, "post", first), (False, "replay", first), (True, "get", signed("GET", url)),
         *((True, "vector", vector(case, since)) for since, case in enumerate(vectors["outbound"], 1)),
+        (False, "another caller", edited(vector(vectors["outbound"][2], 11), "aegis-caller", "rank=3", "rank=4")),
+        (False, "no caller", without(vector(vectors["outbound"][2], 12), "aegis-caller")),
+        (False, "a caller of nobody's", {**vector(vectors["outbound"][0], 13), "headers": {**dict(vectors["outbound"][0]["fields"]), "aegis-caller": "rank=4"}}),
         (False, "method", {**post(), "method": "PUT"}), (False, "url", {**post(), "url": url + "&x"}),
         (False, "scheme", {**post(), "url": url.replace("http:", "https:")}), (False, "body", {**post(), "body": b"other"}),
         (False, "no body", {**post(), "body": b""}), (False, "body where none was", {**signed("GET", url), "body": b"x"}),
@@ -240,8 +246,10 @@ def crash_and_restart(report, cluster, service, client):
         victim = cluster.sql("SELECT pid FROM pg_stat_activity WHERE application_name = 'aegis-server' LIMIT 1")
         os.kill(int(victim), signal.SIGKILL)
         until(lambda: send(client, "GET", "/api/svc", service.fields("GET", "/api/svc")).status == 200, 30, "a new request after the crash")
-        equal(send(client, "GET", "/api/svc", fields).status, 401, "second")
+        # 503: of a worker whose connection is not back yet.
+        equal(until(lambda: (status := send(client, "GET", "/api/svc", fields).status) != 503 and status, 30, "an answer"), 401, "second")
     with report.test("replay-after-a-restart"):
+        ready(service, client)  # every worker has its connection again
         fields = service.fields("GET", "/api/svc", created=time.time() + WINDOW - 1)
         equal(send(client, "GET", "/api/svc", fields).status, 200, "first")
         cluster.stop()

@@ -178,9 +178,9 @@ def fill_rows(member, number, word):
                % (number, ", ".join(values(word))))
     customer = member.value("INSERT INTO aegis_app.customer (name, email, notes, phone) VALUES ('%s', '%s%d@%s.example', '%s', '%s') RETURNING id"
                             % (word * 4, word * 3, number, word, word * 5, NUMBERS[word]))
-    invoice = member.value("INSERT INTO aegis_app.invoice (customer_id, currency, memo) VALUES ('%s', 'EUR', '%s') RETURNING id" % (customer, word * 5))
-    member.run("INSERT INTO aegis_app.invoice_line (invoice_id, position, description, quantity, unit_minor) VALUES ('%s', 1, '%s', 1, %s)"
-               % (invoice, word * 5, NUMBERS[word]))
+    member.run("SELECT aegis_app.create_invoice(jsonb_populate_record(NULL::aegis.request, jsonb_build_object('body', jsonb_build_object('customer_id', '%s',"
+               " 'currency', 'EUR', 'memo', '%s', 'lines', jsonb_build_array(jsonb_build_object('description', '%s', 'unit_minor', '%s'))))))"
+               % (customer, word * 5, word * 5, NUMBERS[word]))
 
 
 def needles(socket):

@@ -10,6 +10,8 @@ import socket
 import struct
 import threading
 
+from memory import EVERY
+
 LOADING = 2    # connections
 # sqlsmith takes anyrange for a type of values, and picks functions as often as the catalog has them: what it loads is narrowed.
 POLYMORPHIC = b"'{2276,2277,2283,2776,3500,3831,4537,4538,5077,5078,5079,5080}'::oid[]"
@@ -24,7 +26,8 @@ PREPARATION = re.compile(rb"set (statement_timeout|client_min_messages|applicati
 class Watch:
     """What the server sent in the tested connection."""
 
-    def __init__(self, needles):
+    def __init__(self, needles, memory):
+        self.memory = memory
         self.needles = {needle.lower(): kind for kind, group in needles.items() for needle in group}
         self.pattern = re.compile(b"|".join(re.escape(n) for n in sorted(self.needles, key=len, reverse=True)))
         self.statements = self.messages = self.backends = 0
@@ -33,7 +36,6 @@ class Watch:
         self.outcomes = {}         # SQLSTATE or "rows" or "no rows" -> how many statements
         self.internal = []         # (message, statement) of XX000 that Aegis raised
         self.pid = None
-        self.memory = []           # (statements, bytes) of the backend, unshared
         self.lost = None
 
     def search(self, kind, payload, statement):
@@ -42,11 +44,6 @@ class Watch:
             self.kinds[of] = self.kinds.get(of, 0) + 1
             if len(self.found) < 1000:
                 self.found.append((of, chr(kind[0]), statement))
-
-    def sample_memory(self):
-        with open("/proc/%d/status" % self.pid, encoding="ascii") as file:
-            size = re.search(r"RssAnon:\s+(\d+) kB", file.read())
-        self.memory.append((self.statements, int(size.group(1)) * 1024))
 
 
 class Proxy:
@@ -149,8 +146,8 @@ class Proxy:
                     body = b"RESET client_min_messages\0"
                 if counted:
                     watch.statements += 1
-                    if watch.statements % 250 == 0:
-                        watch.sample_memory()
+                    if watch.statements % EVERY == 0:
+                        watch.memory.sample(watch.pid, watch.statements)
                 server.sendall(kind + struct.pack("!I", len(body) + 4) + body)
         except (OSError, EOFError) as error:
             if watch.lost is None:

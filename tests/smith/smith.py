@@ -13,10 +13,10 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import canaries  # noqa: E402
 from libpq import Session  # noqa: E402
+from memory import Memory  # noqa: E402
 from proxy import Proxy, Watch  # noqa: E402
 
 SEED = 1504
-GROWTH = 12 << 20    # bytes that a backend may grow by after its first quarter, beside one single step: a large statement leaves its heap
 TRIES = 10           # of further runs for one that was shown nothing
 # Where a process ended, whatever it says before.
 CRASH = re.compile(r"PANIC|TRAP|server process .* (was terminated|exited)|terminating any other|stack smashing|AddressSanitizer")
@@ -53,8 +53,8 @@ def runs(tokens, tenant):
     ]
 
 
-def smith(socket, run, count, seed, needles):
-    watch = Watch(needles)
+def smith(socket, log, run, count, seed, needles):
+    watch = Watch(needles, Memory(socket, log))
     with Proxy(socket, os.path.join(socket, "smith"), run.login, run.begin, watch, run.whole) as proxy:
         command = ["sqlsmith", "--target=host=%s port=5432 user=smith dbname=postgres" % proxy.folder, "--seed=%d" % seed, "--max-queries=%d" % count]
         done = subprocess.run(command if run.whole else [*command, "--exclude-catalog"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -78,10 +78,7 @@ def faults(run, watch, count, logged):
         yield "%s in the server's log" % kind
     for message, statement in watch.internal[:5]:
         yield "internal error: %s, by: %s" % (message, statement)
-    sizes = [size for at, size in watch.memory if at >= count / 4]
-    steps = [after - before for before, after in zip(sizes, sizes[1:])]
-    if sum(steps) - max(steps, default=0) > GROWTH:
-        yield "its memory grew from %d to %d bytes" % (sizes[0], sizes[-1])
+    yield from watch.memory.faults(count)
 
 
 def blind(watches, each):
@@ -94,11 +91,11 @@ def blind(watches, each):
             yield group[0][0], "; ".join("%s was not shown %s" % (run.name, wanted) for run, wanted, _ in group)
 
 
-def look_on(socket, watches, seed, needles, each):
+def look_on(socket, log, watches, seed, needles, each):
     """What is still blind after other statements: a hundred random ones need not read a table, a control that works soon does."""
     for more in range(1, TRIES + 1):
         for run, _ in list(blind(watches, each)):
-            watches.append((run, smith(socket, run, run.some, seed + more, needles)))
+            watches.append((run, smith(socket, log, run, run.some, seed + more, needles)))
     return [said for _, said in blind(watches, each)]
 
 
@@ -114,7 +111,7 @@ def main(socket, log, which, seed):
         if count == 0:
             continue
         begun = os.path.getsize(log)
-        watch = smith(socket, run, count, seed, needles)
+        watch = smith(socket, log, run, count, seed, needles)
         watches.append((run, watch))
         with open(log, "rb") as file:
             file.seek(begun)
@@ -124,8 +121,8 @@ def main(socket, log, which, seed):
         print("%sok smith/%s (%d statements)" % ("not " if wrong else "", run.name, watch.statements))
         print("".join("  %s\n" % " ".join(line.split())[:2000] for line in wrong), end="")
         print("  outcomes: %s" % ", ".join("%s %d" % pair for pair in sorted(watch.outcomes.items(), key=lambda p: -p[1])[:12]))
-        print("  shown: %s; memory: %s" % (watch.kinds, [size >> 20 for _, size in watch.memory[::max(1, len(watch.memory) // 6)]]), flush=True)
-    wrong = look_on(socket, watches, seed, needles, which == "all")
+        print("  shown: %s; %s" % (watch.kinds, watch.memory), flush=True)
+    wrong = look_on(socket, log, watches, seed, needles, which == "all")
     print("%sok smith/canaries are seen where they may be%s" % ("not " if wrong else "", "".join("\n  " + line for line in wrong)))
     return 1 if failed or wrong else 0
 

@@ -275,6 +275,28 @@ TEST(HttpSignature, SignsWhatLeaves) {
     }
 }
 
+TEST(HttpSignature, SignsForWhomItIsSent) {
+    const std::string caller = "tenant=\"018f2b6c-7d8e-7f00-91a2-b3c4d5e6f708\", rank=3";
+    Signed message;
+    const SignedFields made =
+        sign_outbound_request(message.request(), "test-shared-secret", view(shared_secret()),
+                              1618884473, "b3k2pp5k7z-50gnwp.yemd", caller);
+    const InnerList covered = parse_dictionary(made.signature_input).at(0).list;
+    ASSERT_EQ(covered.items.size(), message.content.empty() ? 3U : 4U);
+    EXPECT_EQ(covered.items[2].value.text, "aegis-caller");
+    message.field("aegis-caller") = caller;
+    if (!made.content_digest.empty()) message.field("content-digest") = made.content_digest;
+    const Digest mac = Signed::hmac(signature_base(message.request(), covered));
+    EXPECT_EQ(made.signature, "aegis=" + format_byte_sequence(mac.view()));
+    message.field("aegis-caller") = "rank=4";
+    const Digest other = Signed::hmac(signature_base(message.request(), covered));
+    EXPECT_NE(made.signature, "aegis=" + format_byte_sequence(other.view()));
+    expect_error(Code::malformed, [&] {
+        sign_outbound_request(message.request(), "test-shared-secret", view(shared_secret()),
+                              1618884473, "b3k2pp5k7z-50gnwp.yemd", "rank=\xc3\xa4");
+    });
+}
+
 TEST(HttpSignature, DoesNotSignWithLess) {
     Signed message;
     const Bytes secret = shared_secret(), short_secret(31);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "core/encoding.hpp"
 #include "core/recovery_code.hpp"
 
 #include <set>
@@ -52,4 +53,9 @@ TEST(RecoveryCode, HashIsOfTheUserAndTheDigits) {
     memcpy(input + 21, user, 16);
     memcpy(input + 37, digits, 24);
     EXPECT_EQ(memcmp(recovery_code_hash(user, digits).bytes, sha256(input).bytes, kDigestBytes), 0);
+    // The vector of docs/format/recovery-code-v1.md.
+    char hex[2 * kDigestBytes];
+    to_hex(recovery_code_hash(user, digits).view(), hex);
+    EXPECT_EQ(std::string(hex, sizeof hex),
+              "13343e344d3d393afa5d691a98b5b39c4e82bcd9b16d827dd89dd630565bbb58");
 }

@@ -75,6 +75,9 @@ TEST(Scrub, JsonKeepsEveryByteThatItLeaves) {
               "{\"a\": \"[scrubbed:pan]\", \"big\":9223372036854775807}");
     EXPECT_EQ(made("[4.111111111111111e15,4111111111111111.00,\"4111\\u00a01111 1111 1111\"]"),
               "[\"[scrubbed:pan]\",\"[scrubbed:pan]\",\"[scrubbed:pan]\"]");
+    // A number that is the hexadecimal of a card's; one that is as long and is none.
+    EXPECT_EQ(made("[34313131313131313131313131313131,34313131313131313131313131313132]"),
+              "[\"[scrubbed:pan]\",34313131313131313131313131313132]");
     EXPECT_EQ(made("{\"body\":\"{\\\"pay\\\":\\\"4111111111111111\\\"}\"}"),
               "{\"body\":\"{\\\"pay\\\":\\\"[scrubbed:pan]\\\"}\"}");
 }

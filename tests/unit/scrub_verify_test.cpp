@@ -14,6 +14,13 @@ bool is_free(std::string_view text) {
 
 }  // namespace
 
+// %B4 is no encoded character where a track begins; inside of one it is.
+TEST(ScrubVerify, RefusesTracksWithTheirSentinels) {
+    EXPECT_FALSE(is_free("%B4111111111111111^DOE/JOHN^29122010000000000000?"));
+    EXPECT_FALSE(is_free("a %b4111111111111111^DOE/JOHN^2912201"));
+    EXPECT_TRUE(is_free("%C2%B4111111111111111 %E2%80%B9411111111111111"));
+}
+
 TEST(ScrubVerify, RefusesWhatIsLeft) {
     for (const char *text :
          {"4111111111111111", "{\"a\":4111111111111111}", "a 4111 1111 1111 1111 b",

@@ -58,6 +58,10 @@ TEST_F(ServerConfig, HasDefaults) {
     EXPECT_FALSE(config.redirect.on());
     EXPECT_GE(config.workers, 4);
     EXPECT_FALSE(config.demo);
+    EXPECT_EQ(config.payment_forms.size(), 2u);
+    EXPECT_EQ(
+        load(kGood + "[server]\npayment_forms = [\"https://pay.example/form\"]\n").payment_forms,
+        (std::vector<std::string>{"https://pay.example/form"}));
 }
 
 TEST_F(ServerConfig, VariablesWin) {
@@ -91,6 +95,92 @@ TEST_F(ServerConfig, RefusesContradictions) {
     EXPECT_EQ(refusal(kGood + "[admin]\nlisten = \"0.0.0.0:1\"\n"),
               ":7: \"admin.listen\" is not a loopback address");
     EXPECT_TRUE(load(kGood, {{"AEGIS_DEMO", "1"}, {"AEGIS_ENV", "development"}}).demo);
+}
+
+const std::string kTls = "[tls]\ncertificate = \"c\"\nkey = \"k\"\n";
+const std::string kTwo =
+    kTls +
+    "[regions]\nhome = \"UK\"\n"
+    "[regions.UK]\ndatabase = \"/uk\"\nport = 5433\nurl = \"https://uk.example.com\"\n"
+    "[regions.EU_WEST]\nurl = \"https://eu.example.com:8443\"\n";
+
+TEST_F(ServerConfig, OneRegionIsTheDatabase) {
+    Config config = load(kGood);
+    ASSERT_EQ(config.regions.all.size(), 1u);
+    EXPECT_FALSE(config.regions.many());
+    EXPECT_EQ(config.regions.all[0].name, "");
+    EXPECT_EQ(config.regions.all[0].reach.socket, "/s");
+    config = load(kTls + "[regions]\nhome = \"UK\"\n[regions.UK]\ndatabase = \"/uk\"\n");
+    EXPECT_FALSE(config.regions.many());
+    EXPECT_EQ(config.socket, "/uk");
+}
+
+TEST_F(ServerConfig, KnowsRegions) {
+    Config config = load(kTwo, {{"AEGIS_DATABASE_USER", "web"}});
+    ASSERT_TRUE(config.regions.many());
+    EXPECT_FALSE(config.regions.proxy);
+    // The file's order is not that of the sections.
+    const auto &home = config.regions.all[config.regions.home_at];
+    const auto &other = config.regions.all[1 - config.regions.home_at];
+    EXPECT_EQ(home.name, "UK");
+    EXPECT_EQ(home.host, "uk.example.com");
+    EXPECT_EQ(home.reach.socket, "/uk");
+    EXPECT_EQ(home.reach.port, 5433);
+    EXPECT_EQ(home.reach.user, "web");
+    EXPECT_EQ(config.socket, "/uk");
+    EXPECT_EQ(config.port, 5433);
+    EXPECT_EQ(other.name, "EU_WEST");
+    EXPECT_EQ(other.host, "eu.example.com");
+    EXPECT_FALSE(other.has_database);
+}
+
+TEST_F(ServerConfig, ReachesRegionsInEitherWay) {
+    const std::string hosts =
+        kTwo +
+        "database = \"db.eu.example.com\"\n"
+        "[database]\nroot_certificate = \"r\"\nclient_certificate = \"c\"\nclient_key = \"k\"\n";
+    Config config = load(hosts, {{"AEGIS_REGIONS_MODE", "proxy"}});
+    EXPECT_TRUE(config.regions.proxy);
+    const auto &home = config.regions.all[config.regions.home_at];
+    const auto &other = config.regions.all[1 - config.regions.home_at];
+    EXPECT_EQ(home.reach.client_key, "");
+    EXPECT_EQ(other.reach.host, "db.eu.example.com");
+    EXPECT_EQ(other.reach.socket, "");
+    EXPECT_EQ(other.reach.client_key, "k");
+    EXPECT_EQ(load(hosts, {{"AEGIS_REGIONS_HOME", "EU_WEST"}}).host, "db.eu.example.com");
+}
+
+TEST_F(ServerConfig, RefusesRegionsThatLeadNowhere) {
+    EXPECT_EQ(refusal(kGood + "[regions]\nhome = \"UK\"\n"),
+              ":7: \"regions.home\" is set, and there is no region");
+    EXPECT_EQ(refusal(kGood + "[regions.UK]\ndatabase = \"/uk\"\n"),
+              ":5: [database] and the sections of [regions] both say where the database is");
+    EXPECT_EQ(refusal(kTls + "[regions.UK]\ndatabase = \"/uk\"\n").substr(0, 40),
+              ": \"regions.home\" is not set");
+    EXPECT_EQ(refusal(kTls + "[regions]\nhome = \"SG\"\n[regions.UK]\ndatabase = \"/uk\"\n"),
+              ":5: \"regions.home\" names no region: \"SG\"");
+    EXPECT_EQ(refusal(kTwo, {{"AEGIS_REGIONS_MODE", "open"}}),
+              "variable AEGIS_REGIONS_MODE: unknown mode \"open\"");
+    EXPECT_EQ(refusal(kTls + "[regions.eu]\ndatabase = \"/uk\"\n"), ":4: \"eu\" is no region");
+    EXPECT_EQ(refusal(kTwo + "databse = \"/eu\"\n"),
+              ":12: unknown setting \"regions.EU_WEST.databse\"");
+    EXPECT_EQ(refusal(kTwo + "port = 0\n"), ":12: \"regions.EU_WEST.port\" is out of range");
+    EXPECT_EQ(refusal(kTwo + "database = \"db:5432\"\n"),
+              ":10: \"regions.EU_WEST.database\" is no place of a database");
+    EXPECT_EQ(refusal(kTwo + "database = \"db.example.com\"\n"),
+              ":10: \"regions.EU_WEST.database\" is a host, which needs certificates");
+    EXPECT_EQ(refusal(kTwo, {{"AEGIS_REGIONS_MODE", "proxy"}}),
+              ":10: \"regions.EU_WEST.database\" is not set");
+    EXPECT_EQ(refusal(kTwo, {{"AEGIS_REGIONS_HOME", "EU_WEST"}}),
+              ":10: \"regions.EU_WEST.database\" is not set");
+    for (const char *url : {"", "http://127.0.0.1:1", "https://sg.example.com/api", "sg"})
+        EXPECT_EQ(refusal(kTwo + "[regions.SG]\nurl = \"" + url + "\"\n"),
+                  ":12: \"regions.SG.url\" is no address of a gateway")
+            << url;
+    EXPECT_EQ(refusal(kTwo + "[regions.SG]\nurl = \"https://uk.example.com:2\"\n"),
+              ":6: \"regions.UK.url\" has the host of another region");
+    EXPECT_EQ(refusal(kTwo + "[replica]\nhost = \"h\"\n"),
+              ":13: [replica] is reached in another way than [database]");
 }
 
 }  // namespace

@@ -59,4 +59,38 @@ TEST(Mail, NothingGivenAddsAHeader) {
     EXPECT_NE(wire.find("\r\n\r\nQmNjOiBjQGV4YW1wbGUuY29tDQoNCi4NCg==\r\n"), std::string::npos);
 }
 
+TEST(Mail, WhatGoesAlongIsAPdfUnderAPlainName) {
+    const std::string pdf = "%PDF-1.3\n";
+    for (const char *good : {"INV-1.pdf", "a_b.c-d.pdf"})
+        EXPECT_TRUE(is_mail_attachment(good, pdf)) << good;
+    for (const char *bad : {"", ".pdf", "a", "a.html", "a.pdf.exe", "../a.pdf", "a b.pdf",
+                            "a\"; x=\".pdf", "a\r\nBcc: b@c.pdf", "\xc3\xa4.pdf"})
+        EXPECT_FALSE(is_mail_attachment(bad, pdf)) << bad;
+    EXPECT_FALSE(is_mail_attachment(std::string(200, 'a') + ".pdf", pdf));
+    EXPECT_FALSE(is_mail_attachment("a.pdf", "<html>"));
+    EXPECT_FALSE(is_mail_attachment("a.pdf", pdf + std::string(524288, ' ')));
+    EXPECT_TRUE(is_mail_attachment("a.pdf", pdf + std::string(524288 - pdf.size(), ' ')));
+}
+
+TEST(Mail, AnAttachmentIsAPartOfItsOwn) {
+    MailMessage message;
+    message.from = "a@example.com";
+    message.to = "b@example.com";
+    message.subject = "x";
+    message.text = "--=_part_of_this_mail_=--\n";
+    message.id = "1@example.com";
+    message.attachment_name = "INV-1.pdf";
+    message.attachment = "%PDF-1.3\n--=_part_of_this_mail_=--\n";
+    const std::string wire = render_message(message);
+    const std::string boundary = "\r\n--=_part_of_this_mail_=";
+    size_t count = 0;
+    for (size_t at = wire.find(boundary); at != std::string::npos; at = wire.find(boundary, at + 1))
+        count++;
+    EXPECT_EQ(count, 3u);
+    EXPECT_EQ(wire.substr(wire.size() - 27), "--=_part_of_this_mail_=--\r\n");
+    EXPECT_NE(wire.find("\r\nContent-Type: application/pdf\r\n"
+                        "Content-Disposition: attachment; filename=\"INV-1.pdf\"\r\n"),
+              std::string::npos);
+}
+
 }  // namespace

@@ -40,6 +40,11 @@ TEST(ServerRoute, LooksAtTheShapeOfCredentials) {
     EXPECT_EQ(credential({{"cookie", "a=b; c=d"}}), Credential::none);
     EXPECT_EQ(credential({{"cookie", "a=b;__Host-aegis=" + token + " ; c"}}), Credential::session);
     EXPECT_EQ(credential({{"authorization", "bEARER " + token}}), Credential::session);
+    EXPECT_EQ(credential({{"authorization", "Bearer aa.bb.cc"}}), Credential::token);
+    EXPECT_EQ(credential({{"cookie", "__Host-aegis=aa.bb.cc"}}), Credential::malformed);
+    EXPECT_EQ(credential({{"authorization", "Bearer aa.bb"}}), Credential::malformed);
+    EXPECT_EQ(credential({{"authorization", "Bearer aa.bb." + std::string(8192, 'c')}}),
+              Credential::malformed);
     EXPECT_EQ(credential({{"authorization", "Bearer"}}), Credential::malformed);
     EXPECT_EQ(credential({{"authorization", token}}), Credential::malformed);
     EXPECT_EQ(credential({{"cookie", "__Host-aegis="}}), Credential::malformed);

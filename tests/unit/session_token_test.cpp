@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "core/encoding.hpp"
 #include "core/session_token.hpp"
 
 #include <set>
@@ -74,4 +75,35 @@ TEST(SessionToken, OtherShapesAreNotTokens) {
 TEST(SessionToken, IsStoredAsItsHash) {
     EXPECT_EQ(to_hex(session_token_hash("abc").view()),
               "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
+// The vector of docs/format/user-token-v1.md: the same shape under another prefix, and no session.
+TEST(SessionToken, UserTokensAreOfAnotherKind) {
+    const std::string token = "agu1_EU-WEST_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8";
+    EXPECT_TRUE(is_token(TokenKind::user, token));
+    EXPECT_FALSE(is_token(TokenKind::challenge, token));
+    EXPECT_FALSE(is_session_token(token));
+    char hex[2 * kDigestBytes];
+    to_hex(session_token_hash(token).view(), hex);
+    EXPECT_EQ(std::string(hex, sizeof hex),
+              "5e4df99f0cef183e80085d135fdd206effaedd8c040663f7750693245462877c");
+    char made[kMaxSessionTokenBytes];
+    const size_t size = make_token(TokenKind::user, "LOCAL", made);
+    EXPECT_TRUE(is_token(TokenKind::user, {made, size}));
+    EXPECT_FALSE(is_session_token({made, size}));
+}
+
+TEST(SessionToken, NamesTheRegionThatIsWrittenInIt) {
+    const std::string random(43, 'A');
+    EXPECT_EQ(region_of_token(make("EU_WEST")), "EU_WEST");
+    for (const char *kind : {"ags1_", "agc1_", "agu1_"})
+        EXPECT_EQ(region_of_token(kind + ("SG_" + random)), "SG");
+    // Only of what has the shape of a token: anything else leads nowhere.
+    const std::string others[] = {"",
+                                  "ags1_SG_",
+                                  "ags2_SG_" + random,
+                                  "SG_" + random,
+                                  "ags1_sg_" + random,
+                                  "ags1_SG_" + random + "A"};
+    for (const std::string &other : others) EXPECT_EQ(region_of_token(other), "") << other;
 }

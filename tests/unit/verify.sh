@@ -244,4 +244,64 @@ for file in "$place"/refused.*; do
   if [ "$status" = 0 ] || grep -q '"entry"' <<< "$output"; then accepted=$((accepted + 1)); fi
 done
 is "receipt: everything in the vectors that must be refused is, and no entry is shown" "$accepted" 0
+
+# What anchors keep: checkpoints of the log of the bundle, and a time stamp of the vectors.
+python3 - "$place" << 'PYTHON'
+import json, os, sys
+sys.dont_write_bytecode = True
+sys.path.insert(0, "tests/independent")
+import aegis_anchor as a
+import aegis_format as f
+import aegis_note as n
+import aegis_proof as p
+from published import MASTER, ROOT
+place, origin = sys.argv[1], "aegis.example/ledger"
+heads = [f.read_seal(body) for body, _ in p.read_bundle(open(place + "/all.bundle", "rb").read())[1]]
+for folder in ("worm", "forked", "odd"):
+    os.mkdir("%s/%s" % (place, folder))
+def put(folder, size, root, seed=ROOT, log=origin, name=None):
+    note = n.signed_note(n.checkpoint(log, size, root), log, seed).encode()
+    with open("%s/%s/%s" % (place, folder, name or a.anchor_name(note)), "wb") as file:
+        file.write(note)
+for fields in heads:
+    put("worm", fields["root_size"], fields["root"])
+put("worm", 1, bytes(32), log="somebody.example/else")
+put("forked", heads[-1]["root_size"], bytes(range(32)))
+put("odd", 3, bytes(32), MASTER)
+vectors = json.load(open("tests/vectors/anchor_v1.json"))
+for name in ("authority", "other_authority", "response"):
+    open("%s/%s" % (place, name), "wb").write(bytes.fromhex(vectors[name]))
+open(place + "/stamped", "w", encoding="utf-8").write(vectors["cosigned"])
+put("odd", 3, bytes(32), name=vectors["name"].replace("3.ch", "4.ch"))
+for number, case in enumerate(vectors["refused"]):
+    open("%s/refused-stamp.%d" % (place, number), "wb").write(bytes.fromhex(case["response"]))
+print(len(heads), file=open(place + "/heads", "w"))
+PYTHON
+key=$(cat "$place/vkey")
+run anchor "$place/worm" --key "$key" --bundle "$place/all.bundle"
+is "anchor: a folder, and the bundle" "$status $(sed -nE 's/^anchored +([0-9]+) .*/\1/p' <<< "$output") $(sed -n 's/^result  *//p' <<< "$output")" \
+  "0 $(cat "$place/heads") ok: the log's key signed each, and they are one history, that of the bundle"
+run anchor "$place/forked" --key "$key"
+is "anchor: alone it is compared with nothing" "$status $(sed -n 's/^compared  *//p' <<< "$output")" "0 with nothing"
+run anchor "$place/forked" --key "$key" --bundle "$place/all.bundle"
+is "anchor: another history than the bundle's" "$status $(grep -c '^finding .*is not the one that the checkpoint signs' <<< "$output")" "1 1"
+run anchor "$place/worm" "$place/forked" --key "$key"
+is "anchor: two histories" "$status $(grep -c '^finding .*the log has two histories$' <<< "$output")" "1 1"
+run anchor "$place/odd" --key "$key" --json
+is "anchor: another's signature, and a wrong name" "$status $(python3 -c 'import json, sys; r = json.loads(sys.argv[1]); print(r["findings"], sorted(d["what"] for d in r["details"]))' "$output")" \
+  "1 2 ['it is not signed by \"aegis.example/ledger\"', 'its name says another log or another size']"
+run anchor "$place/stamped" --key "$key" --stamp "$place/response" --authority "$place/authority"
+is "anchor: a time stamp, cosigned or not" "$status $(grep -cE '^stamped +at 2026-11-28T16:49:57Z, stamp 02$' <<< "$output")" "0 1"
+run anchor "$place/stamped" --key "$key" --stamp "$place/response" --authority "$place/other_authority"
+is "anchor: a stamp of no authority that is trusted" "$status $(grep -c 'the time stamp is not of an authority that is trusted' <<< "$output")" "1 1"
+run anchor "$place/forked"/* --key "$key" --stamp "$place/response" --authority "$place/authority"
+is "anchor: a stamp of another checkpoint" "$status $(grep -c 'the time stamp is over something else' <<< "$output")" "1 1"
+run anchor "$place/worm" --key "$key" --stamp "$place/response" --authority "$place/authority"
+is "anchor: a stamp is about one" "$status" 2
+run anchor "$place/stamped" --key "$key" --stamp "$place/response"
+is "anchor: a stamp without authorities" "$status" 2
+run anchor "$place/stamped" --key "$key" --stamp "$place/response" --authority "$place/response"
+is "anchor: authorities that are none" "$status" 2
+run anchor "$place/odd" --key "$key" --origin example.org/none
+is "anchor: nothing of the log" "$status" 2
 exit "$failed"

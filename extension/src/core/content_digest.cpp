@@ -9,8 +9,6 @@ namespace aegis::core {
 
 namespace {
 
-constexpr size_t kSha512Bytes = 64;
-
 void sha512(ByteView content, uint8_t (&out)[kSha512Bytes]) {
     size_t size = 0;
     if (EVP_Q_digest(nullptr, "SHA512", nullptr, content.data, content.size, out, &size) != 1 ||

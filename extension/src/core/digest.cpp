@@ -4,6 +4,8 @@
 // neither holds a secret between calls.
 #include "core/digest.hpp"
 
+#include <openssl/hmac.h>
+
 #include <memory>
 #include <new>
 
@@ -103,6 +105,13 @@ Digest hmac_sha256(ByteView key, const ByteView *parts, size_t count) {
 
 Digest hmac_sha256(ByteView key, ByteView message) {
     return hmac_sha256(key, &message, 1);
+}
+
+void hmac_sha512(ByteView key, ByteView message, uint8_t (&out)[kSha512Bytes]) {
+    static const uint8_t nothing[1] = {};
+    if (HMAC(EVP_sha512(), key.size ? key.data : nothing, static_cast<int>(key.size), message.data,
+             message.size, out, nullptr) == nullptr)
+        fail(Code::crypto_failure, "HMAC-SHA-512 failed");
 }
 
 struct HmacKey::State {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// SHA-256 (FIPS 180-4) and HMAC-SHA-256 (RFC 2104), with contexts kept for the life of the process.
+// SHA-256 (FIPS 180-4), HMAC-SHA-256 and -512 (RFC 2104), with contexts kept for the life of the
+// process.
 #pragma once
 
 #include "core/bytes.hpp"
@@ -14,14 +15,18 @@ struct Digest {
 };
 
 // Hash of the concatenation of the parts. Throws crypto_failure.
-Digest sha256(ByteView part);
-Digest sha256(ByteView first, ByteView second);
-Digest sha256(const ByteView *parts, size_t count);
+[[nodiscard]] Digest sha256(ByteView part);
+[[nodiscard]] Digest sha256(ByteView first, ByteView second);
+[[nodiscard]] Digest sha256(const ByteView *parts, size_t count);
 
-Digest hmac_sha256(ByteView key, ByteView message);
+[[nodiscard]] Digest hmac_sha256(ByteView key, ByteView message);
 // The same over the concatenation of at most kMaxHmacParts parts.
 inline constexpr size_t kMaxHmacParts = 4;
-Digest hmac_sha256(ByteView key, const ByteView *parts, size_t count);
+[[nodiscard]] Digest hmac_sha256(ByteView key, const ByteView *parts, size_t count);
+
+// HMAC-SHA-512, for what others sign with it.
+inline constexpr size_t kSha512Bytes = 64;
+void hmac_sha512(ByteView key, ByteView message, uint8_t (&out)[kSha512Bytes]);
 
 // HMAC-SHA-256 under a key that is used often: what the two padded keys make of the hash is kept
 // and copied for each message, which takes half the time for a short one. It is worth as much as
@@ -33,7 +38,7 @@ class HmacKey {
     HmacKey(const HmacKey &) = delete;
     HmacKey &operator=(const HmacKey &) = delete;
 
-    Digest digest(ByteView message) const;
+    [[nodiscard]] Digest digest(ByteView message) const;
 
  private:
     struct State;

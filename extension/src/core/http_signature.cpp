@@ -231,23 +231,26 @@ void verify_service_signature(const HttpRequest &request, ByteView secret) {
 }
 
 SignedFields sign_outbound_request(const HttpRequest &request, std::string_view key_id,
-                                   ByteView secret, int64_t created, std::string_view nonce) {
+                                   ByteView secret, int64_t created, std::string_view nonce,
+                                   std::string_view caller) {
     if (!is_key_id(key_id) || !is_nonce(nonce) || created <= 0 ||
         secret.size < kMinServiceSecretBytes)
         throw Error{Code::invalid_argument, "a request cannot be signed with these"};
     SignedFields out;
     HttpRequest bare = request;
-    HttpField digest;
+    HttpField fields[2];
     InnerList covered;
     add_component(&covered, "@method");
     add_component(&covered, "@target-uri");
-    bare.fields = nullptr;
+    bare.fields = fields;
     bare.field_count = 0;
+    if (!caller.empty()) {
+        fields[bare.field_count++] = {"aegis-caller", caller};
+        add_component(&covered, "aegis-caller");
+    }
     if (request.content.size > 0) {
         out.content_digest = format_content_digest(request.content);
-        digest = {"content-digest", out.content_digest};
-        bare.fields = &digest;
-        bare.field_count = 1;
+        fields[bare.field_count++] = {"content-digest", out.content_digest};
         add_component(&covered, "content-digest");
     }
     add_parameter(&covered, "created", FieldType::integer, created, {});

@@ -53,10 +53,12 @@ struct SignedFields {
     std::string signature_input;
     std::string signature;
 };
-// Signs method, target URI and content of a request that leaves Aegis; none of its fields. Its tag
-// is another than that of a request to Aegis, so it cannot be sent back. Throws invalid_argument
-// for a key, secret, time or nonce that is none, and malformed for a target that is not ASCII.
+// Signs method, target URI and content of a request that leaves Aegis, and for whom it is sent, the
+// value of Aegis-Caller, unless that is empty; no other field. Its tag is another than that of a
+// request to Aegis, so it cannot be sent back. Throws invalid_argument for a key, secret, time or
+// nonce that is none, and malformed for a target or caller that is not ASCII.
 SignedFields sign_outbound_request(const HttpRequest &request, std::string_view key_id,
-                                   ByteView secret, int64_t created, std::string_view nonce);
+                                   ByteView secret, int64_t created, std::string_view nonce,
+                                   std::string_view caller = {});
 
 }  // namespace aegis::core

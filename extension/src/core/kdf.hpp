@@ -24,6 +24,8 @@ enum class Purpose : uint8_t {
     subject_name = 12,     // keyed look-up of data subjects
     outbound = 13,         // payloads that wait in the outbox
     service = 15,          // secrets of services
+    body_digest = 17,      // keyed digests of bodies that came in
+    issuer = 18,           // keys that prove who we are to issuers of tokens
 };
 
 // What a derived key is for. `tenant` is 16 bytes or empty (the system's own keys).

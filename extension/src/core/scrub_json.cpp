@@ -196,6 +196,20 @@ class Walker {
         return true;
     }
 
+    // The digits of a number that is too long for a card's may be the hexadecimal of one: they are
+    // a text like any other.
+    void scan_long_number(size_t begin, std::string_view digits, bool card) {
+        Around around = around_;
+        around.card |= card;
+        Edits inner;
+        scan_text(digits, around, &inner);
+        if (inner.empty()) return;
+        settle(&inner);
+        uint8_t kinds = 0;
+        for (const Edit &one : inner) kinds |= one.kinds;
+        add(begin, at_, inner[0].kind, quoted_mark(inner[0].kind), kinds);
+    }
+
     std::string_view number() {
         const size_t begin = at_;
         if (next() == '-') ++at_;
@@ -279,6 +293,8 @@ class Walker {
                 if (is_pan_text(whole_digits(lexeme), about_card) ||
                     is_pan_text(written, about_card))
                     add(begin, at_, CardData::pan, quoted_mark(CardData::pan));
+                else if (written.size() > kMostPanDigits)
+                    scan_long_number(begin, written, about_card);
             }
         }
     }

@@ -94,8 +94,13 @@ class Judge {
                 size = 6;
             }
         } else if (c == '%' && hex(byte(at_ + 1)) >= 0 && hex(byte(at_ + 2)) >= 0) {
-            value = static_cast<unsigned>(hex(byte(at_ + 1)) * 16 + hex(byte(at_ + 2)));
-            size = 3;
+            const auto written =
+                static_cast<unsigned>(hex(byte(at_ + 1)) * 16 + hex(byte(at_ + 2)));
+            // A track begins with %B and the number: no character begins with such a byte.
+            if (written < 0xB0 || written > 0xB9 || (at_ >= 3 && byte(at_ - 3) == '%')) {
+                value = written;
+                size = 3;
+            }
         } else if (c == '&' && byte(at_ + 1) == '#') {
             const bool sixteen = (byte(at_ + 2) | 32) == 'x';
             unsigned number = 0;

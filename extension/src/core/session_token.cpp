@@ -5,6 +5,9 @@
 #include "core/error.hpp"
 #include "core/random.hpp"
 
+#include <algorithm>
+#include <iterator>
+
 namespace aegis::core {
 
 namespace {
@@ -62,6 +65,17 @@ bool is_token(TokenKind kind, std::string_view text) noexcept {
     }
     wipe(random);
     return true;
+}
+
+std::string region_of_token(std::string_view text) {
+    const TokenKind kinds[] = {TokenKind::session, TokenKind::challenge, TokenKind::user};
+    if (std::none_of(std::begin(kinds), std::end(kinds),
+                     [&](TokenKind kind) { return is_token(kind, text); }))
+        return {};
+    text.remove_prefix(kPrefixBytes);
+    std::string region(text.substr(0, text.find('_')));
+    std::replace(region.begin(), region.end(), '-', '_');
+    return region;
 }
 
 size_t make_session_token(std::string_view region, char *out) {

@@ -6,6 +6,8 @@
 
 #include "core/digest.hpp"
 
+#include <string>
+
 namespace aegis::core {
 
 inline constexpr size_t kMaxSessionTokenBytes = 5 + 16 + 1 + 43;
@@ -15,6 +17,9 @@ inline constexpr size_t kMaxSessionTokenBytes = 5 + 16 + 1 + 43;
 enum class TokenKind : uint8_t { session = 0, challenge = 1, user = 2 };
 size_t make_token(TokenKind kind, std::string_view region, char *out);
 bool is_token(TokenKind kind, std::string_view text) noexcept;
+// The region's name in a token of any kind, "EU_WEST"; empty when the text has none of the shapes.
+// It is what whoever sent the token wrote there.
+std::string region_of_token(std::string_view text);
 
 // Characters written into out (kMaxSessionTokenBytes). Region: 1 to 16 of A-Z, 0-9, "-".
 // The region name's own underscore (EU_WEST) is written as "-". Throws invalid_argument.

@@ -91,6 +91,16 @@ inline void require_read([[maybe_unused]] Query *query, RangeTblEntry *entry) {
 #endif
 }
 
+// The next value of a sort, in new memory. False after the last.
+inline bool next_sorted(Tuplesortstate *sort, Datum *value) {
+    bool is_null;
+#if PG_VERSION_NUM >= 160000
+    return tuplesort_getdatum(sort, true, true, value, &is_null, nullptr);
+#else
+    return tuplesort_getdatum(sort, true, value, &is_null, nullptr);
+#endif
+}
+
 // The server declares tree walkers without parameters before 16, which C++ reads as taking none.
 using TreeWalker = bool (*)(Node *, void *);
 #if PG_VERSION_NUM >= 160000

@@ -13,7 +13,7 @@ from fixture.cluster import BIN
 from fixture.process import USER, as_user, environment, run, write
 
 from . import profile
-from .load import TICKS, tree
+from .load import TICKS, descendants, tree
 
 SETTINGS = """
 listen_addresses = ''
@@ -34,6 +34,7 @@ AEGIS = """
 aegis.region = 'UK'
 aegis.environment = 'development'
 aegis.key_provider = 'file:{folder}/keyring'
+aegis.step_up_time = '1d'
 """
 
 
@@ -161,6 +162,12 @@ class Cluster:
         milliseconds = self.timed(statement, user, before, after, repeat)
         return {"figure": milliseconds, "server_us": (tree(self.process.pid) - ticks) * 1e6 / TICKS / (repeat + 1)}
 
+    def wait_for_ends(self, known):
+        """A backend outlives its client by a moment. Until the server has waited for it, its time is in nobody's sum."""
+        deadline = time.monotonic() + 1  # workers of our own may have started meanwhile, and stay
+        while set(descendants(self.process.pid)) - set(known) and time.monotonic() < deadline:
+            time.sleep(0.002)
+
     def begin_psql(self, text=None, user="postgres"):
         """A psql that goes on while we do: with statements to read, or else with a pipe to write them to."""
         process = subprocess.Popen(as_user([f"{BIN}/psql", "-XqAt", "-h", self.folder, "-U", user, "-d", self.database]),
@@ -200,8 +207,9 @@ class Cluster:
         prefix = os.path.join(self.folder, f"latency{self.scripts}")
         if latencies:
             command += ["-l", f"--log-prefix={prefix}"]
-        before = tree(self.process.pid)
+        known, before = descendants(self.process.pid), tree(self.process.pid)
         said = run([*command, self.database])
+        self.wait_for_ends(known)
         ticks = tree(self.process.pid) - before
         tps = re.search(r"^tps = ([0-9.]+)", said, re.M)
         count = re.search(r"actually processed: (\d+)", said)

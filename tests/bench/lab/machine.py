@@ -24,7 +24,7 @@ def packages():
         if done.returncode == 0 and done.stdout:
             versions[name] = done.stdout
     lock = json.loads(read(os.path.join(ROOT, "tests", "npm", "package-lock.json")))["packages"]
-    for name in ("fastify", "pg"):
+    for name in ("fastify", "pg", "postgraphile"):
         versions[name] = lock[f"node_modules/{name}"]["version"]
     return versions
 

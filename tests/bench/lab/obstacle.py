@@ -37,12 +37,12 @@ OBSTACLES = {
     "hot_8": "entries of one tenant share the last page of its table, and the sessions wait for that page in turn",
     "hot_32": "entries of one tenant share the last page of its table, and the sessions wait for that page in turn",
     "wal": "the image of the row is in the entry once more, and the entry has an index",
-    "heap": "the image of the whole row of about 190 bytes, its text as ciphertext, is kept with every entry, beside two copies of the leaf hash and an index entry; "
-            "the goal was set for small rows",
+    "heap": "the image of the whole row of about 190 bytes, its text as ciphertext with nonce, commitment and tag, is kept with every entry, beside two copies of "
+            "the leaf hash, the columns for the sealer and an index entry",
     "lag": "the sealer takes what it finds in batches and shares the processors with the clients",
     "bulk": "one session seals a million entries: it reads them, hashes them and writes their leaves",
     "open_writer": "a seal also asks for the entries of every transaction that was open at the one before; the interval of 200 ms makes both figures mostly chance",
-    "verify": "every body is read, decoded and hashed by one session; bodies here are longer than the 200 bytes of the goal",
+    "verify": "every body is read, decoded and hashed, and its leaf is hashed once more into its tree; bodies here are longer than the 200 bytes of the goal",
     "proof": "a proof reads the hashes of every level of the tree",
     "ceiling_16": CORES, "ceiling_64": CORES, "fastify_16": PEER, "fastify_64": PEER,
     "half_p99": CORES,
@@ -50,5 +50,6 @@ OBSTACLES = {
     "served": "ready connections are taken in the order in which the kernel has them",
     "idle": "each connection takes a handshake, and one that has not asked within limits.head_seconds is closed",
     "sign_in": "the hash is computed at the lowest priority and waits for whoever else computes; beside it stand a session, ledger entries and a flush",
+    "scrub_json": "every string is looked at once for digits and escapes, every name against the rules of fields, and strings with digits in them are tried further",
     "flood": "hashes give way only where priorities count between the processes (see Scheduling above), and the memory that they fill is read by everybody's processor cache",
 }

@@ -70,8 +70,8 @@ class Series:
 class Lab:
     """One area's run. A trial under load lasts so many seconds; none means that it only has to work."""
 
-    def __init__(self, area, rounds, quick, seconds):
-        self.area, self.rounds, self.quick, self.seconds = area, rounds, quick, seconds
+    def __init__(self, area, rounds, quick, seconds, long=False):
+        self.area, self.rounds, self.quick, self.seconds, self.long = area, rounds, quick, seconds, long
         self.list = []
         self.goals = []
         self.loads = {}

@@ -16,9 +16,9 @@ from .tenant import PASSWORD
 SCRIPT = os.path.join(ROOT, "tests", "bench", "wrk.lua")
 
 
-def wrk(port, path, items, token, connections, seconds):
-    """Requests per second, p50 and p99 in milliseconds; what was answered wrongly is an error."""
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds or 1}s", "-s", SCRIPT, f"https://localhost:{port}", "--", path, str(items), token]
+def wrk(port, path, items, token, connections, seconds, body=None):
+    """Requests per second, p50 and p99 in milliseconds; what was answered wrongly is an error. A body is posted."""
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds or 1}s", "-s", SCRIPT, f"https://localhost:{port}", "--", path, str(items), token, *([body] if body else [])]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           env=environment({"CONNECTIONS": str(connections)}), cwd="/", check=True)
     figures = json.loads(re.search(r"^\{.*\}$", done.stdout, re.M).group(0))
@@ -135,12 +135,12 @@ class Crowd:
 
 
 class Node:
-    """The peer as a process of its own."""
+    """A peer as a process of its own."""
 
-    def __init__(self, port, key, certificate, cluster):
-        self.port = port
-        program, packages = (os.path.join(ROOT, "tests", *rest) for rest in (("bench", "fastify_pg.mjs"), ("npm", "package.json")))
-        if not os.path.exists(os.path.join(os.path.dirname(packages), "node_modules", "fastify")):
+    def __init__(self, program, port, key, certificate, cluster):
+        self.program, self.port, self.certificate = program, port, certificate
+        program, packages = (os.path.join(ROOT, "tests", *rest) for rest in (("bench", program), ("npm", "package.json")))
+        if not os.path.exists(os.path.join(os.path.dirname(packages), "node_modules", "pg")):
             raise RuntimeError("the packages of tests/npm are not installed: ./aegis bench installs them")
         self.command = as_user(["node", program, packages, str(port), key, certificate, cluster.folder, cluster.database])
         self.process = None
@@ -160,13 +160,13 @@ class Node:
         deadline = time.monotonic() + 20
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
-                raise RuntimeError(f"fastify ended: {self.process.stdout.read()!r}")
+                raise RuntimeError(f"{self.program} ended: {self.process.stdout.read()!r}")
             try:
                 socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
                 return
             except OSError:
                 time.sleep(0.05)
-        raise RuntimeError("fastify does not listen")
+        raise RuntimeError(f"{self.program} does not listen")
 
     def __exit__(self, *_):
         if self.process.poll() is None:

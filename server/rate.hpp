@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// How many requests an address and a credential get: token buckets that refill steadily, told in
+// the fields RateLimit and RateLimit-Policy (draft-ietf-httpapi-ratelimit-headers-11). A bucket is
+// one number, found by a keyed hash: nobody fills the table, and nobody chooses whose bucket is
+// shared. docs/gateway.md.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace aegis::server {
+
+struct RateUse {
+    bool allowed = true;
+    int64_t remaining = 0;
+    int64_t reset_seconds = 0;  // until the bucket is full again
+    int64_t retry_seconds = 0;  // when it was not allowed
+};
+
+class RateBuckets {
+ public:
+    // per_minute 0: no limit, nothing is counted.
+    explicit RateBuckets(int64_t per_minute);
+    bool on() const { return per_minute_ > 0; }
+    int64_t per_minute() const { return per_minute_; }
+    // Takes one. now_micros of any clock that does not go back.
+    RateUse take(std::string_view key, int64_t now_micros);
+
+ private:
+    static constexpr size_t kBuckets = 1 << 16;
+    const int64_t per_minute_;
+    uint8_t seed_[32];
+    // Up to when a bucket has used its rate: at most a minute ahead of now.
+    std::unique_ptr<std::atomic<int64_t>[]> used_until_;
+};
+
+// The address of a peer as it is counted: an IPv4 address, or the /64 of an IPv6 one, which is what
+// one customer has.
+std::string counted_address(const std::string &peer);
+
+struct RateVerdict {
+    bool allowed = true;
+    int64_t retry_seconds = 0;
+    std::string fields;  // lines of the answer's head
+};
+
+class RateLimits {
+ public:
+    RateLimits(int64_t address_per_minute, int64_t principal_per_minute)
+        : address_(address_per_minute), principal_(principal_per_minute) {}
+    // principal: the credential as it was sent; empty: none. What an address may not, is not taken
+    // from the credential.
+    RateVerdict take(const std::string &peer, std::string_view principal);
+
+ private:
+    RateBuckets address_;
+    RateBuckets principal_;
+};
+
+}  // namespace aegis::server

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// The regions as the gateway meets them: what each database says of itself, and how many workers
+// may wait for it, so that one that is away or does not answer takes nobody along.
+// docs/regions.md.
+#pragma once
+
+#include "monitor.hpp"
+
+#include <atomic>
+#include <deque>
+#include <memory>
+
+namespace aegis::server {
+
+class Region {
+ public:
+    Region(const RegionConfig &config, const Config &all);
+
+    const std::string &name() const { return config_.name; }
+    const std::string &url() const { return config_.url; }
+    const std::string &host() const { return config_.host; }
+    bool has_database() const { return config_.has_database; }
+    const DatabaseConfig &reach() const { return config_.reach; }
+    // Of one that has a database.
+    Monitor &monitor() { return *monitor_; }
+    const Monitor &monitor() const { return *monitor_; }
+
+    // Whether it is worth asking: its monitor reaches it, or somebody was answered just now.
+    bool answers() const;
+    void answered();  // the database said something
+    // It did not, in time: for a while it is not worth asking what may be asked elsewhere.
+    void kept_waiting();
+    bool keeps_waiting() const;
+
+    // A worker's stay. Never are so many there at once that none is left for another region.
+    class Visit {
+     public:
+        // Waits a moment for a place.
+        Visit(Region *region, bool sign_in);
+        ~Visit();
+        Visit(const Visit &) = delete;
+        Visit &operator=(const Visit &) = delete;
+        // False: the region is away, or everybody who may be there waits and nobody is answered.
+        bool admitted() const { return admitted_; }
+
+     private:
+        Region *const region_;
+        const bool sign_in_;
+        bool admitted_ = false;
+    };
+
+ private:
+    struct Room {
+        int64_t places = 0;
+        std::atomic<int64_t> taken{0};
+        std::atomic<int64_t> filled_at{0};  // when the last place was taken
+    };
+
+    const RegionConfig &config_;
+    DatabaseConfig watched_;  // as the monitor reaches it
+    std::unique_ptr<Monitor> monitor_;
+    Room rooms_[2];  // of workers, and of workers for sign-ins
+    // Milliseconds of a clock that does not go back.
+    std::atomic<int64_t> answered_at_{0};
+    std::atomic<int64_t> waiting_until_{0};
+};
+
+class Regions {
+ public:
+    explicit Regions(const Config &config);
+
+    bool many() const { return all_.size() > 1; }
+    bool proxy() const { return proxy_; }
+    size_t size() const { return all_.size(); }
+    size_t home() const { return home_; }
+    Region &at(size_t index) { return all_[index]; }
+    const Region &at(size_t index) const { return all_[index]; }
+    // size() when there is none of that name, or of that host.
+    size_t named(std::string_view name) const;
+    size_t of_host(std::string_view host) const;
+
+    // Of the region, or, since all run the same handlers, of any that is known.
+    Routes routes(size_t index) const;
+    // [{"region", "url", "status", "home"}, …], for everybody.
+    std::string json() const;
+
+    void start();  // the monitors
+    void stop();
+
+ private:
+    std::deque<Region> all_;
+    const size_t home_;
+    const bool proxy_;
+};
+
+}  // namespace aegis::server

@@ -1,0 +1,169 @@
+#!/usr/bin/env python3
+"""kill -9 of a backend, of the database and of the gateway, each under load: what was answered is there, once; what was not
+is there whole or not at all; nobody gets another's answer; and it goes on by itself."""
+import collections
+import http.client
+import os
+import signal
+import ssl
+import sys
+import threading
+import time
+
+sys.dont_write_bytecode = True
+from fixture import LOGIN, Client, Cluster, Gateway, Report  # noqa: E402
+from fixture.cluster import BIN  # noqa: E402
+from fixture.process import run  # noqa: E402
+from fixture.report import equal, until  # noqa: E402
+
+CLIENTS = 6
+SOON = 2  # seconds after the database is there again
+BROKEN = (OSError, http.client.HTTPException, ssl.SSLError)
+
+
+class Load:
+    """Clients that create customers with names of their own, and read them again, as long as they are let."""
+
+    def __init__(self, gateway, token, mark):
+        self.gateway, self.token, self.mark = gateway, token, mark
+        self.ending = threading.Event()
+        self.created, self.unknown, self.statuses, self.wrong = [], [], collections.Counter(), []
+        self.lock = threading.Lock()
+        self.threads = [threading.Thread(target=self.work, args=(number,)) for number in range(CLIENTS)]
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        until(lambda: len(self.created) >= CLIENTS, 20, "the load runs")
+        return self
+
+    def __exit__(self, *_):
+        self.ending.set()
+        for thread in self.threads:
+            thread.join(30)
+
+    def work(self, client_number):
+        client, number = Client(self.gateway, self.token, timeout=20), 0
+        while not self.ending.is_set():
+            number += 1
+            name = f"{self.mark}-{client_number}-{number}"
+            try:
+                self.one(client, name)
+            except BROKEN:
+                with self.lock:
+                    self.unknown.append(name)
+                client.close()
+                client = Client(self.gateway, self.token, timeout=20)
+                time.sleep(0.05)
+        client.close()
+
+    def one(self, client, name):
+        reply = client.request("POST", "/api/customers", {"name": name})
+        with self.lock:
+            self.statuses[reply.status] += 1
+            if reply.status == 201:
+                self.created.append((name, reply.json()["id"]))
+                if reply.json()["name"] != name:
+                    self.wrong.append((name, reply.json()["name"]))
+            else:
+                self.unknown.append(name)
+        if reply.status != 201:
+            time.sleep(0.05)
+            return
+        again = client.request("GET", reply.headers["location"])
+        if again.status == 200 and again.json()["name"] != name:
+            with self.lock:
+                self.wrong.append((name, again.json()["name"]))
+
+
+def check(report, cluster, load, what):
+    """Held against the database, when everything runs again."""
+    rows = collections.Counter(cluster.sql("SELECT id FROM aegis_app.customer").splitlines())
+    recorded = collections.Counter(cluster.sql("SELECT target_id FROM aegis.audit_log WHERE event = 'customer.created'").splitlines())
+    with report.test(f"{what}/what was answered is there once"):
+        equal([name for name, number in load.created if rows[number] != 1], [], "lost or doubled")
+    with report.test(f"{what}/rows and entries agree"):
+        equal(rows, recorded, "rows, and entries of their creation")
+    with report.test(f"{what}/nobody got another's answer"):
+        equal(load.wrong, [], "answers")
+        assert set(load.statuses) <= {201, 500, 503, 504}, load.statuses
+
+
+def goes_on(load, seconds=60):
+    before = len(load.created)
+    until(lambda: len(load.created) > before + CLIENTS, seconds, "new answers")
+
+
+def serves(cluster):
+    try:
+        return cluster.sql("SELECT alive FROM aegis.worker_status()") == "t"
+    except RuntimeError:
+        return False
+
+
+def soon(cluster, load):
+    """The first answer comes soon after the database is there again; from then on nobody is sent away."""
+    until(lambda: serves(cluster), 60, "the database")
+    there, before = time.monotonic(), len(load.created)
+    until(lambda: len(load.created) > before, 60, "an answer")
+    waited = time.monotonic() - there
+    print(f"# {waited:.2f} s after the database")
+    assert waited < SOON, waited
+    time.sleep(max(0.0, there + SOON - time.monotonic()))
+    refused = load.statuses[503]
+    goes_on(load)
+    equal(load.statuses[503] - refused, 0, f"refusals {SOON} s later")
+
+
+def backend(report, cluster, gateway, token):
+    with Load(gateway, token, "backend") as load, report.test("backend/goes on by itself"):
+        pids = cluster.sql("SELECT pid FROM pg_stat_activity WHERE usename = 'gateway' AND state <> 'idle'"
+                           " UNION SELECT max(pid) FROM pg_stat_activity WHERE usename = 'gateway'").split()
+        os.kill(int(pids[0]), signal.SIGKILL)
+        until(lambda: load.statuses[503] + load.statuses[500] > 0, 20, "the loss is felt")
+        soon(cluster, load)
+    check(report, cluster, load, "backend")
+
+
+def database(report, cluster, gateway, token):
+    with Load(gateway, token, "database") as load, report.test("database/goes on by itself"):
+        with open(os.path.join(cluster.data, "postmaster.pid"), encoding="ascii") as file:
+            postmaster = int(file.readline())
+        os.kill(postmaster, signal.SIGKILL)
+        until(lambda: started_again(cluster), 60, "start of the database")
+        soon(cluster, load)
+        assert load.statuses[503] > 0, load.statuses
+    check(report, cluster, load, "database")
+
+
+def started_again(cluster):
+    """The backends of before end by themselves when they see their postmaster gone; until then a start is refused."""
+    try:
+        run([f"{BIN}/pg_ctl", "start", "-w", "-t", "30", "-D", cluster.data, "-l", cluster.log])
+        return True
+    except RuntimeError:
+        return False
+
+
+def gateway_itself(report, cluster, gateway, token):
+    with Load(gateway, token, "gateway") as load, report.test("gateway/goes on when it is started again"):
+        gateway.process.kill()
+        gateway.process.wait()
+        gateway.start()
+        goes_on(load)
+    check(report, cluster, load, "gateway")
+
+
+def main():
+    report = Report("recovery")
+    with Cluster() as cluster, Gateway(cluster) as gateway:
+        client = Client(gateway)
+        token = client.sign_in(LOGIN)
+        client.close()
+        for part in (backend, database, gateway_itself):
+            part(report, cluster, gateway, token)
+    report.finish()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,313 @@
+#!/usr/bin/env python3
+"""Two regions behind gateways of both modes: each tenant's requests reach its own database and no other one, whatever a request says of
+itself; and a region that is gone, or only hangs, takes nobody along."""
+import os
+import signal
+import sys
+import threading
+import time
+import urllib.request
+
+sys.dont_write_bytecode = True
+from fixture import Client, Cluster, Gateway, Report, free_port  # noqa: E402
+from fixture.report import equal, until  # noqa: E402
+
+PASSWORD = "seven-quiet-otters-dance-91"
+
+
+def login(tenant):
+    return {"tenant": tenant, "email": f"ada@{tenant}.example", "password": PASSWORD}
+
+
+class UK(Cluster):
+    # "harbour" moves to SG below, and so does "lantern", which SG then says that it never saw.
+    logins = (login("probe-uk"), login("harbour"), login("lantern"))
+
+    def configuration(self, keyring):
+        return super().configuration(keyring) + "aegis.sign_up = on\n"
+
+    def asked(self):
+        """Requests that it was handed."""
+        return sum("aegis_handle: SELECT" in line for line in self.said())
+
+    def said(self):
+        with open(self.log, encoding="utf-8", errors="replace") as file:
+            return file.readlines()
+
+    def processes(self):
+        with open(os.path.join(self.data, "postmaster.pid"), encoding="ascii") as file:
+            first = int(file.readline())
+        found = [first]
+        for name in os.listdir("/proc"):
+            if not name.isdigit():
+                continue
+            try:
+                with open(f"/proc/{name}/stat", encoding="ascii", errors="replace") as file:
+                    if int(file.read().rsplit(")", 1)[1].split()[1]) == first:
+                        found.append(int(name))
+            except OSError:
+                pass    # it ended meanwhile
+        return found
+
+    def holds(self, words):
+        """Those of the words that are in its files, with its log."""
+        found = set()
+        for folder, _, names in os.walk(self.folder):
+            for name in names:
+                path = os.path.join(folder, name)
+                if os.path.isfile(path):
+                    with open(path, "rb") as file:
+                        data = file.read()
+                    found |= {word for word in words if word.encode() in data or word.encode().hex().encode() in data}
+        return found
+
+    def link(self, page):
+        """The token of the newest mail that leads to the page."""
+        return self.sql(f"SELECT substring(c.mail ->> 'text' FROM '/{page}#([^\\s]+)') FROM (SELECT convert_from(payload, 'UTF8')::jsonb AS mail"
+                        " FROM aegis.claim_outbound(ARRAY['mail'], 10)) c")
+
+
+class SG(UK):
+    region = "SG"
+    logins = (login("probe-sg"),)
+
+
+def gateway(uk, sg, home, mode, **more):
+    """One in the region `home`."""
+    return Gateway(uk, {"database": {"socket": None, "statement_seconds": 5, "connect_seconds": 1}, "server": {"workers": 8, "sign_in_workers": 2},
+                        "regions": {"home": home, "mode": mode}, "regions.UK": {"database": uk.folder, "url": "https://uk.example.com"},
+                        "regions.SG": {"database": sg.folder, "url": "https://sg.example.com"}, **more})
+
+
+def swapped(prefix, token):
+    return f"ags1_{prefix}_" + token.split("_", 2)[2]
+
+
+def elsewhere(reply, region):
+    """That the answer leads to the region."""
+    equal((reply.status, reply.problem()), (421, "misdirected"), "answer")
+    equal((reply.json()["region"], reply.json()["url"]), (region, f"https://{region.lower()}.example.com"), "where to")
+
+
+def away(reply):
+    equal((reply.status, reply.problem()), (503, "unavailable"), "answer")
+    assert int(reply.headers["retry-after"]) >= 1, reply.headers
+
+
+def signing_up(report, uk, sg, proxy, strict):
+    client, other = Client(proxy), Client(strict)
+
+    def ask(slug, token):
+        return client.request("PUT", "/api/sign-up", {"token": token, "slug": slug, "password": PASSWORD}).json()
+    with report.test("sign-up-lands-in-the-region-that-it-names"):
+        wanted = {"organisation": "Orchid Ltd", "region": "SG", "name": "Ada", "email": "ada@orchid.example"}
+        equal(client.request("POST", "/api/sign-up", wanted).status, 204, "status")
+        token = until(lambda: sg.link("sign-up"), what="the mail")
+        assert token.startswith("agu1_SG_"), token
+        equal(uk.sql("SELECT count(*) FROM aegis.sign_up"), "0", "in UK")
+        # A name that another region has is taken, and only who has shown an address is told.
+        equal([ask("probe-uk", shown)["type"].rsplit(":", 1)[1] for shown in ("agu1_SG_" + "A" * 43, token)], ["link-invalid", "name-taken"], "problems")
+        equal(ask("orchid", token), {"organisation": "orchid"}, "answer")
+        # Not by its name, which would then stand in UK's log.
+        equal([one.sql("SELECT string_agg(name, ', ') FROM aegis.tenants() WHERE name <> 'Probe Works'") for one in (uk, sg)], ["", "Orchid Ltd"], "UK, SG")
+        equal(client.request("POST", "/api/sign-up", {**wanted, "region": "MARS"}).status, 421, "no region at all")
+    with report.test("a-strict-gateway-leads-there"):
+        elsewhere(other.request("POST", "/api/sign-up", {**wanted, "region": "UK"}), "UK")
+        equal(uk.sql("SELECT count(*) FROM aegis.sign_up"), "0", "in UK")
+    client.close()
+    other.close()
+
+
+def signing_in(report, uk, sg, proxy, strict):
+    """Returns tokens of UK and SG."""
+    client, other = Client(proxy), Client(strict)
+    tokens = {}
+    with report.test("sign-in-finds-the-region"):
+        for region, tenant in (("UK", "probe-uk"), ("SG", "probe-sg"), ("SG", "orchid")):
+            reply = client.request("POST", "/api/session", {**login(tenant), "token": True})
+            equal(reply.status, 201, tenant)
+            tokens[tenant] = reply.json()["token"]
+            assert tokens[tenant].startswith(f"ags1_{region}_"), tokens[tenant]
+        reply = other.request("POST", "/api/session", {**login("probe-sg"), "token": True})
+        equal(reply.status, 201, "strict, at home")
+        tokens["probe-sg"] = reply.json()["token"]
+        before = uk.asked(), sg.asked()
+        elsewhere(other.request("POST", "/api/session", login("probe-uk")), "UK")
+        elsewhere(other.request("POST", "/api/password-reset", {"tenant": "probe-uk", "email": "ada@probe-uk.example"}), "UK")
+        equal((uk.asked(), sg.asked()), before, "requests handed on")
+    with report.test("names-that-nobody-has-are-not-told-apart"):
+        # Each is in one of the regions, the same one from every gateway, so that neither way of answering says anything.
+        with gateway(uk, sg, "UK", "strict") as third:
+            here = Client(third)
+            found = []
+            for number in range(12):
+                reply = other.request("POST", "/api/session", login(f"nobody-{number}"))
+                found.append("SG" if reply.status == 401 else reply.json()["region"])
+                equal(here.request("POST", "/api/session", login(f"nobody-{number}")).status, 401 if found[-1] == "UK" else 421, f"at UK {number}")
+            equal(set(found), {"UK", "SG"}, "regions of twelve names")
+            here.close()
+        equal([client.request("POST", "/api/session", login(f"nobody-{number}")).problem() for number in range(3)], ["invalid-credentials"] * 3, "by proxy")
+    client.close()
+    other.close()
+    return tokens["probe-uk"], tokens["probe-sg"]
+
+
+def carrying(report, uk, sg, proxy, strict, tokens):
+    of_uk, of_sg = tokens
+    with report.test("a-token-reaches-its-own-database-alone"):
+        for token, one, two in ((of_uk, uk, sg), (of_sg, sg, uk)):
+            before = one.asked(), two.asked()
+            client = Client(proxy, token)
+            equal(client.request("GET", "/api/organisation").status, 200, "status")
+            until(lambda: one.asked() == before[0] + 1, what="the log")
+            equal(two.asked(), before[1], "the other")
+            client.close()
+    with report.test("strict-refuses-before-any-row-is-read"):
+        before = uk.asked(), sg.asked()
+        client = Client(strict, of_uk)
+        elsewhere(client.request("GET", "/api/organisation"), "UK")
+        elsewhere(client.request("POST", "/api/customers", {"name": "A"}), "UK")
+        client.token = None
+        elsewhere(client.request("GET", "/api/organisation", headers={"Cookie": f"__Host-aegis={of_uk}"}), "UK")
+        equal(client.request("GET", "/api/organisation", headers={"Cookie": f"__Host-aegis={of_sg}"}).status, 200, "at home")
+        until(lambda: sg.asked() == before[1] + 1, what="the log")
+        equal(uk.asked(), before[0], "requests handed to UK")
+        # What is public here is so for whoever brings a cookie of anywhere.
+        equal(client.request("GET", "/api/sign-up", headers={"Cookie": f"__Host-aegis={of_uk}"}).status, 200, "a public route")
+        client.close()
+    with report.test("a-forged-prefix-gains-nothing"):
+        client = Client(proxy)
+        for prefix in ("SG", "MARS", "EU-WEST"):
+            client.token = swapped(prefix, of_uk)
+            equal(client.request("GET", "/api/organisation").problem(), "session-invalid", prefix)
+        client.token = of_uk
+        equal(client.request("GET", "/api/organisation").json()["slug"], "probe-uk", "the real one")
+        client.close()
+    with report.test("a-host-of-a-region-leads-there"):
+        client = Client(proxy)
+        for host, region in (("uk.example.com", "UK"), ("sg.example.com", "SG"), ("localhost", "UK")):
+            equal(client.request("GET", "/api/sign-up", headers={"Host": host}).json()["region"], region, host)
+        client.close()
+
+
+def moving(report, uk, sg, proxy):
+    client = Client(proxy)
+    with report.test("a-tenant-that-moved-is-found-where-it-is"):
+        old = client.request("POST", "/api/session", {**login("harbour"), "token": True}).json()["token"]
+        uk.sql("UPDATE aegis.tenant SET status = 'moved', moved_to = 'SG' WHERE slug IN ('harbour', 'lantern')")
+        sg.sql("SELECT aegis.create_tenant('harbour', 'Harbour') AS tenant \\gset\nBEGIN;\nSELECT aegis.assume_tenant(:'tenant'::uuid, 'moved', 'T-1', read_only => false) \\g /dev/null\n"
+               f"SELECT aegis.create_user('ada@harbour.example', 'Ada', 4::smallint, NULL, '{PASSWORD}') \\g /dev/null\nCOMMIT;", user="operator")
+        reply = client.request("POST", "/api/session", {**login("harbour"), "token": True})
+        assert reply.status == 201 and reply.json()["token"].startswith("ags1_SG_"), reply.body
+        client.token = old
+        reply = client.request("GET", "/api/organisation")
+        equal((reply.status, reply.problem()), (410, "moved"), "the old session")
+        assert "SG" in reply.json()["detail"], reply.body
+        client.token = None
+    with report.test("and-one-that-did-not-arrive-is-answered-by-the-tombstone"):
+        reply = client.request("POST", "/api/session", login("lantern"))
+        equal((reply.status, reply.problem()), (410, "moved"), "answer")
+    client.close()
+
+
+def telling(report, proxy, admin, uk, sg):
+    with report.test("metrics-and-status-know-the-regions"):
+        with urllib.request.urlopen(f"http://127.0.0.1:{admin}/metrics", timeout=10) as reply:
+            text = reply.read().decode()
+        for line in ('aegis_region_reachable{region="UK"} 1', 'aegis_region_reachable{region="SG"} 1', 'aegis_region_requests_total{region="SG",status="200"}',
+                     'aegis_region_request_duration_seconds_count{region="UK"}'):
+            assert line in text, f"{line}\n{text}"
+        client = Client(proxy)
+        equal(sorted(client.request("GET", "/api/status").json()["regions"], key=lambda one: one["region"]),
+              [{"region": "SG", "url": "https://sg.example.com", "status": "ok", "home": False},
+               {"region": "UK", "url": "https://uk.example.com", "status": "ok", "home": True}], "regions")
+        client.close()
+        line = until(lambda: [one for one in proxy.lines() if one.get("route") == "/api/organisation" and one["status"] == 200], what="the log")[-1]
+        assert line["region"] in ("UK", "SG"), line
+    with report.test("nobody-is-named-outside-of-their-region"):
+        until(lambda: sum("aegis.tenant_home(" in line for line in uk.said()) >= 10, what="the directory's statements")
+        uk.sql("CHECKPOINT")
+        equal(uk.holds(("probe-uk", "probe-sg", "orchid", "ada@probe-sg.example")), {"probe-uk"}, "words in UK's files and its log")
+        for word in ("probe-uk", "probe-sg", "orchid", "harbour", "nobody-", "Ada", PASSWORD):
+            assert word not in proxy.output(), f"the gateway's log has {word}"
+
+
+def losing(report, uk, sg, proxy, admin, tokens):
+    of_uk, of_sg = tokens
+    here, there, guest = Client(proxy, of_uk), Client(proxy, of_sg), Client(proxy)
+
+    def quickly(act, seconds=2):
+        began = time.monotonic()
+        result = act()
+        assert time.monotonic() - began < seconds, f"took {time.monotonic() - began:.1f} s"
+        return result
+    with report.test("a-region-that-is-gone-fails-alone"):
+        sg.stop("immediate")
+        for _ in range(3):
+            away(quickly(lambda: there.request("GET", "/api/organisation")))
+            equal(quickly(lambda: here.request("GET", "/api/organisation")).status, 200, "of UK")
+        equal(quickly(lambda: guest.request("POST", "/api/session", login("orchid"))).status, 503, "a sign-in there")
+        equal(quickly(lambda: guest.request("POST", "/api/session", {**login("probe-uk"), "token": True})).status, 201, "a sign-in here")
+        status = guest.request("GET", "/api/status").json()
+        equal((status["status"], {one["region"]: one["status"] for one in status["regions"]}), ("ok", {"UK": "ok", "SG": "down"}), "status")
+        equal(guest.request("GET", "/api/health").status, 200, "health")
+        with urllib.request.urlopen(f"http://127.0.0.1:{admin}/metrics", timeout=10) as reply:
+            assert 'aegis_region_reachable{region="SG"} 0' in reply.read().decode()
+    with report.test("and-comes-back-by-itself"):
+        sg.start()
+        equal(until(lambda: there.request("GET", "/api/organisation").status == 200, 15, "an answer"), True, "of SG")
+    with report.test("a-region-that-hangs-leaves-workers-to-others"):
+        here.token = guest.sign_in(login("probe-uk"))
+        guest.token = None
+        until(lambda: there.request("GET", "/api/organisation").status == 200, what="SG")
+        stopped = sg.processes()
+        for number in stopped:
+            os.kill(number, signal.SIGSTOP)
+        try:
+            crowd = [Client(proxy, of_sg) for _ in range(12)]
+            answers = []
+            threads = [threading.Thread(target=lambda c=client: answers.append(c.request("GET", "/api/organisation").status)) for client in crowd]
+            [thread.start() for thread in threads]
+            until(lambda: 503 in answers, 4, "a refusal")
+            for _ in range(5):
+                equal(quickly(lambda: here.request("GET", "/api/organisation")).status, 200, "of UK, meanwhile")
+            away(quickly(lambda: Client(proxy, of_sg).request("GET", "/api/organisation")))
+            equal(quickly(lambda: guest.request("POST", "/api/session", login("probe-uk")), 5).status, 201, "a sign-in here")
+            [thread.join() for thread in threads]
+            equal(set(answers) <= {503, 504}, True, f"of SG: {answers}")
+        finally:
+            for number in stopped:
+                os.kill(number, signal.SIGCONT)
+        equal(until(lambda: there.request("GET", "/api/organisation").status == 200, 15, "an answer"), True, "of SG")
+    for client in (here, there, guest):
+        client.close()
+
+
+def mistaken(report, uk, sg):
+    with report.test("databases-that-were-swapped-are-noticed"):
+        with gateway(sg, uk, "UK", "proxy") as wrong:
+            lines = until(lambda: [line for line in wrong.lines() if line["event"] == "database_refused"], what="a word in the log")
+            assert "another region" in lines[0]["message"] and "aegis.region" in lines[0]["hint"], lines[0]
+            client = Client(wrong)
+            equal(client.request("GET", "/api/health").json(), {"status": "down"}, "health")
+            away(client.request("POST", "/api/session", login("probe-uk")))
+            client.close()
+
+
+def main():
+    report = Report("regions")
+    admin = free_port()
+    with UK() as uk, SG() as sg:
+        with gateway(uk, sg, "UK", "proxy", admin={"listen": f"127.0.0.1:{admin}"}) as proxy, gateway(uk, sg, "SG", "strict") as strict:
+            signing_up(report, uk, sg, proxy, strict)
+            tokens = signing_in(report, uk, sg, proxy, strict)
+            carrying(report, uk, sg, proxy, strict, tokens)
+            moving(report, uk, sg, proxy)
+            telling(report, proxy, admin, uk, sg)
+            losing(report, uk, sg, proxy, admin, tokens)
+        mistaken(report, uk, sg)
+    report.finish()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,212 @@
+#!/usr/bin/env python3
+"""What a request costs, measured from outside: one round trip to the database when it has a credential, counted on the wire between the
+two; and the same time whether or not there is a report of suspicion about whom it concerns, over HTTP and in SQL."""
+import os
+import random
+import shutil
+import socket
+import sys
+import threading
+
+sys.dont_write_bytecode = True
+sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "oracle"))
+from libpq import Refused, Session  # noqa: E402
+from fixture import LOGIN, Client, Cluster, Gateway, Report  # noqa: E402
+from fixture.process import folder  # noqa: E402
+from fixture.report import equal  # noqa: E402
+from fixture.timing import measure, told  # noqa: E402
+
+REQUESTS = 50
+ROUNDS = 100 if os.environ.get("AEGIS_LONG") == "yes" else 8
+PASSWORD = "nineteen-plain-otters-swim-63"
+# Work that somebody careless might have the file of a subject do for each report about it.
+CARELESS = """
+CREATE OR REPLACE FUNCTION public.work_of_reports(subject text) RETURNS bigint LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+  SELECT count(*) FROM aegis_app.suspicion_report r, generate_series(1, {work}) WHERE r.subject_id::text = subject $$;
+ALTER FUNCTION public.work_of_reports(text) OWNER TO aegis_owner;
+GRANT EXECUTE ON FUNCTION public.work_of_reports(text) TO aegis_member;
+"""
+
+
+class Wire:
+    """Passes bytes on between the gateway and the server, and counts how often a connection turned from answer to question."""
+
+    def __init__(self, server):
+        self.server = os.path.join(server, ".s.PGSQL.5432")
+        self.folder = folder("wire")
+        os.chmod(self.folder, 0o755)
+        self.connections = []
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(os.path.join(self.folder, ".s.PGSQL.5432"))
+        os.chmod(os.path.join(self.folder, ".s.PGSQL.5432"), 0o777)
+        self.listener.listen(64)
+
+    def __enter__(self):
+        threading.Thread(target=self.accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def accept(self):
+        while True:
+            try:
+                client, _ = self.listener.accept()
+            except OSError:
+                return
+            server = socket.socket(socket.AF_UNIX)
+            server.connect(self.server)
+            connection = {"asked": False, "trips": 0, "handles": False}
+            self.connections.append(connection)
+            for source, target, asks in ((client, server, True), (server, client, False)):
+                threading.Thread(target=self.carry, args=(source, target, asks, connection), daemon=True).start()
+
+    @staticmethod
+    def carry(source, target, asks, connection):
+        try:
+            while data := source.recv(65536):
+                if asks:
+                    if not connection["asked"]:
+                        connection["trips"] += 1
+                    connection["handles"] = connection["handles"] or b"aegis.handle" in data
+                connection["asked"] = asks
+                target.sendall(data)
+        except OSError:
+            pass
+        for end in (source, target):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def trips(self):
+        """Of the connections that carry requests; the monitor has its own."""
+        return sum(c["trips"] for c in self.connections if c["handles"])
+
+
+class Subjects:
+    """Persons who differ in nothing but their numbers; somebody filed a report about every second."""
+
+    def __init__(self, gateway, cluster):
+        self.cluster, admin = cluster, Client(gateway)
+        admin.sign_in(LOGIN)
+        self.handler, self.manager = (self.person(gateway, admin, name, rank) for name, rank in (("uma", 1), ("mia", 3)))
+        self.number = {}
+        for n in range(16):
+            self.number[self.ask(self.handler, 201, "POST", "/api/kyc/subjects", {"kind": "person", "name": f"Person {n:02}", "identity": {
+                "date_of_birth": "1984-05-23", "national_id": f"QQ 12 34 {n:02} C"}})["id"]] = f"qq1234{n:02}c"
+        self.every = list(self.number)
+        self.reported, self.others = self.every[1::2], self.every[0::2]
+        for subject in self.reported:
+            self.ask(self.manager, 204, "POST", f"/api/kyc/subjects/{subject}/suspicion", {"narrative": "paid forty invoices in cash"})
+
+    def person(self, gateway, admin, name, rank):
+        email = f"{name}@probe-works.example"
+        self.ask(admin, 201, "POST", "/api/users", {"email": email, "name": name, "rank": rank, "password": PASSWORD})
+        client = Client(gateway)
+        client.sign_in({"tenant": LOGIN["tenant"], "email": email, "password": PASSWORD})
+        return client
+
+    @staticmethod
+    def ask(client, status, method, path, body=None):
+        reply = client.request(method, path, body)
+        equal(reply.status, status, f"{method} {path}: {reply.body}")
+        return reply.json() if reply.body else None
+
+    def over_http(self):
+        """(name, what is asked about a subject)"""
+        at = "/api/kyc/subjects/"
+        return (("its file", lambda s, _: self.ask(self.handler, 200, "GET", at + s)),
+                ("the list that has it", lambda s, _: self.ask(self.handler, 200, "GET", at[:-1] + "?number=" + self.number[s])),
+                ("a change of it", lambda s, n: self.ask(self.handler, 200, "PATCH", at + s, {"identity": {"residence": ("GB", "FR")[n % 2]}})),
+                ("its data for the person", lambda s, _: self.ask(self.manager, 200, "POST", at + s + "/exports")),
+                ("its erasure", lambda s, _: self.ask(self.manager, 201, "POST", at + s + "/erasures", {})),
+                ("reports, for nobody but officers", lambda s, _: self.ask(self.handler, 403, "GET", "/api/suspicion-reports/" + s)))
+
+    def in_sql(self, session):
+        """By somebody of the tenant who has a prompt; whatever it does is undone."""
+        request = "jsonb_populate_record(NULL::aegis.request, jsonb_build_object('params', jsonb_build_object('id', '{s}'), 'body', '{{}}'::jsonb, 'query', '{{}}'::jsonb))"
+
+        def run(statement):
+            def once(subject, _):
+                try:
+                    session.run(statement.format(s=subject))
+                except Refused as refused:
+                    equal(refused.state, "42501", refused)
+                session.run("ROLLBACK TO s")
+            return once
+        return [(name, run(statement)) for name, statement in (
+            ("its file", f"SELECT aegis_app.get_kyc_subject({request})"),
+            ("another report", "SELECT aegis_app.add_suspicion('{s}', 'paid in cash again')"),
+            ("reports, for nobody but officers", "SELECT count(*) FROM aegis_app.suspicion_reports('{s}', NULL, 10, NULL)"),
+            ("a decision, by nobody but officers", "SELECT aegis_app.close_suspicion('{s}', 'dismissed', 'x', NULL)"),
+            ("rows, for nobody", "SELECT count(*) FROM aegis_app.suspicion_report WHERE subject_id = '{s}'"))]
+
+    def look(self, call, chance):
+        for client in (self.handler, self.manager):
+            client.close()  # The gateway may have, while the others were asked.
+        call(self.every[0], 0)  # plans are made
+        return told(measure(call, self.every, ROUNDS, chance), self.reported, self.others)
+
+
+def time_tells_nothing(report, cluster, gateway):
+    chance = random.Random(1504)
+    subjects = Subjects(gateway, cluster)
+
+    def silent(name, call):
+        tells, words = subjects.look(call, chance)
+        with report.test(f"no time tells of a report: {name} ({words})"):
+            assert not tells, words
+    for name, call in subjects.over_http():
+        silent(name, call)
+    cluster.sql("GRANT aegis_member TO stranger")
+    with Session(cluster.folder, "stranger", cluster.database) as session:
+        session.run(f"BEGIN; SELECT aegis.authenticate('{subjects.handler.token}'); SAVEPOINT s")
+        for name, call in subjects.in_sql(session):
+            silent(f"{name}, in SQL", call)
+        session.run("ROLLBACK")
+    with report.test("what would tell is seen"):
+        file = dict(subjects.over_http())["its file"]
+        definition = cluster.sql("SELECT pg_get_functiondef('aegis_app.get_kyc_subject(aegis.request)'::regprocedure)")
+        careless = definition.replace("\nBEGIN\n", "\nBEGIN\n  PERFORM public.work_of_reports(request.params ->> 'id');\n", 1)
+        assert careless != definition, definition
+        for work in (2000, 8000, 32000, 128000):  # more, where neighbours make noise
+            cluster.sql(CARELESS.format(work=work) + careless)
+            tells, words = subjects.look(file, chance)
+            if tells:
+                break
+        assert tells, words
+
+
+def main():
+    report = Report("round_trip")
+    with Cluster() as cluster, Wire(cluster.folder) as wire, \
+            Gateway(cluster, {"server": {"workers": 1}, "database": {"socket": wire.folder}}) as gateway:
+        client = Client(gateway)
+        client.sign_in(LOGIN)
+        made = client.request("POST", "/api/customers", {"name": "Ada"})
+        equal(made.status, 201, "status")
+        for name, method, path, body, status in (("a read", "GET", made.headers["location"], None, 200),
+                                                 ("a write", "POST", "/api/customers", {"name": "Bob"}, 201),
+                                                 ("nothing there", "GET", made.headers["location"][:-1] + "x", None, 404),
+                                                 ("a token that is none", "GET", "/api/customers", None, 401)):
+            with report.test(f"{name} is one"):
+                other = Client(gateway, "ags1_UK_" + "A" * 43) if status == 401 else client
+                before = wire.trips()
+                for _ in range(REQUESTS):
+                    equal(other.request(method, path, body).status, status, "status")
+                equal(wire.trips() - before, REQUESTS, "round trips")
+        with report.test("what needs no database makes none"):
+            before = wire.trips()
+            equal(client.request("GET", "/api/none").status, 404, "status")
+            equal(wire.trips() - before, 0, "round trips")
+        client.close()
+        with Gateway(cluster) as straight:
+            time_tells_nothing(report, cluster, straight)
+    report.finish()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,98 @@
+#!/usr/bin/env python3
+"""Errors reach a collector as envelopes, with nothing of what was sent or of whom; a collector that hangs holds nobody up."""
+import http.server
+import json
+import sys
+import threading
+import time
+
+sys.dont_write_bytecode = True
+from fixture import Client, Cluster, Gateway, Report  # noqa: E402
+from fixture.report import equal, until  # noqa: E402
+
+CANARY = "canary-4711"
+
+
+class Sink(http.server.ThreadingHTTPServer):
+    """A collector: keeps what it was sent, answers as it is told."""
+
+    def __init__(self):
+        self.envelopes, self.status, self.headers, self.hang = [], 200, {}, threading.Event()
+        self.hang.set()
+        sink = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["content-length"]))
+                sink.hang.wait(30)
+                sink.envelopes.append((self.path, dict(self.headers), body))
+                self.send_response(sink.status)
+                for name, value in sink.headers.items():
+                    self.send_header(name, value)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.daemon_threads = True
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+def event_of(envelope):
+    head, item, payload, end = envelope[2].decode().split("\n")
+    equal((json.loads(item)["type"], json.loads(item)["length"], end), ("event", len(payload), ""), "frame")
+    event = json.loads(payload)
+    equal(json.loads(head)["event_id"], event["event_id"], "id")
+    return event
+
+
+def main():
+    report = Report("sentry")
+    sink = Sink()
+    dsn = f"http://publickey@127.0.0.1:{sink.server_port}/42"
+    with Cluster() as cluster, Gateway(cluster, {"sentry": {"dsn": dsn, "environment": "test"}}) as gateway:
+        client = Client(gateway, token="ags1_UK_" + "A" * 43)
+        with report.test("an-error-arrives-as-an-envelope"):
+            equal(client.request("GET", "/api/customers").status, 401, "before")
+            equal(sink.envelopes, [], "nothing is reported of what is no error")
+            cluster.stop()
+            until(lambda: client.request("GET", f"/api/customers/{CANARY}?email={CANARY}", headers={
+                "User-Agent": CANARY, "X-Other": CANARY, "Cookie": f"other={CANARY}"}).status == 503, what="a request that fails")
+            until(lambda: any(event_of(one)["exception"]["values"][0]["type"] == "request" for one in list(sink.envelopes)), what="its report")
+            path, headers, _ = sink.envelopes[0]
+            equal((path, headers["Content-Type"]), ("/api/42/envelope/", "application/x-sentry-envelope"), "where to")
+            assert "sentry_key=publickey" in headers["X-Sentry-Auth"] and "sentry_version=7" in headers["X-Sentry-Auth"], headers
+            event = next(event for event in map(event_of, list(sink.envelopes)) if event["exception"]["values"][0]["type"] == "request")
+            equal((event["transaction"], event["tags"]["status"], event["environment"], event["platform"]),
+                  ("GET /api/customers/{id}", "503", "test", "native"), "event")
+        with report.test("nothing-of-a-request-or-its-sender-leaves"):
+            everything = b"".join(body for _, _, body in sink.envelopes).decode()
+            for forbidden in (CANARY, "127.0.0.1", "AAAAAAAA", "probe-works"):
+                assert forbidden not in everything, everything
+        with report.test("a-burst-is-sampled-and-counted"):
+            before = len(sink.envelopes)
+            for _ in range(60):
+                client.request("GET", "/api/customers")
+            time.sleep(0.5)
+            assert len(sink.envelopes) - before <= 10, len(sink.envelopes) - before
+        with report.test("a-collector-that-hangs-holds-nobody-up"):
+            sink.hang.clear()
+            started = time.monotonic()
+            for number in range(100):
+                client.request("GET", f"/api/invoices/{number}")
+            assert time.monotonic() - started < 20
+            sink.hang.set()
+        with report.test("the-gateway-ends-although-it-cannot-report"):
+            sink.hang.clear()
+            client.request("GET", "/api/teams")
+            gateway.signal()
+            equal(gateway.wait(15), 0, "exit")
+            sink.hang.set()
+        cluster.start()
+    sink.shutdown()
+    report.finish()
+
+
+main()
