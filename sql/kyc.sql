@@ -202,13 +202,31 @@ ROLLBACK TO s;
 UPDATE aegis_app.kyc_decision SET remark = 'beside the point' WHERE id = :'decision';
 ROLLBACK TO s;
 SELECT r.body ->> 'state' AS state FROM aegis_app.decide_kyc_decision(public.kyc_request(:'decision', '{"state": "confirmed"}')) r;
-SELECT r.body ->> 'status' AS status, r.body ->> 'review_due' = to_char(current_date + interval '24 months', 'YYYY-MM-DD') AS due, r.body ->> 'started_on' IS NOT NULL AS started
+SELECT r.body ->> 'status' AS status, r.body ->> 'review_due' = to_char(aegis_app.today() + interval '24 months', 'YYYY-MM-DD') AS due, r.body ->> 'started_on' IS NOT NULL AS started
   FROM aegis_app.get_kyc_subject(public.kyc_request(:'person')) r;
 SELECT jsonb_array_length(r.body -> 'decisions') AS waits FROM aegis_app.get_kyc_queue(public.kyc_request('')) r;
 SAVEPOINT s;
 SELECT aegis_app.decide_kyc_decision(public.kyc_request(:'decision', '{"state": "refused", "remark": "late"}'));
 ROLLBACK TO s;
 COMMIT;
+-- survives: when a review is due, and what is a day of birth, do not depend on the client's time zone, which is a day apart between these two
+BEGIN;
+SELECT aegis.authenticate(:'ada') \g /dev/null
+SELECT r.body ->> 'review_due' AS due FROM aegis_app.get_kyc_subject(public.kyc_request(:'person')) r \gset
+SET LOCAL TimeZone = 'Pacific/Kiritimati';
+SELECT r.body ->> 'review_due' = :'due' AS same FROM aegis_app.get_kyc_subject(public.kyc_request(:'person')) r;
+SAVEPOINT s;
+SELECT aegis_app.change_kyc_subject(public.kyc_request(:'person', jsonb_build_object('identity', jsonb_build_object('date_of_birth', aegis_app.today() + 1))));
+ROLLBACK TO s;
+SET LOCAL TimeZone = 'Etc/GMT+12';
+SELECT r.body ->> 'review_due' = :'due' AS same FROM aegis_app.get_kyc_subject(public.kyc_request(:'person')) r;
+SELECT r.status FROM aegis_app.change_kyc_subject(public.kyc_request(:'person', jsonb_build_object('identity', jsonb_build_object('date_of_birth', aegis_app.today())))) r;
+-- but on the tenant's
+SELECT (aegis_app.change_invoice_settings(public.kyc_request('', '{"time_zone": "Pacific/Kiritimati"}'))).status;
+SELECT aegis_app.kyc_review_due(s) = ((s.status_changed_at AT TIME ZONE 'Pacific/Kiritimati')::date + interval '24 months')::date AS there,
+       aegis_app.date_of(s.status_changed_at) = (s.status_changed_at AT TIME ZONE 'Pacific/Kiritimati')::date AS that_day
+  FROM aegis_app.kyc_subject s WHERE s.id = :'person';
+ROLLBACK;
 -- refuses: a decision that was used up
 BEGIN;
 SELECT aegis.authenticate(:'leo') \g /dev/null

@@ -42,9 +42,14 @@ CREATE FUNCTION aegis_app.invoice_settings(OUT time_zone text, OUT rounding text
   END;
 COMMENT ON FUNCTION aegis_app.invoice_settings() IS 'what the tenant decided about its invoices, or the defaults';
 
+CREATE FUNCTION aegis_app.date_of(moment timestamptz) RETURNS date
+  LANGUAGE sql STABLE
+  RETURN (moment AT TIME ZONE coalesce((SELECT s.time_zone FROM aegis_app.invoice_setting s WHERE s.tenant_id = aegis.tenant_id()), 'UTC'))::date;
+COMMENT ON FUNCTION aegis_app.date_of(timestamptz) IS 'the date of a moment in the time zone of the tenant, whatever that of the client is';
+
 CREATE FUNCTION aegis_app.today() RETURNS date
   LANGUAGE sql STABLE
-  RETURN (now() AT TIME ZONE coalesce((SELECT s.time_zone FROM aegis_app.invoice_setting s WHERE s.tenant_id = aegis.tenant_id()), 'UTC'))::date;
+  RETURN aegis_app.date_of(now());
 COMMENT ON FUNCTION aegis_app.today() IS 'the date in the time zone of the tenant';
 
 CREATE FUNCTION aegis_app.get_invoice_settings(request aegis.request) RETURNS aegis.response

@@ -125,7 +125,7 @@ DECLARE
 BEGIN
   CASE form
     WHEN 'a date' THEN
-      IF value !~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' OR value::date NOT BETWEEN DATE '1800-01-01' AND current_date THEN
+      IF value !~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}$' OR value::date NOT BETWEEN DATE '1800-01-01' AND aegis_app.today() THEN
         RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('field "%s" must be a date that has been, such as 1984-05-23', name);
       END IF;
     WHEN 'country codes' THEN

@@ -62,10 +62,10 @@ COMMENT ON FUNCTION aegis_app.kyc_review_period(text) IS 'how long after the las
 
 CREATE FUNCTION aegis_app.kyc_review_due(s aegis_app.kyc_subject) RETURNS date
   LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
-  RETURN CASE WHEN s.status IN ('approved', 'suspended') THEN (greatest(s.status_changed_at,
-    (SELECT max(v.completed_at) FROM aegis_app.kyc_review v WHERE v.tenant_id = s.tenant_id AND v.subject_id = s.id))
+  RETURN CASE WHEN s.status IN ('approved', 'suspended') THEN (aegis_app.date_of(greatest(s.status_changed_at,
+    (SELECT max(v.completed_at) FROM aegis_app.kyc_review v WHERE v.tenant_id = s.tenant_id AND v.subject_id = s.id)))
     + aegis_app.kyc_review_period((aegis_app.kyc_current_risk(s)).rating))::date END;
-COMMENT ON FUNCTION aegis_app.kyc_review_due(aegis_app.kyc_subject) IS 'when a relationship is to be looked at again; NULL while there is none';
+COMMENT ON FUNCTION aegis_app.kyc_review_due(aegis_app.kyc_subject) IS 'when a relationship is to be looked at again, in the time zone of the tenant; NULL while there is none';
 
 CREATE FUNCTION aegis_app.kyc_review_json(v aegis_app.kyc_review, readable boolean) RETURNS jsonb
   LANGUAGE sql STABLE
