@@ -133,9 +133,9 @@ int serve(Config config, const std::string &path, const Variables &variables) {
     });
     Workers workers(config, gateway, &metrics);
     workers_seen = &workers;
-    workers.start(&poller);
     regions.start();
     replica.start();
+    workers.start(&poller);
     std::thread poll_thread([&] { poller.run(); });
     log_event(Level::info, "started",
               {{"listen", config.listen},

@@ -113,6 +113,7 @@ bool Monitor::refresh(Failure *failure) {
     bool reached = database_.connected() && !stranger;
     health_ =
         !reached ? Health::down : (routes_ != nullptr && well ? Health::ok : Health::degraded);
+    has_asked_ = true;
     if (!was_connected || !database_.connected()) listening_ = false;
 
     if (stranger) {

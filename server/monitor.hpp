@@ -33,6 +33,8 @@ class Monitor {
     // Null until the database was reached for the first time; the last copy outlives a loss.
     Routes routes() const { return std::atomic_load(&routes_); }
     Health health() const { return health_.load(); }
+    // Whether the database was asked once, whatever came of it.
+    bool has_asked() const { return has_asked_.load(); }
     // What aegis.health() said last, as JSON; "null" when it cannot be had.
     std::string database_health() const;
     // What aegis.status() said last, at most half a minute old while the database is reached;
@@ -51,6 +53,7 @@ class Monitor {
     const std::string region_;
     Routes routes_;
     std::atomic<Health> health_{Health::down};
+    std::atomic<bool> has_asked_{false};
     mutable std::mutex lock_;
     std::string database_health_ = "null";
     std::string database_status_ = "null";

@@ -14,6 +14,8 @@ namespace {
 // For so long a worker waits for a place while nobody else is answered there.
 constexpr int64_t kSilenceMillis = 1000;
 constexpr int64_t kPassOverMillis = 5000;
+// After the start, the time that a monitor has to connect and to ask for the first time.
+constexpr int64_t kFirstWordMillis = 2000;
 constexpr auto kStep = std::chrono::milliseconds(2);
 // A monitor among several asks small things, and should notice soon.
 constexpr int64_t kMonitorSeconds = 3;
@@ -41,10 +43,20 @@ Region::Region(const RegionConfig &config, const Config &all)
     rooms_[1].places = places_of(all.sign_in_workers);
 }
 
+void Region::watch() {
+    watched_since_ = now_millis();
+    monitor_->start();
+}
+
 bool Region::answers() const {
     // The monitor may have failed where others are still served.
     return monitor_->health() != Health::down ||
            now_millis() - answered_at_.load() <= kSilenceMillis;
+}
+
+void Region::await_first_word() const {
+    while (!monitor_->has_asked() && now_millis() - watched_since_.load() <= kFirstWordMillis)
+        std::this_thread::sleep_for(kStep);
 }
 
 void Region::answered() {
@@ -61,6 +73,7 @@ bool Region::keeps_waiting() const {
 
 Region::Visit::Visit(Region *region, bool sign_in) : region_(region), sign_in_(sign_in) {
     Room &room = region->rooms_[sign_in];
+    region->await_first_word();
     while (region->answers()) {
         int64_t taken = room.taken.load();
         if (taken < room.places) {
@@ -122,7 +135,7 @@ std::string Regions::json() const {
 
 void Regions::start() {
     for (Region &region : all_)
-        if (region.has_database()) region.monitor().start();
+        if (region.has_database()) region.watch();
 }
 
 void Regions::stop() {

@@ -22,11 +22,14 @@ class Region {
     bool has_database() const { return config_.has_database; }
     const DatabaseConfig &reach() const { return config_.reach; }
     // Of one that has a database.
+    void watch();  // starts its monitor
     Monitor &monitor() { return *monitor_; }
     const Monitor &monitor() const { return *monitor_; }
 
     // Whether it is worth asking: its monitor reaches it, or somebody was answered just now.
     bool answers() const;
+    // A gateway that has just started has heard of nobody, which is no sign that a region is away.
+    void await_first_word() const;
     void answered();  // the database said something
     // It did not, in time: for a while it is not worth asking what may be asked elsewhere.
     void kept_waiting();
@@ -61,6 +64,7 @@ class Region {
     std::unique_ptr<Monitor> monitor_;
     Room rooms_[2];  // of workers, and of workers for sign-ins
     // Milliseconds of a clock that does not go back.
+    std::atomic<int64_t> watched_since_{0};
     std::atomic<int64_t> answered_at_{0};
     std::atomic<int64_t> waiting_until_{0};
 };

@@ -90,6 +90,7 @@ Said RegionRoute::ask(const std::string &name, std::deque<Database> *databases,
     for (size_t at = 0; at < regions_.size(); ++at) {
         Region &region = regions_.at(at);
         if (!region.has_database()) continue;
+        region.await_first_word();
         if (region.answers() && !region.keeps_waiting()) {
             asked[at] = (*databases)[at].ask_home(hash, &failure);
             if (!asked[at]) region.kept_waiting();
