@@ -18,10 +18,6 @@ struct DatabaseConfig {  // [database]
     std::string client_key;
     int64_t connect_seconds = 3;
     int64_t statement_seconds = 10;
-
-    // Whether a statement whose time is over is cancelled. libpq waits for that as long as it
-    // takes: a server that hangs keeps whoever asks.
-    bool cancels = true;
 };
 
 std::vector<Setting> database_settings(DatabaseConfig *config);

@@ -22,8 +22,6 @@ constexpr auto kFirstBackOff = std::chrono::milliseconds(100);
 constexpr auto kLongestBackOff = std::chrono::milliseconds(1500);
 // For so long after an answer the connection is taken to be alive without a look at it.
 constexpr auto kFresh = std::chrono::milliseconds(20);
-// After a cancel request the server answers at once; a dead network does not.
-constexpr auto kCancelPatience = std::chrono::milliseconds(1000);
 
 }  // namespace
 
@@ -165,10 +163,11 @@ bool DatabaseLink::ensure(Failure *failure) {
 }
 
 DatabaseLink::Result DatabaseLink::collect(Failure *failure, std::chrono::milliseconds patience) {
+    // By then the server has ended the statement by its own clock, unless it hangs; and libpq would
+    // wait for such a one without end until it takes a cancellation.
     if (patience.count() == 0)
         patience = std::chrono::seconds(config_.statement_seconds) + std::chrono::milliseconds(500);
     auto deadline = Clock::now() + patience;
-    bool cancelled = false;
     Result last;
     for (;;) {
         int flushed = PQflush(connection_);
@@ -184,20 +183,9 @@ DatabaseLink::Result DatabaseLink::collect(Failure *failure, std::chrono::millis
             continue;
         }
         if (!wait(static_cast<short>(flushed > 0 ? POLLIN | POLLOUT : POLLIN), deadline)) {
-            if (cancelled || !config_.cancels) {
-                failure->kind = Failure::Kind::timeout;
-                drop();
-                return nullptr;
-            }
-            cancelled = true;
-            deadline = Clock::now() + kCancelPatience;
-            if (PGcancel *cancel = PQgetCancel(connection_)) {
-                char text[256];
-                // When it cannot be delivered, the second deadline drops the connection.
-                (void)PQcancel(cancel, text, sizeof(text));
-                PQfreeCancel(cancel);
-            }
-            continue;
+            failure->kind = Failure::Kind::timeout;
+            drop();
+            return nullptr;
         }
         if (PQconsumeInput(connection_) == 0) break;
     }

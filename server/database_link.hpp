@@ -46,8 +46,8 @@ class DatabaseLink {
     // Connects when there is no connection, unless the last attempt was just now.
     bool ensure(Failure *failure);
     // What libpq was given to send, sent and collected; nullptr: the failure says why. When its
-    // time is over, that of the configuration or the patience, the statement is cancelled, or the
-    // connection dropped, and the server ends the statement by its own clock.
+    // time is over, that of the configuration or the patience, the connection is dropped, and the
+    // server ends the statement by its own clock.
     Result finish(bool sent, Failure *failure, std::chrono::milliseconds patience = {});
     Result ask(const char *sql, Failure *failure);
     // Text parameters, text results; a null pointer is SQL's NULL.

@@ -23,7 +23,7 @@ std::string host_of(const std::string &url) {
     return authority.substr(0, authority.find(':'));
 }
 
-void take_reach(RegionConfig *region, const DatabaseConfig &shared, bool many) {
+void take_reach(RegionConfig *region, const DatabaseConfig &shared) {
     const bool local = !region->database.empty() && region->database.front() == '/';
     if (!local && !is_host(region->database))
         fail_config(region->place, "\"" + region->section + ".database\" is no place of a database",
@@ -31,7 +31,6 @@ void take_reach(RegionConfig *region, const DatabaseConfig &shared, bool many) {
                     "setting of its own.");
     region->has_database = true;
     region->reach = shared;
-    region->reach.cancels = !many;
     region->reach.port = region->port;
     (local ? region->reach.socket : region->reach.host) = region->database;
     if (!local) {
@@ -120,7 +119,7 @@ void take_regions(RegionsConfig *regions, DatabaseConfig *database, const Settin
     for (RegionConfig &region : regions->all) {
         take_url(&region, regions->many(), &hosts);
         if (!region.database.empty())
-            take_reach(&region, *database, regions->many());
+            take_reach(&region, *database);
         else if (regions->proxy || region.name == regions->home)
             fail_config(region.place, "\"" + region.section + ".database\" is not set",
                         regions->proxy ? "In proxy mode requests go on to the database of every "

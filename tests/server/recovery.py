@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """kill -9 of a backend, of the database and of the gateway, each under load: what was answered is there, once; what was not
-is there whole or not at all; nobody gets another's answer; and it goes on by itself."""
+is there whole or not at all; nobody gets another's answer; and it goes on by itself. A database that hangs holds nobody for ever."""
 import collections
 import http.client
 import os
@@ -154,6 +154,27 @@ def gateway_itself(report, cluster, gateway, token):
     check(report, cluster, load, "gateway")
 
 
+def hanging(report, cluster, token):
+    """It takes connections and answers nothing: as many requests as there are workers, twice, and the watch over it, end by the clock."""
+    with Gateway(cluster, {"server": {"workers": 2}, "database": {"statement_seconds": 2, "connect_seconds": 1}}) as gateway:
+        clients = [Client(gateway, token) for _ in range(4)]
+        for client in clients:
+            equal(client.request("GET", "/api/organisation").status, 200, "before")
+        with report.test("hanging/every request ends by the clock"), cluster.hung():
+            answers = []
+            threads = [threading.Thread(target=lambda c=client: answers.append(c.request("GET", "/api/organisation").status)) for client in clients]
+            began = time.monotonic()
+            [thread.start() for thread in threads]
+            [thread.join() for thread in threads]
+            assert len(answers) == 4 and set(answers) <= {503, 504} and 504 in answers, answers
+            assert time.monotonic() - began < 8, f"took {time.monotonic() - began:.1f} s"
+            until(lambda: clients[0].request("GET", "/api/health").json() == {"status": "down"}, 10, "the watch")
+        with report.test("hanging/and is served again"):
+            until(lambda: all(client.request("GET", "/api/organisation").status == 200 for client in clients), 5, "an answer")
+        with report.test("hanging/the gateway ends on SIGTERM"), cluster.hung():
+            gateway.stop()
+
+
 def main():
     report = Report("recovery")
     with Cluster() as cluster, Gateway(cluster) as gateway:
@@ -162,6 +183,8 @@ def main():
         client.close()
         for part in (backend, database, gateway_itself):
             part(report, cluster, gateway, token)
+        gateway.stop()
+        hanging(report, cluster, token)
     report.finish()
 
 
