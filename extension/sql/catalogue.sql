@@ -40,6 +40,7 @@ SELECT t.name, t.description, 'c', true FROM (VALUES
   ('auth.throttled',           'a network, or everybody for a tenant, failed too often in a minute'),
   ('auth.denied',              'a request was refused'),
   ('auth.token_refused',       'a token of an issuer was refused'),
+  ('control.reviewed',         'an operator recorded that a control was looked at'),
   ('ddl.changed',              'an object of Aegis, a protected or captured table, or what belongs to it was made, changed or dropped'),
   ('ddl.refused',              'a change of the schema was refused because it would leave a hole'),
   ('ddl.repaired',             'a hole that a change of the schema would leave was repaired'),

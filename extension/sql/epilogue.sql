@@ -261,6 +261,10 @@ GRANT EXECUTE ON FUNCTION aegis.access_facts(regclass, uuid), aegis.explain_acce
 -- Coverage says where holes are, so it is for those who mend and those who check.
 GRANT EXECUTE ON FUNCTION aegis.audit_coverage(), aegis.coverage() TO aegis_auditor, aegis_operator;
 GRANT SELECT ON aegis.classification TO aegis_auditor, aegis_operator;
+-- control
+GRANT EXECUTE ON FUNCTION aegis.controls(date) TO aegis_auditor, aegis_operator;
+GRANT EXECUTE ON FUNCTION aegis.review_control(text, text, text, date) TO aegis_operator;
+GRANT SELECT ON aegis.control, aegis.control_review TO aegis_auditor, aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.guard_schema(regnamespace, text) TO aegis_operator;
 GRANT SELECT ON aegis.guarded_schema TO aegis_auditor, aegis_operator;
 

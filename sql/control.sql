@@ -1,0 +1,76 @@
+-- What is promised is data: each control names what shows it; who looked is recorded and never changed, and who did not is overdue.
+\set VERBOSITY terse
+CREATE ROLE regress_control_operator LOGIN IN ROLE aegis_operator;
+CREATE ROLE regress_control_auditor LOGIN IN ROLE aegis_auditor;
+CREATE ROLE regress_control_member LOGIN IN ROLE aegis_member;
+
+-- allows: an auditor reads every control, and runs the query that shows it
+SET SESSION AUTHORIZATION regress_control_auditor;
+SELECT string_agg(id, ' ' ORDER BY id) AS controls, count(*) FILTER (WHERE tests = '{}' OR implementation = '{}' OR evidence = '') AS shown_by_nothing,
+       bool_and(last_review IS NULL AND last_outcome IS NULL) AS never_reviewed FROM aegis.controls();
+SELECT string_agg(id, ' ') AS partial FROM aegis.controls() WHERE status <> 'implemented';
+\o /dev/null
+SELECT evidence FROM aegis.control ORDER BY id \gexec
+\o
+SELECT count(*) AS queries FROM aegis.control;
+
+-- allows: by its date one is current, due or overdue
+SELECT DISTINCT state FROM aegis.controls((SELECT min(stated_on) FROM aegis.control));
+SELECT DISTINCT state FROM aegis.controls((SELECT (max(stated_on) + interval '12 months')::date FROM aegis.control));
+SELECT DISTINCT state FROM aegis.controls((SELECT (max(stated_on) + interval '12 months')::date + 1 FROM aegis.control));
+
+-- allows: an operator records a review, for twelve months or less; the newest counts
+SET SESSION AUTHORIZATION regress_control_operator;
+SELECT aegis.review_control('L2', 'ineffective', 'the signer was away') = ((now() AT TIME ZONE 'UTC')::date + interval '12 months')::date AS a_year;
+SELECT state, last_outcome, last_reviewer, next_review - (now() AT TIME ZONE 'UTC')::date > 360 AS next FROM aegis.controls() WHERE id = 'L2';
+SELECT aegis.review_control('L2', 'effective', 'verified with the kept checkpoint', (now() AT TIME ZONE 'UTC')::date + 60) IS NOT NULL AS reviewed;
+SELECT state, last_outcome FROM aegis.controls() WHERE id = 'L2';
+SELECT state FROM aegis.controls((now() AT TIME ZONE 'UTC')::date + 31) WHERE id = 'L2';
+SELECT state FROM aegis.controls((now() AT TIME ZONE 'UTC')::date + 61) WHERE id = 'L2';
+
+-- refuses: no such control, outcome or remark; a review that would hold too long, or no more
+SELECT aegis.review_control('Z9', 'effective', 'x');
+SELECT aegis.review_control(NULL, 'effective', 'x');
+SELECT aegis.review_control('L2', 'fine', 'x');
+SELECT aegis.review_control('L2', NULL, 'x');
+SELECT aegis.review_control('L2', 'effective', '  ');
+SELECT aegis.review_control('L2', 'effective', repeat('x', 501));
+DO $$
+DECLARE
+  day date := (now() AT TIME ZONE 'UTC')::date;
+  tried date;
+BEGIN
+  FOREACH tried IN ARRAY ARRAY[day - 1, day, (day + interval '12 months')::date + 1, 'infinity'] LOOP
+    BEGIN
+      PERFORM aegis.review_control('L2', 'effective', 'x', tried);
+      RAISE WARNING 'taken: %', tried;
+    EXCEPTION WHEN invalid_parameter_value THEN
+      NULL;
+    END;
+  END LOOP;
+END $$;
+-- refuses: to review for whoever is no operator; to change or remove a review, for anybody
+INSERT INTO aegis.control_review (control, outcome, remark, next_review, reviewed_by, reviewed_at) VALUES ('L2', 'effective', 'x', '2099-01-01', 'x', now());
+SET SESSION AUTHORIZATION regress_control_auditor;
+SELECT aegis.review_control('L2', 'effective', 'x');
+DELETE FROM aegis.control_review;
+SET SESSION AUTHORIZATION regress_control_member;
+SELECT count(*) FROM aegis.controls();
+SELECT count(*) FROM aegis.control_review;
+RESET SESSION AUTHORIZATION;
+UPDATE aegis.control_review SET outcome = 'effective';
+DELETE FROM aegis.control_review;
+TRUNCATE aegis.control_review;
+SET session_replication_role = replica;
+DELETE FROM aegis.control_review;
+RESET session_replication_role;
+SET ROLE aegis_owner;
+DELETE FROM aegis.control_review;
+RESET ROLE;
+
+-- survives: each review is an entry, with what was said
+SELECT l.target_id, l.detail ->> 'outcome' AS outcome, l.detail ->> 'remark' AS remark, l."session_user" FROM aegis.audit_log l WHERE l.event = 'control.reviewed' ORDER BY l.seq;
+SELECT count(*) AS beside_the_ledger FROM aegis.control_review r WHERE NOT EXISTS (
+  SELECT FROM aegis.audit_log l WHERE l.event = 'control.reviewed' AND l.target_id = r.control
+     AND l.detail ->> 'remark' = r.remark AND l.detail ->> 'outcome' = r.outcome AND l.detail ->> 'next_review' = to_char(r.next_review, 'YYYY-MM-DD'));
+DROP ROLE regress_control_operator, regress_control_auditor, regress_control_member;
