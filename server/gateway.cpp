@@ -36,6 +36,10 @@ bool is_read(const std::string &method) {
     return method == "GET" || method == "HEAD";
 }
 
+bool asks_to_look(const Head &head) {
+    return is_read(head.method) && credential_of(head) == Credential::signature;
+}
+
 }  // namespace
 
 Verdict Gateway::refuse(const Connection &connection, const Refusal &refusal) const {
@@ -152,27 +156,64 @@ Verdict Gateway::judge_main(const Connection &connection) const {
         std::find(config_.hosts.begin(), config_.hosts.end(), head.host) == config_.hosts.end())
         return refuse(connection, kMisdirected);
     // Whoever watches the service must not find it down because others ask too much.
-    if (head.path == kHealthPath) return judge_path(connection);
+    const bool health = head.path == kHealthPath;
+    if (health && !asks_to_look(head)) return judge_path(connection);
     RateVerdict rate = rates_.take(connection.peer, counted_principal(head, connection.peer));
+    if (health && !rate.allowed) return judge_look(connection, Look::none, kHealthPath);
     Verdict verdict = rate.allowed ? judge_path(connection) : refuse(connection, kRateLimited);
     if (!rate.allowed) verdict.early->set("retry-after", std::to_string(rate.retry_seconds));
     verdict.rate = std::move(rate.fields);
     return verdict;
 }
 
+// Whether a signature opens it only the database can say; while that is away, nobody can.
+Verdict Gateway::judge_look(const Connection &connection, Look look, std::string_view route) const {
+    const bool away = home().health() == Health::down;
+    Verdict verdict;
+    if (look == Look::none || (look == Look::health && away)) {
+        verdict = answer_health(connection, health_word());
+    } else if (away) {
+        verdict = refuse(connection, kUnavailable);
+        verdict.early->set("retry-after", "5");
+    } else {
+        verdict.look = look;
+        if (regions_.many()) {
+            verdict.region = regions_.home();
+            verdict.shown_region = regions_.at(regions_.home()).name();
+        }
+    }
+    verdict.shown_route = route;
+    return verdict;
+}
+
+// The database's word turned into what was asked for. For whoever may not see them, there are no
+// metrics.
+Response Gateway::show(const Connection &connection, const std::optional<Answer> &answer,
+                       Trail *trail) const {
+    const bool may = answer && answer->status == 204;
+    if (connection.verdict.look == Look::health)
+        return *answer_health(connection, may ? health_details() : health_word()).early;
+    if (may) return *this->answer(connection, kMetrics, metrics_->text(load_(), regions_)).early;
+    trail->problem = kNotFound.name;
+    return problem(kNotFound, connection.request_id);
+}
+
 Verdict Gateway::judge_path(const Connection &connection) const {
     const Head &head = connection.head;
-    if (head.path == kHealthPath) {
-        Verdict verdict =
-            answer_health(connection, may_watch(connection) ? health_details() : health_word());
+    if (head.path == kHealthPath && may_watch(connection)) {
+        Verdict verdict = answer_health(connection, health_details());
         verdict.shown_route = kHealthPath;
         return verdict;
     }
+    if (head.path == kHealthPath)
+        return judge_look(connection, asks_to_look(head) ? Look::health : Look::none, kHealthPath);
     if (head.path == kMetricsPath && may_watch(connection)) {
         Verdict verdict = answer(connection, kMetrics, metrics_->text(load_(), regions_));
         verdict.shown_route = kMetricsPath;
         return verdict;
     }
+    if (head.path == kMetricsPath && asks_to_look(head))
+        return judge_look(connection, Look::metrics, kMetricsPath);
     if (head.path == kSecurityPath && !config_.security_contact.empty()) {
         Verdict verdict = answer(connection, kText, security_text(config_));
         verdict.shown_route = kSecurityPath;
@@ -349,6 +390,10 @@ Response Gateway::forward(const Connection &connection, std::string_view body, R
     if (visit && (answer || failure.kind == Failure::Kind::refused)) region.answered();
     // A service behind the gateway is none of the region.
     visit.reset();
+    const Look look = connection.verdict.look;
+    const bool decided = answer && answer->status != 429 && answer->status != 503;
+    if (look == Look::health || (look == Look::metrics && decided))
+        return show(connection, answer, trail);
     if (answer && Upstreams::is_order(answer->headers))
         return forward_on(connection, call, answer->headers, &trail->problem);
     if (answer && answer->status >= 200 && answer->status <= 599) {

@@ -60,6 +60,9 @@ class Gateway {
     Verdict judge_console(const Connection &connection, std::string_view route) const;
     Verdict judge_main(const Connection &connection) const;
     Verdict judge_path(const Connection &connection) const;
+    Verdict judge_look(const Connection &connection, Look look, std::string_view route) const;
+    Response show(const Connection &connection, const std::optional<Answer> &answer,
+                  Trail *trail) const;
     Verdict judge_admin(const Connection &connection) const;
     Verdict judge_redirect(const Connection &connection) const;
     Verdict answer(const Connection &connection, std::string_view type, std::string body) const;

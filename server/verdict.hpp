@@ -9,15 +9,19 @@
 
 namespace aegis::server {
 
+// What a signed caller wants to see of the gateway itself, if the database says that they may.
+enum class Look { none, health, metrics };
+
 struct Verdict {
     std::optional<Response> early;  // answered without the database
     std::string_view problem;       // name of the refusal, for the log; a constant
     Routes table;                   // keeps the route alive
     const Route *route = nullptr;
-    std::string_view shown_route;   // for the log: the template, never the path
-    std::string rate;               // lines of the answer's head about what the caller has left
-    bool anonymous_write = false;   // sign-in and the like: has workers of its own
-    std::optional<size_t> region;   // where it goes, as far as the head says
+    std::string_view shown_route;  // for the log: the template, never the path
+    std::string rate;              // lines of the answer's head about what the caller has left
+    bool anonymous_write = false;  // sign-in and the like: has workers of its own
+    std::optional<size_t> region;  // where it goes, as far as the head says
+    Look look = Look::none;
     std::string_view shown_region;  // for the log; lives as long as the gateway
 };
 

@@ -44,7 +44,7 @@ SELECT aegis.openapi() -> 'paths' ? '/regress/openapi/one' AS there;
 SELECT jsonb_pretty(d - 'paths' - 'tags' - 'info') FROM aegis.openapi() d;
 SELECT d -> 'tags' @> '[{"name": "Regress"}, {"name": "Service"}, {"name": "Session"}]' AS tags FROM aegis.openapi() d;
 SELECT path.key, array_agg(m ORDER BY m) AS methods FROM aegis.openapi() d, jsonb_each(d -> 'paths') path, jsonb_object_keys(path.value) m
- WHERE path.key IN ('/api/session', '/api/health', '/api/openapi.json') GROUP BY 1 ORDER BY 1;
+ WHERE path.key IN ('/api/session', '/api/health', '/api/metrics', '/api/openapi.json') GROUP BY 1 ORDER BY 1;
 SELECT d #> '{paths,/api/session,post,security}' AS security, d #> '{paths,/api/session,post,responses,429,description}' AS busy FROM aegis.openapi() d;
 -- refuses: schemas that are none, statuses that mean something else
 SELECT aegis.register_route('GET', '/regress/openapi/x', 'regress_openapi.answer(aegis.request)', response_schema => '[]');

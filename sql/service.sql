@@ -98,6 +98,7 @@ GRANT USAGE ON SCHEMA t_service TO regress_service_operator;
 SELECT key_id, octet_length(decode(secret, 'base64')) AS bytes, secret FROM aegis.create_service('billing', :'tenant', '{notes:read,notes:write}', 3::smallint) \gset one_
 SELECT :'one_key_id' AS key_id, :'one_bytes' AS bytes;
 SELECT key_id, secret FROM aegis.create_service('monitor', NULL, '{notes:read}') \gset free_
+SELECT key_id, secret FROM aegis.create_service('watcher', NULL, '{metrics:read}') \gset watch_
 SELECT key_id, secret FROM aegis.create_service('foreign', :'other', '{notes:read}', 4::smallint) \gset other_
 SELECT name, tenant_id IS NOT NULL AS has_tenant, rank, scopes, keys, retired_at IS NULL AS in_use
   FROM aegis.services WHERE name IN ('billing', 'foreign', 'monitor') ORDER BY name;
@@ -120,6 +121,7 @@ SELECT aegis.register_route('GET', '/t/none', 't_service.who(aegis.request)', cr
 SELECT aegis.register_route('GET', '/t/none', 't_service.who(aegis.request)', credentials => '{password}');
 SELECT aegis.register_route('GET', '/t/none', 't_service.who(aegis.request)', credentials => '{service}');
 SELECT aegis.register_route('GET', '/t/none', 't_service.who(aegis.request)', scope => 'a');
+SELECT aegis.register_route('GET', '/api/metrics', 't_service.who(aegis.request)', credentials => '{service}', scope => 'metrics:read');
 
 \c - :superuser
 GRANT USAGE ON SCHEMA t_service TO regress_service_caller;
@@ -144,6 +146,20 @@ SELECT status, convert_from(body, 'UTF8')::jsonb AS body
   FROM aegis.handle('GET', '/t/ping', t_service.sign(:'free_key_id', :'free_secret', 'GET', '/t/ping'), NULL, '192.0.2.1', 'r-1');
 SELECT status, convert_from(body, 'UTF8')::jsonb ->> 'code' AS code
   FROM aegis.handle('GET', '/t/who', t_service.sign(:'free_key_id', :'free_secret', 'GET', '/t/who'), NULL, '192.0.2.1', 'r-1');
+-- allows: to see what the gateway says of itself, which is not said here, to who has the scope; refuses: everybody and everything else
+SELECT n.what, h.status, t_service.problem(h.body) AS problem, CASE WHEN h.status = 204 THEN octet_length(h.body) END AS bytes
+  FROM (VALUES
+    ('metrics',       'GET',    '/api/metrics', t_service.sign(:'watch_key_id', :'watch_secret', 'GET', '/api/metrics')),
+    ('health',        'GET',    '/api/health',  t_service.sign(:'watch_key_id', :'watch_secret', 'GET', '/api/health')),
+    ('head',          'HEAD',   '/api/metrics', t_service.sign(:'watch_key_id', :'watch_secret', 'HEAD', '/api/metrics')),
+    ('below it',      'GET',    '/api/metrics/x', t_service.sign(:'watch_key_id', :'watch_secret', 'GET', '/api/metrics/x')),
+    ('without scope', 'GET',    '/api/metrics', t_service.sign(:'one_key_id', :'one_secret', 'GET', '/api/metrics')),
+    ('wrong secret',  'GET',    '/api/health',  t_service.sign(:'watch_key_id', :'one_secret', 'GET', '/api/health')),
+    ('a write',       'DELETE', '/api/metrics', t_service.sign(:'watch_key_id', :'watch_secret', 'DELETE', '/api/metrics')),
+    ('nobody',        'GET',    '/api/metrics', ARRAY['host', 'api.example.com']),
+    ('a session',     'GET',    '/api/metrics', ARRAY['authorization', 'Bearer x'])
+  ) AS n (what, method, target, headers),
+  LATERAL aegis.handle(n.method, n.target, n.headers, NULL, '192.0.2.1', 'r-6') h ORDER BY n.what COLLATE "C";
 -- allows: a clock that is a little off
 SELECT status FROM aegis.handle('GET', '/t/who', t_service.sign(:'one_key_id', :'one_secret', 'GET', '/t/who', skew => 3), NULL, '192.0.2.1', 'r-1');
 SELECT status FROM aegis.handle('GET', '/t/who', t_service.sign(:'one_key_id', :'one_secret', 'GET', '/t/who', skew => -3), NULL, '192.0.2.1', 'r-1');

@@ -115,7 +115,10 @@ CREATE FUNCTION aegis.describe_routes() RETURNS jsonb
 DECLARE
   paths jsonb;
   tags  jsonb;
-  health CONSTANT jsonb := '{"type": "object", "properties": {"status": {"enum": ["ok", "degraded", "down"]}}, "required": ["status"], "additionalProperties": false}';
+  health CONSTANT jsonb := aegis.object_schema('{"status": {"enum": ["ok", "degraded", "down"]}, "connections": {"type": "integer"}, "queued": {"type": "integer"},
+    "routes": {"type": "integer"}, "database": {"type": ["object", "null"]}, "regions": {"type": "array"}}', '{connections,queued,routes,database,regions}');
+  -- Nobody needs a signature for the word of health; the details, and metrics, want one of a scope that the gateway asks aegis.handle for.
+  signed CONSTANT jsonb := '{"signature": ["metrics:read"]}';
 BEGIN
   WITH route AS (
     SELECT r.credentials, r.scope, r.method, r.path, r.handler::text AS name, r.minimum_rank, r.public, r.summary, r.tag, r.request_schema, r.response_schema,
@@ -160,10 +163,15 @@ BEGIN
   SELECT jsonb_object_agg(p.path, p.item) INTO paths
     FROM (SELECT o.path, jsonb_object_agg(o.method, o.item) AS item FROM operation o GROUP BY o.path) p;
   paths := paths || jsonb_build_object('/api/health', jsonb_build_object('get', jsonb_build_object(
-    'operationId', 'get_health', 'summary', 'Whether the service and its database work', 'tags', '["Service"]'::jsonb, 'security', '[]'::jsonb,
+    'operationId', 'get_health', 'summary', 'Whether the service and its database work; to who signs, with details', 'tags', '["Service"]'::jsonb,
+    'security', jsonb_build_array('{}'::jsonb, signed),
     'responses', jsonb_build_object(
       '200', jsonb_build_object('description', 'It works', 'content', jsonb_build_object('application/json', jsonb_build_object('schema', health))),
       '503', jsonb_build_object('description', 'It is down', 'content', jsonb_build_object('application/json', jsonb_build_object('schema', health)))))));
+  paths := paths || jsonb_build_object('/api/metrics', jsonb_build_object('get', jsonb_build_object(
+    'operationId', 'get_metrics', 'summary', 'What the gateway counts, for Prometheus', 'tags', '["Service"]'::jsonb, 'security', jsonb_build_array(signed),
+    'responses', aegis.route_problems('GET', '/api/metrics', true, false, false, false, NULL, '{"not-found": 404, "quota-exceeded": 429}')
+      || jsonb_build_object('200', jsonb_build_object('description', 'The answer', 'content', jsonb_build_object('text/plain; version=0.0.4; charset=utf-8', jsonb_build_object('schema', '{"type": "string"}'::jsonb)))))));
   paths := paths || jsonb_build_object('/api/status', jsonb_build_object('get', jsonb_build_object(
     'operationId', 'get_status', 'summary', 'How the service is, its objectives, subprocessors and latest incidents', 'tags', '["Service"]'::jsonb, 'security', '[]'::jsonb,
     'responses', jsonb_build_object('200', jsonb_build_object('description', 'The answer', 'content', jsonb_build_object('application/json', jsonb_build_object('schema',

@@ -20,6 +20,8 @@ namespace aegis::handle {
 
 namespace {
 
+const char *const kWatchScope = "metrics:read";
+
 const char *const kMethods[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"};
 
 bool is_method(const char *method) {
@@ -110,12 +112,39 @@ void answer_route(Exchange *exchange) {
     if (exchange->session.touch_due) session::touch(exchange->session.id);
 }
 
+// The gateway holds no secret of a service: it asks here whether a signed caller may see what it
+// then says of itself, and gives away nothing unless this answers 204.
+void answer_watcher(Exchange *exchange) {
+    if (!is_safe(exchange->method)) {
+        refuse_method(exchange, "GET, HEAD");
+        return;
+    }
+    // What used a nonce up may not have arrived here.
+    if (RecoveryInProgress()) {
+        refuse(exchange, http::kUnavailable);
+        return;
+    }
+    if (!http::find_credential(exchange->headers, &exchange->credential)) {
+        refuse(exchange, http::kAmbiguousCredential);
+        return;
+    }
+    route::Route watch{};
+    watch.method = exchange->method;
+    watch.path = exchange->target.path;
+    watch.credentials = route::kService;
+    watch.scope = kWatchScope;
+    if (authenticate_for(exchange, watch) && accept_body(exchange, 0))
+        exchange->answer.status = 204;
+}
+
 void answer_request(Exchange *exchange) {
     if (exchange->method == nullptr || !is_method(exchange->method)) {
         refuse_method(exchange, "GET, HEAD, POST, PUT, PATCH, DELETE");
         return;
     }
-    if (!is_session_route(exchange->target.path))
+    if (is_watch_route(exchange->target.path))
+        answer_watcher(exchange);
+    else if (!is_session_route(exchange->target.path))
         answer_route(exchange);
     else if (RecoveryInProgress())
         refuse(exchange, http::kUnavailable);
@@ -133,6 +162,10 @@ bool is_json(const char *content_type) {
 }
 
 }  // namespace
+
+bool is_watch_route(const char *path) {
+    return strcmp(path, "/api/health") == 0 || strcmp(path, "/api/metrics") == 0;
+}
 
 void refuse(Exchange *exchange, const http::Problem &problem, const char *detail) {
     http::set_problem(&exchange->answer, problem, exchange->request_id, detail);

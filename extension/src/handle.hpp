@@ -59,5 +59,7 @@ void read_answer(Datum response, http::Answer *answer);
 // The built-in routes: /api/session and those below it.
 bool is_session_route(const char *path);
 void answer_session(Exchange *exchange);
+// Those that the gateway answers from memory: the health and the metrics of the service.
+bool is_watch_route(const char *path);
 
 }  // namespace aegis::handle

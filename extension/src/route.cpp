@@ -368,7 +368,7 @@ AEGIS_FUNCTION(aegis_register_route) {
                         errmsg("a standby cannot answer \"%s %s\"", method, path),
                         errhint("It answers public routes that read and are no event: who is "
                                 "signed in, only the primary knows.")));
-    if (aegis::handle::is_session_route(path) || strcmp(path, "/api/health") == 0)
+    if (aegis::handle::is_session_route(path) || aegis::handle::is_watch_route(path))
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("path \"%s\" is built in", path)));
     require_credentials(fcinfo);

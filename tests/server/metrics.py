@@ -8,12 +8,14 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
 
 sys.dont_write_bytecode = True
-from fixture import Cluster, Gateway, Report, exchange, free_port  # noqa: E402
+from fixture import LOGIN, Client, Gateway, Report, exchange, free_port  # noqa: E402
 from fixture.process import ROOT  # noqa: E402
 from fixture.report import equal, until  # noqa: E402
+from fixture.service import Service, ShortWindow, WINDOW  # noqa: E402
 
 CANARY = "canary-4711"
 
@@ -42,10 +44,65 @@ def values(text):
     return {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1]) for line in text.splitlines() if line and line[0] != "#"}
 
 
+def signed_watchers(report, cluster, gateway):
+    """On the public listener, from an address that nobody named: a signature of the scope opens it, nothing else does."""
+    watcher = Service(cluster, gateway, "watcher", "{metrics:read}", "NULL")
+    other = Service(cluster, gateway, "other", "{metrics:write}")
+    client = Client(gateway)
+
+    def ask(path, fields, method="GET"):
+        return client.request(method, path, headers=fields)
+
+    def metrics(service=watcher, **options):
+        return ask("/api/metrics", service.fields("GET", "/api/metrics", **options))
+
+    def denials(reason):
+        return int(cluster.sql(f"SELECT count(*) FROM aegis.audit_log WHERE event = 'auth.denied' AND target_id = 'GET /api/metrics' "
+                               f"AND detail ->> 'reason' = '{reason}'"))
+
+    with report.test("a-signature-of-the-scope-opens-metrics"):
+        reply = until(lambda: (r := metrics()).status == 200 and r, 30, "metrics for who signs")
+        equal((reply.headers["content-type"], "aegis_build_info" in reply.body.decode()),
+              ("text/plain; version=0.0.4; charset=utf-8", True), "metrics")
+        reply = ask("/api/metrics", watcher.fields("HEAD", "/api/metrics"), "HEAD")
+        equal((reply.status, reply.body), (200, b""), "HEAD")
+        equal(values(metrics().body.decode())['aegis_http_requests_total{method="GET",route="/api/metrics",status="200"}'] >= 1, True, "counted itself")
+
+    with report.test("a-signature-of-the-scope-opens-details-of-health"):
+        details = ask("/api/health", watcher.fields("GET", "/api/health")).json()
+        equal((details["status"], details["database"]["status"]), ("ok", "ok"), "words")
+        equal({"seal_lag_ms", "anchor", "witness"} <= set(details["database"]), True, f"the ledger's lag, witnesses, anchors: {details}")
+
+    with report.test("no-other-signature-opens-it"):
+        used = watcher.fields("GET", "/api/metrics")
+        equal(ask("/api/metrics", used).status, 200, "once")
+        token = Client(gateway).sign_in(LOGIN)
+        for what, fields in {
+                "replayed": used, "another scope": other.fields("GET", "/api/metrics"), "wrong secret": watcher.fields("GET", "/api/metrics", secret=bytes(32)),
+                "unknown key": watcher.fields("GET", "/api/metrics", key_id="nobody.1"), "too old": watcher.fields("GET", "/api/metrics", created=time.time() - WINDOW - 2),
+                "another path": watcher.fields("GET", "/api/health"), "a session": {"authorization": f"Bearer {token}"}, "nothing": {},
+                "both": {**watcher.fields("GET", "/api/metrics"), "authorization": f"Bearer {token}"}, "half": {"signature": "s=:AAAA:"}}.items():
+            reply = ask("/api/metrics", fields)
+            equal((reply.status, reply.problem()), (404, "not-found"), what)
+        for what, fields in {"another scope": other.fields("GET", "/api/health"), "wrong secret": watcher.fields("GET", "/api/health", secret=bytes(32)),
+                             "another path": watcher.fields("GET", "/api/metrics"), "nothing": {}}.items():
+            reply = ask("/api/health", fields)
+            equal((reply.status, reply.json()), (200, {"status": "ok"}), f"health, {what}")
+        equal((denials("replay"), denials("scope")), (1, 1), "recorded denials")
+
+    with report.test("health-is-told-however-much-is-asked"):
+        with Gateway(cluster, {"limits": {"address_per_minute": 30}}) as few:
+            until(lambda: get(few, "/api/health").json()["status"] == "ok", 20, "health")
+            asked = [Client(few).request("GET", "/api/health", headers=watcher.fields("GET", "/api/health", authority=f"localhost:{few.port}")) for _ in range(40)]
+            equal(({reply.status for reply in asked}, {len(reply.json()) > 1 for reply in asked}), ({200}, {True, False}), "details first, then the word")
+    client.close()
+    return watcher
+
+
 def main():
     report = Report("metrics")
     admin = free_port()
-    with Cluster() as cluster, Gateway(cluster, {"admin": {"listen": f"127.0.0.1:{admin}"}, "security": {
+    with ShortWindow() as cluster, Gateway(cluster, {"admin": {"listen": f"127.0.0.1:{admin}"}, "security": {
             "contact": ["mailto:security@example.com", "https://example.com/report"], "policy": "https://example.com/policy"}}) as gateway:
         def scrape():
             with urllib.request.urlopen(f"http://127.0.0.1:{admin}/metrics", timeout=10) as reply:
@@ -96,12 +153,20 @@ def main():
                               ("text/plain; version=0.0.4; charset=utf-8", True), "metrics")
             equal(set(get(gateway, "/api/health").json()), {"status"}, "one word for everybody")
 
+        watcher = signed_watchers(report, cluster, gateway)
+
         with report.test("tells-the-lag-of-the-ledger"):
             until(lambda: 'aegis_ledger_lag_seconds{of="seal"}' in values(scrape()))
             equal(values(scrape())["aegis_database_reachable"], 1, "reachable")
             cluster.stop()
             until(lambda: values(scrape())["aegis_database_reachable"] == 0, 30)
             assert 'aegis_ledger_lag_seconds{of="seal"}' not in values(scrape()), "an old lag is no lag"
+
+        with report.test("while-the-database-is-away-no-signature-counts"):
+            reply = Client(gateway).request("GET", "/api/metrics", headers=watcher.fields("GET", "/api/metrics"))
+            equal((reply.status, reply.problem()), (503, "unavailable"), "metrics")
+            reply = Client(gateway).request("GET", "/api/health", headers=watcher.fields("GET", "/api/health"))
+            equal((reply.status, reply.json()), (503, {"status": "down"}), "health")
 
         with report.test("security-txt"):
             reply = get(gateway, "/.well-known/security.txt")

@@ -12,12 +12,13 @@ import sys
 import time
 
 sys.dont_write_bytecode = True
-from fixture import LOGIN, Client, Cluster, Gateway, Report, Signer  # noqa: E402
+from fixture import LOGIN, Client, Gateway, Report, Signer  # noqa: E402
 from fixture import invoice as after_sending  # noqa: E402
 from fixture.kyc import check, dump_is_silent, erasure, privacy, second_person, suspicion  # noqa: E402
 from fixture.process import ROOT, folder  # noqa: E402
 from fixture.issuers import issuers  # noqa: E402
 from fixture.report import equal, until  # noqa: E402
+from fixture.service import Service, ShortWindow  # noqa: E402
 
 LONG = os.environ.get("AEGIS_LONG") == "yes"
 PROGRAM = os.path.join(ROOT, "tests", "stock", "openapi.mjs")
@@ -73,7 +74,7 @@ def garbled(record, ada, document, known):
     turns = itertools.cycle(range(1 if LONG else 6))
     for path, item in document["paths"].items():
         for method, operation in item.items():
-            if path in ("/api/session", "/api/health", "/api/openapi.json", "/api/status"):
+            if path in ("/api/session", "/api/health", "/api/metrics", "/api/openapi.json", "/api/status"):
                 continue
             parameters = operation.get("parameters", [])
             for chosen in parameters:
@@ -100,6 +101,7 @@ def garbled(record, ada, document, known):
 def session(record, gateway):
     client = Client(gateway)
     record.ask(client, 200, "GET", "/api/health")
+    record.ask(client, 404, "GET", "/api/metrics")
     record.ask(client, 200, "GET", "/api/openapi.json")
     record.ask(client, 200, "GET", "/api/demo")
     equal(record.ask(client, 200, "GET", "/api/status")["status"], "ok", "status")
@@ -534,7 +536,7 @@ def main():
     if not os.path.isdir(os.path.join(ROOT, "tests", "npm", "node_modules", "ajv")):
         print("skip openapi (the packages of tests/npm are not installed)")
         return
-    with Cluster() as cluster, Gateway(cluster) as gateway:
+    with ShortWindow() as cluster, Gateway(cluster) as gateway:
         record = Recorder()
         ada = None
         with report.test("every-route-answers"):
@@ -563,6 +565,8 @@ def main():
             after_sending.credit_notes(record, ada, goods)
             sign_up(record, gateway, cluster)
             issuers(record, cluster, gateway)
+            for path, watcher in dict.fromkeys(("/api/metrics", "/api/health"), Service(cluster, gateway, "watcher", "{metrics:read}", "NULL")).items():
+                record.ask(Client(gateway), 200, "GET", path, headers=watcher.fields("GET", path))
             lower_rank(record, gateway, ada, user, person)
             files(report, ada)
         with report.test("a-dump-holds-nothing-that-a-person-said"):

@@ -12,17 +12,16 @@ import threading
 import time
 
 sys.dont_write_bytecode = True
-from fixture import Client, Cluster, Gateway, Report  # noqa: E402
+from fixture import Client, Gateway, Report  # noqa: E402
 from fixture.process import ROOT  # noqa: E402
 from fixture.report import equal, until  # noqa: E402
+from fixture.service import WINDOW, Service, ShortWindow  # noqa: E402
 
 sys.path[:0] = [os.path.join(ROOT, "tests", "independent"), os.path.join(ROOT, "docs", "examples")]
 import aegis_http as http  # noqa: E402
 import verify_request as example  # noqa: E402
 
-WINDOW = 4
 BODY = b'{"a": 1}'
-COVERED = '("@method" "@target-uri" "content-digest")'
 ROUTES = """
 CREATE FUNCTION public.svc(r aegis.request) RETURNS aegis.response LANGUAGE sql VOLATILE AS $$
   SELECT aegis.respond(200, jsonb_build_object('way', aegis.auth_method(), 'body', r.body, 'query', r.query)) $$;
@@ -31,33 +30,6 @@ SELECT aegis.register_route('GET', '/api/svc', 'public.svc(aegis.request)', cred
 SELECT aegis.register_route('POST', '/api/svc', 'public.svc(aegis.request)', credentials => '{session,service}', scope => 'svc');
 SELECT aegis.register_route('POST', '/api/svd', 'public.svc(aegis.request)', credentials => '{service}', scope => 'svc');
 """
-
-
-class ShortWindow(Cluster):
-    def configuration(self, keyring):
-        return super().configuration(keyring) + f"aegis.signature_window = {WINDOW}s\n"
-
-
-class Service:
-    """Signs with the second implementation of the format."""
-
-    def __init__(self, cluster, gateway):
-        key_id, secret = cluster.sql("SELECT key_id, secret FROM aegis.create_service('svc', (SELECT id FROM aegis.tenants()), '{svc}')",
-                                     user="operator").split("|")
-        self.gateway, self.key_id, self.secret_text, self.secret = gateway, key_id, secret, base64.b64decode(secret)
-
-    def authority(self):
-        return f"localhost:{self.gateway.port}"
-
-    def fields(self, method, target, content=b"", covered=None, created=None, nonce=None, more="", key_id=None, secret=None):
-        fields = [["content-digest", http.digest(content)]] if content else []
-        covered = covered or (COVERED if content else '("@method" "@target-uri")')
-        text = '%s;created=%d;nonce="%s";keyid="%s"%s' % (
-            covered, created or time.time(), nonce or secrets.token_urlsafe(16), key_id or self.key_id, more)
-        message = {"method": method, "scheme": "https", "authority": self.authority(), "target": target, "fields": fields, "content": content}
-        items, parameters = http.Reader("x=" + text).dictionary()["x"]
-        value = http.mac(secret or self.secret, http.base(message, items, parameters))
-        return dict(fields, **{"signature-input": "s=" + text, "signature": "s=" + http.spelled(value)})
 
 
 def send(client, method, target, fields, content=b""):
