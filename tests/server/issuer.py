@@ -279,6 +279,24 @@ def second_factor_from(cluster, rank):
                 f"SELECT aegis.require_second_factor({rank}::smallint); COMMIT;", user="operator")
 
 
+def turned_away(person, address, body=None):
+    """Where the provider sends its browser that is no page of its own, or the page of its own that it shows."""
+    try:
+        with person.open(address, body, timeout=20) as page:
+            return page.read().decode()
+    except urllib.error.HTTPError as error:
+        assert error.code in (302, 303), f"the provider: {error.code} {error.read().decode()[:300]}"
+        return error.headers["location"]
+
+
+def is_signed_in(person, address):
+    """Whether the provider knows who it is, and asks for no login."""
+    page = turned_away(person, address)
+    asked = re.search(r'name="prompt" value="([^"]+)"', page)
+    assert asked is None or asked.group(1) in ("login", "consent"), page
+    return asked is None or asked.group(1) == "consent"
+
+
 def console(report, cluster, gateway, provider, users):
     redirect = f"https://localhost:{gateway.port}/login"
     with report.test("client-of-an-issuer"):
@@ -308,10 +326,19 @@ def console(report, cluster, gateway, provider, users):
         address = urllib.parse.urlsplit(reply.json()["url"])
         equal((reply.status, address.path, dict(urllib.parse.parse_qsl(address.query))),
               (200, "/session/end", {"client_id": "console", "post_logout_redirect_uri": redirect, "state": "signed_out"}), "where to")
-        with person.open(reply.json()["url"], timeout=20) as page:
+        sign_out = reply.json()["url"]
+        with person.open(sign_out, timeout=20) as page:
             text = page.read().decode()
             equal((page.status, "op.logoutForm" in text), (200, True), text[:300])
         equal(browser.client.request("GET", "/api/whoami", headers={"Cookie": session}).problem(), "session-invalid", "after")
+    with report.test("the-issuer-ends-its-session-once-that-is-confirmed"):
+        equal(is_signed_in(person, Console(gateway).begin()), True, "at the issuer, whom the address alone did not persuade")
+        with person.open(sign_out, timeout=20) as page:
+            text = page.read().decode()
+        form = {"xsrf": re.search(r'name="xsrf" value="([^"]+)"', text).group(1), "logout": "yes"}
+        action = html.unescape(re.search(r'<form id="op.logoutForm"[^>]* action="([^"]+)"', text).group(1))
+        equal(turned_away(person, action, urllib.parse.urlencode(form).encode()), redirect + "?state=signed_out", "back to")
+        equal(is_signed_in(person, Console(gateway).begin()), False, "at the issuer, after")
     with report.test("unlinking-ends-the-session"):
         browser = Console(gateway)
         browser.post("/code", provider.follow(provider.browser(), browser.begin(), "alice"))
