@@ -70,7 +70,7 @@ class Connection {
     bool head_begun = false;
     std::string request_id;
     Verdict verdict;
-    size_t reserved = 0;  // of the bytes that all bodies together may hold
+    size_t reserved = 0;  // of the bytes that all bodies and answers together may hold
     std::chrono::steady_clock::time_point started{};  // when its head was complete
 
     std::chrono::steady_clock::time_point phase_deadline{};

@@ -132,8 +132,7 @@ bool Poller::is_idle(const Connection &connection) {
 void Poller::erase(uint64_t id) {
     auto found = connections_.find(id);
     if (found == connections_.end()) return;
-    auto counted = per_address_.find(found->second->peer);
-    if (counted != per_address_.end() && --counted->second == 0) per_address_.erase(counted);
+    addresses_.leave(found->second->peer);
     connections_.erase(found);  // closing the descriptor takes it out of the epoll set
     count_ = connections_.size();
 }
@@ -161,17 +160,15 @@ void Poller::accept_from(const Door &door) {
 
 void Poller::admit(int fd, const Door &door, std::string peer) {
     std::lock_guard<std::mutex> guard(lock_);
-    auto counted = per_address_.find(peer);
-    bool too_many =
-        counted != per_address_.end() && counted->second >= config_.connections_per_address;
+    bool counted = addresses_.enter(peer, config_.connections_per_address);
     bool full = connections_.size() >= static_cast<size_t>(config_.max_connections);
-    if (too_many || (full && !make_room())) {
+    if (!counted || (full && !make_room())) {
+        if (counted) addresses_.leave(peer);
         close(fd);
         return;
     }
     TlsContext tls = door.listener == Listener::main ? std::atomic_load(&tls_) : nullptr;
     uint64_t id = next_id_++;
-    ++per_address_[peer];
     auto made =
         std::make_unique<Connection>(id, fd, door.listener, std::move(peer), std::move(tls));
     made->phase_deadline = Clock::now() + std::chrono::seconds(config_.handshake_seconds);

@@ -8,6 +8,7 @@
 
 #include "config.hpp"
 #include "connection.hpp"
+#include "rate.hpp"
 
 #include <atomic>
 #include <functional>
@@ -93,7 +94,7 @@ class Poller {
 
     std::mutex lock_;
     std::unordered_map<uint64_t, std::unique_ptr<Connection>> connections_;
-    std::unordered_map<std::string, int64_t> per_address_;
+    AddressCount addresses_;
     uint64_t next_id_;
 };
 

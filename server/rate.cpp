@@ -86,6 +86,18 @@ std::string counted_address(const std::string &peer) {
     return std::string(text) + "/64";
 }
 
+bool AddressCount::enter(const std::string &peer, int64_t most) {
+    int64_t &count = counts_[counted_address(peer)];
+    if (count >= most) return false;
+    ++count;
+    return true;
+}
+
+void AddressCount::leave(const std::string &peer) {
+    auto counted = counts_.find(counted_address(peer));
+    if (counted != counts_.end() && --counted->second == 0) counts_.erase(counted);
+}
+
 RateVerdict RateLimits::take(const std::string &peer, std::string_view principal) {
     RateVerdict verdict;
     std::string policies, uses;

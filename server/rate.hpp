@@ -10,6 +10,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 
 namespace aegis::server {
 
@@ -40,6 +41,17 @@ class RateBuckets {
 // The address of a peer as it is counted: an IPv4 address, or the /64 of an IPv6 one, which is what
 // one customer has.
 std::string counted_address(const std::string &peer);
+
+// How many connections each address has, and whether it may have another.
+class AddressCount {
+ public:
+    // False: it has as many as it may, and this one is not counted.
+    bool enter(const std::string &peer, int64_t most);
+    void leave(const std::string &peer);
+
+ private:
+    std::unordered_map<std::string, int64_t> counts_;
+};
 
 struct RateVerdict {
     bool allowed = true;

@@ -163,6 +163,18 @@ void Workers::release(Connection *connection) {
     poller_->release(connection);
 }
 
+// What a client does not take is held for it, and counts as a body does. False: all of it together
+// would be too much, and nobody can be told so on this connection any more.
+bool Workers::hold_answer(Connection *connection) {
+    if (connection->reserved > 0) return true;
+    connection->reserved = connection->out.size();
+    if ((reserved_ += static_cast<int64_t>(connection->reserved)) <= config_.buffered_bytes)
+        return true;
+    give_back(connection);
+    log_event(Level::warn, "answer_dropped", {{"request_id", connection->request_id}});
+    return false;
+}
+
 void Workers::give_back(Connection *connection) {
     reserved_ -= static_cast<int64_t>(connection->reserved);
     connection->reserved = 0;
@@ -406,7 +418,9 @@ bool Workers::step_ready(Connection *connection, Hands *hands) {
 
 bool Workers::step_write(Connection *connection, Hands *hands) {
     Io io = connection->flush();
+    if (io != Io::done && io != Io::closed && !hold_answer(connection)) io = Io::closed;
     if (io != Io::done) return park_or_release(connection, io);
+    give_back(connection);
     if (connection->close_after) {
         begin_linger(connection);
         return true;

@@ -75,6 +75,7 @@ class Workers {
     bool park_or_release(Connection *connection, Io io);
     void release(Connection *connection);
     void give_back(Connection *connection);
+    bool hold_answer(Connection *connection);
     void log(const Connection &connection, int status, std::string_view problem);
 
     const Config &config_;

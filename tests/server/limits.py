@@ -17,6 +17,7 @@ from fixture.report import equal, until  # noqa: E402
 HEAD = b"GET /api/health HTTP/1.1\r\nHost: localhost\r\n"
 GET = HEAD + b"\r\n"
 POST = b"POST /api/session HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 400\r\n\r\n"
+LARGE = 6000000
 QUICK = {"handshake_seconds": 1, "head_seconds": 1, "body_seconds": 2, "write_seconds": 2, "idle_seconds": 2}
 
 
@@ -191,6 +192,61 @@ SELECT aegis.register_route('POST', '/api/nothing', 'public.nothing(aegis.reques
             for _ in range(3):
                 reply = client.request("POST", "/api/nothing", b"{}\0" + b"a" * 16000000, {"Content-Type": "application/json"})
                 equal((reply.status, reply.problem()), (400, "malformed-body"), "answer")
+
+
+def memory_kb(pid):
+    with open(f"/proc/{pid}/status", encoding="ascii") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmRSS:"))
+
+
+def unread_answers(report, cluster):
+    """What is to be sent is held until it is taken: of all together no more than of all bodies."""
+    cluster.sql(f"""
+CREATE FUNCTION public.large(r aegis.request) RETURNS aegis.response LANGUAGE sql AS $$ SELECT aegis.respond(200, to_jsonb(repeat('a', {LARGE}))) $$;
+GRANT EXECUTE ON FUNCTION public.large(aegis.request) TO aegis_member;
+SELECT aegis.register_route('GET', '/api/large', 'public.large(aegis.request)', public => true);
+""")
+    request = b"GET /api/large HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    with Gateway(cluster, {"server": {"workers": 4}, "limits": {"buffered_bytes": 3 * LARGE + LARGE // 2, "write_seconds": 60}}) as gateway:
+        def asked():
+            raw = socket.socket()
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+            raw.connect(("127.0.0.1", gateway.port))
+            stream = tls_context(gateway.certificate).wrap_socket(raw, server_hostname="localhost")
+            stream.settimeout(30)
+            stream.sendall(request)
+            return stream
+
+        def taken(stream):
+            """Whether all of the answer came."""
+            got = 0
+            try:
+                while got < LARGE:
+                    data = stream.recv(1 << 20)
+                    if not data:
+                        break
+                    got += len(data)
+            except (ConnectionResetError, ssl.SSLError):
+                pass
+            stream.close()
+            return got >= LARGE
+
+        with report.test("answers-that-nobody-takes-are-bounded"):
+            until(lambda: Client(gateway).request("GET", "/api/large").status == 200, 20, "the route")
+            already, before = len(gateway.lines()), memory_kb(gateway.process.pid)
+            held = [asked() for _ in range(24)]
+            until(lambda: sum(line["event"] == "request" for line in gateway.lines()[already:]) == len(held), 30, "all answers")
+            time.sleep(1)  # the last one is written as far as it goes, and lies then or is dropped
+            grown = (memory_kb(gateway.process.pid) - before) * 1024
+            assert latency(gateway) < 1
+            whole = sum(taken(stream) for stream in held)
+            print(f"# 24 answers of {LARGE} bytes: {whole} were held, with {grown // 1024} kB")
+            assert 1 <= whole <= 3, whole
+            # Each of four workers has also made some, out of what came from the database, and keeps the room for the next.
+            assert grown < len(held) * LARGE, grown
+            equal(sum(line["event"] == "answer_dropped" for line in gateway.lines()[already:]), len(held) - whole, "dropped")
+        with report.test("what-was-taken-makes-room"):
+            equal([taken(asked()) for _ in range(8)], [True] * 8, "one after the other")
 
 
 def changed_keys(report, cluster):
@@ -418,6 +474,7 @@ def main():
         rates(report, cluster)
         slow_clients(report, cluster)
         zero_bytes(report, cluster)
+        unread_answers(report, cluster)
         changed_keys(report, cluster)
         few_descriptors(report, cluster)
         many_connections(report, cluster)

@@ -54,6 +54,23 @@ TEST(ServerRate, CountsNetworksOfOneCustomerAsOne) {
     EXPECT_NE(counted_address("2001:db8:1:3::9"), "2001:db8:1:2::/64");
 }
 
+TEST(ServerRate, CountsConnectionsOfOneCustomerTogether) {
+    AddressCount addresses;
+    EXPECT_TRUE(addresses.enter("2001:db8:1:2::1", 2));
+    EXPECT_TRUE(addresses.enter("2001:db8:1:2::2", 2));
+    EXPECT_FALSE(addresses.enter("2001:db8:1:2:ffff::3", 2));
+    EXPECT_TRUE(addresses.enter("2001:db8:1:3::1", 2));
+    EXPECT_TRUE(addresses.enter("198.51.100.7", 1));
+    EXPECT_FALSE(addresses.enter("198.51.100.7", 1));
+    EXPECT_TRUE(addresses.enter("198.51.100.8", 1));
+    // Another of the network may leave; a refusal has taken nothing.
+    addresses.leave("2001:db8:1:2::1");
+    EXPECT_TRUE(addresses.enter("2001:db8:1:2::4", 2));
+    EXPECT_FALSE(addresses.enter("2001:db8:1:2::1", 2));
+    addresses.leave("198.51.100.7");
+    EXPECT_TRUE(addresses.enter("198.51.100.7", 1));
+}
+
 TEST(ServerRate, TellsBothPolicies) {
     RateLimits limits(100, 2);
     RateVerdict first = limits.take("198.51.100.7", "token");
