@@ -4,6 +4,7 @@
 #include "console.hpp"
 #include "credential.hpp"
 #include "json.hpp"
+#include "json_reader.hpp"
 #include "log.hpp"
 #include "problem.hpp"
 #include "security_text.hpp"
@@ -65,6 +66,26 @@ Response Gateway::elsewhere(const Connection &connection, const Region &region) 
                         .text();
     response.set("content-type", "application/problem+json");
     return response;
+}
+
+// A database knows the region of a tenant that is not, or no longer, there. Where that region is
+// reached, the configuration knows.
+void Gateway::lead_on(Response *response) const {
+    const JsonReader said(response->body);
+    const std::string type = said.text("type").value_or("");
+    if (type != "urn:aegis:problem:moved" && type != "urn:aegis:problem:misdirected") return;
+    const std::string detail = said.text("detail").value_or("");
+    for (size_t at = 0; at < regions_.size(); ++at) {
+        const Region &region = regions_.at(at);
+        if (region.url().empty() ||
+            detail.find("region \"" + region.name() + "\"") == std::string::npos)
+            continue;
+        std::string members =
+            JsonObject().add("region", region.name()).add("url", region.url()).text();
+        members.front() = ',';
+        response->body.replace(response->body.rfind('}'), 1, members);
+        return;
+    }
 }
 
 void Gateway::choose_region(const Connection &connection, Verdict *verdict) const {
@@ -189,12 +210,12 @@ Verdict Gateway::judge_look(const Connection &connection, Look look, std::string
 // The database's word turned into what was asked for. For whoever may not see them, there are no
 // metrics.
 Response Gateway::show(const Connection &connection, const std::optional<Answer> &answer,
-                       Trail *trail) const {
+                       std::string_view *problem_name) const {
     const bool may = answer && answer->status == 204;
     if (connection.verdict.look == Look::health)
         return *answer_health(connection, may ? health_details() : health_word()).early;
     if (may) return *this->answer(connection, kMetrics, metrics_->text(load_(), regions_)).early;
-    trail->problem = kNotFound.name;
+    *problem_name = kNotFound.name;
     return problem(kNotFound, connection.request_id);
 }
 
@@ -341,32 +362,53 @@ std::optional<Answer> Gateway::ask(const Call &call, bool replica, size_t region
     return answer;
 }
 
+Region::Door Gateway::enter(Connection *connection, std::string_view body, Reach *reach,
+                            bool sign_in, const std::function<bool(size_t)> &behind,
+                            std::optional<Region::Visit> *visit) const {
+    Verdict &verdict = connection->verdict;
+    if (!verdict.to) {
+        verdict.to.emplace().region = verdict.region.value_or(regions_.home());
+        if (!verdict.region && verdict.route != nullptr)
+            verdict.to = route_.by_body(connection->head, *verdict.route, body, &reach->regions);
+    }
+    auto close = [&](const Refusal &refusal, Response response) {
+        verdict.problem = refusal.name;
+        verdict.early = std::move(response);
+        return Region::Door::closed;
+    };
+    auto away = [&] {
+        Response response = problem(kUnavailable, connection->request_id);
+        response.set("retry-after", "5");
+        return close(kUnavailable, std::move(response));
+    };
+    if (!verdict.to->known) return away();
+    Region &region = regions_.at(verdict.to->region);
+    verdict.shown_region = region.name();
+    if (!regions_.proxy() && verdict.to->region != regions_.home())
+        return close(kElsewhere, elsewhere(*connection, region));
+    Region::Door door = Region::Door::full;
+    if (verdict.waits_since || !behind(verdict.to->region))
+        door = visit->emplace(&region, sign_in).door();
+    if (door == Region::Door::open) return door;
+    visit->reset();
+    // Whoever watches is not kept waiting by those who are.
+    if (verdict.look == Look::health) {
+        verdict.early = show(*connection, std::nullopt, &verdict.problem);
+        return Region::Door::closed;
+    }
+    const bool for_too_long =
+        verdict.waits_since &&
+        std::chrono::steady_clock::now() - *verdict.waits_since >= regions_.patience();
+    return door == Region::Door::closed || for_too_long ? away() : door;
+}
+
 Response Gateway::forward(const Connection &connection, std::string_view body, Reach *reach,
-                          Trail *trail) const {
+                          std::optional<Region::Visit> *visit,
+                          std::string_view *problem_name) const {
     const Head &head = connection.head;
     Destination to;
-    to.region = connection.verdict.region.value_or(regions_.home());
-    if (regions_.many() && !connection.verdict.region && connection.verdict.route != nullptr)
-        to = route_.by_body(head, *connection.verdict.route, body, &reach->regions);
-    Region &region = regions_.at(to.region);
-    std::optional<Region::Visit> visit;
-    if (regions_.many()) {
-        auto away = [&] {
-            trail->problem = kUnavailable.name;
-            Response response = problem(kUnavailable, connection.request_id);
-            response.set("retry-after", "5");
-            return response;
-        };
-        if (!to.known) return away();
-        trail->region = region.name();
-        if (!regions_.proxy() && to.region != regions_.home()) {
-            trail->problem = kElsewhere.name;
-            return elsewhere(connection, region);
-        }
-        visit.emplace(&region, connection.verdict.anonymous_write);
-        if (!visit->admitted()) return away();
-    }
-
+    to.region = regions_.home();
+    if (connection.verdict.to) to = *connection.verdict.to;
     Call call;
     // A HEAD is the GET whose body is not sent; but what is signed is the method that was sent.
     bool as_get = head.method == "HEAD" && head.find("signature") == nullptr;
@@ -387,15 +429,16 @@ Response Gateway::forward(const Connection &connection, std::string_view body, R
     Failure failure;
     const bool replica = is_for_replica(connection, to.region);
     std::optional<Answer> answer = ask(call, replica, to.region, reach, &failure);
-    if (visit && (answer || failure.kind == Failure::Kind::refused)) region.answered();
+    if (*visit && (answer || failure.kind == Failure::Kind::refused))
+        regions_.at(to.region).answered();
     // A service behind the gateway is none of the region.
-    visit.reset();
+    visit->reset();
     const Look look = connection.verdict.look;
     const bool decided = answer && answer->status != 429 && answer->status != 503;
     if (look == Look::health || (look == Look::metrics && decided))
-        return show(connection, answer, trail);
+        return show(connection, answer, problem_name);
     if (answer && Upstreams::is_order(answer->headers))
-        return forward_on(connection, call, answer->headers, &trail->problem);
+        return forward_on(connection, call, answer->headers, problem_name);
     if (answer && answer->status >= 200 && answer->status <= 599) {
         Response response;
         response.status = answer->status;
@@ -403,10 +446,11 @@ Response Gateway::forward(const Connection &connection, std::string_view body, R
         if (!take_headers(answer->headers, &response))
             log_event(Level::warn, "answer_header_refused",
                       {{"request_id", connection.request_id}});
+        if (response.status == 410 || response.status == 421) lead_on(&response);
         return response;
     }
     auto fail = [&](const Refusal &refusal) {
-        trail->problem = refusal.name;
+        *problem_name = refusal.name;
         return problem(refusal, connection.request_id, failure.sqlstate);
     };
     if (failure.kind == Failure::Kind::timeout) return fail(kTimeout);

@@ -25,12 +25,6 @@ struct Reach {
     Database replica;
 };
 
-// What the log says of a request that reached forward().
-struct Trail {
-    std::string_view problem;  // of a failure
-    std::string_view region;   // where it went, when there are several
-};
-
 class Gateway {
  public:
     Gateway(const Config &config, Regions *regions, const Replica &replica, Metrics *metrics,
@@ -46,14 +40,21 @@ class Gateway {
 
     // Decides with the head alone.
     Verdict judge(const Connection &connection) const;
-    // One statement, to the region of the request.
+    bool has_regions() const { return regions_.many(); }
+    // Finds the region of a request that is complete, and a place there. full: it has to wait;
+    // closed: the verdict has the answer. `behind`: whether others wait for that region.
+    Region::Door enter(Connection *connection, std::string_view body, Reach *reach, bool sign_in,
+                       const std::function<bool(size_t)> &behind,
+                       std::optional<Region::Visit> *visit) const;
+    // One statement, to the region of the request. The name is that of a failure, for the log.
     Response forward(const Connection &connection, std::string_view body, Reach *reach,
-                     Trail *trail) const;
+                     std::optional<Region::Visit> *visit, std::string_view *problem_name) const;
 
  private:
     const Monitor &home() const { return regions_.at(regions_.home()).monitor(); }
     Verdict refuse(const Connection &connection, const Refusal &refusal) const;
     Response elsewhere(const Connection &connection, const Region &region) const;
+    void lead_on(Response *response) const;
     void choose_region(const Connection &connection, Verdict *verdict) const;
     std::optional<Answer> ask(const Call &call, bool replica, size_t region, Reach *reach,
                               Failure *failure) const;
@@ -62,7 +63,7 @@ class Gateway {
     Verdict judge_path(const Connection &connection) const;
     Verdict judge_look(const Connection &connection, Look look, std::string_view route) const;
     Response show(const Connection &connection, const std::optional<Answer> &answer,
-                  Trail *trail) const;
+                  std::string_view *problem_name) const;
     Verdict judge_admin(const Connection &connection) const;
     Verdict judge_redirect(const Connection &connection) const;
     Verdict answer(const Connection &connection, std::string_view type, std::string body) const;

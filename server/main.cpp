@@ -131,7 +131,7 @@ int serve(Config config, const std::string &path, const Variables &variables) {
         load.queued = workers_seen->queued();
         return load;
     });
-    Workers workers(config, gateway, &metrics);
+    Workers workers(config, regions, gateway, &metrics);
     workers_seen = &workers;
     regions.start();
     replica.start();

@@ -11,7 +11,7 @@ namespace aegis::server {
 
 namespace {
 
-// For so long a worker waits for a place while nobody else is answered there.
+// For so long a request waits for a place while nobody else is answered there.
 constexpr int64_t kSilenceMillis = 1000;
 constexpr int64_t kPassOverMillis = 5000;
 // After the start, the time that a monitor has to connect and to ask for the first time.
@@ -54,9 +54,12 @@ bool Region::answers() const {
            now_millis() - answered_at_.load() <= kSilenceMillis;
 }
 
+bool Region::is_new() const {
+    return !monitor_->has_asked() && now_millis() - watched_since_.load() <= kFirstWordMillis;
+}
+
 void Region::await_first_word() const {
-    while (!monitor_->has_asked() && now_millis() - watched_since_.load() <= kFirstWordMillis)
-        std::this_thread::sleep_for(kStep);
+    while (is_new()) std::this_thread::sleep_for(kStep);
 }
 
 void Region::answered() {
@@ -71,29 +74,33 @@ bool Region::keeps_waiting() const {
     return now_millis() < waiting_until_.load();
 }
 
+Region::Door Region::door(bool sign_in) const {
+    if (is_new()) return Door::full;
+    if (!answers()) return Door::closed;
+    const Room &room = rooms_[sign_in];
+    if (room.taken.load() < room.places) return Door::open;
+    const int64_t heard = std::max(answered_at_.load(), room.filled_at.load());
+    return now_millis() - heard > kSilenceMillis ? Door::closed : Door::full;
+}
+
 Region::Visit::Visit(Region *region, bool sign_in) : region_(region), sign_in_(sign_in) {
     Room &room = region->rooms_[sign_in];
-    region->await_first_word();
-    while (region->answers()) {
+    while ((door_ = region->door(sign_in)) == Door::open) {
         int64_t taken = room.taken.load();
-        if (taken < room.places) {
-            if (!room.taken.compare_exchange_weak(taken, taken + 1)) continue;
-            if (taken + 1 == room.places) room.filled_at = now_millis();
-            admitted_ = true;
-            return;
-        }
-        const int64_t heard = std::max(region->answered_at_.load(), room.filled_at.load());
-        if (now_millis() - heard > kSilenceMillis) return;
-        std::this_thread::sleep_for(kStep);
+        if (taken >= room.places || !room.taken.compare_exchange_weak(taken, taken + 1)) continue;
+        if (taken + 1 == room.places) room.filled_at = now_millis();
+        return;
     }
 }
 
 Region::Visit::~Visit() {
-    if (admitted_) --region_->rooms_[sign_in_].taken;
+    if (door_ == Door::open) --region_->rooms_[sign_in_].taken;
 }
 
 Regions::Regions(const Config &config)
-    : home_(config.regions.home_at), proxy_(config.regions.proxy) {
+    : home_(config.regions.home_at),
+      proxy_(config.regions.proxy),
+      patience_(config.statement_seconds) {
     for (const RegionConfig &region : config.regions.all) all_.emplace_back(region, config);
 }
 

@@ -29,27 +29,31 @@ class Region {
     // Whether it is worth asking: its monitor reaches it, or somebody was answered just now.
     bool answers() const;
     // A gateway that has just started has heard of nobody, which is no sign that a region is away.
+    bool is_new() const;
     void await_first_word() const;
     void answered();  // the database said something
     // It did not, in time: for a while it is not worth asking what may be asked elsewhere.
     void kept_waiting();
     bool keeps_waiting() const;
 
+    // What a request meets. full: it may wait for a place; closed: the region is away, or everybody
+    // who may be there waits and nobody is answered.
+    enum class Door { open, full, closed };
+    Door door(bool sign_in) const;
+
     // A worker's stay. Never are so many there at once that none is left for another region.
     class Visit {
      public:
-        // Waits a moment for a place.
         Visit(Region *region, bool sign_in);
         ~Visit();
         Visit(const Visit &) = delete;
         Visit &operator=(const Visit &) = delete;
-        // False: the region is away, or everybody who may be there waits and nobody is answered.
-        bool admitted() const { return admitted_; }
+        Door door() const { return door_; }  // open: admitted
 
      private:
         Region *const region_;
         const bool sign_in_;
-        bool admitted_ = false;
+        Door door_ = Door::closed;
     };
 
  private:
@@ -79,6 +83,8 @@ class Regions {
     size_t home() const { return home_; }
     Region &at(size_t index) { return all_[index]; }
     const Region &at(size_t index) const { return all_[index]; }
+    // For so long a request waits for a place in its region.
+    std::chrono::seconds patience() const { return patience_; }
     // size() when there is none of that name, or of that host.
     size_t named(std::string_view name) const;
     size_t of_host(std::string_view host) const;
@@ -95,6 +101,7 @@ class Regions {
     std::deque<Region> all_;
     const size_t home_;
     const bool proxy_;
+    const std::chrono::seconds patience_;
 };
 
 }  // namespace aegis::server

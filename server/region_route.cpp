@@ -63,6 +63,8 @@ Destination RegionRoute::by_body(const Head &head, const Route &route, std::stri
     if (hint == nullptr) return to;
     const JsonReader members(body);
     const std::optional<std::string> said = members.text(hint->member);
+    // What is read here in another way than in the database could take any name.
+    to.name_is_elsewhere = hint->hint == Hint::new_name && !members.is_well();
     if (!said) return to;
     if (hint->hint == Hint::tenant) return by_name(*said, databases);
     const size_t found =

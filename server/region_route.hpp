@@ -6,17 +6,12 @@
 #include "db.hpp"
 #include "head.hpp"
 #include "region.hpp"
+#include "verdict.hpp"
 
 #include <deque>
 #include <optional>
 
 namespace aegis::server {
-
-struct Destination {
-    size_t region = 0;
-    bool known = true;               // false: only a region that does not answer could say
-    bool name_is_elsewhere = false;  // the short name that is wanted is another region's
-};
 
 class RegionRoute {
  public:

@@ -5,12 +5,20 @@
 #include "response.hpp"
 #include "routes.hpp"
 
+#include <chrono>
 #include <optional>
 
 namespace aegis::server {
 
 // What a signed caller wants to see of the gateway itself, if the database says that they may.
 enum class Look { none, health, metrics };
+
+// Where a request goes.
+struct Destination {
+    size_t region = 0;
+    bool known = true;               // false: only a region that does not answer could say
+    bool name_is_elsewhere = false;  // the short name that is wanted is another region's
+};
 
 struct Verdict {
     std::optional<Response> early;  // answered without the database
@@ -22,6 +30,8 @@ struct Verdict {
     bool anonymous_write = false;  // sign-in and the like: has workers of its own
     std::optional<size_t> region;  // where it goes, as far as the head says
     Look look = Look::none;
+    std::optional<Destination> to;  // once the body was looked at
+    std::optional<std::chrono::steady_clock::time_point> waits_since;  // for a place there
     std::string_view shown_region;  // for the log; lives as long as the gateway
 };
 

@@ -14,6 +14,8 @@ using Clock = std::chrono::steady_clock;
 using std::chrono::seconds;
 
 constexpr auto kLingerTime = std::chrono::milliseconds(2000);
+// How often a worker without work looks whether a region has a place again.
+constexpr auto kLook = std::chrono::milliseconds(100);
 // Requests that one connection may have answered in a row while others wait.
 constexpr int kTurns = 8;
 
@@ -36,9 +38,9 @@ bool Queue::push(Connection *connection) {
     return true;
 }
 
-Connection *Queue::pop() {
+Connection *Queue::pop(std::chrono::milliseconds time) {
     std::unique_lock<std::mutex> guard(lock_);
-    filled_.wait(guard, [this] { return closed_ || !waiting_.empty(); });
+    filled_.wait_for(guard, time, [this] { return closed_ || !waiting_.empty(); });
     if (waiting_.empty()) return nullptr;
     Connection *connection = waiting_.front();
     waiting_.pop_front();
@@ -83,13 +85,16 @@ struct Workers::Hands {
     int turns = 0;
 };
 
-Workers::Workers(const Config &config, const Gateway &gateway, Metrics *metrics)
+Workers::Workers(const Config &config, const Regions &regions, const Gateway &gateway,
+                 Metrics *metrics)
     : config_(config),
       gateway_(gateway),
       metrics_(metrics),
       limits_(limits_of(config)),
       main_(static_cast<size_t>(config.queue)),
-      sign_in_(static_cast<size_t>(config.queue)) {}
+      sign_in_(static_cast<size_t>(config.queue)),
+      waiting_{{regions, false, static_cast<size_t>(config.queue)},
+               {regions, true, static_cast<size_t>(config.queue)}} {}
 
 Workers::~Workers() {
     stop();
@@ -111,7 +116,7 @@ void Workers::stop() {
 
 void Workers::run(bool sign_in) {
     Hands hands(config_, sign_in);
-    while (Connection *connection = sign_in ? sign_in_.pop() : next()) {
+    while (Connection *connection = sign_in ? next_sign_in() : next()) {
         try {
             hands.turns = 0;
             drive(connection, &hands);
@@ -126,12 +131,21 @@ void Workers::run(bool sign_in) {
 // What was queued comes first: it waits longer than what is only ready.
 Connection *Workers::next() {
     while (!main_.closed()) {
+        if (Connection *connection = waiting_[0].take()) return connection;
         if (Connection *connection = main_.try_pop()) return connection;
         poller_->worker_idle(true);
         Connection *connection = main_.try_pop();
         if (connection == nullptr) connection = poller_->next();
         poller_->worker_idle(false);
         if (connection != nullptr) return connection;
+    }
+    return nullptr;
+}
+
+Connection *Workers::next_sign_in() {
+    while (!sign_in_.closed()) {
+        if (Connection *connection = waiting_[1].take()) return connection;
+        if (Connection *connection = sign_in_.pop(kLook)) return connection;
     }
     return nullptr;
 }
@@ -382,21 +396,30 @@ bool Workers::step_ready(Connection *connection, Hands *hands) {
         verdict.early = problem(kOverloaded, connection->request_id);
         verdict.problem = kOverloaded.name;
     }
-    Trail trail;
-    trail.problem = verdict.problem;
-    trail.region = verdict.shown_region;
+    size_t length = connection->head.content_length;
+    std::optional<Region::Visit> visit;
+    if (!verdict.early && gateway_.has_regions()) {
+        RegionWait &waiting = waiting_[hands->sign_in];
+        const auto behind = [&](size_t region) { return waiting.is_waited_for(region); };
+        const std::string_view body = std::string_view(connection->in).substr(0, length);
+        if (gateway_.enter(connection, body, &hands->reach, hands->sign_in, behind, &visit) ==
+            Region::Door::full) {
+            if (waiting.push(connection)) return false;
+            verdict.early = problem(kOverloaded, connection->request_id);
+            verdict.problem = kOverloaded.name;
+        }
+    }
     int status = 0;
     auto answer = [&](const std::string &body) {
-        Response response = verdict.early
-                                ? std::move(*verdict.early)
-                                : gateway_.forward(*connection, body, &hands->reach, &trail);
+        Response response = verdict.early ? std::move(*verdict.early)
+                                          : gateway_.forward(*connection, body, &hands->reach,
+                                                             &visit, &verdict.problem);
         add_standard_headers(connection->request_id, connection->listener == Listener::main,
                              &response);
         response.standard += verdict.rate;
         status = response.status;
         return response;
     };
-    size_t length = connection->head.content_length;
     if (verdict.early || length == 0) {
         // Without a body to take in there is nothing that httplib would do.
         connection->out =
@@ -409,8 +432,7 @@ bool Workers::step_ready(Connection *connection, Hands *hands) {
     connection->in.erase(0, length);
     if (connection->in.empty() && connection->in.capacity() > 65536) connection->in.shrink_to_fit();
     give_back(connection);
-    verdict.shown_region = trail.region;
-    log(*connection, status, trail.problem);
+    log(*connection, status, verdict.problem);
     ++connection->served;
     begin_write(connection);
     return true;

@@ -6,6 +6,7 @@
 
 #include "gateway.hpp"
 #include "poller.hpp"
+#include "region_wait.hpp"
 #include "stream.hpp"
 
 #include <atomic>
@@ -22,8 +23,8 @@ class Queue {
  public:
     explicit Queue(size_t capacity) : capacity_(capacity) {}
 
-    bool push(Connection *connection);  // false when full or closed
-    Connection *pop();                  // waits; nullptr once closed
+    bool push(Connection *connection);                // false when full or closed
+    Connection *pop(std::chrono::milliseconds time);  // waits for so long; nullptr: none
     Connection *try_pop();
     bool closed() const;
     void close();
@@ -39,7 +40,7 @@ class Queue {
 
 class Workers {
  public:
-    Workers(const Config &config, const Gateway &gateway, Metrics *metrics);
+    Workers(const Config &config, const Regions &regions, const Gateway &gateway, Metrics *metrics);
     ~Workers();
 
     void start(Poller *poller);
@@ -47,13 +48,17 @@ class Workers {
 
     // From the poller: to a worker, or, when the queue is full, away with 503.
     void take(Connection *connection);
-    size_t queued() const { return main_.size() + sign_in_.size(); }
+    size_t queued() const {
+        return main_.size() + sign_in_.size() + waiting_[0].size() + waiting_[1].size();
+    }
 
  private:
     struct Hands;  // what one thread works with
 
     void run(bool sign_in);
-    Connection *next();  // for a worker that is none for sign-ins; nullptr at the end
+    // nullptr at the end.
+    Connection *next();
+    Connection *next_sign_in();
     bool queue(Connection *connection);
     void drive(Connection *connection, Hands *hands);
     void expire(Connection *connection);
@@ -85,6 +90,7 @@ class Workers {
     Poller *poller_ = nullptr;
     Queue main_;
     Queue sign_in_;
+    RegionWait waiting_[2];  // for workers, and for workers of sign-ins
     std::atomic<int64_t> reserved_{0};
     std::vector<std::thread> threads_;
 };

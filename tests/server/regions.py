@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Two regions behind gateways of both modes: each tenant's requests reach its own database and no other one, whatever a request says of
 itself; and a region that is gone, or only hangs, takes nobody along."""
+import json
 import os
 import sys
 import threading
@@ -91,6 +92,9 @@ def signing_up(report, uk, sg, proxy, strict):
         equal(uk.sql("SELECT count(*) FROM aegis.sign_up"), "0", "in UK")
         # A name that another region has is taken, and only who has shown an address is told.
         equal([ask("probe-uk", shown)["type"].rsplit(":", 1)[1] for shown in ("agu1_SG_" + "A" * 43, token)], ["link-invalid", "name-taken"], "problems")
+        # A body that the database reads and the gateway does not: a number beyond what a double can hold.
+        odd = json.dumps({"token": token, "slug": "probe-uk", "password": PASSWORD, "more": 10**400}).encode()
+        equal(other.request("PUT", "/api/sign-up", odd, {"Content-Type": "application/json"}).json().get("type"), "urn:aegis:problem:name-taken", "an odd body")
         equal(ask("orchid", token), {"organisation": "orchid"}, "answer")
         # Not by its name, which would then stand in UK's log.
         equal([one.sql("SELECT string_agg(name, ', ') FROM aegis.tenants() WHERE name <> 'Probe Works'") for one in (uk, sg)], ["", "Orchid Ltd"], "UK, SG")
@@ -197,11 +201,24 @@ def moving(report, uk, sg, proxy):
         client.token = old
         reply = client.request("GET", "/api/organisation")
         equal((reply.status, reply.problem()), (410, "moved"), "the old session")
-        assert "SG" in reply.json()["detail"], reply.body
+        equal((reply.json()["region"], reply.json()["url"]), ("SG", "https://sg.example.com"), "where to")
         client.token = None
     with report.test("and-one-that-did-not-arrive-is-answered-by-the-tombstone"):
         reply = client.request("POST", "/api/session", login("lantern"))
         equal((reply.status, reply.problem()), (410, "moved"), "answer")
+        equal((reply.json()["region"], reply.json()["url"]), ("SG", "https://sg.example.com"), "where to")
+    with report.test("what-the-database-says-of-a-region-that-nobody-knows-has-no-address"):
+        uk.sql("UPDATE aegis.tenant SET moved_to = 'MARS' WHERE slug = 'lantern'")
+        reply = client.request("POST", "/api/session", login("lantern"))
+        equal((reply.status, reply.problem()), (410, "moved"), "answer")
+        equal([member for member in ("region", "url") if member in reply.json()], [], "members")
+        uk.sql("UPDATE aegis.tenant SET moved_to = 'SG' WHERE slug = 'lantern'")
+        # Its row says another region and nothing moved, as after a restore in the wrong place.
+        uk.sql("UPDATE aegis.tenant SET status = 'active', region = 'SG', moved_to = NULL WHERE slug = 'lantern'")
+        reply = client.request("POST", "/api/session", login("lantern"), {"Host": "uk.example.com"})
+        assert reply.status == 421, reply.body
+        elsewhere(reply, "SG")
+        uk.sql("UPDATE aegis.tenant SET status = 'moved', region = 'UK', moved_to = 'SG' WHERE slug = 'lantern'")
     client.close()
 
 
@@ -268,6 +285,31 @@ def losing(report, uk, sg, proxy, admin, tokens):
             [thread.join() for thread in threads]
             equal(set(answers) <= {503, 504}, True, f"of SG: {answers}")
         equal(until(lambda: there.request("GET", "/api/organisation").status == 200, 15, "an answer"), True, "of SG")
+    with report.test("a-region-that-is-slow-keeps-its-own-waiting"):
+        # Whoever reads customers there waits for a lock: as many are answered every second as may be there at once.
+        here.token = guest.sign_in(login("probe-uk"))
+        guest.token = None
+        slow = "BEGIN; LOCK TABLE aegis_app.customer; SELECT pg_sleep(0.8); COMMIT;"
+        ended = threading.Event()
+
+        def insist(client):
+            while not ended.is_set():
+                answers.append(client.request("GET", "/api/customers").status)
+        answers, times = [], []
+        threads = [threading.Thread(target=insist, args=(Client(proxy, of_sg, timeout=60),)) for _ in range(24)]
+        locks = threading.Thread(target=sg.sql, args=(slow * 10,))
+        [thread.start() for thread in (locks, *threads)]
+        try:
+            until(lambda: len(answers) >= 6, 30, "answers of SG")
+            for _ in range(10):
+                began = time.monotonic()
+                equal(here.request("GET", "/api/customers").status, 200, "of UK")
+                times.append(time.monotonic() - began)
+        finally:
+            ended.set()
+            [thread.join() for thread in (locks, *threads)]
+        assert sorted(times)[-2] < 0.7, f"UK: {[round(one, 2) for one in times]}"
+        assert 200 in answers and set(answers) <= {200, 503}, f"of SG: {answers}"
     for client in (here, there, guest):
         client.close()
 

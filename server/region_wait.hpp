@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// Requests whose region has no place for them now. They wait here and not in a worker, so that a
+// region which is slow, and has many clients, keeps waiting nobody but its own. docs/regions.md.
+#pragma once
+
+#include "connection.hpp"
+#include "region.hpp"
+
+#include <atomic>
+#include <deque>
+#include <mutex>
+#include <vector>
+
+namespace aegis::server {
+
+class RegionWait {
+ public:
+    RegionWait(const Regions &regions, bool sign_in, size_t capacity);
+
+    // connection->verdict.to is set. One that waited before goes to the head. False when full.
+    bool push(Connection *connection);
+    // One whose region has a place, or is away, or that has waited for too long; nullptr: none.
+    Connection *take();
+    // Whether others wait for the region: who comes now goes behind them.
+    bool is_waited_for(size_t region) const;
+    size_t size() const { return size_; }
+
+ private:
+    const Regions &regions_;
+    const bool sign_in_;
+    const size_t capacity_;
+    std::atomic<size_t> size_{0};
+    mutable std::mutex lock_;
+    std::vector<std::deque<Connection *>> queues_;  // by region
+};
+
+}  // namespace aegis::server
