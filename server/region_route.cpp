@@ -41,6 +41,15 @@ const BodyHint *hint_of(const Route &route) {
     return nullptr;
 }
 
+// As the database reads these members: without blanks around them.
+std::optional<std::string> member_of(const JsonReader &members, std::string_view name) {
+    std::optional<std::string> text = members.text(name);
+    if (!text) return std::nullopt;
+    text->erase(0, text->find_first_not_of(' '));
+    text->erase(text->find_last_not_of(' ') + 1);
+    return text;
+}
+
 }  // namespace
 
 size_t RegionRoute::by_host(const Head &head) const {
@@ -62,7 +71,7 @@ Destination RegionRoute::by_body(const Head &head, const Route &route, std::stri
     const BodyHint *hint = hint_of(route);
     if (hint == nullptr) return to;
     const JsonReader members(body);
-    const std::optional<std::string> said = members.text(hint->member);
+    const std::optional<std::string> said = member_of(members, hint->member);
     // What is read here in another way than in the database could take any name.
     to.name_is_elsewhere = hint->hint == Hint::new_name && !members.is_well();
     if (!said) return to;
@@ -70,7 +79,7 @@ Destination RegionRoute::by_body(const Head &head, const Route &route, std::stri
     const size_t found =
         regions_.named(hint->hint == Hint::region ? *said : core::region_of_token(*said));
     if (found < regions_.size()) to.region = found;
-    const std::optional<std::string> name = members.text("slug");
+    const std::optional<std::string> name = member_of(members, "slug");
     const bool ours = regions_.proxy() || to.region == regions_.home();
     if (hint->hint != Hint::new_name || !name || !ours) return to;
     bool complete = true;

@@ -92,6 +92,8 @@ def signing_up(report, uk, sg, proxy, strict):
         equal(uk.sql("SELECT count(*) FROM aegis.sign_up"), "0", "in UK")
         # A name that another region has is taken, and only who has shown an address is told.
         equal([ask("probe-uk", shown)["type"].rsplit(":", 1)[1] for shown in ("agu1_SG_" + "A" * 43, token)], ["link-invalid", "name-taken"], "problems")
+        for shown in (token, f" {token} "):
+            equal(ask("  probe-uk ", shown).get("type"), "urn:aegis:problem:name-taken", "with blanks, which the database takes away")
         # A body that the database reads and the gateway does not: a number beyond what a double can hold.
         odd = json.dumps({"token": token, "slug": "probe-uk", "password": PASSWORD, "more": 10**400}).encode()
         equal(other.request("PUT", "/api/sign-up", odd, {"Content-Type": "application/json"}).json().get("type"), "urn:aegis:problem:name-taken", "an odd body")
