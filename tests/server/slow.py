@@ -14,14 +14,17 @@ from fixture import Client, Cluster, Gateway, Report  # noqa: E402
 from fixture.process import environment  # noqa: E402
 from fixture.report import equal, until  # noqa: E402
 
-CONNECTIONS = 120   # thirty times the workers
+WORKERS = 4
+CONNECTIONS = 120
 SECONDS = 8        # four times as long as anything may take
+# All of them at once would be load, and no slowness: so many come each second for five, and each stays for two.
+EACH_SECOND = CONNECTIONS // 5
 PATIENCE = {"handshake_seconds": 2, "head_seconds": 2, "body_seconds": 2, "write_seconds": 2, "idle_seconds": 2}
 MODES = {
     "slow-heads": ["-H", "-i", "1", "-u", "/api/health"],
     "slow-bodies": ["-B", "-i", "1", "-s", "4000", "-f", "application/json", "-u", "/api/session"],
     # Answers of a hundred thousand bytes each, which nobody takes.
-    "slow-readers": ["-X", "-n", "1", "-z", "8", "-w", "64", "-y", "128", "-k", "3", "-u", "/api/openapi.json"],
+    "slow-readers": ["-X", "-n", "1", "-z", "8", "-w", "64", "-y", "128", "-k", "1", "-u", "/api/openapi.json"],
 }
 
 
@@ -54,7 +57,7 @@ def attacked(gateway, options):
     honest = Honest(gateway)
     honest.start()
     try:
-        done = subprocess.run(["slowhttptest", "-c", str(CONNECTIONS), "-r", str(CONNECTIONS), "-l", str(SECONDS), "-p", "3", *options],
+        done = subprocess.run(["slowhttptest", "-c", str(CONNECTIONS), "-r", str(EACH_SECOND), "-l", str(SECONDS), "-p", "3", *options],
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment(), cwd="/",
                               timeout=60, check=False)
     finally:
@@ -66,30 +69,45 @@ def attacked(gateway, options):
     return available, honest
 
 
+def alone(gateway):
+    """The 99th percentile of the same client while nobody attacks: what this machine does to it by itself."""
+    honest = Honest(gateway)
+    honest.start()
+    time.sleep(3)
+    honest.over.set()
+    honest.join()
+    return sorted(honest.times)[int(len(honest.times) * 0.99)]
+
+
 def main():
     report = Report("slow")
     if shutil.which("slowhttptest") is None:
         print("skip slow (slowhttptest is not installed: ./aegis check does that)")
         return
-    settings = {"limits": PATIENCE, "server": {"workers": 4, "connections_per_address": 2000, "max_connections": 2000}}
+    settings = {"limits": PATIENCE, "server": {"workers": WORKERS, "connections_per_address": 2000, "max_connections": 2000}}
     with Cluster() as cluster, Gateway(cluster, settings) as gateway:
+        control = alone(gateway)
         for name, options in MODES.items():
             with report.test(name):
-                before = len(gateway.lines())
+                before, files = len(gateway.lines()), len(os.listdir(f"/proc/{gateway.process.pid}/fd"))
                 available, honest = attacked(gateway, options)
                 times = sorted(honest.times)
-                late, usual = times[int(len(times) * 0.99)], times[int(len(times) * 0.95)]
+                late = times[int(len(times) * 0.99)]
 
                 def told(before=before):
                     return sum(line["event"] == "request" and line["status"] == 408 for line in gateway.lines()[before:])
                 if name != "slow-readers":
                     until(lambda: told() == CONNECTIONS, 10, "the last one's answer")
-                print(f"# {told()} told that they were too slow; {len(times)} others, the 99th of a hundred after {late * 1000:.0f} ms")
+                print(f"# {told()} told that they were too slow; {max(honest.held) - files} at once; {len(times)} others, the 99th of a hundred after {late * 1000:.0f} ms, "
+                      f"with nobody slow after {control * 1000:.0f} ms")
                 equal((honest.wrong, available), ([], {"YES"}), "others")
                 # Of a slow reader the answers lie in the kernel: nothing of it is the gateway's any more.
-                assert max(honest.held) > CONNECTIONS and honest.held[-1] < CONNECTIONS / 2, (max(honest.held), honest.held[-1])
+                most = max(honest.held) - files
+                assert most >= 3 * WORKERS, f"{most} connections at once are no attack on {WORKERS} workers"
+                until(lambda files=files: len(os.listdir(f"/proc/{gateway.process.pid}/fd")) <= files + WORKERS, 10, "the end of all of them")
                 assert len(times) >= 20, len(times)
-                assert usual < 0.3 and late < 2, times[-10:]
+                # On a machine that is busy with other things, those hold up the client without any attack as well.
+                assert late < max(0.3, 3 * control), (control, times[-10:])
     report.finish()
 
 
