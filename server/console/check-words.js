@@ -25,6 +25,7 @@ export const CAUSES = { periodic: "It was due", event: "Something happened", ale
 export const OUTCOMES = { unchanged: ["Unchanged", "good"], changed: ["Changed", "info"], ended: ["To be ended", "warn"] };
 export const RESTRICTIONS = { accuracy: "its accuracy is contested", unlawful: "its use was unlawful", claim: "it is needed for a legal claim", objection: "the person objected", retention: "a law makes you keep it, and nothing else does" };
 export const ERASURES = { requested: ["Waits for approval", "info"], approved: ["Waits for an operator", "info"], refused: ["Refused", "warn"], done: ["Erased", "good"] };
+export const REPORTS = { received: ["To be decided", "info"], disclosed: ["Passed on", "good"], dismissed: ["Dismissed", "plain"] };
 
 export const statusBadgeOf = (subject) => (subject.erased_at ? badge("Erased", "plain") : badge(...(STATUS[subject.status] ?? [subject.status])));
 export const ratingBadge = (rating) => (rating ? badge(...RATINGS[rating]) : badge("Not rated"));

@@ -22,6 +22,8 @@ import { payerPage } from "./page-payer.js";
 import { missingPage, refusedPage, refusedToUsersPage } from "./page-missing.js";
 import { newInvoicePage } from "./page-invoice-new.js";
 import { paymentsPage } from "./page-payments.js";
+import { reportPage } from "./page-report.js";
+import { reportingPage } from "./page-reporting.js";
 import { securityPage } from "./page-security.js";
 import { statusPage } from "./page-status.js";
 import { subjectPage } from "./page-subject.js";
@@ -49,6 +51,8 @@ const ROUTES = [
   { path: "/subjects/{id}", page: subjectPage, place: "checks" },
   { path: "/erasures", page: erasuresPage, place: "checks", least: 3 },
   { path: "/erasures/{id}", page: erasurePage, place: "checks", least: 3 },
+  { path: "/reporting", page: reportingPage, place: "checks" },
+  { path: "/reporting/{id}", page: reportPage, place: "checks" },
   { path: "/payments", page: paymentsPage, place: "payments", least: 3 },
   { path: "/team", page: teamPage, place: "team" },
   { path: "/ledger", page: ledgerPage, place: "ledger", least: 4 },

@@ -6,11 +6,11 @@ import { KINDS, nameOf } from "./check-words.js";
 const NEWEST = 100;
 const SHOWN = 8;
 
-export function subjectChoice(name, label, { without }) {
+export function subjectChoice(name, label, { without, none = "Nobody found. An owner is a check of its own: begin it first." }) {
   let newest = null;
   const asOptions = ({ subjects }) => subjects.filter((one) => one.id !== without && one.name !== null).map((one) => ({ value: one.id, text: nameOf(one), note: KINDS[one.kind] }));
   const ask = async (query) => asOptions(await api.get(api.withQuery("/api/kyc/subjects", query)));
-  return combo(name, label, { none: "Nobody found. An owner is a check of its own: begin it first.", search: async (text) => {
+  return combo(name, label, { none, search: async (text) => {
     if (text.includes("@")) return ask({ email: text });
     newest ??= await ask({ limit: NEWEST });
     const words = text.toLocaleLowerCase().split(/\s+/).filter(Boolean);

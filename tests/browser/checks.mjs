@@ -30,7 +30,7 @@ export async function run() {
     await go("/checks");
     await page.getByText("Nothing to decide").waitFor();
     await page.getByText("No hits wait").waitFor();
-    equal(await page.getByRole("navigation", { name: "Checks" }).getByRole("link").count(), 2, "pages beside it");
+    equal(await page.getByRole("navigation", { name: "Checks" }).getByRole("link").count(), 3, "pages beside it");
     await go("/erasures");
     await page.getByText("This page is for managers and admins").waitFor();
     assertClean();

@@ -1,7 +1,7 @@
 // Every page, for each rank that may see it: loads without a complaint of browser or policy, readable for everybody.
 import { assertAccessible, equal, login, ok, settled, test, url } from "./runner.mjs";
 
-const TITLES = { "/dashboard": "Dashboard", "/customers": "Customers", "/invoices": "Invoices", "/invoices/new": "New invoice", "/checks": "Checks", "/subjects": "All checks", "/team": "Team" };
+const TITLES = { "/dashboard": "Dashboard", "/customers": "Customers", "/invoices": "Invoices", "/invoices/new": "New invoice", "/checks": "Checks", "/subjects": "All checks", "/reporting": "Reporting", "/team": "Team" };
 const ADMINS = { "/erasures": "Erasure", "/ledger": "Ledger", "/ledger/0": "Entry #0" };
 // What a look can change: everything once, then colours in the dark, then all but colours where it is narrow.
 const COLOURS = ["color-contrast"];

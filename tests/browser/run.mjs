@@ -1,7 +1,7 @@
 // Runs the stories; prints "ok NAME" and "not ok NAME". An argument chooses stories by name.
 import { closeBrowser, finish, openBrowser } from "./runner.mjs";
 
-const STORIES = ["sign-in", "pages", "customers", "invoices", "invoice-link", "payments", "invoice-pay", "checks", "subjects", "team", "ledger", "webhooks", "security", "links", "session", "canaries"];
+const STORIES = ["sign-in", "pages", "customers", "invoices", "invoice-link", "payments", "invoice-pay", "checks", "subjects", "reporting", "team", "ledger", "webhooks", "security", "links", "session", "canaries"];
 const wanted = process.argv.slice(2);
 
 await openBrowser();

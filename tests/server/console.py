@@ -12,7 +12,7 @@ from fixture.report import equal, until  # noqa: E402
 PAGES = ["/", "/login", "/login?reason=signed_in_elsewhere", "/dashboard", "/customers",
          "/customers/7d9f0c5e-8f6b-4c5e-9b61-0d4c9a8f1d11", "/invoices", "/invoices/new",
          "/invoices/7d9f0c5e-8f6b-4c5e-9b61-0d4c9a8f1d11", "/subjects", "/subjects/7d9f0c5e-8f6b-4c5e-9b61-0d4c9a8f1d11", "/erasures",
-         "/erasures/7d9f0c5e-8f6b-4c5e-9b61-0d4c9a8f1d11", "/invoice", "/team", "/ledger", "/ledger/12", "/api-docs"]
+         "/erasures/7d9f0c5e-8f6b-4c5e-9b61-0d4c9a8f1d11", "/reporting", "/reporting/7d9f0c5e-8f6b-4c5e-9b61-0d4c9a8f1d11", "/invoice", "/team", "/ledger", "/ledger/12", "/api-docs"]
 NO_PAGES = ["/logins", "/login/", "/customers/", "/customers/a/b", "/team/a", "/ledger/1/receipt", "/index.html",
             "/server/console/index.html", "/favicon.ico", "/assets", "/assets/", "/assets/index.html",
             "/assets/{hash}", "/assets/{hash}/", "/assets/{hash}/index.html", "/assets/{hash}/none.js",
