@@ -18,6 +18,9 @@ struct DatabaseConfig {  // [database]
     std::string client_key;
     int64_t connect_seconds = 3;
     int64_t statement_seconds = 10;
+
+    // As the database has to call itself; empty: whatever it says. Set by [regions].
+    std::string region;
 };
 
 std::vector<Setting> database_settings(DatabaseConfig *config);

@@ -154,12 +154,21 @@ bool DatabaseLink::ensure(Failure *failure) {
         back_off_ = std::chrono::milliseconds(0);
         return true;
     }
+    back_off(*failure);
+    return false;
+}
+
+void DatabaseLink::back_off(const Failure &failure) {
     back_off_ = std::clamp(back_off_ * 2, kFirstBackOff, kLongestBackOff);
     // Half to whole: workers that lost the same server must not return in step.
     std::uniform_int_distribution<int64_t> spread(back_off_.count() / 2, back_off_.count());
     next_attempt_ = Clock::now() + std::chrono::milliseconds(spread(jitter_));
-    last_failure_ = *failure;
-    return false;
+    last_failure_ = failure;
+}
+
+void DatabaseLink::give_up(const Failure &failure) {
+    drop();
+    back_off(failure);
 }
 
 DatabaseLink::Result DatabaseLink::collect(Failure *failure, std::chrono::milliseconds patience) {

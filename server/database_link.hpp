@@ -45,6 +45,8 @@ class DatabaseLink {
 
     // Connects when there is no connection, unless the last attempt was just now.
     bool ensure(Failure *failure);
+    // The connection is not what it should be: as if it could not be had.
+    void give_up(const Failure &failure);
     // What libpq was given to send, sent and collected; nullptr: the failure says why. When its
     // time is over, that of the configuration or the patience, the connection is dropped, and the
     // server ends the statement by its own clock.
@@ -67,6 +69,7 @@ class DatabaseLink {
     bool has_word();
     bool connect(Failure *failure);
     void drop();
+    void back_off(const Failure &failure);
     // Waits for the socket until the deadline; false on time-out or error.
     bool wait(short events, std::chrono::steady_clock::time_point deadline);
     Result collect(Failure *failure, std::chrono::milliseconds patience);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "db.hpp"
 
+#include "json_reader.hpp"
+
 #include <libpq-fe.h>
 
 #include <cstdlib>
@@ -96,10 +98,26 @@ std::string_view cell(const PGresult *result, int row, int column) {
 
 }  // namespace
 
-Database::Database(const DatabaseConfig &config) : link_(config, "aegis-server") {}
+Database::Database(const DatabaseConfig &config)
+    : region_(config.region), link_(config, "aegis-server") {}
+
+bool Database::ensure(Failure *failure) {
+    if (!link_.ensure(failure)) return false;
+    if (region_.empty() || known_on_ == link_.generation()) return true;
+    const std::optional<std::string> said = health(failure);
+    if (!said) return false;
+    if (JsonReader(*said).text("region").value_or("") != region_) {
+        *failure = Failure();
+        failure->message = "the database is that of another region";
+        link_.give_up(*failure);
+        return false;
+    }
+    known_on_ = link_.generation();
+    return true;
+}
 
 bool Database::prepare(Failure *failure) {
-    if (!link_.ensure(failure)) return false;
+    if (!ensure(failure)) return false;
     if (prepared_on_ == link_.generation()) return true;
     static constexpr Oid types[6] = {kTextOid,  kTextOid, kTextArrayOid,
                                      kByteaOid, kTextOid, kTextOid};
@@ -199,7 +217,7 @@ std::optional<std::string> Database::status(Failure *failure) {
 }
 
 bool Database::ask_home(const core::Digest &hash, Failure *failure) {
-    if (!link_.ensure(failure)) return false;
+    if (!ensure(failure)) return false;
     static constexpr Oid type = kByteaOid;
     static constexpr int format = 1;
     const char *value = reinterpret_cast<const char *>(hash.bytes);

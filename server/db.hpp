@@ -73,11 +73,15 @@ class Database {
     bool connected() const { return link_.connected(); }
 
  private:
+    // A connection to the database of the region, not to one that took its place.
+    bool ensure(Failure *failure);
     bool prepare(Failure *failure);
     std::optional<std::string> ask_json(const char *statement, Failure *failure);
     std::optional<Answer> handle_once(const Call &call, Failure *failure);
 
+    const std::string region_;
     DatabaseLink link_;
+    uint64_t known_on_ = 0;     // the connection whose database said its region
     uint64_t prepared_on_ = 0;  // the connection that has the statement
     bool home_asked_ = false;
 };

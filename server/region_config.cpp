@@ -32,6 +32,7 @@ void take_reach(RegionConfig *region, const DatabaseConfig &shared) {
     region->has_database = true;
     region->reach = shared;
     region->reach.port = region->port;
+    region->reach.region = region->name;
     (local ? region->reach.socket : region->reach.host) = region->database;
     if (!local) {
         if (shared.root_certificate.empty() || shared.client_certificate.empty() ||

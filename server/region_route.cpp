@@ -4,6 +4,7 @@
 #include "core/session_token.hpp"
 #include "credential.hpp"
 #include "json_reader.hpp"
+#include "log.hpp"
 
 #include <algorithm>
 #include <tuple>
@@ -121,6 +122,9 @@ Said RegionRoute::ask(const std::string &name, std::deque<Database> *databases,
             regions_.at(at).answered();
         else if (failure.kind == Failure::Kind::timeout)
             regions_.at(at).kept_waiting();
+        else if (failure.kind == Failure::Kind::refused)
+            log_event(Level::error, "directory_refused",
+                      {{"region", regions_.at(at).name()}, {"sqlstate", failure.sqlstate}});
         *complete = *complete && said[at].has_value();
     }
     return said;

@@ -260,7 +260,11 @@ def losing(report, uk, sg, proxy, admin, tokens):
         for _ in range(3):
             away(quickly(lambda: there.request("GET", "/api/organisation")))
             equal(quickly(lambda: here.request("GET", "/api/organisation")).status, 200, "of UK")
-        equal(quickly(lambda: guest.request("POST", "/api/session", login("orchid"))).status, 503, "a sign-in there")
+        # Of a name there and of one that nobody has, the same is said.
+        said = [quickly(lambda n=name: guest.request("POST", "/api/session", login(n))) for name in ("orchid", "nobody-at-all")]
+        for reply in said:
+            away(reply)
+        equal(*[({**reply.json(), "request_id": ""}, {k: v for k, v in reply.headers.items() if k not in ("x-request-id", "date")}) for reply in said], "what is said")
         equal(quickly(lambda: guest.request("POST", "/api/session", {**login("probe-uk"), "token": True})).status, 201, "a sign-in here")
         status = guest.request("GET", "/api/status").json()
         equal((status["status"], {one["region"]: one["status"] for one in status["regions"]}), ("ok", {"UK": "ok", "SG": "down"}), "status")
@@ -327,6 +331,38 @@ def mistaken(report, uk, sg):
             client.close()
 
 
+def replaced(report, uk, sg, of_sg):
+    """Another database is behind the address of SG, as after a failover to the wrong machine."""
+    place = os.path.join(sg.folder, "place")
+    os.symlink(sg.folder, place)
+    with report.test("a-database-that-took-the-place-of-another-is-handed-nothing"):
+        with gateway(uk, sg, "UK", "proxy", **{"regions.SG": {"database": place, "url": "https://sg.example.com"}}) as proxy:
+            client = Client(proxy, of_sg)
+            until(lambda: client.request("GET", "/api/organisation").status == 200, what="SG")
+            os.unlink(place)
+            os.symlink(uk.folder, place)
+            before = uk.asked()
+            sg.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'gateway'")
+            for _ in range(5):
+                equal(client.request("POST", "/api/customers", {"name": "Canary of SG"}).status, 503, "answer")
+            equal(client.request("GET", "/api/organisation").status, 503, "a read")
+            equal(uk.asked(), before, "requests handed to UK")
+            client.close()
+    os.unlink(place)
+
+
+def refusing(report, uk, sg):
+    with report.test("a-directory-that-refuses-is-in-the-log"):
+        sg.sql("REVOKE EXECUTE ON FUNCTION aegis.tenant_home(bytea) FROM aegis_gateway")
+        with gateway(uk, sg, "UK", "proxy") as proxy:
+            client = Client(proxy)
+            away(client.request("POST", "/api/session", login("orchid")))
+            line = until(lambda: [one for one in proxy.lines() if one["event"] == "directory_refused"], what="a word in the log")[0]
+            equal((line["region"], line["sqlstate"]), ("SG", "42501"), "line")
+            client.close()
+        sg.sql("GRANT EXECUTE ON FUNCTION aegis.tenant_home(bytea) TO aegis_gateway")
+
+
 def main():
     report = Report("regions")
     admin = free_port()
@@ -338,6 +374,9 @@ def main():
             moving(report, uk, sg, proxy)
             telling(report, proxy, admin, uk, sg)
             losing(report, uk, sg, proxy, admin, tokens)
+            of_sg = Client(proxy).sign_in(login("orchid"))
+        replaced(report, uk, sg, of_sg)
+        refusing(report, uk, sg)
         mistaken(report, uk, sg)
     report.finish()
 
