@@ -45,5 +45,18 @@ SELECT aegis.declare_event('parcel.moved', 'x');
 RESET ROLE;
 DROP ROLE regress_catalogue_nobody;
 
+-- refuses: every family in which Aegis alone writes; two are the applications' as well
+CREATE FUNCTION regress_is_open(family text) RETURNS boolean LANGUAGE plpgsql AS $$
+BEGIN
+  PERFORM aegis.declare_event(family || '.invented', 'x');
+  RETURN true;
+EXCEPTION WHEN reserved_name THEN
+  RETURN false;
+END $$;
+BEGIN;
+SELECT f.family AS shared FROM (SELECT DISTINCT split_part(name, '.', 1) AS family FROM aegis.event_type WHERE writer = 'c') f WHERE regress_is_open(f.family) ORDER BY 1;
+ROLLBACK;
+DROP FUNCTION regress_is_open;
+
 -- survives: every type of Aegis is in its page
 SELECT name, writer FROM aegis.event_type WHERE by_extension ORDER BY name COLLATE "C";

@@ -402,6 +402,7 @@ SELECT aegis.suspend_tenant(:'tenant', 'test');
 \c - regress_issuer_operator
 SELECT aegis.reactivate_tenant(:'tenant', 'test');
 SELECT aegis.map_issuer_tenant('clerk', 'org_9', NULL);
+SELECT aegis.set_issuer('clerk', parties => '{https://app.example.test,https://shop.example.test}');
 SELECT aegis.retire_issuer('clerk', 'test');
 SELECT aegis.retire_issuer('idp', 'test');
 \c - regress_issuer_caller

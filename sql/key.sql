@@ -15,6 +15,8 @@ DROP FUNCTION probe_wiping();
 -- allows: the provider's key is known by its check value
 SELECT count(*) = 1 AS one_key, bool_and(version = 1 AND length(check_value) = 16 AND fault IS NULL) AS healthy
   FROM aegis.key_status();
+SELECT event, outcome, target_kind, target_id, detail ->> 'version' AS version, detail ->> 'check_value' = (SELECT encode(check_value, 'hex') FROM aegis.master_key) AS check_value
+  FROM aegis.audit_log WHERE event = 'key.master_registered';
 
 -- allows: a tenant's keys come in pairs, once, with their own salt
 SELECT probe_create_keys(a), probe_create_keys(b) FROM t;

@@ -98,9 +98,11 @@ BEGIN;
 SELECT aegis.authenticate(:'uma') \g /dev/null
 SELECT * FROM aegis_app.check_gapless();
 ROLLBACK;
--- survives: what a superuser changes behind the triggers shows in the hash
+-- survives: who changed the settings is recorded, and what they became; what a superuser changes behind the triggers shows in the hash
 \c - :administrator
 SET client_min_messages = warning;
+SELECT l.event, l.target_id, l.outcome, l.user_id IS NOT NULL AS by_somebody, l.detail FROM aegis.audit_log l
+ WHERE l.event = 'invoice.settings_changed' AND l.tenant_id = (SELECT i.tenant_id FROM aegis_app.invoice i WHERE i.id = :'invoice') ORDER BY l.seq;
 UPDATE aegis_app.invoice_line SET unit_minor = 102, amount_minor = 255 WHERE invoice_id = :'invoice' AND position = 2;
 \c - regress_app
 BEGIN;

@@ -217,6 +217,7 @@ SET SESSION AUTHORIZATION regress_outbox_agent;
 SELECT count(*) AS claimed FROM aegis.claim_outbound(ARRAY['regress_call'], 10);
 RESET SESSION AUTHORIZATION;
 SELECT target, state, error, has_payload FROM aegis.outbound WHERE id IN (:moved, :origin, :late) ORDER BY id;
+SELECT event, target_kind, target_id, outcome, detail, "session_user" FROM aegis.audit_log WHERE event = 'destination.removed' AND target_id = 'regress';
 -- survives: what a dead job was to send goes when it expires, and the job itself after a month
 UPDATE aegis.outbox SET expires_at = now() - interval '1 s' WHERE id = :moved;
 UPDATE aegis.outbox SET finished_at = now() - interval '31 days' WHERE id = :late;

@@ -72,6 +72,9 @@ SAVEPOINT s;
 SELECT aegis.set_payload_field('regress', '%', '{data,word}', 'anything');
 ROLLBACK TO s;
 SELECT aegis.drop_payload_field('regress', '%', '{data,word}');
-ROLLBACK;
+ROLLBACK TO s;
+COMMIT;
+SELECT event, target_kind, target_id, outcome, detail FROM aegis.audit_log WHERE event IN ('pci.allowlist_changed', 'webhook.provider_added') AND target_id ~ '^regress' ORDER BY seq;
+DELETE FROM aegis.webhook_provider WHERE name = 'regress';
 SELECT count(*) AS for_everybody FROM pg_proc p, aclexplode(p.proacl) a
  WHERE p.pronamespace = 'aegis'::regnamespace AND p.proname IN ('set_payload_field', 'drop_payload_field', 'set_webhook_provider') AND a.grantee IN (0, 'aegis_member'::regrole);

@@ -2,6 +2,7 @@
 \set VERBOSITY terse
 SET client_min_messages = warning;
 SELECT current_user AS administrator \gset
+SELECT max(seq) AS before FROM aegis.entry \gset
 SELECT id AS one FROM aegis.tenant WHERE slug = 'regress-one' \gset
 -- Gives up what waits for the agent about a refund or a page: its time is over when it is claimed.
 CREATE FUNCTION regress_give_up(about text) RETURNS bigint LANGUAGE sql AS $$
@@ -106,4 +107,8 @@ SELECT count(*) AS sent FROM aegis.claim_outbound(ARRAY['payment'], 10);
 SELECT r.*, o.state, o.has_payload FROM regress_refunds() r, aegis.outbound o WHERE r.key = 'regress-6' AND o.id = :job;
 SELECT regress_give_up(:'never_page') AS sent;
 SELECT status, error FROM aegis_app.checkout WHERE id = :'never_page';
+-- survives: what was asked for, refused and counted otherwise is recorded; the reason that somebody gave is sealed
+SELECT event, outcome, target_kind, detail - '{payment_id,refund_id,reason}'::text[] AS detail, count(*) FROM aegis.audit_log
+ WHERE seq > :before AND event ~ '^payment[.]refund[.](requested|failed|reattributed)' GROUP BY 1, 2, 3, 4 ORDER BY 1, 4;
+SELECT count(*) AS reasons FROM aegis.entry e WHERE e.seq > :before AND position('payment.refund.'::bytea IN e.body) > 0 AND position('broken'::bytea IN e.body) > 0;
 DROP FUNCTION regress_give_up, regress_refunds;

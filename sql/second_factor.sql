@@ -67,6 +67,7 @@ ROLLBACK;
 BEGIN;
 SELECT aegis.authenticate(:'ada_token');
 SELECT aegis.confirm_second_factor(:'code') AS codes \gset
+\set adas_codes :codes
 SELECT active, confirmed_at IS NOT NULL AS confirmed, recovery_codes, required FROM aegis.second_factor();
 COMMIT;
 \c - :superuser
@@ -254,6 +255,12 @@ SELECT aegis.authenticate(:'ada_token');
 SELECT aegis.reset_second_factor(:'bob');
 SELECT aegis.require_second_factor(NULL);
 COMMIT;
+-- allows: whoever needs none takes their own away
+BEGIN;
+SELECT aegis.authenticate(:'fay_token');
+SELECT aegis.remove_second_factor();
+SELECT active, recovery_codes FROM aegis.second_factor();
+COMMIT;
 \c - :superuser
 SET client_min_messages = warning;
 SELECT count(*) AS factors FROM aegis.second_factor WHERE user_id = :'bob';
@@ -300,6 +307,18 @@ ROLLBACK;
 \c - :superuser
 SET client_min_messages = warning;
 SELECT u.rank, u.was_admin FROM aegis.user u WHERE u.id IN (:'cid', :'fay') ORDER BY 1;
+\c - regress_factor_member
+SET client_min_messages = warning;
+
+-- survives: each step is recorded, of whom and by whom, and neither secret nor code
+\c - :superuser
+SET client_min_messages = warning;
+WITH named (name, id) AS (VALUES ('ada', :'ada'), ('bob', :'bob'), ('cid', :'cid'), ('dan', :'dan'), ('eve', :'eve'), ('fay', :'fay'))
+SELECT l.event, l.outcome, a.name AS by, t.name AS target, l.detail, count(*) FROM aegis.audit_log l
+  LEFT JOIN named a ON a.id = l.user_id::text LEFT JOIN named t ON t.id = l.target_id
+ WHERE l.tenant_id = :'tenant' AND l.event ~ '^(auth|user|tenant)[.](challenged|recovery_code|second_factor)' GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 3, 4, 5;
+SELECT count(*) AS secrets FROM aegis.entry e, unnest(:'adas_codes'::text[] || ARRAY[:'secret', :'bobs', :'eves', :'fays_secret']) s
+ WHERE e.tenant_id = :'tenant' AND (position(convert_to(s, 'UTF8') IN e.body) > 0 OR position(convert_to(replace(s, '-', ''), 'UTF8') IN e.body) > 0);
 \c - regress_factor_member
 SET client_min_messages = warning;
 

@@ -202,6 +202,10 @@ SELECT aegis.step_up(NULL, 'plum quartz lantern 47 river');
 ROLLBACK;
 SELECT has_function_privilege('aegis_gateway', 'aegis.step_up(text, text)', 'execute') AS gateway;
 SELECT public.regress_wait();
+-- survives: every attempt is recorded, with the session that it confirms, and nothing that was typed
+SELECT event, outcome, user_id = :'ada' AS hers, session_id IS NOT NULL AS of_session, detail, count(*) FROM aegis.audit_log
+ WHERE tenant_id = :'tenant' AND event LIKE 'auth.step_up%' GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 5;
+SELECT count(*) AS typed FROM aegis.entry e WHERE e.tenant_id = :'tenant' AND (position('the password'::bytea IN e.body) > 0 OR position('quartz'::bytea IN e.body) > 0);
 SELECT aegis.drop_route('POST', '/api/regress-' || r) FROM unnest(ARRAY['dangerous', 'long', 'within']) r;
 DROP FUNCTION public.regress_dangerous, public.regress_within, public.regress_wait;
 DROP ROLE regress_step_member, regress_step_gateway;

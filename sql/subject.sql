@@ -253,6 +253,9 @@ UPDATE subject.contact SET notes = NULL WHERE id = 5;
 SELECT id FROM subject.contact WHERE email = 'bob@one.com';
 COMMIT;
 
+\c - regress_subject_auditor
+SELECT event, target_kind, target_id = aegis.subject_name(:'one', :bob::uuid) AS bob, outcome, detail FROM aegis.audit_log WHERE tenant_id = :'one' AND event = 'key.subject_admitted';
+
 -- survives: a new epoch of the tenant's key, which wraps the keys of people too, and a new search key
 \c - regress_subject_operator
 SELECT job FROM aegis.rotate_tenant_key(:'one', 'yearly') \gset

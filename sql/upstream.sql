@@ -97,6 +97,7 @@ SELECT aegis.drop_upstream('up');
 SELECT aegis.drop_upstream('up');
 SELECT count(*) FROM aegis.upstreams;
 \c - :superuser
+SELECT event, target_id, outcome, "session_user" FROM aegis.audit_log WHERE event = 'upstream.dropped';
 SET client_min_messages = warning;
 DROP SCHEMA t_upstream CASCADE;
 DROP OWNED BY regress_upstream_caller;

@@ -220,6 +220,10 @@ ROLLBACK;
 SELECT public.regress_wait();
 SELECT failed_count FROM aegis.user WHERE id = :'bob';
 
+-- survives: what was refused is recorded, with the reason and no code
+SELECT event, outcome, detail, count(*) FROM aegis.audit_log WHERE tenant_id = :'tenant' AND event IN ('auth.reset_failed', 'auth.password_reset') GROUP BY 1, 2, 3 ORDER BY 1, 3;
+SELECT count(*) AS codes FROM aegis.entry e WHERE e.tenant_id = :'tenant' AND (position(:'recovery'::bytea IN e.body) > 0 OR position('000000'::bytea IN e.body) > 0);
+
 -- refuses: everybody whom it does not concern
 SELECT has_function_privilege('aegis_gateway', 'aegis.invite_user(text, text, smallint, uuid)', 'execute') AS gateway,
        has_function_privilege('aegis_member', 'aegis.send_user_token(text, uuid, uuid)', 'execute') AS send,

@@ -9,7 +9,7 @@ preload
 must_start
 query "CREATE EXTENSION aegis" > /dev/null
 must_have_worker
-refusals() { query "SELECT count(*) FROM aegis.audit_log WHERE event = 'system.demo_refused'"; }
+refusals() { query "SELECT count(*) FROM aegis.audit_log WHERE event = 'system.demo_refused' AND outcome = 'denied'"; }
 have() { [ "$(refusals)" = "$1" ]; }
 is "no refusal yet" "$(refusals)" 0
 is "no demo by default" "$(query 'SELECT aegis.is_demo()')" f

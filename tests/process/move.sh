@@ -261,6 +261,7 @@ sed -i '2s/AB/AC/' "$files/forged"
 says "refuses a changed receipt" "$(ends "$number" "$files/forged" || true)" ERROR
 ends "$number" "$files/arrived" > /dev/null
 is "the tenant moved" "$(query "SELECT status, moved_to FROM aegis.tenants() WHERE slug = 'orchid'")" "moved|SG"
+is "the ledger says where, to which ledger, and who asked and agreed" "$(query "SELECT outcome, target_id = '$tenant', detail ->> 'region', length(detail ->> 'chain'), detail ->> 'requested_by' <> (detail ->> 'approved_by') FROM aegis.audit_log WHERE event = 'tenant.moved'")" 'success|t|SG|64|t'
 answer=$(query "SELECT status, body FROM aegis.handle('POST', '/api/session', ARRAY['host', 'a.test', 'content-type', 'application/json'], '{\"tenant\": \"orchid\", \"email\": \"ada@example.test\", \"password\": \"x\"}'::bytea, NULL, 'r1')" -U gateway)
 is "sign-in answers that it is gone" "${answer%%|*}" 410
 says "and where it is" "$(python3 -c 'import sys; print(bytes.fromhex(sys.argv[1].split("x")[-1]).decode())' "$answer")" 'urn:aegis:problem:moved' 'moved to region \\"SG\\"'

@@ -184,5 +184,7 @@ is "without the old version tenants are made" "$(as_role operator -c "SELECT aeg
 query "SELECT aegis.wait_sealed('60 s')" > /dev/null
 is "the ledger tells of it" "$(query "SELECT string_agg(event, ' ' ORDER BY seq) FROM aegis.audit_log WHERE event LIKE 'key.master_rotated' OR event = 'key.roots_rewrapped' OR event = 'key.master_registered'")" \
   "key.master_registered key.master_registered key.master_rotated key.roots_rewrapped"
+is "with the version, the reason and how many" "$(query "SELECT string_agg(concat_ws(' ', target_kind, target_id, detail ->> 'reason', detail ->> 'roots'), ', ' ORDER BY seq) FROM aegis.audit_log WHERE event IN ('key.master_rotated', 'key.roots_rewrapped')")" \
+  "master_key 2 yearly $roots, master_key 2 $roots"
 is "and verifies" "$(ledger_verifies)" ""
 finish
