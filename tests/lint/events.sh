@@ -50,9 +50,8 @@ for name, test in elsewhere.items():
     looks = re.findall(r"aegis\.audit_log\b.*(?<![\w.])%s(?![\w.])" % re.escape(name), read(test)) if pathlib.Path(test).exists() else []
     if not re.fullmatch(r"tests/(process/\w+\.sh|server/\w+\.py)", test) or not looks:
         found.append(f"tests/events.txt: {test} does not look for {name}")
-tests = [path for path in sorted([*pathlib.Path("sql").glob("*.sql"), *pathlib.Path("expected").glob("*.out")]) if not path.stem.startswith("catalogue")]
-texts = {path: read(path) for path in tests}
-together = "\n".join(texts.values())
+texts = {path: read(path) for path in sorted([*pathlib.Path("sql").glob("*.sql"), *pathlib.Path("expected").glob("*.out")])}
+together = "\n".join(text for path, text in texts.items() if not path.stem.startswith("catalogue"))
 named = set(re.findall(r"[a-z_]+(?:\.[a-z_]+)+", together))
 found += [f"{name}: no regression test names the entry" for name in sorted(declared - named - set(elsewhere))]
 
