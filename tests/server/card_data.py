@@ -199,7 +199,8 @@ def in_webhooks(report, cluster, client):
         assert CONTROL in provider.kept("harmless")["evt_harmless"], "what is no card is kept"
     with report.test("webhooks/each of these is recorded"):
         cluster.sql("SELECT aegis.wait_sealed(interval '20 s')")
-        equal(cluster.sql("SELECT count(*) FROM aegis.audit_log WHERE event = 'pci.verifier_rejected'"), str(len(PUBLISHED) + len(PLAIN)))
+        equal(cluster.sql("SELECT count(*) FROM aegis.audit_log WHERE event = 'pci.verifier_rejected' AND outcome = 'failure'"
+                          " AND target_kind = 'webhook' AND detail = '{\"provider\": \"stripe\"}'"), str(len(PUBLISHED) + len(PLAIN)))
 
 
 def digits(text):
