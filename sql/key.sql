@@ -15,8 +15,6 @@ DROP FUNCTION probe_wiping();
 -- allows: the provider's key is known by its check value
 SELECT count(*) = 1 AS one_key, bool_and(version = 1 AND length(check_value) = 16 AND fault IS NULL) AS healthy
   FROM aegis.key_status();
-SELECT event, outcome, target_kind, target_id, detail ->> 'version' AS version, detail ->> 'check_value' = (SELECT encode(check_value, 'hex') FROM aegis.master_key) AS check_value
-  FROM aegis.audit_log WHERE event = 'key.master_registered';
 
 -- allows: a tenant's keys come in pairs, once, with their own salt
 SELECT probe_create_keys(a), probe_create_keys(b) FROM t;
@@ -24,6 +22,8 @@ SELECT probe_create_keys(a) FROM t;
 SELECT kind, epoch, master_version, state, count(*), count(DISTINCT salt) AS salts, count(DISTINCT wrapped) AS wrapped
   FROM aegis.tenant_key k, t WHERE k.tenant_id IN (a, b) GROUP BY 1, 2, 3, 4 ORDER BY kind;
 SELECT version, state, root_keys >= 4 AS wraps_roots FROM aegis.key_status();
+SELECT event, outcome, target_kind, target_id, detail ->> 'version' AS version, detail ->> 'check_value' = (SELECT encode(check_value, 'hex') FROM aegis.master_key) AS check_value
+  FROM aegis.audit_log WHERE event = 'key.master_registered';
 
 -- allows: what is derived is stable within a tenant and differs between tenants and values
 SELECT probe_login_token(a, 'x') = probe_login_token(a, 'x') AS stable,
