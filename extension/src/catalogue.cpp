@@ -129,10 +129,11 @@ namespace pg = aegis::pg;
 
 // Only Aegis itself speaks in these families.
 const char *const kReserved[] = {
-    "access.", "audit.", "auth.", "ddl.",    "destination.", "event.",    "field.",    "grant.",
-    "issuer.", "job.",   "key.",  "ledger.", "mail.",        "operator.", "outbound.", "pii.",
-    "role.",   "route.", "row.",  "schema.", "service.",     "setting.",  "status.",   "subject.",
-    "system.", "table.", "team.", "tenant.", "upstream.",    "user."};
+    "access.",   "audit.",    "auth.",   "control.", "ddl.",    "destination.", "event.",
+    "field.",    "grant.",    "issuer.", "job.",     "key.",    "ledger.",      "mail.",
+    "operator.", "outbound.", "pii.",    "role.",    "route.",  "row.",         "schema.",
+    "service.",  "setting.",  "status.", "subject.", "system.", "table.",       "team.",
+    "tenant.",   "upstream.", "user."};
 
 const DetailField *find_field(const EventType &type, const JsonbValue &key) {
     for (int i = 0; i < type.field_count; i++)
