@@ -13,7 +13,7 @@
 #
 #   --long      also what takes more than a minute; without it the summary counts it as skipped
 #
-# lint and unit run beside regress and isolation. A running ./aegis up is not disturbed. The last line is
+# lint and unit run beside regress and isolation, up beside browser. A running ./aegis up is not disturbed. The last line is
 # "N passed, N failed, N skipped".
 set -euo pipefail
 . "$(dirname "$0")/lib/layout.sh"
@@ -58,26 +58,32 @@ step "Packages of tests/npm" install_npm "$checked"
 mkdir -p "$results"
 rm -f "$results"/*.count
 
-# Compiling leaves pg_regress, which waits for one session at a time, what it needs. The others have the machine for themselves:
-# they run several scripts at a time, or say how soon an answer must come.
-compiling=()
-serial=()
-alone=()
-for suite in "${suites[@]}"; do
-  case $suite in
-    lint | unit) compiling+=("$suite") ;;
-    regress | isolation) serial+=("$suite") ;;
-    *) alone+=("$suite") ;;
-  esac
-done
+# chosen SUITE ...: those of them that are asked for.
+chosen() {
+  local suite
+  for suite in "$@"; do
+    case " ${suites[*]} " in *" $suite "*) echo "$suite" ;; esac
+  done
+}
+# beside "SUITE ..." "SUITE ...": two tracks at a time; the first one yields to the second.
+beside() {
+  set -m  # A group of its own, to be ended as a whole.
+  # shellcheck disable=SC2046,SC2086 # lists
+  (renice -n 5 -p "$BASHPID" > /dev/null; run_track $(chosen $1)) &
+  set +m
+  track=$!
+  trap 'kill -- "-$track" 2> /dev/null || true' EXIT
+  # shellcheck disable=SC2046,SC2086 # lists
+  run_track $(chosen $2)
+  wait "$track" || true  # summary sees what is missing
+  trap - EXIT
+}
+
+# Suites that wait for one session or one page at a time leave a processor to those that compile. The others have the machine
+# for themselves: they run several scripts at a time, or say how soon an answer must come.
 cd "$checked"
-set -m  # A group of its own, to be ended as a whole.
-(renice -n 5 -p "$BASHPID" > /dev/null; run_track "${compiling[@]}") &
-set +m
-track=$!
-trap 'kill -- "-$track" 2> /dev/null || true' EXIT
-run_track "${serial[@]}"
-wait "$track" || true  # summary sees what is missing
-trap - EXIT
-run_track "${alone[@]}"
+beside "lint unit" "regress isolation"
+# shellcheck disable=SC2046 # a list
+run_track $(chosen process server)
+beside "up" "browser"
 summary "${suites[@]}"

@@ -26,9 +26,25 @@ end() {
 trap end EXIT
 trap 'exit 130' INT TERM
 
-# make_cluster: a stopped cluster without aegis in its configuration; connections by socket only.
+init_cluster() { as_server "$bin/initdb" -D "$1" -U postgres --encoding=UTF8 --no-locale --no-sync -A trust > /dev/null; }
+
+# make_cluster: a stopped cluster without aegis in its configuration; connections by socket only. The first one of a script is a
+# copy, which takes a fifth of the time; another is made, so that it has a system identifier of its own.
+fresh=$PWD/.aegis/fresh
+made=no
 make_cluster() {
-  as_server "$bin/initdb" -D "$cluster" -U postgres --encoding=UTF8 --no-locale --no-sync -A trust > /dev/null
+  if [ "$made" = yes ]; then
+    init_cluster "$cluster"
+  else
+    made=yes
+    (flock 8 && { [ -e "$fresh/whole" ] || {
+      rm -rf "$fresh"
+      install -d -o "$(as_server id -u)" "$fresh"
+      init_cluster "$fresh/data"
+      touch "$fresh/whole"
+    }; }) 8> "$fresh.lock"
+    as_server cp -a "$fresh/data" "$cluster"
+  fi
   as_server tee -a "$cluster/postgresql.conf" > /dev/null << CONF
 listen_addresses = ''
 unix_socket_directories = '$place'

@@ -99,7 +99,7 @@ lines_lint() { plain; }
 suite_unit() {
   # -g1 has the lines that a sanitizer names, and is written in less time.
   cmake -S . -B build/unit -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_FLAGS_DEBUG=-g1 -DAEGIS_SANITIZE=ON
-  cmake --build build/unit -j"$(nproc)"
+  cmake --build build/unit -j"$(nproc)" --target tested
   ctest --test-dir build/unit -j"$(nproc)" --output-on-failure --no-tests=error
 }
 lines_unit() {
@@ -116,10 +116,19 @@ lines_regress() {
 suite_isolation() { tests/isolation.sh; }
 lines_isolation() { lines_regress; }
 
-suite_process() { side_by_side 3 process part tests/process/*.sh; }
+# The longest first, so that no processor is idle at the end.
+suite_process() {
+  local scripts
+  mapfile -t scripts < <(printf '%s\n' tests/process/{agent,tamper,arguments,anchor,independent,storm}.sh tests/process/*.sh | awk '!seen[$0]++')
+  side_by_side 3 process part "${scripts[@]}"
+}
 lines_process() { plain; }
 
-suite_server() { side_by_side 2 server part tests/server/*.py; }
+suite_server() {
+  local scripts
+  mapfile -t scripts < <(printf '%s\n' tests/server/{sign_ins,card_data}.py tests/server/*.py | awk '!seen[$0]++')
+  side_by_side 2 server part "${scripts[@]}"
+}
 lines_server() { plain; }
 
 suite_browser() { part browser tests/browser/run; }

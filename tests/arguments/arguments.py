@@ -25,7 +25,7 @@ LATE = 6.0          # a call that is not cancelled by then looks at no interrupt
 # twenty of which has a megabyte, would need more. Its memory contexts hold caches and compiled functions, each once: so
 # many for a session, and for each function.
 HEAP, CONTEXTS, EACH = 128 << 20, 8 << 20, 48 << 10
-TIMES = {"some": 2, "all": 30}    # calls of a function by each login, beside one with nothing but NULL
+TIMES = {"some": 1, "all": 30}    # calls of a function by each login, beside one with nothing but NULL
 CRASH = re.compile(r"PANIC|TRAP|FATAL|server process .* (was terminated|exited)|terminating any other|stack smashing|AddressSanitizer"
                    r"|leak: |was not closed|leaked|still referenced|buffer refcount")
 INTERNAL = re.compile(r"cache lookup failed|could not open relation|unrecognized node|invalid memory alloc")

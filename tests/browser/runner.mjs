@@ -9,7 +9,7 @@ const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 const { url, logins, verify, key } = JSON.parse(process.env.BROWSER_TEST);
 export { url, verify, key };
 
-const PATIENCE = 10_000;
+const PATIENCE = 30_000;  // the machine does other things too; nothing here says how fast a page must be
 const SIZES = { wide: { width: 1280, height: 800 }, phone: { width: 360, height: 740 } };
 let browser;
 let passed = 0;

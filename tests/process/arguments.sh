@@ -12,6 +12,6 @@ settings "fsync = off" "autovacuum = off" "aegis.seal_interval = '1s'" "log_min_
 must_start "${giving_back[@]}"
 query "CREATE EXTENSION aegis_app CASCADE" > /dev/null
 some=some
-if [ "${AEGIS_LONG:-no}" = yes ]; then some=all; else echo "skip arguments fifteen times over (takes more than a minute)"; fi
+if [ "${AEGIS_LONG:-no}" = yes ]; then some=all; else echo "skip arguments thirty times over (takes more than a minute)"; fi
 python3 tests/arguments/arguments.py "$place" "$log" $some ${AEGIS_SEED:+"$AEGIS_SEED"} || failed=1
 finish

@@ -56,7 +56,7 @@ fill 300
 query "SELECT aegis.hold_ledger(id, 'case'), aegis.set_ledger_retention(id, '7 years', 'policy'), aegis.request_tenant_action('erase', id, slug, 'over') FROM aegis.tenant" > /dev/null
 fill 10
 query "CREATE DATABASE older TEMPLATE ledger ALLOW_CONNECTIONS false" > /dev/null
-fill 300
+fill 220  # so many that a second node of level 8 is stored
 # What an auditor keeps.
 query "SELECT aegis.latest_checkpoint()" | as_server tee "$place/kept.note" > /dev/null
 query "SELECT seal FROM aegis.checkpoint ORDER BY number DESC LIMIT 1" | as_server tee "$place/kept.seal" > /dev/null

@@ -85,7 +85,8 @@ def edits(session, every):
             for place, offset in places.items():
                 for change in CHANGES[kind][:None if every else 1]:
                     made.append((table, column, f"{place}: {change}", free + f"UPDATE aegis.{table} SET {column} = {change.format(c=column)} WHERE {row(offset)}"))
-                made.append((table, column, f"{place}: emptied", free + f"UPDATE aegis.{table} SET {column} = NULL WHERE {row(offset)}"))
+                if every:
+                    made.append((table, column, f"{place}: emptied", free + f"UPDATE aegis.{table} SET {column} = NULL WHERE {row(offset)}"))
             if count > 1:
                 other = f"(SELECT {column} FROM aegis.{table} x WHERE x.{column}::text IS DISTINCT FROM t.{column}::text ORDER BY x.ctid LIMIT 1)"
                 made.append((table, column, "that of another row", free + f"UPDATE aegis.{table} t SET {column} = {other} WHERE {row(count // 2)}"))
