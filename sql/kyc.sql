@@ -362,13 +362,43 @@ SELECT aegis.authenticate(:'ada') \g /dev/null
 SELECT aegis.move_team((SELECT id FROM aegis.teams() WHERE name = 'North A'), (SELECT id FROM aegis.teams() WHERE name = 'South'));
 ROLLBACK;
 
+-- allows: whoever sees the subject reads what happened, newest first, page by page, and a step of one person as well
+BEGIN;
+SELECT aegis.authenticate(:'uma') \g /dev/null
+SELECT e.value ->> 'event' AS event, e.value -> 'detail' AS detail, e.value ->> 'by' IS NOT NULL AS actor
+  FROM aegis_app.get_kyc_history(public.kyc_request(:'person')) r, jsonb_array_elements(r.body -> 'events') WITH ORDINALITY e(value, place)
+ WHERE NOT e.value -> 'detail' ? 'size_bytes' ORDER BY e.place;
+SELECT jsonb_array_length(r.body -> 'events') AS page, r.body #>> '{events,0,event}' AS first, r.body #>> '{events,1,id}' AS last FROM aegis_app.get_kyc_history(public.kyc_request(:'person', query => '{"limit": "2"}')) r \gset
+SELECT :'page' AS page, :'first' AS first;
+SELECT r.body #> '{events,0}' = (SELECT a.body #> '{events,2}' FROM aegis_app.get_kyc_history(public.kyc_request(:'person')) a) AS goes_on
+  FROM aegis_app.get_kyc_history(public.kyc_request(:'person', query => jsonb_build_object('before', :'last'))) r;
+-- refuses: to write it past what records it, to change or remove it; what is declared for nobody, and a subject that nobody sees
+SAVEPOINT s;
+INSERT INTO aegis_app.kyc_event (subject_id, event, target_id, detail) VALUES (:'person', 'kyc.subject.updated', :'person', '{}');
+ROLLBACK TO s;
+UPDATE aegis_app.kyc_event SET event = 'kyc.match.returned';
+ROLLBACK TO s;
+DELETE FROM aegis_app.kyc_event;
+ROLLBACK TO s;
+SELECT aegis_app.record_kyc('kyc.no.such', 'kyc_subject', :'person', :'person');
+ROLLBACK TO s;
+SELECT aegis_app.record_kyc('kyc.match.returned', 'kyc_match', :'person', '00000000-0000-4000-8000-000000000000');
+ROLLBACK;
+
 -- refuses: other teams and other tenants, who see nothing
 BEGIN;
 SELECT aegis.authenticate(:'sid') \g /dev/null
+SAVEPOINT s;
 SELECT aegis_app.get_kyc_subject(public.kyc_request(:'person'));
+ROLLBACK TO s;
+SELECT aegis_app.get_kyc_history(public.kyc_request(:'person'));
+ROLLBACK TO s;
+SELECT count(*) AS events FROM aegis_app.kyc_event;
+SELECT aegis_app.record_kyc('kyc.match.returned', 'kyc_match', :'person', :'person');
 ROLLBACK;
 BEGIN;
 SELECT aegis.authenticate(:'other') \g /dev/null
+SELECT count(*) AS events FROM aegis_app.kyc_event;
 SELECT (SELECT count(*) FROM aegis_app.kyc_subject) AS subjects, (SELECT count(*) FROM aegis_app.kyc_document_content) AS files, (SELECT count(*) FROM aegis_app.kyc_decision) AS decisions;
 SELECT aegis_app.decide_kyc_decision(public.kyc_request(:'decision', '{"state": "confirmed"}')) = aegis_app.decide_kyc_decision(public.kyc_request('nobody', '{}')) AS same_as_missing;
 ROLLBACK;
@@ -391,5 +421,8 @@ SELECT count(*) AS in_clear FROM aegis.entry e, unnest(ARRAY['Kyctest', 'Zora', 
 SELECT bool_and(f.subject_column IS NOT NULL) AS under_the_key_of_a_subject, count(*) FROM aegis.field f WHERE f.name ~ '^kyc_';
 -- and every step is in the ledger with its actor
 SELECT l.event, bool_and(l.user_id IS NOT NULL) AS actor, bool_and(l.target_id ~ '^[0-9a-f-]{36}$') AS target FROM aegis.audit_log l WHERE l.event ~ '^kyc[.]' GROUP BY 1 ORDER BY 1;
+-- and in the history of its subject, but for what was only looked at; and nothing else is there
+SELECT DISTINCT l.event FROM (SELECT event, target_id FROM aegis.audit_log WHERE event ~ '^(kyc|privacy)[.]' EXCEPT ALL SELECT event, target_id::text FROM aegis_app.kyc_event) l;
+SELECT event, target_id::text FROM aegis_app.kyc_event EXCEPT ALL SELECT event, target_id FROM aegis.audit_log WHERE event ~ '^(kyc|privacy)[.]';
 SELECT name FROM aegis.event_type WHERE name ~ '^kyc[.]' EXCEPT SELECT event FROM aegis.audit_log ORDER BY 1;
 DROP FUNCTION kyc_request, kyc_pixel;

@@ -58,8 +58,13 @@ SELECT r.body ->> 'hindrance' AS hindrance, r.body -> 'until' AS until, (r.body 
 COMMIT;
 BEGIN;
 SELECT aegis.authenticate(:'leo') \g /dev/null
+SELECT count(*) FILTER (WHERE event ~ '^kyc[.]') > 0 AS kyc, count(*) FILTER (WHERE event !~ '^kyc[.]') AS privacy FROM aegis_app.kyc_event WHERE subject_id = :'person';
 SELECT aegis_app.get_kyc_privacy(public.kyc_request(:'person'));
 ROLLBACK;
+BEGIN;
+SELECT aegis.authenticate(:'mia') \g /dev/null
+SELECT DISTINCT event FROM aegis_app.kyc_event WHERE subject_id = :'person' AND event !~ '^kyc[.]';
+COMMIT;
 
 -- allows: restriction; managers see, nobody changes, others see nothing
 BEGIN;
@@ -84,7 +89,7 @@ BEGIN;
 SELECT aegis.authenticate(:'uma') \g /dev/null
 SELECT (SELECT count(*) FROM aegis_app.kyc_subject WHERE id = :'person') AS subjects, (SELECT count(*) FROM aegis_app.kyc_person WHERE subject_id = :'person') AS people,
        (SELECT count(*) FROM aegis_app.kyc_document WHERE subject_id = :'person') AS documents, (SELECT count(*) FROM aegis_app.kyc_document_content WHERE subject_id = :'person') AS files,
-       (SELECT count(*) FROM aegis_app.kyc_match WHERE subject_id = :'person') AS matches, (SELECT count(*) FROM aegis_app.kyc_decision WHERE subject_id = :'person') AS decisions;
+       (SELECT count(*) FROM aegis_app.kyc_event WHERE subject_id = :'person') AS events, (SELECT count(*) FROM aegis_app.kyc_match WHERE subject_id = :'person') AS matches, (SELECT count(*) FROM aegis_app.kyc_decision WHERE subject_id = :'person') AS decisions;
 -- but that there is somebody who owns a company stands in the way of its approval all the same
 SELECT u.owner_id = :'person' AS unseen, u.share_bps FROM aegis_app.kyc_beneficial_owners(:'company') u;
 SELECT jsonb_path_query_array(r.body, '$.findings[*].finding') ? 'owner-not-approved' AS not_approved FROM aegis_app.get_kyc_subject(public.kyc_request(:'company')) r;
@@ -102,6 +107,14 @@ SELECT r.body ->> 'state' AS state FROM aegis_app.decide_kyc_decision(public.kyc
 SELECT r.body ->> 'state' AS state, r.body ->> 'hindrance' AS hindrance, r.body ->> 'basis' AS basis, r.body ->> 'until' = to_char(aegis_app.today() + k.keep, 'YYYY-MM-DD') AS until_then
   FROM aegis_app.kyc_retention() k, LATERAL aegis_app.request_kyc_erasure(public.kyc_request(:'person', '{}')) r;
 SELECT r.body ->> 'restriction' AS restriction FROM aegis_app.get_kyc_subject(public.kyc_request(:'person')) r;
+-- what managers decided about the data is in its history for managers; what was written while it was restricted is restricted
+SELECT string_agg(e.value ->> 'event', ' ' ORDER BY e.place) AS events FROM aegis_app.get_kyc_history(public.kyc_request(:'person', NULL)) r, jsonb_array_elements(r.body -> 'events') WITH ORDINALITY e(value, place)
+ WHERE e.value ->> 'event' ~ '^privacy[.]';
+SELECT bool_and(restricted) AS restricted, count(*) > 0 AS there FROM aegis_app.kyc_event WHERE subject_id = :'person';
+SAVEPOINT s;
+SELECT (aegis_app.restrict_kyc_subject(public.kyc_request(:'person', NULL, 'DELETE'))).status;
+SELECT count(*) FILTER (WHERE restricted) AS restricted FROM aegis_app.kyc_event WHERE subject_id = :'person';
+ROLLBACK TO s;
 COMMIT;
 
 -- seven years later

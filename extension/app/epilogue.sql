@@ -89,6 +89,8 @@ GRANT SELECT, INSERT (subject_id, kind, provider, list_version, matches) ON aegi
 GRANT SELECT, INSERT (screening_id, subject_id, name, entry, score), UPDATE (disposition, rationale, confirmed_at) ON aegis_app.kyc_match TO aegis_member;
 GRANT SELECT, INSERT (subject_id, customer, geography, product, channel, transactions, rating, level, rationale) ON aegis_app.kyc_risk TO aegis_member;
 GRANT SELECT, INSERT (subject_id, cause), UPDATE (outcome, findings) ON aegis_app.kyc_review TO aegis_member;
+-- What happened is written by aegis_app.record_kyc(), and changed by nobody.
+GRANT SELECT ON aegis_app.kyc_event TO aegis_member, aegis_operator;
 GRANT SELECT, INSERT (subject_id, command, rationale), UPDATE (state, remark) ON aegis_app.kyc_decision TO aegis_member;
 GRANT SELECT, INSERT (subject_id, reason), UPDATE (released_at) ON aegis_app.kyc_hold TO aegis_member;
 GRANT SELECT, INSERT (subject_id, origin), UPDATE (state) ON aegis_app.kyc_erasure TO aegis_member;
@@ -98,7 +100,7 @@ GRANT SELECT, INSERT (user_id), UPDATE (dismissed_at) ON aegis_app.reporting_off
 REVOKE EXECUTE ON FUNCTION aegis_app.carry_out_erasure(uuid), aegis_app.suspicion_report_json(aegis_app.suspicion_report) FROM aegis_member;
 GRANT EXECUTE ON FUNCTION aegis_app.carry_out_erasure(uuid), aegis_app.guard_kyc_erasure(), aegis_app.guard_kyc_subject(), aegis_app.kyc_erasure_hindrance(aegis_app.kyc_subject),
   aegis_app.kyc_retained_until(aegis_app.kyc_subject), aegis_app.kyc_retention(), aegis_app.kyc_retention_rules(), aegis_app.require_rank(integer, text), aegis_app.kyc_person_acts(),
-  aegis_app.require_new_snapshots(), aegis_app.date_of(timestamptz), aegis_app.today() TO aegis_operator;
+  aegis_app.record_kyc(text, text, uuid, uuid, jsonb), aegis_app.require_new_snapshots(), aegis_app.date_of(timestamptz), aegis_app.today() TO aegis_operator;
 GRANT SELECT, UPDATE (state, job) ON aegis_app.kyc_erasure TO aegis_operator;
 GRANT SELECT (tenant_id, document_id, subject_id), DELETE ON aegis_app.kyc_document_content TO aegis_operator;
 GRANT UPDATE (erased_at) ON aegis_app.kyc_subject TO aegis_operator;

@@ -28,8 +28,7 @@ BEGIN
   UPDATE aegis_app.kyc_subject r
      SET status = move_kyc_subject.to_status, decision_id = move_kyc_subject.decision, version = r.version + 1, updated_at = clock_timestamp()
    WHERE r.tenant_id = s.tenant_id AND r.id = s.id RETURNING * INTO moved;
-  PERFORM aegis.record('kyc.subject.status_changed', 'kyc_subject', s.id::text,
-                       detail => jsonb_build_object('from', s.status, 'to', moved.status, 'command', command));
+  PERFORM aegis_app.record_kyc('kyc.subject.status_changed', 'kyc_subject', s.id, s.id, jsonb_build_object('from', s.status, 'to', moved.status, 'command', command));
   RETURN moved;
 END $$;
 COMMENT ON FUNCTION aegis_app.move_kyc_subject(aegis_app.kyc_subject, text, text, uuid) IS 'leads a check to another status and records it; the trigger of the table judges the step';
@@ -98,7 +97,7 @@ BEGIN
   INSERT INTO aegis_app.kyc_subject (kind, name, customer_id) VALUES (aegis_app.text_field(b, 'kind', 20), aegis_app.text_field(b, 'name', 200), customer)
   RETURNING * INTO s;
   PERFORM aegis_app.put_kyc_identity(s, b -> 'identity');
-  PERFORM aegis.record('kyc.subject.created', 'kyc_subject', s.id::text, detail => jsonb_build_object('kind', s.kind));
+  PERFORM aegis_app.record_kyc('kyc.subject.created', 'kyc_subject', s.id, s.id, jsonb_build_object('kind', s.kind));
   RETURN aegis_app.ok(aegis_app.kyc_subject_json(s, aegis_app.kyc_wants_masks(request)), 201, jsonb_build_object('location', '/api/kyc/subjects/' || s.id));
 END $$;
 COMMENT ON FUNCTION aegis_app.create_kyc_subject(aegis.request) IS 'POST /api/kyc/subjects {kind, name, customer_id?, identity?}';
@@ -123,7 +122,7 @@ BEGIN
   UPDATE aegis_app.kyc_subject r
      SET name = CASE WHEN b ? 'name' THEN aegis_app.text_field(b, 'name', 200)::aegis.sealed_text ELSE r.name END, version = r.version + 1, updated_at = clock_timestamp()
    WHERE r.tenant_id = s.tenant_id AND r.id = s.id RETURNING * INTO s;
-  PERFORM aegis.record('kyc.subject.updated', 'kyc_subject', s.id::text, detail => jsonb_build_object('fields', array_to_string(fields, ',')));
+  PERFORM aegis_app.record_kyc('kyc.subject.updated', 'kyc_subject', s.id, s.id, jsonb_build_object('fields', array_to_string(fields, ',')));
   RETURN aegis_app.ok(aegis_app.kyc_subject_json(s, aegis_app.kyc_wants_masks(request)));
 END $$;
 COMMENT ON FUNCTION aegis_app.change_kyc_subject(aegis.request) IS 'PATCH /api/kyc/subjects/{id} {name?, identity?, version?}';

@@ -154,7 +154,7 @@ BEGIN
   END IF;
   INSERT INTO aegis_app.kyc_decision (subject_id, command, rationale) VALUES (s.id, aegis_app.text_field(b, 'command', 20), aegis_app.text_field(b, 'rationale', 4000))
   RETURNING * INTO d;
-  PERFORM aegis.record('kyc.decision.proposed', 'kyc_decision', d.id::text, detail => jsonb_build_object('subject', s.id, 'command', d.command, 'least_rank', d.least_rank));
+  PERFORM aegis_app.record_kyc('kyc.decision.proposed', 'kyc_decision', d.id, s.id, jsonb_build_object('command', d.command, 'least_rank', d.least_rank));
   RETURN aegis_app.ok(aegis_app.kyc_decision_json(d, true), 201);
 END $$;
 COMMENT ON FUNCTION aegis_app.propose_kyc_decision(aegis.request) IS 'POST /api/kyc/subjects/{id}/decisions {command, rationale}';
@@ -176,7 +176,7 @@ BEGIN
   UPDATE aegis_app.kyc_decision r
      SET state = aegis_app.choice_field(b, 'state', '{confirmed,refused,withdrawn}', 'confirmed'), remark = aegis_app.text_field(b, 'remark', 4000, b ->> 'state' = 'refused')
    WHERE r.tenant_id = d.tenant_id AND r.id = d.id RETURNING * INTO d;
-  PERFORM aegis.record('kyc.decision.' || d.state, 'kyc_decision', d.id::text, detail => jsonb_build_object('subject', s.id, 'command', d.command));
+  PERFORM aegis_app.record_kyc('kyc.decision.' || d.state, 'kyc_decision', d.id, s.id, jsonb_build_object('command', d.command));
   IF d.state = 'confirmed' THEN
     SELECT t.* INTO STRICT step FROM aegis_app.kyc_transitions() t WHERE t.from_status = s.status AND t.command = d.command;
     PERFORM aegis_app.move_kyc_subject(s, step.command, step.to_status, d.id);

@@ -153,8 +153,8 @@ BEGIN
           aegis_app.date_field(b, 'issued_on'), aegis_app.date_field(b, 'expires_on'), aegis_app.text_field(b, 'file_name', 200, false), kind, length(content))
   RETURNING * INTO d;
   INSERT INTO aegis_app.kyc_document_content (document_id, subject_id, content) VALUES (d.id, s.id, content);
-  PERFORM aegis.record('kyc.document.uploaded', 'kyc_document', d.id::text,
-                       detail => jsonb_build_object('subject', s.id, 'type', d.type, 'media_type', d.media_type, 'size_bytes', d.size_bytes));
+  PERFORM aegis_app.record_kyc('kyc.document.uploaded', 'kyc_document', d.id, s.id,
+                               jsonb_build_object('type', d.type, 'media_type', d.media_type, 'size_bytes', d.size_bytes));
   RETURN aegis_app.ok(aegis_app.kyc_document_json(d, true), 201, jsonb_build_object('location', '/api/kyc/documents/' || d.id));
 END $$;
 COMMENT ON FUNCTION aegis_app.upload_kyc_document(aegis.request) IS 'POST /api/kyc/subjects/{id}/documents {type, content, country?, number?, issued_on?, expires_on?, file_name?}';
@@ -183,6 +183,7 @@ BEGIN
   IF file IS NULL THEN
     RETURN aegis_app.problem(410, 'gone', 'The document was erased');
   END IF;
+  -- A request that reads writes to the ledger alone.
   PERFORM aegis.record('kyc.document.downloaded', 'kyc_document', d.id::text, detail => jsonb_build_object('subject', d.subject_id, 'type', d.type));
   RETURN ROW(200, jsonb_build_object('content-type', 'application/octet-stream', 'content-disposition',
     format('attachment; filename="%s.%s"', d.id, CASE d.media_type WHEN 'application/pdf' THEN 'pdf' WHEN 'image/png' THEN 'png' ELSE 'jpg' END)), NULL, file)::aegis.response;
@@ -203,8 +204,8 @@ BEGIN
      SET state = CASE WHEN genuine THEN 'verified' ELSE 'rejected' END, remark = aegis_app.text_field(b, 'remark', 2000, NOT genuine),
          method = CASE WHEN genuine THEN aegis_app.text_field(b, 'method', 30) END
    WHERE r.tenant_id = d.tenant_id AND r.id = d.id RETURNING * INTO d;
-  PERFORM aegis.record(CASE WHEN genuine THEN 'kyc.document.verified' ELSE 'kyc.document.rejected' END, 'kyc_document', d.id::text,
-                       detail => jsonb_strip_nulls(jsonb_build_object('subject', d.subject_id, 'type', d.type, 'method', d.method)));
+  PERFORM aegis_app.record_kyc(CASE WHEN genuine THEN 'kyc.document.verified' ELSE 'kyc.document.rejected' END, 'kyc_document', d.id, d.subject_id,
+                               jsonb_strip_nulls(jsonb_build_object('type', d.type, 'method', d.method)));
   RETURN aegis_app.ok(aegis_app.kyc_document_json(d, true));
 END $$;
 COMMENT ON FUNCTION aegis_app.judge_kyc_document(aegis.request) IS 'POST /api/kyc/documents/{id}/judgement {state, method?, remark?}';

@@ -141,14 +141,14 @@ BEGIN
   END IF;
   INSERT INTO aegis_app.kyc_erasure (subject_id, origin) VALUES (s.id, aegis_app.choice_field(request.body, 'origin', '{subject,retention}', 'subject')) RETURNING * INTO e;
   IF e.state = 'requested' THEN
-    PERFORM aegis.record('privacy.erasure.requested', 'kyc_erasure', e.id::text, detail => jsonb_build_object('subject', s.id, 'origin', e.origin));
+    PERFORM aegis_app.record_kyc('privacy.erasure.requested', 'kyc_erasure', e.id, s.id, jsonb_build_object('origin', e.origin));
   ELSE
-    PERFORM aegis.record('privacy.erasure.refused', 'kyc_erasure', e.id::text, detail => jsonb_strip_nulls(jsonb_build_object(
-      'subject', s.id, 'hindrance', e.hindrance, 'basis', e.basis, 'until', e.until)));
+    PERFORM aegis_app.record_kyc('privacy.erasure.refused', 'kyc_erasure', e.id, s.id, jsonb_strip_nulls(jsonb_build_object(
+      'hindrance', e.hindrance, 'basis', e.basis, 'until', e.until)));
     -- Whoever asks to be forgotten and cannot be, is at least left alone, once there is no relationship to go on with.
     IF e.hindrance <> 'relationship' AND s.restriction IS NULL THEN
       UPDATE aegis_app.kyc_subject r SET restriction = 'retention' WHERE r.tenant_id = s.tenant_id AND r.id = s.id;
-      PERFORM aegis.record('privacy.restriction.applied', 'kyc_subject', s.id::text, detail => '{"basis": "retention"}');
+      PERFORM aegis_app.record_kyc('privacy.restriction.applied', 'kyc_subject', s.id, s.id, '{"basis": "retention"}');
     END IF;
   END IF;
   RETURN aegis_app.ok(aegis_app.kyc_erasure_json(e), 201);
@@ -165,7 +165,7 @@ BEGIN
   IF e.id IS NULL THEN
     RETURN aegis_app.problem(404, 'not-found', 'No such request');
   END IF;
-  PERFORM aegis.record('privacy.erasure.approved', 'kyc_erasure', e.id::text, detail => jsonb_build_object('subject', e.subject_id));
+  PERFORM aegis_app.record_kyc('privacy.erasure.approved', 'kyc_erasure', e.id, e.subject_id);
   RETURN aegis_app.ok(aegis_app.kyc_erasure_json(e));
 END $$;
 COMMENT ON FUNCTION aegis_app.approve_kyc_erasure(aegis.request) IS 'POST /api/kyc/erasures/{id}/approval: another manager than asked';
@@ -296,7 +296,7 @@ BEGIN
   ended := aegis.shred_subject(e.tenant_id, e.subject_id, 'erasure ' || e.id);
   -- Judges retention and holds once more.
   UPDATE aegis_app.kyc_erasure r SET state = 'done', job = ended WHERE r.tenant_id = e.tenant_id AND r.id = e.id;
-  PERFORM aegis.record('privacy.erasure.completed', 'kyc_erasure', e.id::text, detail => jsonb_build_object('subject', e.subject_id, 'files', files, 'job', ended));
+  PERFORM aegis_app.record_kyc('privacy.erasure.completed', 'kyc_erasure', e.id, e.subject_id, jsonb_build_object('files', files, 'job', ended));
   RETURN ended;
 END $$;
 COMMENT ON FUNCTION aegis_app.carry_out_erasure(uuid) IS

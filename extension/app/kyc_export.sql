@@ -31,7 +31,7 @@ BEGIN
                    place.columns, place.relation, place.subject) INTO found USING s.tenant_id, s.id;
     result := result || jsonb_build_object(place.relation, found);
   END LOOP;
-  PERFORM aegis.record('privacy.export.created', 'kyc_subject', s.id::text, detail => jsonb_build_object('values',
+  PERFORM aegis_app.record_kyc('privacy.export.created', 'kyc_subject', s.id, s.id, jsonb_build_object('values',
     (SELECT count(*) FROM jsonb_each(result) t, jsonb_array_elements(t.value) e, jsonb_object_keys(e.value) k)));
   RETURN aegis_app.ok(jsonb_build_object('subject_id', s.id, 'made_at', now(), 'files', (SELECT coalesce(jsonb_agg(d.id ORDER BY d.uploaded_at, d.id), '[]')
     FROM aegis_app.kyc_document d WHERE d.tenant_id = s.tenant_id AND d.subject_id = s.id), 'data', result));

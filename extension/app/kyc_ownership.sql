@@ -88,7 +88,7 @@ BEGIN
   END IF;
   INSERT INTO aegis_app.kyc_owner AS o (company_id, owner_id, control, share_bps) VALUES (company.id, owner, means, share)
     ON CONFLICT (tenant_id, company_id, owner_id, control) DO UPDATE SET share_bps = excluded.share_bps;
-  PERFORM aegis.record('kyc.ownership.changed', 'kyc_subject', company.id::text, detail => jsonb_build_object('owner', owner, 'control', means, 'share_bps', share));
+  PERFORM aegis_app.record_kyc('kyc.ownership.changed', 'kyc_subject', company.id, company.id, jsonb_build_object('owner', owner, 'control', means, 'share_bps', share));
   RETURN aegis_app.ok(NULL, 204);
 END $$;
 COMMENT ON FUNCTION aegis_app.put_kyc_owner(aegis.request) IS 'PUT /api/kyc/subjects/{id}/owners {owner_id, control?, share_bps?}';
@@ -105,7 +105,7 @@ BEGIN
   IF gone.owner_id IS NULL THEN
     RETURN aegis_app.problem(404, 'not-found', 'No such owner');
   END IF;
-  PERFORM aegis.record('kyc.ownership.changed', 'kyc_subject', company.id::text, detail => jsonb_build_object('owner', gone.owner_id));
+  PERFORM aegis_app.record_kyc('kyc.ownership.changed', 'kyc_subject', company.id, company.id, jsonb_build_object('owner', gone.owner_id));
   RETURN aegis_app.ok(NULL, 204);
 END $$;
 COMMENT ON FUNCTION aegis_app.delete_kyc_owner(aegis.request) IS 'DELETE /api/kyc/subjects/{id}/owners/{owner}';

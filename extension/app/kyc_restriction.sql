@@ -8,7 +8,7 @@ DO $$
 DECLARE
   child name;
 BEGIN
-  FOREACH child IN ARRAY '{kyc_person,kyc_company,kyc_document,kyc_document_content,kyc_owner,kyc_screening,kyc_match,kyc_risk,kyc_review,kyc_decision,kyc_hold}'::name[] LOOP
+  FOREACH child IN ARRAY '{kyc_person,kyc_company,kyc_document,kyc_document_content,kyc_owner,kyc_screening,kyc_match,kyc_risk,kyc_review,kyc_decision,kyc_hold,kyc_event}'::name[] LOOP
     EXECUTE pg_catalog.format($sql$CREATE POLICY restricted ON aegis_app.%I AS RESTRICTIVE FOR SELECT
       USING (NOT restricted OR aegis.rank() >= 3 OR aegis.auth_method() = 'job')$sql$, child);
   END LOOP;
@@ -83,8 +83,8 @@ BEGIN
     RETURN aegis_app.problem(404, 'not-found', 'Nothing is restricted');
   END IF;
   UPDATE aegis_app.kyc_subject r SET restriction = basis WHERE r.tenant_id = s.tenant_id AND r.id = s.id;
-  PERFORM aegis.record(CASE WHEN basis IS NULL THEN 'privacy.restriction.lifted' ELSE 'privacy.restriction.applied' END, 'kyc_subject', s.id::text,
-                       detail => jsonb_build_object('basis', coalesce(basis, s.restriction)));
+  PERFORM aegis_app.record_kyc(CASE WHEN basis IS NULL THEN 'privacy.restriction.lifted' ELSE 'privacy.restriction.applied' END, 'kyc_subject', s.id, s.id,
+                               jsonb_build_object('basis', coalesce(basis, s.restriction)));
   RETURN aegis_app.ok(NULL, 204);
 END $$;
 COMMENT ON FUNCTION aegis_app.restrict_kyc_subject(aegis.request) IS 'PUT /api/kyc/subjects/{id}/restriction {basis}, DELETE ends it';

@@ -100,7 +100,7 @@ BEGIN
   PERFORM aegis_app.require_rank(3, 'place a hold');
   s := aegis_app.kyc_subject_of(request, false);
   INSERT INTO aegis_app.kyc_hold (subject_id, reason) VALUES (s.id, aegis_app.text_field(request.body, 'reason', 2000)) RETURNING * INTO h;
-  PERFORM aegis.record('privacy.hold.placed', 'kyc_hold', h.id::text, detail => jsonb_build_object('subject', s.id));
+  PERFORM aegis_app.record_kyc('privacy.hold.placed', 'kyc_hold', h.id, s.id);
   RETURN aegis_app.ok(jsonb_build_object('id', h.id), 201);
 END $$;
 COMMENT ON FUNCTION aegis_app.place_kyc_hold(aegis.request) IS 'POST /api/kyc/subjects/{id}/holds {reason}';
@@ -115,7 +115,7 @@ BEGIN
   IF h.id IS NULL THEN
     RETURN aegis_app.problem(404, 'not-found', 'No such hold');
   END IF;
-  PERFORM aegis.record('privacy.hold.released', 'kyc_hold', h.id::text, detail => jsonb_build_object('subject', h.subject_id));
+  PERFORM aegis_app.record_kyc('privacy.hold.released', 'kyc_hold', h.id, h.subject_id);
   RETURN aegis_app.ok(NULL, 204);
 END $$;
 COMMENT ON FUNCTION aegis_app.release_kyc_hold(aegis.request) IS 'DELETE /api/kyc/holds/{id}';

@@ -91,7 +91,7 @@ BEGIN
     RETURN aegis_app.problem(409, 'conflict', 'A review of this subject is open');
   END IF;
   INSERT INTO aegis_app.kyc_review (subject_id, cause) VALUES (s.id, aegis_app.text_field(request.body, 'cause', 20)) RETURNING * INTO v;
-  PERFORM aegis.record('kyc.review.opened', 'kyc_review', v.id::text, detail => jsonb_build_object('subject', s.id, 'cause', v.cause));
+  PERFORM aegis_app.record_kyc('kyc.review.opened', 'kyc_review', v.id, s.id, jsonb_build_object('cause', v.cause));
   RETURN aegis_app.ok(aegis_app.kyc_review_json(v, true), 201);
 END $$;
 COMMENT ON FUNCTION aegis_app.open_kyc_review(aegis.request) IS 'POST /api/kyc/subjects/{id}/reviews {cause}';
@@ -109,7 +109,7 @@ BEGIN
   IF v.id IS NULL THEN
     RETURN aegis_app.problem(404, 'not-found', 'No such review');
   END IF;
-  PERFORM aegis.record('kyc.review.completed', 'kyc_review', v.id::text, detail => jsonb_build_object('subject', v.subject_id, 'outcome', v.outcome));
+  PERFORM aegis_app.record_kyc('kyc.review.completed', 'kyc_review', v.id, v.subject_id, jsonb_build_object('outcome', v.outcome));
   RETURN aegis_app.ok(aegis_app.kyc_review_json(v, true));
 END $$;
 COMMENT ON FUNCTION aegis_app.complete_kyc_review(aegis.request) IS 'POST /api/kyc/reviews/{id}/completion {outcome, findings}: a second person, of rank 2';

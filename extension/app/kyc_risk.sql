@@ -97,8 +97,8 @@ BEGIN
           aegis_app.integer_field(f, 'channel', 1, 3), aegis_app.integer_field(f, 'transactions', 1, 3),
           aegis_app.text_field(b, 'rating', 20, false), aegis_app.text_field(b, 'level', 3, false), aegis_app.text_field(b, 'rationale', 2000, false))
   RETURNING * INTO r;
-  PERFORM aegis.record(CASE WHEN r.rating = r.computed THEN 'kyc.risk.rated' ELSE 'kyc.risk.overridden' END, 'kyc_risk', r.id::text,
-    detail => jsonb_build_object('subject', s.id, 'model', r.model, 'rating', r.rating, 'level', r.level)
+  PERFORM aegis_app.record_kyc(CASE WHEN r.rating = r.computed THEN 'kyc.risk.rated' ELSE 'kyc.risk.overridden' END, 'kyc_risk', r.id, s.id,
+    jsonb_build_object('model', r.model, 'rating', r.rating, 'level', r.level)
               || CASE WHEN r.rating = r.computed THEN '{}' ELSE jsonb_build_object('computed', r.computed) END);
   RETURN aegis_app.ok(aegis_app.kyc_risk_json(r, true), 201);
 END $$;

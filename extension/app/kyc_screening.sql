@@ -162,8 +162,8 @@ BEGIN
     INSERT INTO aegis_app.kyc_match (screening_id, subject_id, name, entry, score)
     VALUES (made.id, s.id, aegis_app.text_field(hit, 'name', 200), aegis_app.text_field(hit, 'entry', 200, false), aegis_app.integer_field(hit, 'score', 0, 100));
   END LOOP;
-  PERFORM aegis.record('kyc.screening.recorded', 'kyc_screening', made.id::text,
-    detail => jsonb_build_object('subject', s.id, 'kind', made.kind, 'provider', made.provider, 'list_version', made.list_version, 'matches', made.matches));
+  PERFORM aegis_app.record_kyc('kyc.screening.recorded', 'kyc_screening', made.id, s.id,
+    jsonb_build_object('kind', made.kind, 'provider', made.provider, 'list_version', made.list_version, 'matches', made.matches));
   RETURN aegis_app.ok(jsonb_build_object('id', made.id, 'matches', made.matches), 201);
 END $$;
 COMMENT ON FUNCTION aegis_app.record_kyc_screening(aegis.request) IS 'POST /api/kyc/subjects/{id}/screenings {kind, provider, list_version, matches?: [{name, entry?, score}]}';
@@ -189,7 +189,7 @@ BEGIN
   UPDATE aegis_app.kyc_match r
      SET disposition = aegis_app.text_field(request.body, 'disposition', 20), rationale = aegis_app.text_field(request.body, 'rationale', 2000)
    WHERE r.tenant_id = m.tenant_id AND r.id = m.id RETURNING * INTO m;
-  PERFORM aegis.record('kyc.match.disposed', 'kyc_match', m.id::text, detail => jsonb_build_object('subject', m.subject_id, 'disposition', m.disposition));
+  PERFORM aegis_app.record_kyc('kyc.match.disposed', 'kyc_match', m.id, m.subject_id, jsonb_build_object('disposition', m.disposition));
   RETURN aegis_app.ok(aegis_app.kyc_match_json(m, true));
 END $$;
 COMMENT ON FUNCTION aegis_app.dispose_kyc_match(aegis.request) IS 'POST /api/kyc/matches/{id}/disposition {disposition, rationale}';
@@ -209,8 +209,8 @@ BEGIN
   ELSIF was IS NOT NULL THEN
     UPDATE aegis_app.kyc_match r SET disposition = NULL, rationale = NULL WHERE r.tenant_id = m.tenant_id AND r.id = m.id RETURNING * INTO m;
   END IF;
-  PERFORM aegis.record(CASE WHEN agreed THEN 'kyc.match.confirmed' ELSE 'kyc.match.returned' END, 'kyc_match', m.id::text,
-                       detail => jsonb_strip_nulls(jsonb_build_object('subject', m.subject_id, 'disposition', was)));
+  PERFORM aegis_app.record_kyc(CASE WHEN agreed THEN 'kyc.match.confirmed' ELSE 'kyc.match.returned' END, 'kyc_match', m.id, m.subject_id,
+                               jsonb_strip_nulls(jsonb_build_object('disposition', was)));
   RETURN aegis_app.ok(aegis_app.kyc_match_json(m, true));
 END $$;
 COMMENT ON FUNCTION aegis_app.confirm_kyc_match(aegis.request) IS 'POST /api/kyc/matches/{id}/confirmation {agreed?}: a second person, of rank 2';

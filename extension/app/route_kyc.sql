@@ -75,6 +75,12 @@ BEGIN
     summary => 'What identifies a subject, and the numbers of its documents, as much as the caller may see: recorded', parameter_schema => by_id, problems => '{"gone": 410}',
     response_schema => aegis.object_schema(jsonb_build_object('identity', identity,
       'documents', list || jsonb_build_object('items', aegis.object_schema(jsonb_build_object('id', id, 'number', maybe))))));
+  PERFORM aegis.register_route('GET', '/api/kyc/subjects/{id}/history', 'aegis_app.get_kyc_history(aegis.request)', tag => 'KYC',
+    summary => 'What happened in a check, newest first; holds, exports, restrictions and erasures for managers',
+    parameter_schema => aegis.object_schema(jsonb_build_object('id', id, 'limit', '{"type": "integer", "minimum": 1, "maximum": 100, "default": 50}'::jsonb,
+      'before', id || '{"description": "the last id of the page before"}'), '{limit,before}'),
+    response_schema => aegis.object_schema(jsonb_build_object('events', list || jsonb_build_object('items', aegis.object_schema(jsonb_build_object('id', id, 'event', words,
+      'at', instant, 'by', anybody || '{"description": "null: an operator"}', 'detail', '{"type": "object"}'::jsonb))))));
   PERFORM aegis.register_route('PATCH', '/api/kyc/subjects/{id}', 'aegis_app.change_kyc_subject(aegis.request)', tag => 'KYC',
     summary => 'Change name or identity; what is left out stays', parameter_schema => by_id_masked, problems => '{"changed-meanwhile": 409, "conflict": 409}',
     request_schema => aegis.object_schema(jsonb_build_object('name', words || '{"maxLength": 200}', 'identity', identity, 'version', version), '{name,identity,version}'), response_schema => subject);

@@ -12,7 +12,7 @@ import { toast } from "./toast.js";
 import { KINDS, LEVELS, MANAGER, nameOf, ratingBadge, RESTRICTIONS, statusBadgeOf } from "./check-words.js";
 import { decisionCard } from "./subject-decision.js";
 import { documentsCard } from "./subject-documents.js";
-import { historyCard } from "./subject-history.js";
+import { firstEvents, historyCard } from "./subject-history.js";
 import { identityCard } from "./subject-identity.js";
 import { ownersCard } from "./subject-owners.js";
 import { privacyCard } from "./subject-privacy.js";
@@ -31,8 +31,8 @@ export function subjectPage({ params, signal, title }) {
   place.addEventListener("focusin", (event) => { worked = event.target.closest("section.card")?.getAttribute("aria-label") ?? null; });
 
   const load = async () => {
-    const [subject, privacy, known] = await Promise.all([api.get(`${path}?identity=masked`, signal), rank() >= MANAGER ? api.get(`${path}/privacy`, signal) : null, users()]);
-    return { subject, privacy, people: new Map(known.map((user) => [user.id, user.name])) };
+    const [subject, privacy, history, known] = await Promise.all([api.get(`${path}?identity=masked`, signal), rank() >= MANAGER ? api.get(`${path}/privacy`, signal) : null, firstEvents(path, signal), users()]);
+    return { subject, privacy, history, people: new Map(known.map((user) => [user.id, user.name])) };
   };
   const again = async () => {
     try {
@@ -52,9 +52,9 @@ export function subjectPage({ params, signal, title }) {
     heading?.focus({ preventScroll: true });
   }
 
-  function view({ subject, privacy, people }) {
+  function view({ subject, privacy, history, people }) {
     title(nameOf(subject));
-    const parts = { subject, privacy, path, people, again, may: subject.erased_at === null && subject.restriction === null };
+    const parts = { subject, privacy, history, path, people, again, may: subject.erased_at === null && subject.restriction === null };
     showHead(head, pageHead(nameOf(subject), { crumb, beside: h("span", { class: "badges" }, statusBadgeOf(subject), subject.rating && ratingBadge(subject.rating), subject.restriction && badge("Restricted", "warn")), below: below(subject) }));
     const documents = documentsCard(parts);
     return [banner(subject), h("div", { class: "split" },

@@ -24,6 +24,8 @@ const PERSON = [["former_names", "Former names", { maxlength: 400 }], ["date_of_
 const COMPANY = [["trading_names", "Trading names", { maxlength: 400 }], ["registration_number", "Registration number", { maxlength: 40 }], ["jurisdiction", "Jurisdiction", oneCountry], ["lei", "LEI", { maxlength: 20 }],
   ["incorporated_on", "Founded on", asDate], ["address", "Address", { rows: 2, maxlength: 500 }], ["business", "Business", long], ["regulator", "Regulator", { maxlength: 200 }]];
 
+/** What a field of a subject is called. */
+export const LABELS = Object.fromEntries([["name", "Name"], ...PERSON, ...COMPANY].map(([name, label]) => [name, label]));
 const fieldsOf = (kind) => (kind === "person" ? PERSON : COMPANY);
 const region = new Intl.DisplayNames(undefined, { type: "region" });
 

@@ -212,7 +212,14 @@ export async function run() {
     await manager.go(ada);
     await decision.getByRole("button", { name: "Confirm: Ada Subjectcheck" }).click();
     await decision.getByText("Two people approved it.").waitFor();
-    await card(manager.page, "History").getByText("Confirmed: approve").waitFor();
+    const history = card(manager.page, "History");
+    await history.getByText("Confirmed: approve").waitFor();
+    await history.getByText("Taken back: approve").waitFor();
+    equal(await history.getByText("Person entered").count(), 0, "the beginning, before more is asked for");
+    await history.getByRole("button", { name: "Show more" }).click();
+    await history.getByText("Person entered").waitFor();
+    await history.getByText("Date of birth, Occupation").waitFor();
+    equal(await history.getByRole("button", { name: "Show more" }).count(), 0, "more than there is");
     await manager.page.getByRole("button", { name: "Open a review" }).click();
     await manager.page.getByRole("dialog", { name: "Open a review" }).getByRole("button", { name: "Open", exact: true }).click();
     await manager.page.getByText("You opened it, so somebody else completes it").waitFor();
@@ -277,6 +284,11 @@ export async function run() {
     await fill(hold, { Reason: "Court of Subjectcheck v. Northgate" });
     await hold.getByRole("button", { name: "Place it" }).click();
     await privacy.getByText("A legal hold is open.").waitFor();
+    await card(page, "History").getByText("Legal hold placed").waitFor();
+    const reader = await open({ who: someone("user") });
+    await reader.go(ada);
+    await card(reader.page, "History").getByText("Review opened").waitFor();
+    equal(await reader.page.getByText("Legal hold").count(), 0, "holds, for who is no manager");
     await privacy.getByRole("button", { name: "Record a request" }).click();
     const request = page.getByRole("dialog", { name: "Record a request for erasure" });
     await request.getByText("the data is restricted").waitFor();

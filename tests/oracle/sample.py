@@ -30,7 +30,7 @@ APPLICATION = [Table("aegis_app.customer", ("tenant_id", "id"), mark="notes", ow
                *(Table("aegis_app." + name, ("tenant_id", "id"), created_by=False, team=False, own=False, least=3)
                  for name in ("held_event", "reconciliation", "reconciliation_difference")),
                Table("aegis_app.reconciliation_item", ("tenant_id", "reconciliation_id", "transaction_id"), created_by=False, team=False, own=False, least=3),
-               *(Table("aegis_app.kyc_" + name, ("tenant_id", "id"), own=False) for name in ("subject", "document", "screening", "match", "risk", "review", "decision", "hold")),
+               *(Table("aegis_app.kyc_" + name, ("tenant_id", "id"), own=False) for name in ("subject", "document", "screening", "match", "risk", "review", "decision", "hold", "event")),
                Table("aegis_app.kyc_erasure", ("tenant_id", "id"), own=False, least=3),
                Table("aegis_app.reporting_officer", ("tenant_id", "id"), created_by=False, team=False, own=False),
                Table("aegis_app.suspicion_report", ("tenant_id", "id"), created_by=False, team=False, own=False),
@@ -63,7 +63,7 @@ GRANT USAGE ON SCHEMA shop, ways TO member, member_parallel, member_index, opera
 GRANT USAGE ON SCHEMA aegis_app TO shopkeeper;
 GRANT SELECT ON aegis_app.credit_note, aegis_app.credit_note_line, aegis_app.credit_series, aegis_app.customer, aegis_app.invoice, aegis_app.invoice_line, aegis_app.invoice_series, aegis_app.invoice_setting, aegis_app.webhook_event TO shopkeeper;
 GRANT SELECT ON aegis_app.kyc_subject, aegis_app.kyc_document, aegis_app.kyc_screening, aegis_app.kyc_match, aegis_app.kyc_risk, aegis_app.kyc_review, aegis_app.kyc_decision,
-  aegis_app.kyc_person, aegis_app.kyc_company, aegis_app.kyc_owner, aegis_app.kyc_document_content, aegis_app.kyc_hold, aegis_app.kyc_erasure,
+  aegis_app.kyc_person, aegis_app.kyc_company, aegis_app.kyc_owner, aegis_app.kyc_document_content, aegis_app.kyc_hold, aegis_app.kyc_erasure, aegis_app.kyc_event,
   aegis_app.reporting_officer TO shopkeeper, operator;
 GRANT SELECT ON aegis_app.checkout, aegis_app.held_event, aegis_app.invoice_money, aegis_app.payment, aegis_app.payment_effect, aegis_app.payment_match,
   aegis_app.provider_account, aegis_app.reconciliation, aegis_app.reconciliation_difference, aegis_app.refund TO shopkeeper;
@@ -93,6 +93,7 @@ BEGIN
     INSERT INTO aegis_app.kyc_hold (subject_id, reason) VALUES (person, 'h');
     INSERT INTO aegis_app.kyc_erasure (subject_id, origin) VALUES (person, 'subject');
   END IF;
+  PERFORM aegis_app.record_kyc('kyc.subject.created', 'kyc_subject', person, person, '{"kind": "person"}');
   PERFORM aegis_app.add_suspicion(person, 's');
 END $$;
 GRANT EXECUTE ON FUNCTION ways.check_somebody() TO aegis_member;
