@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # Throw-away clusters for the tests in tests/process: sourced, with the repository as current folder.
-# Everything is below one new folder in /tmp, belongs to the user that the server runs as, and is stopped
-# and removed when the script ends. Results are printed as "ok NAME" or "not ok NAME".
+# Everything is below one new folder, in memory where there is enough of it (tests/shelf.sh), belongs to the user that the server
+# runs as, and is stopped and removed when the script ends. Results are printed as "ok NAME" or "not ok NAME".
 
 bin=$PWD/.aegis/pg/lib/postgresql/15/bin
 if [ ! -e "$PWD/.aegis/pg/lib/postgresql/15/lib/aegis.so" ]; then
@@ -14,7 +14,7 @@ export LC_ALL=C.UTF-8
 
 as_server() { if [ "$(id -u)" = 0 ]; then runuser -u postgres -- "$@"; else "$@"; fi; }
 
-place=$(as_server mktemp -d /tmp/aegis-process.XXXXXX)
+place=$(as_server mktemp -d "$(tests/shelf.sh)/aegis-process.XXXXXX")
 cluster=$place/data
 log=$place/log
 failed=0

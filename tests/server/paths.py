@@ -55,8 +55,9 @@ def main():
         client.sign_in(LOGIN)
         document = client.request("GET", "/api/openapi.json").json()
         stranger = Stranger(gateway)
+        # Without an empty list, and without an empty choice, by which a credential is welcome and not demanded.
         protected = [(method.upper(), path) for path, item in document["paths"].items() for method, operation in item.items()
-                     if operation.get("security") != [] and not any("link" in one for one in operation.get("security", []))]
+                     if operation.get("security") != [] and not any(one == {} or "link" in one for one in operation.get("security", []))]
         before = len(cluster.statements_of_gateway())
         opened, asked = [], 0
         for method, path in protected:
@@ -69,7 +70,7 @@ def main():
             for header in HEADERS:
                 reply = stranger.ask(method, target, header)
                 asked += 1
-                if reply.status not in (400, 401):
+                if reply.status not in ((400, 404) if path == "/api/metrics" else (400, 401)):  # strangers are not told of metrics
                     opened.append((method, target, header, reply.status))
         with report.test("no-spelling-opens-a-protected-route"):
             print(f"# {len(protected)} routes, {asked} requests")
