@@ -13,7 +13,7 @@
 #
 #   --long      also what takes more than a minute; without it the summary counts it as skipped
 #
-# lint and unit run beside regress and isolation, up beside browser. A running ./aegis up is not disturbed. The last line is
+# lint and unit run beside regress and isolation, up beside process, browser beside server. A running ./aegis up is not disturbed. The last line is
 # "N passed, N failed, N skipped".
 set -euo pipefail
 . "$(dirname "$0")/lib/layout.sh"
@@ -79,11 +79,10 @@ beside() {
   trap - EXIT
 }
 
-# Suites that wait for one session or one page at a time leave a processor to those that compile. The others have the machine
-# for themselves: they run several scripts at a time, or say how soon an answer must come.
+# Suites that wait for one session or one page at a time leave a processor to others. Whatever says how soon an answer must come
+# is on the track that the other yields to.
 cd "$checked"
 beside "lint unit" "regress isolation"
-# shellcheck disable=SC2046 # a list
-run_track $(chosen process server)
-beside "up" "browser"
+beside "up" "process"
+beside "browser" "server"
 summary "${suites[@]}"

@@ -143,15 +143,14 @@ export async function run() {
       for (const path of pages) found.push(await pictureOf(visit, path));
       return found.join("\n\n");
     };
-    const before = [];
-    for (const visit of visits) {
-      await picture(visit); // names that a tab keeps are asked for once
-      before.push(await picture(visit));
-    }
+    const pictures = () => Promise.all(visits.map(picture));
+    await pictures(); // names that a tab keeps are asked for once
+    const before = await pictures();
     const answer = await visits[0].context.request.post(`${url}/api/kyc/subjects/${subject}/suspicion`, { headers: { Origin: url }, data: { narrative: "Again in cash." } });
     equal(answer.status(), 204, "another report");
+    const after = await pictures();
     for (const [place, visit] of visits.entries()) {
-      same(await picture(visit), before[place], `what the pages are to a ${visit.rank}, with another report`);
+      same(after[place], before[place], `what the pages are to a ${visit.rank}, with another report`);
       ok(!/suspicion-reports/.test(before[place]), `a page asks for reports for a ${visit.rank}`);
     }
     // The address of a report says no more than one of none.
