@@ -38,7 +38,7 @@ for argument in "$@"; do
 done
 if [ ${#suites[@]} = 0 ]; then suites=(lint unit regress isolation process server browser up); fi
 
-steps=4
+steps=3
 prepare_home
 exec 9> "$home/check.lock"
 flock -n 9 || fail "another ./aegis check works on \"$home\"" "Wait until it has ended."
@@ -53,8 +53,15 @@ step "Packages" install_packages "${needed[@]}"
 prepare_users
 cd "$home"
 step "Copy of the sources" copy_source "$checked"
-step "Extensions, built for testing" build_for_testing
-step "Packages of tests/npm" install_npm "$checked"
+# Packages come over the network while the processors build.
+build_and_fetch() {
+  local packages
+  install_npm "$checked" &
+  packages=$!
+  build_for_testing
+  wait "$packages"
+}
+step "Extensions for testing, packages of npm" build_and_fetch
 mkdir -p "$results"
 rm -f "$results"/*.count
 
