@@ -71,7 +71,7 @@ BEGIN
       ('kyc_review',      'internal',     'id subject_id cause opened_by opened_at outcome completed_by completed_at restricted'),
       ('kyc_decision',    'pii; retention=kyc; export=no', 'rationale remark'),
       ('kyc_decision',    'internal',     'id subject_id command least_rank state proposed_by proposed_at decided_by decided_at restricted'),
-      ('kyc_event',       'internal',     'id subject_id event target_id detail happened_by happened_at restricted'),
+      ('kyc_event',       'internal',     'id subject_id event family target_id detail happened_by happened_at restricted'),
       ('kyc_hold',        'pii; retention=kyc; export=no', 'reason'),
       ('kyc_hold',        'internal',     'id subject_id placed_by placed_at released_by released_at restricted'),
       ('kyc_erasure',     'internal',     'id subject_id origin state hindrance basis until requested_by requested_at approved_by approved_at done_at job'),

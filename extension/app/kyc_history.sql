@@ -6,6 +6,7 @@ CREATE TABLE aegis_app.kyc_event (
   id          uuid NOT NULL DEFAULT gen_random_uuid(),
   subject_id  uuid NOT NULL,
   event       text NOT NULL CHECK (event ~ '^(kyc|privacy)[.]'),
+  family      text NOT NULL GENERATED ALWAYS AS (split_part(event, '.', 1)) STORED,
   target_id   uuid NOT NULL,
   detail      jsonb NOT NULL,
   happened_by uuid,
@@ -21,7 +22,7 @@ COMMENT ON COLUMN aegis_app.kyc_event.happened_by IS 'NULL: an operator';
 SELECT aegis.protect_table('aegis_app.kyc_event', parent => 'aegis_app.kyc_subject');
 SELECT aegis.unaudit_table('aegis_app.kyc_event');
 -- Holds, erasures, exports and restrictions are for managers, here as well.
-CREATE POLICY managers_alone ON aegis_app.kyc_event AS RESTRICTIVE FOR SELECT USING (event ~ '^kyc[.]' OR aegis.rank() >= 3 OR aegis.auth_method() = 'job');
+CREATE POLICY managers_alone ON aegis_app.kyc_event AS RESTRICTIVE FOR SELECT USING (family = 'kyc' OR aegis.rank() >= 3 OR aegis.auth_method() = 'job');
 CREATE INDEX kyc_event_newest ON aegis_app.kyc_event (tenant_id, subject_id, happened_at DESC, id DESC);
 
 -- Whoever calls it says what happened, as with aegis.record(); who did it, when, and whether that is restricted follows from the context.
