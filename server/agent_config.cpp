@@ -3,9 +3,9 @@
 
 #include <algorithm>
 #include <deque>
-#include <regex>
 
 #include "mail_message.hpp"
+#include "pattern.hpp"
 
 namespace aegis::server {
 
@@ -56,8 +56,8 @@ void check_mail(MailConfig *mail, const Settings &settings) {
     if (!mail->host.empty() && !mail->folder.empty())
         fail_config(settings.place("mail.folder"), "\"mail.host\" and \"mail.folder\" are both set",
                     "Mail goes to a relay, or into a folder.");
-    static const std::regex host("[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\\[[0-9a-f:]+\\]");
-    if (!mail->host.empty() && !std::regex_match(mail->host, host))
+    static const Pattern host("[a-z0-9]([a-z0-9.-]*[a-z0-9])?|\\[[0-9a-f:]+\\]");
+    if (!mail->host.empty() && !host.fits(mail->host))
         fail_config(settings.place("mail.host"), "\"mail.host\" is no name of a host",
                     "Write it in lower case, without the port.");
     if (mail->security != "starttls" && mail->security != "tls")
@@ -80,8 +80,8 @@ void check_mail(MailConfig *mail, const Settings &settings) {
 }
 
 void check_drop(const DropFolder &drop) {
-    static const std::regex name("[a-z0-9][a-z0-9_-]{0,62}");
-    if (!std::regex_match(drop.name, name))
+    static const Pattern name("[a-z0-9][a-z0-9_-]{0,62}");
+    if (!name.fits(drop.name))
         fail_config(drop.place, "\"drop.name\" is no name",
                     "Use letters, digits, \"_\" and \"-\"; aegis.register_destination() calls it "
                     "drop:NAME.");

@@ -3,11 +3,10 @@
 
 #include <unistd.h>
 
-#include <regex>
-
 #include "durable_file.hpp"
 #include "json_reader.hpp"
 #include "log.hpp"
+#include "pattern.hpp"
 
 namespace aegis::server {
 
@@ -35,12 +34,12 @@ Outcome exists_already(const JsonReader &payload, std::string there) {
 }  // namespace
 
 Outcome carry_file(const AgentConfig &config, const Task &task) {
-    static const std::regex file_name("[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}");
+    static const Pattern file_name("[A-Za-z0-9_-][A-Za-z0-9._-]{0,199}");
     const JsonReader reader(task.payload);
     const std::string name = reader.text("name").value_or("");
     const std::optional<std::string> body = reader.bytes("body");
     if (!reader.has_only({"name", "body", "accept"}) || !body ||
-        (reader.has("accept") && !reader.numbers("accept")) || !std::regex_match(name, file_name))
+        (reader.has("accept") && !reader.numbers("accept")) || !file_name.fits(name))
         return Outcome::refused("payload_malformed");
     const DropFolder *drop = task.url.compare(0, kScheme.size(), kScheme) == 0
                                  ? config.find_drop(task.url.substr(kScheme.size()))

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "region_config.hpp"
 
+#include "pattern.hpp"
 #include "url.hpp"
 
 #include <algorithm>
-#include <regex>
 #include <set>
 
 namespace aegis::server {
@@ -13,8 +13,8 @@ namespace {
 
 // What is not the address of one machine: a user, a port, several of them.
 bool is_host(const std::string &text) {
-    static const std::regex host("[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?");
-    return std::regex_match(text, host);
+    static const Pattern host("[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?");
+    return host.fits(text);
 }
 
 std::string host_of(const std::string &url) {
@@ -73,8 +73,8 @@ void add_regions(Settings *settings, RegionsConfig *regions) {
     settings->add_named(
         "regions",
         [regions](const std::string &name, const std::string &place) -> std::vector<Setting> {
-            static const std::regex code("[A-Z0-9_]{1,16}");
-            if (!std::regex_match(name, code))
+            static const Pattern code("[A-Z0-9_]{1,16}");
+            if (!code.fits(name))
                 fail_config(place, "\"" + name + "\" is no region",
                             "Write it as aegis.region of its database: 1 to 16 of A-Z, 0-9 and _.");
             RegionConfig &made = regions->all.emplace_back();

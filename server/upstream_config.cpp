@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "upstream_config.hpp"
 
+#include "pattern.hpp"
 #include "url.hpp"
 
-#include <regex>
 #include <set>
 
 namespace aegis::server {
@@ -23,10 +23,10 @@ void add_upstreams(Settings *settings, std::deque<UpstreamConfig> *upstreams) {
 }
 
 void check_upstreams(const std::deque<UpstreamConfig> &upstreams) {
-    static const std::regex name("[a-z][a-z0-9_-]{0,47}");
+    static const Pattern name("[a-z][a-z0-9_-]{0,47}");
     std::set<std::string> names;
     for (const UpstreamConfig &one : upstreams) {
-        if (!std::regex_match(one.name, name) || !names.insert(one.name).second)
+        if (!name.fits(one.name) || !names.insert(one.name).second)
             fail_config(one.place, "\"upstream.name\" is no name, or stands twice",
                         "Use the name of aegis.register_upstream().");
         // A path would be one more thing to compare with what the database signed.

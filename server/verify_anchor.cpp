@@ -5,11 +5,11 @@
 #include <cstdio>
 #include <filesystem>
 #include <map>
-#include <regex>
 
 #include "core/anchor.hpp"
 #include "core/error.hpp"
 #include "core/timestamp.hpp"
+#include "pattern.hpp"
 #include "verify_bundle.hpp"
 #include "verify_io.hpp"
 #include "verify_proof.hpp"
@@ -80,7 +80,7 @@ class AnchorCheck {
     }
 
     void read_note(const std::string &path, const std::string &name) {
-        static const std::regex anchored_name("[0-9a-f]{64}\\.[0-9]{20}\\.checkpoint");
+        static const server::Pattern anchored_name("[0-9a-f]{64}\\.[0-9]{20}\\.checkpoint");
         const std::string text = Input(path).note(core::kMaxNoteBytes + 1);
         Anchored found;
         core::Checkpoint checkpoint;
@@ -98,7 +98,7 @@ class AnchorCheck {
             find(path, "it is a checkpoint of another log, \"" + plain(checkpoint.origin) + "\"");
             return;
         }
-        if (std::regex_match(name, anchored_name) && name != core::anchor_name(checkpoint))
+        if (anchored_name.fits(name) && name != core::anchor_name(checkpoint))
             find(path, "its name says another log or another size");
         found.root = checkpoint.root;
         found.path = path;

@@ -22,6 +22,9 @@ sys.path[:0] = [here, os.path.join(here, "..", "independent")]
 import tamper_rebuild as rebuild  # noqa: E402
 from tamper_edits import EDITS  # noqa: E402
 
+# Numbered as they stand; without AEGIS_LONG=yes every second one, and all that change the whole ledger.
+CHOSEN = [(index, edit) for index, edit in enumerate(EDITS)
+          if os.environ.get("AEGIS_LONG") == "yes" or index % 2 == 0 or edit.group == "the whole ledger"]
 ORIGIN = "tamper.example/ledger"
 WORKERS = 4
 
@@ -72,7 +75,7 @@ def make_edits(folder, psql):
             edit.sql(copy)
 
     with ThreadPoolExecutor(WORKERS) as pool:
-        list(pool.map(make, *zip(*enumerate(EDITS))))
+        list(pool.map(make, *zip(*CHOSEN)))
 
 
 QUESTIONS = """
@@ -133,7 +136,7 @@ def check(folder, psql, verify):
 
     asked = [("the honest ledger", Database(folder, psql, "ledger"), "", None)]
     asked += [(f"{edit.group}: {edit.name}", Database(folder, psql, name_of(index)), edit.found, edit.says)
-              for index, edit in enumerate(EDITS)]
+              for index, edit in CHOSEN]
     with ThreadPoolExecutor(WORKERS) as pool:
         return not all(list(pool.map(ask, *zip(*asked))))
 

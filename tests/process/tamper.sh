@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Whoever unloads the library can change the ledger. A superuser does, every edit of tamper_edits.py in a copy of the
-# database; back under the library it is told who finds it: verification alone, with a checkpoint that was kept,
+# Whoever unloads the library can change the ledger. A superuser does, every edit of tamper_edits.py (every second one without
+# AEGIS_LONG=yes) in a copy of the database; back under the library it is told who finds it: verification alone, with a checkpoint that was kept,
 # aegis-verify with a head that was kept, the signer. docs/tamper-detection.md has the table.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -75,6 +75,6 @@ settings "shared_preload_libraries = 'aegis'" "aegis.signer = ''" "aegis.ledger_
 must_start
 driver check "$place" "$bin/psql" "$place/aegis-verify" || failed=1
 long=()
-if [ "${AEGIS_LONG:-no}" = yes ]; then long=(long); else echo "skip every row and every byte of the ledger (long)"; fi
+if [ "${AEGIS_LONG:-no}" = yes ]; then long=(long); else echo "skip every edit, every row and every byte of the ledger (long)"; fi
 as_server /usr/bin/python3 "$place/tests/process/tamper_columns.py" check "$place" "$place/aegis-verify" ledger "${long[@]}" || failed=1
 finish

@@ -118,12 +118,12 @@ class Front:
             lines = re.findall(r"front (\S+) (\d+) ", file.read())
         return sum(1 for server, _ in lines if server not in ("-", "<NOSRV>"))
 
-    def send(self, data):
-        """What comes back, until it is silent or closes."""
+    def send(self, data, patience=PATIENCE):
+        """What comes back, until it is silent for so many seconds or closes."""
         received = b""
         with socket.create_connection(("127.0.0.1", self.port), timeout=5) as stream:
             stream.sendall(data)
-            stream.settimeout(PATIENCE)
+            stream.settimeout(patience)
             try:
                 while more := stream.recv(65536):
                     received += more
@@ -135,7 +135,7 @@ class Front:
 def ask(front, number):
     """An honest request; its answer carries its own number."""
     name = f"honest-{number}"
-    answer = front.send(f"GET /api/health HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: {name}\r\nConnection: close\r\n\r\n".encode())
+    answer = front.send(f"GET /api/health HTTP/1.1\r\nHost: localhost\r\nX-Request-Id: {name}\r\nConnection: close\r\n\r\n".encode(), 15)
     head = answer.partition(b"\r\n\r\n")[0].decode("latin-1").lower()
     equal(answer.count(b"HTTP/1.1 "), 1, "answers")
     assert head.startswith("http/1.1 200 ") and f"x-request-id: {name}" in head, head
