@@ -13,7 +13,7 @@
 #
 #   --long      also what takes more than a minute; without it the summary counts it as skipped
 #
-# lint and unit run beside regress and isolation, up beside process, browser beside server. A running ./aegis up is not disturbed. The last line is
+# lint and unit run beside regress and isolation, up beside process. A running ./aegis up is not disturbed. The last line is
 # "N passed, N failed, N skipped".
 set -euo pipefail
 . "$(dirname "$0")/lib/layout.sh"
@@ -86,10 +86,11 @@ beside() {
   trap - EXIT
 }
 
-# Suites that wait for one session or one page at a time leave a processor to others. Whatever says how soon an answer must come
-# is on the track that the other yields to.
+# What waits for one session at a time leaves a processor to what compiles. server and browser say how soon an answer must come,
+# so they have the machine for themselves.
 cd "$checked"
 beside "lint unit" "regress isolation"
 beside "up" "process"
-beside "browser" "server"
+# shellcheck disable=SC2046 # a list
+run_track $(chosen server browser)
 summary "${suites[@]}"
