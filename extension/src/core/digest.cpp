@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// The algorithm is fetched once per process and the context kept once per thread: an implicit
-// fetch costs several times the hash of a short message. A forked child inherits both safely, since
+// The algorithm is found once per process and the context kept once per thread: an implicit fetch
+// costs several times the hash of a short message. A forked child inherits both safely, since
 // neither holds a secret between calls.
 #include "core/digest.hpp"
 
 #include <openssl/hmac.h>
 
-#include <memory>
 #include <new>
 
-#include "core/error.hpp"
+#include "core/dispatch.hpp"
 #include "core/openssl.hpp"
 #include "core/thread_exit.hpp"
 
@@ -19,36 +18,37 @@ namespace {
 
 constexpr size_t kBlockBytes = 64;
 
-void free_context(void *context) {
-    EVP_MD_CTX_free(static_cast<EVP_MD_CTX *>(context));
-}
-
-const EVP_MD *sha256_algorithm() {
-    static EVP_MD *const algorithm = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+const DigestDispatch &sha256_algorithm() {
+    static const DigestDispatch algorithm("SHA256", "SHA-256 is not available");
     return algorithm;
 }
 
-EVP_MD_CTX *sha256_context() {
-    const EVP_MD *algorithm = sha256_algorithm();
-    thread_local EVP_MD_CTX *context = nullptr;
+void free_context(void *context) {
+    sha256_algorithm().freectx(context);
+}
+
+void *sha256_context() {
+    thread_local void *context = nullptr;
     if (!context) {
-        EVP_MD_CTX *fresh = EVP_MD_CTX_new();
-        if (!fresh || !algorithm || EVP_DigestInit_ex2(fresh, algorithm, nullptr) != 1) {
-            EVP_MD_CTX_free(fresh);
-            fail(Code::crypto_failure, "SHA-256 is not available");
-        }
-        context = fresh;
+        context = sha256_algorithm().make_context().release();
         free_at_thread_exit<free_context>(context);
     }
     return context;
 }
 
-void hash(EVP_MD_CTX *context, const ByteView *parts, size_t count, uint8_t *out) {
-    bool ok = EVP_DigestInit_ex2(context, nullptr, nullptr) == 1;
-    for (size_t i = 0; ok && i < count; ++i)
-        ok = parts[i].size == 0 || EVP_DigestUpdate(context, parts[i].data, parts[i].size) == 1;
-    if (!ok || EVP_DigestFinal_ex(context, out, nullptr) != 1)
-        fail(Code::crypto_failure, "SHA-256 failed");
+bool update(void *context, ByteView part) {
+    return part.size == 0 || sha256_algorithm().update(context, part.data, part.size) == 1;
+}
+
+bool finish(void *context, uint8_t *out) {
+    size_t written = 0;
+    return sha256_algorithm().final(context, out, &written, kDigestBytes) == 1;
+}
+
+void hash(void *context, const ByteView *parts, size_t count, uint8_t *out) {
+    bool ok = sha256_algorithm().init(context, nullptr) == 1;
+    for (size_t i = 0; ok && i < count; ++i) ok = update(context, parts[i]);
+    if (!ok || !finish(context, out)) fail(Code::crypto_failure, "SHA-256 failed");
 }
 
 // RFC 2104: the key, padded to a block, in the form of the inner hash; xor kInnerToOuter makes the
@@ -56,7 +56,7 @@ void hash(EVP_MD_CTX *context, const ByteView *parts, size_t count, uint8_t *out
 constexpr uint8_t kInner = 0x36;
 constexpr uint8_t kInnerToOuter = 0x36 ^ 0x5c;
 
-void pad_key(EVP_MD_CTX *context, ByteView key, uint8_t (&pad)[kBlockBytes]) {
+void pad_key(void *context, ByteView key, uint8_t (&pad)[kBlockBytes]) {
     memset(pad, 0, sizeof pad);
     if (key.size > kBlockBytes)
         hash(context, &key, 1, pad);
@@ -84,7 +84,7 @@ Digest sha256(ByteView first, ByteView second) {
 
 Digest hmac_sha256(ByteView key, const ByteView *parts, size_t count) {
     if (count > kMaxHmacParts) throw Error{Code::invalid_argument, "too many parts for HMAC"};
-    EVP_MD_CTX *context = sha256_context();
+    void *context = sha256_context();
 
     // Over the kept context: EVP_MAC would spend more on its parameters than on hashing.
     uint8_t pad[kBlockBytes];
@@ -115,41 +115,35 @@ void hmac_sha512(ByteView key, ByteView message, uint8_t (&out)[kSha512Bytes]) {
 }
 
 struct HmacKey::State {
-    MdContext inner, outer;  // after the padded key
-    MdContext scratch;
+    ProviderContext inner, outer;  // after the padded key
 };
 
 HmacKey::HmacKey(ByteView key) {
     std::unique_ptr<State> state(new (std::nothrow) State{});
     if (!state) throw Error{Code::crypto_failure, "out of memory for a key"};
+    const DigestDispatch &sha256 = sha256_algorithm();
+    state->inner = sha256.make_context();
+    state->outer = sha256.make_context();
     uint8_t pad[kBlockBytes];
     pad_key(sha256_context(), key, pad);
-    bool ok = true;
-    for (MdContext *context : {&state->inner, &state->outer, &state->scratch})
-        ok = (context->reset(EVP_MD_CTX_new()), *context != nullptr) && ok;
-    ok = ok && EVP_DigestInit_ex2(state->inner.get(), sha256_algorithm(), nullptr) == 1 &&
-         EVP_DigestUpdate(state->inner.get(), pad, sizeof pad) == 1;
+    bool ok = sha256.init(state->inner.get(), nullptr) == 1 && update(state->inner.get(), pad);
     for (uint8_t &byte : pad) byte ^= kInnerToOuter;
-    ok = ok && EVP_DigestInit_ex2(state->outer.get(), sha256_algorithm(), nullptr) == 1 &&
-         EVP_DigestUpdate(state->outer.get(), pad, sizeof pad) == 1;
+    ok = ok && sha256.init(state->outer.get(), nullptr) == 1 && update(state->outer.get(), pad);
     wipe(pad);
-    if (!ok) fail(Code::crypto_failure, "SHA-256 is not available");
+    if (!ok) fail(Code::crypto_failure, "SHA-256 failed");
     state_ = state.release();
 }
 
 HmacKey::~HmacKey() {
-    delete state_;  // libcrypto overwrites what it frees of a hash
+    delete state_;
 }
 
 Digest HmacKey::digest(ByteView message) const {
-    EVP_MD_CTX *scratch = state_->scratch.get();
+    const ProviderContext inner = sha256_algorithm().copy(state_->inner);
+    const ProviderContext outer = sha256_algorithm().copy(state_->outer);
     Digest digest;
-    if (EVP_MD_CTX_copy_ex(scratch, state_->inner.get()) != 1 ||
-        (message.size != 0 && EVP_DigestUpdate(scratch, message.data, message.size) != 1) ||
-        EVP_DigestFinal_ex(scratch, digest.bytes, nullptr) != 1 ||
-        EVP_MD_CTX_copy_ex(scratch, state_->outer.get()) != 1 ||
-        EVP_DigestUpdate(scratch, digest.bytes, sizeof digest.bytes) != 1 ||
-        EVP_DigestFinal_ex(scratch, digest.bytes, nullptr) != 1) {
+    if (!update(inner.get(), message) || !finish(inner.get(), digest.bytes) ||
+        !update(outer.get(), digest.view()) || !finish(outer.get(), digest.bytes)) {
         wipe(digest.bytes);
         fail(Code::crypto_failure, "SHA-256 failed");
     }

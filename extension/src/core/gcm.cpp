@@ -4,35 +4,21 @@
 #include <openssl/core_names.h>
 #include <openssl/params.h>
 
+#include "core/openssl.hpp"
+
 namespace aegis::core {
 
 namespace {
 
-constexpr size_t kMaxUpdateBytes = size_t{1} << 30;  // libcrypto counts in int
 constexpr uint64_t kMaxMessageBytes = (uint64_t{1} << 36) - 32;
 
-const EVP_CIPHER *cipher_of(size_t key_bytes) {
-    static EVP_CIPHER *const aes_256 = EVP_CIPHER_fetch(nullptr, "AES-256-GCM", nullptr);
-    static EVP_CIPHER *const aes_128 = EVP_CIPHER_fetch(nullptr, "AES-128-GCM", nullptr);
+const CipherDispatch &cipher_of(size_t key_bytes) {
+    static constexpr char kMissing[] = "AES-GCM is not available";
+    static const CipherDispatch aes_256("AES-256-GCM", kMissing);
+    static const CipherDispatch aes_128("AES-128-GCM", kMissing);
     return key_bytes == 32 ? aes_256 : aes_128;
 }
 
-// Feeds a span of any length; `out` is null for associated data.
-bool update(EVP_CIPHER_CTX *ctx, uint8_t *out, ByteView in) {
-    for (size_t done = 0; done < in.size;) {
-        const size_t rest = in.size - done;
-        const size_t take = rest < kMaxUpdateBytes ? rest : kMaxUpdateBytes;
-        int written = 0;
-        if (EVP_CipherUpdate(ctx, out ? out + done : nullptr, &written, in.data + done,
-                             static_cast<int>(take)) != 1)
-            return false;
-        done += take;
-    }
-    return true;
-}
-
-// The tag as parameter: without EVP_CIPHER_CTX_ctrl() in between, which makes the same of it each
-// time.
 struct TagParameter {
     OSSL_PARAM list[2];
     explicit TagParameter(uint8_t *tag)
@@ -42,15 +28,24 @@ struct TagParameter {
 
 }  // namespace
 
-Gcm::Gcm(size_t key_bytes) : context_(EVP_CIPHER_CTX_new()), key_bytes_(key_bytes) {
-    const EVP_CIPHER *cipher = cipher_of(key_bytes);
-    if (!context_ || !cipher ||
-        EVP_EncryptInit_ex2(context_.get(), cipher, nullptr, nullptr, nullptr) != 1)
-        fail(Code::crypto_failure, "AES-GCM is not available");
-}
+Gcm::Gcm(size_t key_bytes)
+    : cipher_(cipher_of(key_bytes)), context_(cipher_.make_context()), key_bytes_(key_bytes) {}
 
 bool Gcm::has_size(ByteView key, ByteView nonce) const noexcept {
     return key.size == key_bytes_ && nonce.size == kGcmNonceBytes;
+}
+
+bool Gcm::process(ByteView associated_data, ByteView in, uint8_t *out) const noexcept {
+    void *gcm = context_.get();
+    size_t written = 0;
+    if (associated_data.size != 0 &&
+        cipher_.update(gcm, nullptr, &written, associated_data.size, associated_data.data,
+                       associated_data.size) != 1)
+        return false;
+    if (in.size != 0 &&
+        (cipher_.update(gcm, out, &written, in.size, in.data, in.size) != 1 || written != in.size))
+        return false;
+    return cipher_.final(gcm, nullptr, &written, 0) == 1;
 }
 
 void Gcm::seal(ByteView key, ByteView nonce, ByteView associated_data, ByteView plaintext,
@@ -58,14 +53,11 @@ void Gcm::seal(ByteView key, ByteView nonce, ByteView associated_data, ByteView 
     if (!has_size(key, nonce) || out.size != plaintext.size + kGcmTagBytes)
         throw Error{Code::invalid_argument, "wrong size of a key, a nonce or a ciphertext"};
     if (plaintext.size > kMaxMessageBytes) throw Error{Code::too_long, "plaintext is too long"};
-    EVP_CIPHER_CTX *gcm = context_.get();
-    uint8_t *tag = out.data + plaintext.size;
-    TagParameter to(tag);
-    int written = 0;
-    if (EVP_CipherInit_ex2(gcm, nullptr, key.data, nonce.data, 1, nullptr) != 1 ||
-        !update(gcm, nullptr, associated_data) || !update(gcm, out.data, plaintext) ||
-        EVP_CipherFinal_ex(gcm, tag, &written) != 1 ||
-        EVP_CIPHER_CTX_get_params(gcm, to.list) != 1) {
+    void *gcm = context_.get();
+    TagParameter to(out.data + plaintext.size);
+    if (cipher_.encrypt_init(gcm, key.data, key.size, nonce.data, nonce.size, nullptr) != 1 ||
+        !process(associated_data, plaintext, out.data) ||
+        cipher_.get_ctx_params(gcm, to.list) != 1) {
         wipe(out);
         fail(Code::crypto_failure, "AES-GCM failed");
     }
@@ -78,15 +70,12 @@ void Gcm::open(ByteView key, ByteView nonce, ByteView associated_data, ByteView 
         wipe(out);
         throw Error{Code::cannot_open, message};
     }
-    EVP_CIPHER_CTX *gcm = context_.get();
-    uint8_t tag[kGcmTagBytes], none[kGcmTagBytes];
+    uint8_t tag[kGcmTagBytes];
     memcpy(tag, sealed.data + out.size, sizeof tag);
     const TagParameter from(tag);
-    int written = 0;
-    if (EVP_CipherInit_ex2(gcm, nullptr, key.data, nonce.data, 0, from.list) != 1 ||
-        !update(gcm, nullptr, associated_data) ||
-        !update(gcm, out.data, sealed.slice(0, out.size)) ||
-        EVP_CipherFinal_ex(gcm, none, &written) != 1) {
+    if (cipher_.decrypt_init(context_.get(), key.data, key.size, nonce.data, nonce.size,
+                             from.list) != 1 ||
+        !process(associated_data, sealed.slice(0, out.size), out.data)) {
         wipe(out);
         fail(Code::cannot_open, message);
     }

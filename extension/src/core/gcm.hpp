@@ -3,8 +3,7 @@
 // meant to be kept: every message brings its own key and nonce.
 #pragma once
 
-#include "core/bytes.hpp"
-#include "core/openssl.hpp"
+#include "core/dispatch.hpp"
 
 namespace aegis::core {
 
@@ -25,7 +24,11 @@ class Gcm {
 
  private:
     bool has_size(ByteView key, ByteView nonce) const noexcept;
-    CipherContext context_;
+    // After a key and a nonce were set: false when libcrypto refuses, or the tag is another.
+    bool process(ByteView associated_data, ByteView in, uint8_t *out) const noexcept;
+
+    const CipherDispatch &cipher_;
+    ProviderContext context_;
     size_t key_bytes_;
 };
 

@@ -5,6 +5,7 @@
 
 #include "core/digest.hpp"
 #include "core/gcm.hpp"
+#include "core/openssl.hpp"
 #include "core/random.hpp"
 
 namespace aegis::core {

@@ -12,11 +12,6 @@
 
 namespace aegis::core {
 
-struct CipherContextDeleter {
-    void operator()(EVP_CIPHER_CTX *ctx) const noexcept { EVP_CIPHER_CTX_free(ctx); }
-};
-using CipherContext = std::unique_ptr<EVP_CIPHER_CTX, CipherContextDeleter>;
-
 struct MdContextDeleter {
     void operator()(EVP_MD_CTX *ctx) const noexcept { EVP_MD_CTX_free(ctx); }
 };

@@ -6,8 +6,8 @@
 
 #include <new>
 
-#include "core/error.hpp"
 #include "core/gcm.hpp"
+#include "core/openssl.hpp"
 
 namespace aegis::core {
 
@@ -15,37 +15,40 @@ namespace {
 
 constexpr size_t kBlockBytes = 16;
 constexpr size_t kHalfNonceBytes = kXaesNonceBytes / 2;
+constexpr size_t kPrefixBytes = kBlockBytes - kHalfNonceBytes;
 static_assert(kHalfNonceBytes == kGcmNonceBytes && kXaesTagBytes == kGcmTagBytes);
 constexpr char kCannotOpen[] = "cannot open sealed value";
 
-const EVP_CIPHER *aes_256_ecb() {
-    static EVP_CIPHER *const cipher = EVP_CIPHER_fetch(nullptr, "AES-256-ECB", nullptr);
+const CipherDispatch &aes_256() {
+    static const CipherDispatch cipher("AES-256-ECB", "AES-256 is not available");
     return cipher;
 }
 
 }  // namespace
 
 struct Xaes::State {
-    CipherContext blocks;  // AES-256-ECB under the key, for subkeys
-    Gcm gcm;               // under a new key for every message
-    uint8_t k1[kBlockBytes];
+    const CipherDispatch &aes = aes_256();
+    ProviderContext blocks = aes.make_context();  // under the key, for subkeys
+    Gcm gcm;                                      // under a new key for every message
+    uint64_t masks[4];                            // M_1 ^ K1, M_2 ^ K1 under a nonce of zeros
 
-    ~State() { wipe(k1); }
+    ByteSpan mask_bytes() { return {reinterpret_cast<uint8_t *>(masks), sizeof masks}; }
+    ~State() { wipe(mask_bytes()); }
+
+    // AES-256 of whole blocks. False when libcrypto refuses.
+    bool encrypt(ByteView in, ByteSpan out) const {
+        size_t written = 0;
+        return aes.cipher(blocks.get(), out.data, &written, out.size, in.data, in.size) == 1 &&
+               written == in.size;
+    }
 
     // The key of one message. False when libcrypto refuses.
     bool subkey(ByteView nonce, Key32 *out) const {
-        uint8_t derivation[2 * kBlockBytes];
-        for (uint8_t i = 0; i < 2; ++i) {
-            uint8_t *block = derivation + i * kBlockBytes;
-            const uint8_t prefix[] = {0x00, static_cast<uint8_t>(i + 1), 'X', 0x00};
-            memcpy(block, prefix, sizeof prefix);
-            memcpy(block + sizeof prefix, nonce.data, kHalfNonceBytes);
-            for (size_t j = 0; j < kBlockBytes; ++j) block[j] ^= k1[j];
-        }
-        int written = 0;
-        const bool ok = EVP_EncryptUpdate(blocks.get(), out->span().data, &written, derivation,
-                                          sizeof derivation) == 1 &&
-                        written == static_cast<int>(sizeof derivation);
+        uint64_t half[2] = {}, blocks_in[4];  // by words: bytes take longer than one of the blocks
+        memcpy(reinterpret_cast<uint8_t *>(half) + kPrefixBytes, nonce.data, kHalfNonceBytes);
+        for (size_t i = 0; i < 4; ++i) blocks_in[i] = masks[i] ^ half[i % 2];
+        const ByteSpan derivation{reinterpret_cast<uint8_t *>(blocks_in), sizeof blocks_in};
+        const bool ok = encrypt(derivation, out->span());
         wipe(derivation);
         return ok;
     }
@@ -54,25 +57,27 @@ struct Xaes::State {
 Xaes::Xaes(const Key32 &key) {
     std::unique_ptr<State> state(new (std::nothrow) State{});
     if (!state) throw Error{Code::crypto_failure, "out of memory for a cipher"};
-    state->blocks.reset(EVP_CIPHER_CTX_new());
     uint8_t zero[kBlockBytes] = {}, l[kBlockBytes];
-    int written = 0;
-    if (!state->blocks || !aes_256_ecb() ||
-        EVP_EncryptInit_ex2(state->blocks.get(), aes_256_ecb(), key.view().data, nullptr,
-                            nullptr) != 1 ||
-        EVP_CIPHER_CTX_set_padding(state->blocks.get(), 0) != 1 ||
-        EVP_EncryptUpdate(state->blocks.get(), l, &written, zero, sizeof zero) != 1 ||
-        written != static_cast<int>(kBlockBytes))
-        fail(Code::crypto_failure, "AES-256 is not available");
+    if (state->aes.encrypt_init(state->blocks.get(), key.view().data, key.view().size, nullptr, 0,
+                                nullptr) != 1 ||
+        !state->encrypt(zero, l))
+        fail(Code::crypto_failure, "AES-256 failed");
 
     // Doubling in GF(2^128), without a branch on the carry.
-    uint8_t carry = 0;
+    uint8_t k1[kBlockBytes], carry = 0;
     for (size_t i = kBlockBytes; i-- > 0;) {
-        state->k1[i] = static_cast<uint8_t>(l[i] << 1 | carry);
+        k1[i] = static_cast<uint8_t>(l[i] << 1 | carry);
         carry = static_cast<uint8_t>(l[i] >> 7);
     }
-    state->k1[kBlockBytes - 1] ^= static_cast<uint8_t>(0x87 & (0 - carry));
+    k1[kBlockBytes - 1] ^= static_cast<uint8_t>(0x87 & (0 - carry));
+    for (uint8_t i = 0; i < 2; ++i) {
+        const uint8_t prefix[kPrefixBytes] = {0x00, static_cast<uint8_t>(i + 1), 'X', 0x00};
+        uint8_t *mask = state->mask_bytes().data + i * kBlockBytes;
+        memcpy(mask, k1, sizeof k1);
+        for (size_t j = 0; j < kPrefixBytes; ++j) mask[j] ^= prefix[j];
+    }
     wipe(l);
+    wipe(k1);
     state_ = state.release();
 }
 
