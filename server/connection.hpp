@@ -5,6 +5,7 @@
 #pragma once
 
 #include "head.hpp"
+#include "held_bytes.hpp"
 #include "tls.hpp"
 #include "verdict.hpp"
 
@@ -70,7 +71,7 @@ class Connection {
     bool head_begun = false;
     std::string request_id;
     Verdict verdict;
-    size_t reserved = 0;  // of the bytes that all bodies and answers together may hold
+    HeldBytes::Share held;  // for a body to come, or an answer that is not taken
     std::chrono::steady_clock::time_point started{};  // when its head was complete
 
     std::chrono::steady_clock::time_point phase_deadline{};

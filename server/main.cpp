@@ -104,6 +104,7 @@ int serve(Config config, const std::string &path, const Variables &variables) {
                   {{"certificate", config.certificate}});
     TlsContext tls = make_tls_context(config.certificate, config.key);
 
+    HeldBytes held(config.buffered_bytes);
     Workers *workers_seen = nullptr;
     Poller poller(config, [&](Connection *connection) { workers_seen->take(connection); });
     poller.set_tls(std::move(tls));
@@ -131,7 +132,7 @@ int serve(Config config, const std::string &path, const Variables &variables) {
         load.queued = workers_seen->queued();
         return load;
     });
-    Workers workers(config, regions, gateway, &metrics);
+    Workers workers(config, regions, gateway, &metrics, &held);
     workers_seen = &workers;
     regions.start();
     replica.start();

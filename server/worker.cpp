@@ -86,10 +86,11 @@ struct Workers::Hands {
 };
 
 Workers::Workers(const Config &config, const Regions &regions, const Gateway &gateway,
-                 Metrics *metrics)
+                 Metrics *metrics, HeldBytes *held)
     : config_(config),
       gateway_(gateway),
       metrics_(metrics),
+      held_(held),
       limits_(limits_of(config)),
       main_(static_cast<size_t>(config.queue)),
       sign_in_(static_cast<size_t>(config.queue)),
@@ -123,7 +124,7 @@ void Workers::run(bool sign_in) {
         } catch (const std::exception &error) {
             // Memory or randomness ran out: this client loses its connection, the others do not.
             log_event(Level::error, "worker_failed", {{"message", error.what()}});
-            release(connection);
+            poller_->release(connection);
         }
     }
 }
@@ -161,7 +162,7 @@ void Workers::take(Connection *connection) {
     bool may_speak =
         connection->phase == Phase::head && connection->out.empty() && !connection->expired;
     if (!may_speak) {
-        release(connection);
+        poller_->release(connection);
         return;
     }
     connection->request_id = make_request_id();
@@ -172,26 +173,16 @@ void Workers::take(Connection *connection) {
     poller_->park(connection, Io::want_read);
 }
 
-void Workers::release(Connection *connection) {
-    give_back(connection);
-    poller_->release(connection);
-}
-
 // What a client does not take is held for it, and counts as a body does. False: all of it together
 // would be too much, and nobody can be told so on this connection any more.
 bool Workers::hold_answer(Connection *connection) {
-    if (connection->reserved > 0) return true;
-    connection->reserved = connection->out.size();
-    if ((reserved_ += static_cast<int64_t>(connection->reserved)) <= config_.buffered_bytes)
+    if (!connection->held.empty()) return true;
+    if (auto share = held_->take(connection->out.size())) {
+        connection->held = std::move(*share);
         return true;
-    give_back(connection);
+    }
     log_event(Level::warn, "answer_dropped", {{"request_id", connection->request_id}});
     return false;
-}
-
-void Workers::give_back(Connection *connection) {
-    reserved_ -= static_cast<int64_t>(connection->reserved);
-    connection->reserved = 0;
 }
 
 void Workers::log(const Connection &connection, int status, std::string_view problem) {
@@ -212,7 +203,7 @@ void Workers::log(const Connection &connection, int status, std::string_view pro
 
 bool Workers::park_or_release(Connection *connection, Io io) {
     if (io == Io::closed)
-        release(connection);
+        poller_->release(connection);
     else
         poller_->park(connection, io);
     return false;
@@ -227,7 +218,7 @@ void Workers::begin_linger(Connection *connection) {
     connection->half_close();
     connection->phase = Phase::linger;
     connection->phase_deadline = Clock::now() + kLingerTime;
-    give_back(connection);
+    connection->held.give_back();
     std::string().swap(connection->in);
 }
 
@@ -256,12 +247,12 @@ void Workers::expire(Connection *connection) {
     bool partial = (connection->phase == Phase::head && !connection->in.empty()) ||
                    connection->phase == Phase::body;
     if (!partial) {
-        release(connection);
+        poller_->release(connection);
         return;
     }
     refuse_head(connection, kRequestTimeout);
     if (connection->flush() == Io::closed) {
-        release(connection);
+        poller_->release(connection);
         return;
     }
     begin_linger(connection);
@@ -361,10 +352,9 @@ void Workers::accept_head(Connection *connection) {
                               connection->served + 1 >= config_.requests_per_connection;
     size_t length = head.content_length;
     if (!connection->verdict.early && length > 0) {
-        int64_t total = reserved_ += static_cast<int64_t>(length);
-        connection->reserved = length;
-        if (total > config_.buffered_bytes) {
-            give_back(connection);
+        if (auto share = held_->take(length)) {
+            connection->held = std::move(*share);
+        } else {
             connection->verdict.early = problem(kOverloaded, connection->request_id);
             connection->verdict.problem = kOverloaded.name;
         }
@@ -431,7 +421,7 @@ bool Workers::step_ready(Connection *connection, Hands *hands) {
     }
     connection->in.erase(0, length);
     if (connection->in.empty() && connection->in.capacity() > 65536) connection->in.shrink_to_fit();
-    give_back(connection);
+    connection->held.give_back();
     log(*connection, status, verdict.problem);
     ++connection->served;
     begin_write(connection);
@@ -442,7 +432,7 @@ bool Workers::step_write(Connection *connection, Hands *hands) {
     Io io = connection->flush();
     if (io != Io::done && io != Io::closed && !hold_answer(connection)) io = Io::closed;
     if (io != Io::done) return park_or_release(connection, io);
-    give_back(connection);
+    connection->held.give_back();
     if (connection->close_after) {
         begin_linger(connection);
         return true;

@@ -9,7 +9,6 @@
 #include "region_wait.hpp"
 #include "stream.hpp"
 
-#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -40,7 +39,8 @@ class Queue {
 
 class Workers {
  public:
-    Workers(const Config &config, const Regions &regions, const Gateway &gateway, Metrics *metrics);
+    Workers(const Config &config, const Regions &regions, const Gateway &gateway, Metrics *metrics,
+            HeldBytes *held);
     ~Workers();
 
     void start(Poller *poller);
@@ -78,20 +78,18 @@ class Workers {
     void begin_write(Connection *connection);
     void begin_linger(Connection *connection);
     bool park_or_release(Connection *connection, Io io);
-    void release(Connection *connection);
-    void give_back(Connection *connection);
     bool hold_answer(Connection *connection);
     void log(const Connection &connection, int status, std::string_view problem);
 
     const Config &config_;
     const Gateway &gateway_;
     Metrics *const metrics_;
+    HeldBytes *const held_;
     const HeadLimits limits_;
     Poller *poller_ = nullptr;
     Queue main_;
     Queue sign_in_;
     RegionWait waiting_[2];  // for workers, and for workers of sign-ins
-    std::atomic<int64_t> reserved_{0};
     std::vector<std::thread> threads_;
 };
 

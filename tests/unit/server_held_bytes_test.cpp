@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a connection holds is given back when it goes, also where nobody thinks of it.
+#include "held_bytes.hpp"
+#include "poller.hpp"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+namespace {
+
+using namespace aegis::server;
+
+TEST(HeldBytes, AreBounded) {
+    HeldBytes all(100);
+    auto first = all.take(60);
+    ASSERT_TRUE(first);
+    EXPECT_FALSE(all.take(41));
+    EXPECT_EQ(all.held(), 60);
+    auto second = all.take(40);
+    ASSERT_TRUE(second);
+    first.reset();
+    EXPECT_EQ(all.held(), 40);
+    EXPECT_TRUE(all.take(60));
+    EXPECT_EQ(all.held(), 40);
+}
+
+TEST(HeldBytes, AreGivenBackOnce) {
+    HeldBytes all(100);
+    HeldBytes::Share share;
+    EXPECT_TRUE(share.empty());
+    share = *all.take(10);
+    EXPECT_FALSE(share.empty());
+    share = *all.take(20);  // instead of the 10
+    EXPECT_EQ(all.held(), 20);
+    {
+        HeldBytes::Share moved(std::move(share));
+        EXPECT_TRUE(share.empty());
+        EXPECT_EQ(all.held(), 20);
+        moved.give_back();
+        EXPECT_EQ(all.held(), 0);
+    }
+    EXPECT_EQ(all.held(), 0);
+}
+
+// A poller with one client; the connection is this end of it.
+class HeldByAConnection : public testing::Test {
+ protected:
+    void SetUp() override {
+        Endpoint endpoint;
+        endpoint.address = "127.0.0.1";
+        endpoint.port = free_port();
+        poller_.listen(endpoint, Listener::admin);
+        client_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        sockaddr_in address = loopback(endpoint.port);
+        ASSERT_EQ(connect(client_, reinterpret_cast<sockaddr *>(&address), sizeof(address)), 0);
+        ASSERT_EQ(write(client_, "x", 1), 1);
+        // First the door is ready, then the connection.
+        for (int round = 0; round < 100 && connection_ == nullptr; ++round)
+            connection_ = poller_.next();
+        ASSERT_NE(connection_, nullptr);
+        connection_->held = *all_.take(70);
+        ASSERT_EQ(all_.held(), 70);
+    }
+    void TearDown() override { close(client_); }
+
+    static sockaddr_in loopback(uint16_t port) {
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_port = htons(port);
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        return address;
+    }
+    static uint16_t free_port() {
+        int probe = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        sockaddr_in address = loopback(0);
+        socklen_t size = sizeof(address);
+        EXPECT_EQ(bind(probe, reinterpret_cast<sockaddr *>(&address), size), 0);
+        EXPECT_EQ(getsockname(probe, reinterpret_cast<sockaddr *>(&address), &size), 0);
+        close(probe);
+        return ntohs(address.sin_port);
+    }
+
+    const Config config_;
+    HeldBytes all_{100};
+    Poller poller_{config_, [](Connection *) {}};
+    int client_ = -1;
+    Connection *connection_ = nullptr;
+};
+
+TEST_F(HeldByAConnection, IsKeptWhileItIsParked) {
+    poller_.park(connection_, Io::want_read);
+    EXPECT_EQ(poller_.connections(), 1u);
+    EXPECT_EQ(all_.held(), 70);
+}
+
+TEST_F(HeldByAConnection, IsGivenBackWhenItIsReleased) {
+    poller_.release(connection_);
+    EXPECT_EQ(poller_.connections(), 0u);
+    EXPECT_EQ(all_.held(), 0);
+}
+
+TEST_F(HeldByAConnection, IsGivenBackWhenItCannotBeParked) {
+    // epoll refuses a descriptor that is closed; nothing else opens one here meanwhile.
+    ASSERT_EQ(close(connection_->fd), 0);
+    poller_.park(connection_, Io::want_write);
+    EXPECT_EQ(poller_.connections(), 0u);
+    EXPECT_EQ(all_.held(), 0);
+}
+
+TEST_F(HeldByAConnection, IsGivenBackWhenItIsParkedIdleWhileDraining) {
+    connection_->phase = Phase::head;
+    poller_.drain();
+    poller_.park(connection_, Io::want_read);
+    EXPECT_EQ(poller_.connections(), 0u);
+    EXPECT_EQ(all_.held(), 0);
+}
+
+}  // namespace
