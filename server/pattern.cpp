@@ -15,7 +15,7 @@ Pattern::Pattern(const char *expression)
 Pattern::~Pattern() = default;
 
 bool Pattern::fits(const std::string &text) const {
-    return std::regex_match(text, compiled_->expression);
+    return text.size() <= kLongest && std::regex_match(text, compiled_->expression);
 }
 
 }  // namespace aegis::server

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// A regular expression (ECMAScript) that a whole text fits or not. One file has the library's
+// A regular expression (ECMAScript) that a whole text fits or not. A text of more than kLongest
+// bytes fits none: the library goes one call deeper for each byte that it takes. One file has its
 // templates, which are among the slowest there are to compile.
 #pragma once
 
+#include <cstddef>
 #include <memory>
 #include <string>
 
@@ -10,6 +12,8 @@ namespace aegis::server {
 
 class Pattern {
  public:
+    static constexpr size_t kLongest = 1024;
+
     explicit Pattern(const char *expression);
     ~Pattern();
     Pattern(const Pattern &) = delete;
