@@ -4,7 +4,6 @@
 #include "console.hpp"
 #include "credential.hpp"
 #include "json.hpp"
-#include "json_reader.hpp"
 #include "log.hpp"
 #include "problem.hpp"
 #include "security_text.hpp"
@@ -29,12 +28,26 @@ constexpr std::string_view kMetrics = "text/plain; version=0.0.4; charset=utf-8"
 
 // Ours to say: the short name that is wanted is another region's.
 constexpr std::string_view kNameTaken = "aegis-name-taken";
+// The database's to say, and not passed on: the region of a tenant that is not there.
+constexpr std::string_view kRegion = "aegis-region";
 // They concern one connection, and the database has no use for them; or they are not a client's.
 constexpr std::string_view kNotForwarded[] = {"connection", "keep-alive", "proxy-connection", "te",
                                               "trailer",    "upgrade",    kNameTaken};
 
 bool is_read(const std::string &method) {
     return method == "GET" || method == "HEAD";
+}
+
+// Of a flat list of fields; empty when it is not there.
+std::string take_field(std::string_view name, std::vector<std::string> *flat) {
+    for (size_t at = 0; at + 1 < flat->size(); at += 2) {
+        if ((*flat)[at] != name) continue;
+        std::string value = std::move((*flat)[at + 1]);
+        flat->erase(std::next(flat->begin(), static_cast<ptrdiff_t>(at)),
+                    std::next(flat->begin(), static_cast<ptrdiff_t>(at + 2)));
+        return value;
+    }
+    return {};
 }
 
 bool asks_to_look(const Head &head) {
@@ -70,22 +83,13 @@ Response Gateway::elsewhere(const Connection &connection, const Region &region) 
 
 // A database knows the region of a tenant that is not, or no longer, there. Where that region is
 // reached, the configuration knows.
-void Gateway::lead_on(Response *response) const {
-    const JsonReader said(response->body);
-    const std::string type = said.text("type").value_or("");
-    if (type != "urn:aegis:problem:moved" && type != "urn:aegis:problem:misdirected") return;
-    const std::string detail = said.text("detail").value_or("");
-    for (size_t at = 0; at < regions_.size(); ++at) {
-        const Region &region = regions_.at(at);
-        if (region.url().empty() ||
-            detail.find("region \"" + region.name() + "\"") == std::string::npos)
-            continue;
-        std::string members =
-            JsonObject().add("region", region.name()).add("url", region.url()).text();
-        members.front() = ',';
-        response->body.replace(response->body.rfind('}'), 1, members);
-        return;
-    }
+void Gateway::lead_on(const std::string &name, Response *response) const {
+    const size_t at = regions_.named(name);
+    const size_t end = response->body.rfind('}');
+    if (at == regions_.size() || regions_.at(at).url().empty() || end == std::string::npos) return;
+    std::string members = JsonObject().add("region", name).add("url", regions_.at(at).url()).text();
+    members.front() = ',';
+    response->body.replace(end, 1, members);
 }
 
 void Gateway::choose_region(const Connection &connection, Verdict *verdict) const {
@@ -443,10 +447,11 @@ Response Gateway::forward(const Connection &connection, std::string_view body, R
         Response response;
         response.status = answer->status;
         response.body = std::move(answer->body);
+        const std::string elsewhere = take_field(kRegion, &answer->headers);
         if (!take_headers(answer->headers, &response))
             log_event(Level::warn, "answer_header_refused",
                       {{"request_id", connection.request_id}});
-        if (response.status == 410 || response.status == 421) lead_on(&response);
+        if (!elsewhere.empty()) lead_on(elsewhere, &response);
         return response;
     }
     auto fail = [&](const Refusal &refusal) {

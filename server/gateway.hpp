@@ -54,7 +54,7 @@ class Gateway {
     const Monitor &home() const { return regions_.at(regions_.home()).monitor(); }
     Verdict refuse(const Connection &connection, const Refusal &refusal) const;
     Response elsewhere(const Connection &connection, const Region &region) const;
-    void lead_on(Response *response) const;
+    void lead_on(const std::string &name, Response *response) const;
     void choose_region(const Connection &connection, Verdict *verdict) const;
     std::optional<Answer> ask(const Call &call, bool replica, size_t region, Reach *reach,
                               Failure *failure) const;

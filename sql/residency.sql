@@ -47,6 +47,11 @@ SELECT aegis.authenticate(:'moved_token');
 SELECT status, convert_from(body, 'UTF8') FROM aegis.handle('GET', '/api/session', ARRAY['host', 'a.test', 'authorization', 'Bearer ' || :'abroad_token'], NULL, NULL, 'r4');
 SELECT status, convert_from(body, 'UTF8') FROM aegis.handle('GET', '/api/session', ARRAY['host', 'a.test', 'authorization', 'Bearer ' || :'moved_token'], NULL, NULL, 'r5');
 SELECT status, convert_from(body, 'UTF8') FROM aegis.handle('GET', '/api/session', ARRAY['host', 'a.test', 'authorization', 'Bearer ' || :'moved_token' || 'x'], NULL, NULL, 'r6');
+-- refuses: and tells the gateway where it is in a place of its own, which a text cannot fill
+SELECT n.slug, n.method, h.status, h.headers[array_position(h.headers, 'aegis-region') + 1] AS region
+  FROM (VALUES ('abroad', 'POST', ARRAY['content-type', 'application/json'], :'abroad_body'), ('moved', 'POST', ARRAY['content-type', 'application/json'], :'moved_body'),
+               ('abroad', 'GET', ARRAY['authorization', 'Bearer ' || :'abroad_token'], ''), ('moved', 'GET', ARRAY['authorization', 'Bearer ' || :'moved_token'], '')) n(slug, method, headers, body),
+       LATERAL aegis.handle(n.method, '/api/session', ARRAY['host', 'a.test'] || n.headers, convert_to(n.body, 'UTF8'), NULL, 'r7') h;
 
 -- refuses: operators, and jobs
 SELECT aegis.assume_tenant(:'abroad', 'look', 'T-2');

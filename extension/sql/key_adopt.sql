@@ -18,7 +18,7 @@ BEGIN
   IF known.region <> current_setting('aegis.region') THEN
     RAISE EXCEPTION USING ERRCODE = 'AG012',
       MESSAGE = format('tenant belongs to region "%s", this is "%s"', known.region, current_setting('aegis.region')),
-      HINT = format('Connect to the cluster of region "%s".', known.region);
+      HINT = format('Connect to the cluster of region "%s".', known.region), CONSTRAINT = known.region;
   END IF;
   IF known.status NOT IN ('active', 'suspended') THEN
     RAISE EXCEPTION USING ERRCODE = 'AG008', MESSAGE = 'tenant was erased';

@@ -13,7 +13,7 @@ BEGIN
   IF known.region <> current_setting('aegis.region') THEN
     RAISE EXCEPTION USING ERRCODE = 'AG012',
       MESSAGE = format('tenant belongs to region "%s", this is "%s"', known.region, current_setting('aegis.region')),
-      HINT = format('Connect to the cluster of region "%s".', known.region);
+      HINT = format('Connect to the cluster of region "%s".', known.region), CONSTRAINT = known.region;
   END IF;
   IF known.status NOT IN ('suspended', 'moved') THEN
     RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',

@@ -171,6 +171,12 @@ void refuse(Exchange *exchange, const http::Problem &problem, const char *detail
     http::set_problem(&exchange->answer, problem, exchange->request_id, detail);
 }
 
+void refuse_elsewhere(Exchange *exchange, bool moved, const char *region) {
+    refuse(exchange, moved ? http::kMoved : http::kMisdirected,
+           psprintf("tenant %s region \"%s\"", moved ? "moved to" : "belongs to", region));
+    http::add_header(&exchange->answer, http::kRegionHeader, region);
+}
+
 void deny(Exchange *exchange, const http::Problem &problem, const char *path, const char *reason) {
     const context::Context *context = context::current();
     static const pg_uuid_t nil = {};
@@ -239,10 +245,7 @@ bool authenticate(Exchange *exchange, const char *path) {
     else if (!judge_token(exchange, &verdict))
         return false;
     if (verdict == session::Verdict::moved || verdict == session::Verdict::misdirected) {
-        bool moved = verdict == session::Verdict::moved;
-        refuse(exchange, moved ? http::kMoved : http::kMisdirected,
-               psprintf("tenant %s region \"%s\"", moved ? "moved to" : "belongs to",
-                        exchange->session.region));
+        refuse_elsewhere(exchange, verdict == session::Verdict::moved, exchange->session.region);
         return false;
     }
     if (verdict != session::Verdict::valid) {
@@ -281,12 +284,12 @@ bool is_at_home(Exchange *exchange, const pg_uuid_t &tenant, tenant::Home *home)
             refuse(exchange, http::kUnavailable);
             return false;
         case tenant::Place::moved:
-            refuse(exchange, http::kMoved, psprintf("tenant moved to region \"%s\"", home->region));
+            refuse_elsewhere(exchange, true, home->region);
             return false;
         case tenant::Place::misdirected:
             break;
     }
-    refuse(exchange, http::kMisdirected, psprintf("tenant belongs to region \"%s\"", home->region));
+    refuse_elsewhere(exchange, false, home->region);
     return false;
 }
 

@@ -31,6 +31,8 @@ struct Exchange {
 
 // Replaces the answer by a problem.
 void refuse(Exchange *exchange, const http::Problem &problem, const char *detail = nullptr);
+// 410 or 421 of a tenant that lives in this region instead.
+void refuse_elsewhere(Exchange *exchange, bool moved, const char *region);
 // Verifies a session's token, fixes the context, and checks that a browser's request is our own
 // page's. False: the answer says why.
 bool authenticate(Exchange *exchange, const char *path);

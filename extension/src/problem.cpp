@@ -134,6 +134,9 @@ void set_problem_of_error(Answer *answer, const ErrorData &error, const char *re
                 row.shows_message ? error.hint : nullptr, unpack_sql_state(error.sqlerrcode));
     if (error.sqlerrcode == AEGIS_ERRCODE_QUOTA_EXCEEDED)
         add_header(answer, "retry-after", psprintf("%d", limit::last_retry_after()));
+    const bool elsewhere = &row.problem == &kMoved || &row.problem == &kMisdirected;
+    if (elsewhere && error.constraint_name != nullptr)
+        add_header(answer, kRegionHeader, error.constraint_name);
 }
 
 }  // namespace aegis::http

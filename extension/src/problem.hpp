@@ -16,6 +16,10 @@ struct Answer {
     core::ByteView body;
 };
 
+// Where a tenant is that is not here. For the gateway alone, which knows the address of that
+// region: a detail is made of what others wrote, this is not, and no handler can set it.
+inline constexpr char kRegionHeader[] = "aegis-region";
+
 void add_header(Answer *answer, const char *name, const char *value);
 const char *find_header(const Answer &answer, const char *name);  // nullptr when it is not there
 // Body and content type from a jsonb; nullptr for none.

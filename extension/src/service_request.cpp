@@ -67,12 +67,10 @@ bool authenticate_service(Exchange *exchange, const char *path, const char *scop
             refuse_for_now(exchange, service.retry_after);
             return false;
         case service::Verdict::moved:
-            refuse(exchange, http::kMoved,
-                   psprintf("tenant moved to region \"%s\"", service.region));
+            refuse_elsewhere(exchange, true, service.region);
             return false;
         case service::Verdict::misdirected:
-            refuse(exchange, http::kMisdirected,
-                   psprintf("tenant belongs to region \"%s\"", service.region));
+            refuse_elsewhere(exchange, false, service.region);
             return false;
     }
     exchange->rank = service.rank;

@@ -157,14 +157,16 @@ void refuse_region(const char *what, const char *region) {
     ereport(ERROR,
             (errcode(AEGIS_ERRCODE_WRONG_REGION),
              errmsg("%s belongs to region \"%s\", this is \"%s\"", what, region, guc::region),
-             errhint("Connect to the cluster of region \"%s\".", region)));
+             errhint("Connect to the cluster of region \"%s\".", region),
+             err_generic_string(PG_DIAG_CONSTRAINT_NAME, region)));
     pg_unreachable();
 }
 
 void refuse_moved(const char *region) {
     ereport(ERROR,
             (errcode(AEGIS_ERRCODE_TENANT_MOVED), errmsg("tenant moved to region \"%s\"", region),
-             errhint("Connect to the cluster of region \"%s\".", region)));
+             errhint("Connect to the cluster of region \"%s\".", region),
+             err_generic_string(PG_DIAG_CONSTRAINT_NAME, region)));
     pg_unreachable();
 }
 

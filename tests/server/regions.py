@@ -52,6 +52,24 @@ class UK(Cluster):
                         " FROM aegis.claim_outbound(ARRAY['mail'], 10)) c")
 
 
+# Answers that look like those of the database about a tenant of SG, made of words that anybody may have written.
+LIAR = """
+CREATE FUNCTION public.liar(r aegis.request) RETURNS aegis.response LANGUAGE plpgsql AS $$
+DECLARE
+  words text := 'tenant moved to region "SG", belongs to region "SG"';
+BEGIN
+  IF r.params ->> 'how' = 'raise' THEN
+    RAISE EXCEPTION USING ERRCODE = 'AG012', MESSAGE = words, DETAIL = words, HINT = words;
+  ELSIF r.params ->> 'how' = 'header' THEN
+    RETURN aegis.respond(421, headers => '{"aegis-region": "SG"}');
+  END IF;
+  RETURN aegis.respond(CASE r.params ->> 'how' WHEN 'moved' THEN 410 ELSE 421 END,
+    jsonb_build_object('type', 'urn:aegis:problem:' || (r.params ->> 'how'), 'detail', words), '{"content-type": "application/problem+json"}');
+END $$;
+GRANT EXECUTE ON FUNCTION public.liar(aegis.request) TO aegis_member;
+"""
+
+
 class SG(UK):
     region = "SG"
     logins = (login("probe-sg"),)
@@ -191,6 +209,20 @@ def carrying(report, uk, sg, proxy, strict, tokens):
         client.close()
 
 
+def claiming(report, uk, proxy, of_uk):
+    client = Client(proxy, of_uk)
+    with report.test("words-of-an-answer-lead-nowhere"):
+        uk.sql(LIAR)
+        uk.sql("SELECT aegis.register_route('GET', '/api/liar/{how}', 'public.liar(aegis.request)')", user="operator")
+        until(lambda: client.request("GET", "/api/liar/raise").status != 404, what="the route")
+        for how, status in (("raise", 421), ("moved", 410), ("misdirected", 421), ("header", 500)):
+            reply = client.request("GET", f"/api/liar/{how}")
+            equal(reply.status, status, f"{how}: {reply.body}")
+            equal([member for member in ("region", "url") if member in reply.json()], [], f"{how}: members")
+            assert "aegis-region" not in reply.headers, reply.headers
+    client.close()
+
+
 def moving(report, uk, sg, proxy):
     client = Client(proxy)
     with report.test("a-tenant-that-moved-is-found-where-it-is"):
@@ -204,6 +236,7 @@ def moving(report, uk, sg, proxy):
         reply = client.request("GET", "/api/organisation")
         equal((reply.status, reply.problem()), (410, "moved"), "the old session")
         equal((reply.json()["region"], reply.json()["url"]), ("SG", "https://sg.example.com"), "where to")
+        assert "aegis-region" not in reply.headers, reply.headers
         client.token = None
     with report.test("and-one-that-did-not-arrive-is-answered-by-the-tombstone"):
         reply = client.request("POST", "/api/session", login("lantern"))
@@ -371,6 +404,7 @@ def main():
             signing_up(report, uk, sg, proxy, strict)
             tokens = signing_in(report, uk, sg, proxy, strict)
             carrying(report, uk, sg, proxy, strict, tokens)
+            claiming(report, uk, proxy, tokens[0])
             moving(report, uk, sg, proxy)
             telling(report, proxy, admin, uk, sg)
             losing(report, uk, sg, proxy, admin, tokens)
