@@ -137,13 +137,18 @@ bool DatabaseLink::connect(Failure *failure) {
     return PQsetnonblocking(connection_, 1) == 0;
 }
 
+// A server that went away has left an end of file to read, and before it mostly a word of farewell,
+// which libpq takes for a notice: so all of it is read.
+bool DatabaseLink::is_over() {
+    pollfd poll_fd{PQsocket(connection_), POLLIN, 0};
+    while (poll(&poll_fd, 1, 0) > 0)
+        if (PQconsumeInput(connection_) == 0) return true;
+    return PQstatus(connection_) != CONNECTION_OK;
+}
+
 bool DatabaseLink::ensure(Failure *failure) {
     if (connection_ != nullptr) {
-        if (Clock::now() - last_answer_ < kFresh) return true;
-        // A server that went away in the meantime has left an end-of-file to read.
-        pollfd poll_fd{PQsocket(connection_), POLLIN, 0};
-        if (poll(&poll_fd, 1, 0) > 0 && PQconsumeInput(connection_) == 0) drop();
-        if (connection_ != nullptr && PQstatus(connection_) == CONNECTION_OK) return true;
+        if (Clock::now() - last_answer_ < kFresh || !is_over()) return true;
         drop();
     }
     if (Clock::now() < next_attempt_) {

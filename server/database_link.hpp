@@ -43,7 +43,8 @@ class DatabaseLink {
     DatabaseLink(const DatabaseLink &) = delete;
     DatabaseLink &operator=(const DatabaseLink &) = delete;
 
-    // Connects when there is no connection, unless the last attempt was just now.
+    // Connects when there is no connection, or the server has ended it, unless the last attempt was
+    // just now. Nothing of a statement is sent before.
     bool ensure(Failure *failure);
     // The connection is not what it should be: as if it could not be had.
     void give_up(const Failure &failure);
@@ -67,6 +68,7 @@ class DatabaseLink {
 
  private:
     bool has_word();
+    bool is_over();
     bool connect(Failure *failure);
     void drop();
     void back_off(const Failure &failure);

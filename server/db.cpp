@@ -128,8 +128,10 @@ bool Database::prepare(Failure *failure) {
     return true;
 }
 
-std::optional<Answer> Database::handle_once(const Call &call, Failure *failure) {
+// sent: from here on the server may carry it out, whatever is heard of it.
+std::optional<Answer> Database::handle_once(const Call &call, bool *sent, Failure *failure) {
     if (!prepare(failure)) return std::nullopt;
+    *sent = true;
     std::string fields = text_array(call.fields);
     const std::string_view parameters[6] = {call.method, call.target, fields,
                                             call.body,   call.peer,   call.request_id};
@@ -160,15 +162,17 @@ std::optional<Answer> Database::handle_once(const Call &call, Failure *failure) 
 }
 
 std::optional<Answer> Database::handle(const Call &call, Failure *failure) {
-    std::optional<Answer> answer = handle_once(call, failure);
+    bool sent = false;
+    std::optional<Answer> answer = handle_once(call, &sent, failure);
     bool read = call.method == "GET" || call.method == "HEAD";
     // Whether a lost statement was carried out is unknown, and only a read may be asked twice. A
     // serialization failure was rolled back as a whole.
-    bool lost = failure->kind == Failure::Kind::unavailable && read && link_.may_connect();
+    bool lost =
+        failure->kind == Failure::Kind::unavailable && (read || !sent) && link_.may_connect();
     bool collided = failure->sqlstate == "40001" || failure->sqlstate == "40P01";
     if (!answer && (lost || collided)) {
         *failure = Failure();
-        answer = handle_once(call, failure);
+        answer = handle_once(call, &sent, failure);
     }
     return answer;
 }

@@ -50,7 +50,8 @@ class Database {
  public:
     explicit Database(const DatabaseConfig &config);
 
-    // One round trip. A read is tried once more when the connection turns out to be lost.
+    // One round trip. Tried once more, on a new connection, are a read whose connection was lost,
+    // and what was not sent yet when it was.
     std::optional<Answer> handle(const Call &call, Failure *failure);
 
     std::optional<std::vector<Route>> routes(Failure *failure);
@@ -77,7 +78,7 @@ class Database {
     bool ensure(Failure *failure);
     bool prepare(Failure *failure);
     std::optional<std::string> ask_json(const char *statement, Failure *failure);
-    std::optional<Answer> handle_once(const Call &call, Failure *failure);
+    std::optional<Answer> handle_once(const Call &call, bool *sent, Failure *failure);
 
     const std::string region_;
     DatabaseLink link_;

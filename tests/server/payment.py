@@ -242,10 +242,6 @@ def killed(report, w):
             first = pool.submit(w.deliver, other_body)
 
             def waiting():
-                # A worker whose connection ended with the server before says 503, once.
-                nonlocal first
-                if first.done() and first.result() == 503:
-                    first = pool.submit(w.deliver, other_body)
                 return w.cluster.sql("SELECT pid FROM pg_stat_activity WHERE usename = 'gateway' AND wait_event = 'SyncRep'")
             os.kill(int(until(waiting, 20, "the commit waits")), signal.SIGKILL)
         finally:

@@ -154,6 +154,52 @@ def gateway_itself(report, cluster, gateway, token):
     check(report, cluster, load, "gateway")
 
 
+def ended(report, cluster):
+    """The server ended its connections while nobody asked for anything, in each way that it has: whatever comes next is answered by every
+    worker, writes too."""
+    def backends():
+        try:
+            return set(cluster.sql("SELECT pid FROM pg_stat_activity WHERE usename = 'gateway' AND query LIKE '%aegis.handle(%'").split())
+        except RuntimeError:  # it starts
+            return None
+
+    def restart(mode):
+        cluster.stop(mode)
+        cluster.start()
+    ways = {"a restart": lambda _: restart("fast"), "a hard restart": lambda _: restart("immediate"),
+            "the end of another backend": lambda pids: os.kill(int(min(pids)), signal.SIGKILL),
+            "an operator": lambda pids: cluster.sql(f"SELECT pg_terminate_backend(pid, 10000) FROM unnest(ARRAY[{','.join(pids)}]) pid")}
+    made = 0
+    with Gateway(cluster, {"server": {"workers": 4, "sign_in_workers": 1}}) as gateway:
+        clients = [Client(gateway) for _ in range(8)]
+
+        def sign_in():
+            token = Client(gateway).sign_in(LOGIN)
+            for client in clients:
+                client.token = token
+
+        def write():
+            nonlocal made
+            answers = []
+            threads = [threading.Thread(target=lambda c=client: answers.append(c.request("POST", "/api/customers", {"name": "Eve"}).status)) for client in clients]
+            [thread.start() for thread in threads]
+            [thread.join() for thread in threads]
+            made += answers.count(201)
+            return collections.Counter(answers)
+        before = int(cluster.sql("SELECT count(*) FROM aegis_app.customer"))
+        for way, end in ways.items():
+            with report.test(f"ended/no request is refused after {way}"):
+                sign_in()
+                until(lambda: write() and len(backends() or ()) == 5, 20, "each worker has a connection")
+                old = backends()
+                end(old)
+                until(lambda: (now := backends()) is not None and not old & now and serves(cluster), 60, "the database")
+                equal(sum((write() for _ in range(4)), collections.Counter()), {201: 32}, "answers")
+                sign_in()
+        with report.test("ended/and each write is there once"):
+            equal(int(cluster.sql("SELECT count(*) FROM aegis_app.customer")) - before, made, "customers")
+
+
 def hanging(report, cluster, token):
     """It takes connections and answers nothing: as many requests as there are workers, twice, and the watch over it, end by the clock."""
     with Gateway(cluster, {"server": {"workers": 2}, "database": {"statement_seconds": 2, "connect_seconds": 1}}) as gateway:
@@ -185,6 +231,7 @@ def main():
             part(report, cluster, gateway, token)
         gateway.stop()
         hanging(report, cluster, token)
+        ended(report, cluster)
     report.finish()
 
 
