@@ -213,6 +213,7 @@ Config load_config(const std::string &path, const Variables &variables) {
     settings.read_file(path);
     settings.read_variables(variables, {"AEGIS_ENV", "AEGIS_DEMO"});
     read_environment(variables, &config, &settings);
+    config.values = settings.values();
     check_upstreams(config.upstreams);
     take_regions(&config.regions, &config, settings);
     take_replica(&config, settings);

@@ -74,6 +74,8 @@ struct Config : DatabaseConfig {
 
     bool demo = false;  // AEGIS_DEMO=1
 
+    Values values;  // as they were set, before anything was derived from them
+
     // Derived from the texts above once they are known to be well-formed.
     bool has_replica = false;
     DatabaseConfig replica;

@@ -75,7 +75,21 @@ sigset_t our_signals() {
     return set;
 }
 
-// Everything but the certificate needs a restart: a reload that fails changes nothing.
+// What a reload takes up; everything else needs a restart.
+constexpr std::string_view kReloaded[] = {"tls.certificate", "tls.key"};
+
+void warn_of_restart(const Values &running, const Values &fresh) {
+    std::string names;
+    for (const std::string &name : changed_settings(running, fresh))
+        if (std::find(std::begin(kReloaded), std::end(kReloaded), name) == std::end(kReloaded))
+            names += (names.empty() ? "" : ", ") + name;
+    if (names.empty()) return;
+    log_event(
+        Level::warn, "restart_needed",
+        {{"settings", names}, {"hint", "They are as before until the gateway is restarted."}});
+}
+
+// A reload that fails changes nothing.
 void reload(const Config &running, const std::string &path, const Variables &variables,
             Poller *poller) {
     try {
@@ -83,10 +97,7 @@ void reload(const Config &running, const std::string &path, const Variables &var
         Config fresh = load_config(path, variables);
         poller->set_tls(make_tls_context(fresh.certificate, fresh.key));
         log_event(Level::info, "reloaded", {{"certificate", fresh.certificate}});
-        if (fresh.listen != running.listen || fresh.workers != running.workers ||
-            fresh.socket != running.socket || fresh.host != running.host)
-            log_event(Level::warn, "restart_needed",
-                      {{"hint", "Listeners, workers and the database change with a restart."}});
+        warn_of_restart(running.values, fresh.values);
     } catch (const std::exception &error) {
         log_event(Level::error, "reload_failed", {{"message", error.what()}});
     }

@@ -91,6 +91,16 @@ void take_text(const Setting &setting, const std::string &text, const std::strin
     }
 }
 
+std::string text_of(const Setting &setting) {
+    if (auto target = std::get_if<std::string *>(&setting.target)) return **target;
+    if (auto target = std::get_if<int64_t *>(&setting.target)) return std::to_string(**target);
+    if (auto target = std::get_if<bool *>(&setting.target)) return **target ? "true" : "false";
+    std::string text;
+    for (const std::string &item : *std::get<std::vector<std::string> *>(setting.target))
+        text += item + "\n";
+    return text;
+}
+
 }  // namespace
 
 void fail_config(const std::string &place, const std::string &message, const std::string &hint) {
@@ -120,8 +130,9 @@ struct Settings::Reader {
         for (auto &&[key, value] : entries) {
             std::string place = place_of(value.source());
             if (namer != settings.named_.end() && value.is_table()) {
-                const std::string name(key.str());
-                take_entries(namer->second(name, place), section + "." + name, *value.as_table());
+                const std::string name = section + "." + std::string(key.str());
+                take_more(name, name, namer->second(std::string(key.str()), place),
+                          *value.as_table());
                 continue;
             }
             const Setting *setting = find(known, section, key.str());
@@ -134,13 +145,20 @@ struct Settings::Reader {
         }
     }
 
+    void take_more(const std::string &label, const std::string &section, std::vector<Setting> known,
+                   const toml::table &entries) {
+        take_entries(known, section, entries);
+        settings.more_.emplace_back(label, std::move(known));
+    }
+
     void take_list(const std::string &section, const toml::node &node, const Adder &adder) {
         const toml::array *array = node.as_array();
         for (size_t at = 0; array != nullptr && at < array->size(); ++at) {
             const toml::table *entries = array->get(at)->as_table();
             if (entries == nullptr) break;
             std::string place = place_of(entries->source());
-            take_entries(adder(place), section, *entries);
+            take_more(section + "[" + std::to_string(at + 1) + "]", section, adder(place),
+                      *entries);
             if (at + 1 == array->size()) return;
         }
         fail_config(place_of(node.source()), "\"" + section + "\" is not a list of sections",
@@ -236,6 +254,26 @@ void Settings::read_variables(const Variables &variables, const std::vector<std:
                                 "] are: " + known_keys(settings_, setting.section) + ".");
         }
     }
+}
+
+Values Settings::values() const {
+    Values all;
+    for (const Setting &setting : settings_) all[setting.name()] = text_of(setting);
+    for (const auto &[label, settings] : more_)
+        for (const Setting &setting : settings) all[label + "." + setting.key] = text_of(setting);
+    return all;
+}
+
+std::vector<std::string> changed_settings(const Values &before, const Values &after) {
+    std::vector<std::string> names;
+    for (const auto &[name, value] : before) {
+        const auto now = after.find(name);
+        if (now == after.end() || now->second != value) names.push_back(name);
+    }
+    for (const auto &[name, value] : after)
+        if (before.count(name) == 0) names.push_back(name);
+    std::sort(names.begin(), names.end());
+    return names;
 }
 
 std::string Settings::place(const std::string &name) const {

@@ -40,6 +40,11 @@ struct Setting {
 };
 
 using Variables = std::map<std::string, std::string>;
+// Settings as text, by name.
+using Values = std::map<std::string, std::string>;
+
+// The names whose values differ, or that only one of them has.
+std::vector<std::string> changed_settings(const Values &before, const Values &after);
 
 // The process's AEGIS_* variables.
 Variables variables_of_process();
@@ -63,6 +68,10 @@ class Settings {
     // `others`: variables that the caller reads itself.
     void read_variables(const Variables &variables, const std::vector<std::string> &others = {});
 
+    // What each is set to, to be compared with another reading. Keys of the n-th [[section]] are
+    // "section[n].key".
+    Values values() const;
+
     // Where a setting came from, for messages about combinations that are found later.
     std::string place(const std::string &name) const;
     void set_place(const std::string &name, const std::string &place) { places_[name] = place; }
@@ -76,6 +85,8 @@ class Settings {
     std::string prefix_;
     std::string example_;
     std::vector<Setting> settings_;
+    // Of sections of which there may be several: what they are called in values().
+    std::vector<std::pair<std::string, std::vector<Setting>>> more_;
     std::map<std::string, Adder> lists_;
     std::map<std::string, Namer> named_;
     std::map<std::string, std::string> places_;

@@ -254,6 +254,8 @@ def changes(report, cluster):
             until(lambda: any(line["event"] == "reload_failed" for line in gateway.lines()), what="line in the log")
             equal(served_certificate(gateway), before, "certificate")
 
+    restart_needed(report, cluster)
+
     with Gateway(cluster) as gateway:
         with report.test("database-restart-is-survived"):
             until(lambda: health(gateway) in ("ok", "degraded"), what="health")
@@ -266,6 +268,56 @@ def changes(report, cluster):
             until(lambda: health(gateway) in ("ok", "degraded"), 20, "health after the restart")
             until(lambda: client.request("GET", "/api/customers").status != 503, 20, "an answer of the database")
             client.close()
+
+
+def restart_needed(report, cluster):
+    """What a reload does not take up is named, each time, until it is as it was."""
+    regions = {"database": {"socket": None}, "regions": {"home": "UK", "mode": "strict"},
+               "regions.UK": {"database": cluster.folder, "url": "https://uk.example.com"},
+               "regions.SG": {"url": "https://sg.example.com"}, "regions.EU": {"url": "https://eu.example.com"}}
+    with Gateway(cluster, regions) as gateway:
+        text = open(gateway.config, encoding="utf-8").read()
+
+        def reload(changed):
+            before = len(gateway.lines())
+            write(gateway.config, changed)
+            gateway.signal(signal.SIGHUP)
+            until(lambda: any(line["event"] in ("reloaded", "reload_failed") for line in gateway.lines()[before:]), what="a reload")
+            # The log is in order, so what a second reload says comes after all of the first one.
+            seen = len(gateway.lines())
+            write(gateway.config, "[log]\nlevel = 7\n")
+            gateway.signal(signal.SIGHUP)
+            until(lambda: any(line["event"] == "reload_failed" for line in gateway.lines()[seen:]), what="a reload that fails")
+            return [line["settings"] for line in gateway.lines()[before:] if line["event"] == "restart_needed"]
+        with report.test("hangup-without-a-change-says-nothing"):
+            equal(reload(text), [], "settings")
+        with report.test("hangup-names-a-region-that-changed"):
+            equal(reload(text.replace("https://sg.example.com", "https://sg.example.net")), ["regions.SG.url"], "settings")
+            named = reload(text.replace("[regions.EU]", "[regions.MARS]").replace('home = "UK"\nmode = "strict"', 'home = "MARS"\nmode = "proxy"'))
+            equal(named, [], "what is no valid configuration changes nothing")
+            named = reload(text.replace("[regions.EU]", "[regions.MARS]"))
+            assert named and {"regions.EU.url", "regions.MARS.url"} <= set(named[0].split(", ")), named
+        with report.test("hangup-names-whatever-changed"):
+            lines = (("server", "hosts", '["localhost"]'), ("server", "workers", "3"), ("server", "console", "false"), ("limits", "idle_seconds", "61"),
+                     ("database", "statement_seconds", "9"), ("replica", "max_lag_seconds", "11"), ("admin", "networks", '["10.0.0.0/8"]'),
+                     ("security", "contact", '["mailto:a@example.com"]'), ("log", "level", '"warn"'), ("sentry", "environment", '"x"'))
+            more = {}
+            for section, key, value in lines:
+                more.setdefault(section, []).append(f"{key} = {value}\n")
+            changed = text
+            for section, added in more.items():
+                head = f"[{section}]\n"
+                changed = changed.replace(head, head + "".join(added)) if head in changed else changed + head + "".join(added)
+            changed += '[[upstream]]\nname = "up"\nurl = "https://up.example.com"\n'
+            named = reload(changed)
+            equal(len(named), 1, "lines")
+            wanted = {f"{section}.{key}" for section, key, _ in lines} | {"upstream[1].name", "upstream[1].url"}
+            assert wanted <= set(named[0].split(", ")), wanted - set(named[0].split(", "))
+            assert "tls" not in named[0] and "server.listen" not in named[0], named
+        with report.test("hangup-takes-up-another-certificate-and-key"):
+            os.rename(gateway.certificate, gateway.certificate + ".2")
+            os.rename(gateway.key, gateway.key + ".2")
+            equal(reload(text.replace('.crt"', '.crt.2"').replace('.key"', '.key.2"')), [], "settings")
 
 
 def served_certificate(gateway):

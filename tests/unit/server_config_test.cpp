@@ -150,6 +150,31 @@ TEST_F(ServerConfig, ReachesRegionsInEitherWay) {
     EXPECT_EQ(load(hosts, {{"AEGIS_REGIONS_HOME", "EU_WEST"}}).host, "db.eu.example.com");
 }
 
+TEST_F(ServerConfig, TellsWhatWasChanged) {
+    using Names = std::vector<std::string>;
+    const auto changed = [&](const std::string &before, const std::string &after,
+                             const Variables &variables = {}) {
+        return aegis::server::changed_settings(load(before).values, load(after, variables).values);
+    };
+    EXPECT_EQ(changed(kTwo, kTwo), Names());
+    EXPECT_EQ(changed(kTwo, "# a comment\n\n" + kTwo + "\n[limits]\nhead_seconds = 5\n"), Names());
+    EXPECT_EQ(changed(kTwo, kTwo + "port = 5432\n"), Names());
+    EXPECT_EQ(changed(kTwo, kTwo + "port = 5433\n"), Names{"regions.EU_WEST.port"});
+    EXPECT_EQ(changed(kTwo, kTwo + "[regions.SG]\nurl = \"https://sg.example.com\"\n"),
+              (Names{"regions.SG.database", "regions.SG.port", "regions.SG.url"}));
+    EXPECT_EQ(changed(kTwo + "[regions.SG]\nurl = \"https://sg.example.com\"\n", kTwo).size(), 3u);
+    // What is derived from a setting is not taken for a change of it.
+    EXPECT_EQ(changed(kGood, kGood + "[server]\nworkers = 0\nhosts = []\n"), Names());
+    EXPECT_EQ(changed(kGood, kGood + "[server]\nhosts = [\"a\", \"b\"]\nconsole = false\n",
+                      {{"AEGIS_LOG_LEVEL", "warn"}, {"AEGIS_ENV", "staging"}}),
+              (Names{"log.level", "server.console", "server.environment", "server.hosts"}));
+    const std::string service = "[[upstream]]\nname = \"a\"\nurl = \"https://a.example.com\"\n";
+    const std::string other = "[[upstream]]\nname = \"b\"\nurl = \"https://b.example.com\"\n";
+    EXPECT_EQ(changed(kGood + service + other, kGood + service + other + "seconds = 7\n"),
+              Names{"upstream[2].seconds"});
+    EXPECT_EQ(changed(kGood, kGood + service).size(), 7u);
+}
+
 TEST_F(ServerConfig, RefusesRegionsThatLeadNowhere) {
     EXPECT_EQ(refusal(kGood + "[regions]\nhome = \"UK\"\n"),
               ":7: \"regions.home\" is set, and there is no region");
