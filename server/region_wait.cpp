@@ -8,11 +8,11 @@ RegionWait::RegionWait(const Regions &regions, bool sign_in, size_t capacity)
 
 bool RegionWait::push(Connection *connection) {
     std::lock_guard<std::mutex> guard(lock_);
-    if (size_ >= capacity_) return false;
     std::deque<Connection *> &queue = queues_[connection->verdict.to->region];
     if (connection->verdict.waits_since) {
         queue.push_front(connection);
     } else {
+        if (queue.size() >= capacity_) return false;
         connection->verdict.waits_since = std::chrono::steady_clock::now();
         queue.push_back(connection);
     }

@@ -15,9 +15,11 @@ namespace aegis::server {
 
 class RegionWait {
  public:
+    // capacity: of each region, so that one with many clients leaves room for those of others.
     RegionWait(const Regions &regions, bool sign_in, size_t capacity);
 
-    // connection->verdict.to is set. One that waited before goes to the head. False when full.
+    // connection->verdict.to is set. One that waited before goes to the head, and always finds
+    // room. False when full.
     bool push(Connection *connection);
     // One whose region has a place, or is away, or that has waited for too long; nullptr: none.
     Connection *take();
