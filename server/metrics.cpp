@@ -92,6 +92,8 @@ struct Metrics::State {
 
     // Looked up by every request: a family would put its labels together each time.
     std::mutex lock;
+    // A lag is removed while it is off: another text must not show, or set, what is on its way out.
+    std::mutex telling;
     std::map<std::string, Series> known;
 
     Series series_of(const RequestLine &request);
@@ -140,6 +142,7 @@ void Metrics::count(const RequestLine &request) {
 }
 
 std::string Metrics::text(const Load &load, const Regions &regions) {
+    std::lock_guard<std::mutex> guard(state_->telling);
     const Monitor &monitor = regions.at(regions.home()).monitor();
     state_->connections.Set(static_cast<double>(load.connections));
     state_->queued.Set(static_cast<double>(load.queued));
