@@ -43,7 +43,7 @@ INSERT INTO aegis.control (id, status, owner, statement, implementation, tests, 
   ('I4', 'implemented', 'identity', 'Requests between services are signed over what they say and when, and count once.', '{extension/src/service.cpp,aegis.create_service}', '{sql/service.sql,tests/server/service.py}', 'SELECT name, tenant_id, rank, scopes, keys, retired_at FROM aegis.services', '{CC6.1,CC6.6}', '{A.8.5}', '{8.6.1}', '2026-11-29'),
   ('G1', 'implemented', 'platform', 'The gateway speaks TLS 1.3 and nothing less, its pages run under a policy with a nonce, and what is not signed in reaches no handler.', '{server/main.cpp,server/console/index.html}', '{tests/server/scanners.py,tests/server/errors.py,tests/server/paths.py}', 'SELECT "time", event, target_id, detail FROM aegis.audit_log WHERE event ~ ''^route[.]''', '{CC6.6,CC6.7}', '{A.8.20,A.8.26}', '{4.2.1}', '2026-11-29'),
   ('G2', 'implemented', 'platform', 'Health, metrics, logs, reports of errors and the status page say how the service is, and nothing personal.', '{extension/src/health.cpp,aegis.health,aegis.status}', '{tests/server/metrics.py,tests/server/sentry.py,tests/server/life.py,sql/status.sql}', 'SELECT aegis.health()', '{CC7.2,A1.1}', '{A.8.16}', '{10.7.2}', '2026-11-29'),
-  ('G3', 'implemented', 'platform', 'A tenant chooses a region, and its data stays in the database of that region.', '{extension/sql/tenant.sql,extension/src/region.cpp,aegis.move_tenant}', '{sql/residency.sql,tests/server/regions.py,tests/process/move.sh}', 'SELECT slug, region FROM aegis.tenants()', '{CC6.1,C1.1}', '{A.5.34}', '{3.2.1}', '2026-11-29'),
+  ('G3', 'implemented', 'platform', 'A tenant chooses a region, and its data stays in the database of that region.', '{extension/sql/tenant.sql,extension/src/tenant_home.cpp,server/region_route.cpp,aegis.move_tenant}', '{sql/residency.sql,tests/server/regions.py,tests/process/move.sh}', 'SELECT slug, region FROM aegis.tenants()', '{CC6.1,C1.1}', '{A.5.34}', '{3.2.1}', '2026-11-29'),
   ('P1', 'implemented', 'payments', 'Aegis takes no card data: forms are the provider''s, and brand, last four digits and results are what is kept.', '{extension/app/checkout.sql,docs/what-we-never-store.md}', '{sql/never_store.sql,tests/browser/invoice-pay.mjs,tests/server/payment.py}', 'SELECT relation, column_name, class FROM aegis.classification WHERE class = ''prohibited_pci''', '{C1.1}', '{A.8.12}', '{3.2.1,3.3.1}', '2026-11-29'),
   ('P2', 'implemented', 'payments', 'Card data in messages of providers is removed in three layers before they are kept.', '{extension/src/scrub.cpp,extension/sql/payload.sql,aegis.scrub_payload}', '{sql/scrub.sql,sql/payload.sql,tests/server/card_data.py,tests/scrub/acceptance.py}', 'SELECT "time", outcome, detail FROM aegis.audit_log WHERE event = ''pci.scan_completed''', '{CC6.7,C1.1}', '{A.8.12}', '{3.3.1,3.5.1}', '2026-11-29'),
   ('P3', 'implemented', 'payments', 'Messages of providers are verified, and each has its effect once.', '{extension/src/webhook.cpp,extension/app/payment_event.sql,aegis.verify_webhook}', '{sql/webhook.sql,sql/payment.sql,tests/process/payment.sh,tests/server/webhook.py}', 'SELECT "time", event, target_id, detail FROM aegis.audit_log WHERE event ~ ''^webhook[.]''', '{PI1.3}', '{A.8.26}', '{6.2.4}', '2026-11-29'),
@@ -75,19 +75,21 @@ CREATE TRIGGER keep BEFORE UPDATE OR DELETE ON aegis.control_review FOR EACH ROW
 CREATE TRIGGER keep_all BEFORE TRUNCATE ON aegis.control_review FOR EACH STATEMENT EXECUTE FUNCTION aegis.keep_control_review();
 ALTER TABLE aegis.control_review ENABLE ALWAYS TRIGGER keep, ENABLE ALWAYS TRIGGER keep_all;
 
+-- A review counts from its day on: as of a day before it, it was not there.
 CREATE FUNCTION aegis.controls(day date DEFAULT (pg_catalog.now() AT TIME ZONE 'UTC')::date)
   RETURNS TABLE (id text, state text, status text, owner text, statement text, last_review timestamptz, last_reviewer text, last_outcome text, next_review date,
                  implementation text[], tests text[], evidence text, soc2 text[], iso27001 text[], pci text[])
   LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
   BEGIN ATOMIC
-    SELECT c.id, CASE WHEN n.due < controls.day THEN 'overdue' WHEN r.outcome = 'ineffective' THEN 'ineffective' WHEN n.due < controls.day + 30 THEN 'due' ELSE 'current' END,
+    SELECT c.id, CASE WHEN n.due < d.day THEN 'overdue' WHEN r.outcome = 'ineffective' THEN 'ineffective' WHEN n.due < d.day + 30 THEN 'due' ELSE 'current' END,
            c.status, c.owner, c.statement, r.reviewed_at, r.reviewed_by, r.outcome, n.due, c.implementation, c.tests, c.evidence, c.soc2, c.iso27001, c.pci
       FROM aegis.control c
-      LEFT JOIN LATERAL (SELECT v.* FROM aegis.control_review v WHERE v.control = c.id ORDER BY v.id DESC LIMIT 1) r ON true
+     CROSS JOIN (SELECT coalesce(controls.day, (now() AT TIME ZONE 'UTC')::date) AS day) d
+      LEFT JOIN LATERAL (SELECT v.* FROM aegis.control_review v WHERE v.control = c.id AND (v.reviewed_at AT TIME ZONE 'UTC')::date <= d.day ORDER BY v.id DESC LIMIT 1) r ON true
      CROSS JOIN LATERAL (SELECT coalesce(r.next_review, (c.stated_on + make_interval(months => c.months))::date) AS due) n
      ORDER BY c.id;
   END;
-COMMENT ON FUNCTION aegis.controls(date) IS 'every control with its newest review: overdue, ineffective, due within 30 days, or current, as of a day (UTC)';
+COMMENT ON FUNCTION aegis.controls(date) IS 'every control with its newest review by a day (UTC): overdue then, ineffective, due within 30 days, or current';
 
 CREATE FUNCTION aegis.review_control(control text, outcome text, remark text, next_review date DEFAULT NULL) RETURNS date
   LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -102,7 +104,7 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'no_data_found', MESSAGE = format('there is no control "%s"', coalesce(left(control, 63), 'null')), HINT = 'aegis.controls() lists them.';
   ELSIF coalesce(outcome, '') NOT IN ('effective', 'ineffective') THEN
     RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'the outcome of a review must be "effective" or "ineffective"';
-  ELSIF coalesce(btrim(remark), '') = '' OR char_length(remark) > 500 THEN
+  ELSIF coalesce(btrim(remark, E' \t\r\n'), '') = '' OR char_length(remark) > 500 THEN
     RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'a review needs a remark of at most 500 characters', HINT = 'Say what was looked at.';
   END IF;
   due := coalesce(next_review, latest);

@@ -22,6 +22,7 @@ AS $$
           SELECT * FROM aegis.coverage_pooler() UNION ALL
           SELECT * FROM aegis.coverage_outbox() UNION ALL
           SELECT * FROM aegis.coverage_witness() UNION ALL
+          SELECT * FROM aegis.coverage_control() UNION ALL
           SELECT * FROM aegis.coverage_anchor() UNION ALL
           SELECT * FROM aegis.coverage_key()) f
    ORDER BY array_position(ARRAY['high', 'medium', 'low'], f.severity), f.object_kind, f.object, f.finding, f.problem
