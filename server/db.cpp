@@ -17,7 +17,7 @@ namespace {
 constexpr char kStatement[] = "aegis_handle";
 constexpr char kHandle[] = "SELECT status, headers, body FROM aegis.handle($1, $2, $3, $4, $5, $6)";
 constexpr char kRoutes[] =
-    "SELECT method, path, public, body_limit, replica_ok FROM aegis.routes()";
+    "SELECT method, path, public, body_limit, replica_ok, withheld FROM aegis.routes()";
 constexpr char kHealth[] = "SELECT aegis.health()";
 constexpr char kReplicaState[] = "SELECT standby, streaming, lag_ms FROM aegis.replica_state()";
 constexpr char kHome[] = "SELECT state, region, place FROM aegis.tenant_home($1)";
@@ -188,6 +188,7 @@ std::optional<std::vector<Route>> Database::routes(Failure *failure) {
         route.is_public = cell(result.get(), row, 2) == "t";
         route.body_limit = std::strtoull(PQgetvalue(result.get(), row, 3), nullptr, 10);
         route.replica_ok = cell(result.get(), row, 4) == "t";
+        route.withheld = cell(result.get(), row, 5) == "t";
         routes.push_back(std::move(route));
     }
     return routes;

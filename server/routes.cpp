@@ -41,7 +41,7 @@ bool more_specific(const std::vector<std::string_view> &a, const std::vector<std
 
 bool equal(const Route &a, const Route &b) {
     return a.method == b.method && a.path == b.path && a.is_public == b.is_public &&
-           a.body_limit == b.body_limit && a.replica_ok == b.replica_ok;
+           a.body_limit == b.body_limit && a.replica_ok == b.replica_ok && a.withheld == b.withheld;
 }
 
 }  // namespace

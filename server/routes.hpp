@@ -17,6 +17,7 @@ struct Route {
     bool is_public = false;
     size_t body_limit = 0;
     bool replica_ok = false;  // a standby may answer it
+    bool withheld = false;    // nothing that is counted says that it was called
 };
 
 class RouteTable {

@@ -198,7 +198,10 @@ void Workers::log(const Connection &connection, int status, std::string_view pro
     if (connection.started != Clock::time_point())
         line.duration = Clock::now() - connection.started;
     log_request(line);
-    if (connection.listener == Listener::main) metrics_->count(line);
+    // Whoever scrapes must not learn from a number what the interface tells nobody.
+    const Route *route = connection.verdict.route;
+    if (connection.listener == Listener::main && (route == nullptr || !route->withheld))
+        metrics_->count(line);
 }
 
 bool Workers::park_or_release(Connection *connection, Io io) {

@@ -26,7 +26,7 @@ SET client_min_messages = warning;
 SELECT aegis.register_route('GET', '/regress/route/{id}', 'regress_route.ok(aegis.request)', public => true, summary => 'One');
 SELECT aegis.register_route('GET', '/regress/route/{id}', 'regress_route.ok(aegis.request)', public => true, body_limit => 10);
 SELECT aegis.register_route('GET', '/regress/route/first', 'regress_route.ok(aegis.request)', public => true);
-SELECT aegis.register_route('POST', '/regress/route', 'regress_route.ok(aegis.request)', 3::smallint);
+SELECT aegis.register_route('POST', '/regress/route', 'regress_route.ok(aegis.request)', 3::smallint, withheld => true);
 SELECT * FROM aegis.routes() WHERE path LIKE '/regress/route%' OR path = '/api/session';
 
 -- refuses: a standby for what is not public, or writes; this is none

@@ -32,7 +32,7 @@ SELECT aegis_app.appoint_reporting_officer(public.kyc_request('', jsonb_build_ob
 ROLLBACK TO s;
 INSERT INTO aegis_app.reporting_officer (user_id) VALUES (:'sids');
 ROLLBACK TO s;
-SELECT jsonb_array_length((aegis_app.list_reporting_officers(NULL)).body -> 'officers') AS officers;
+SELECT r.body #>> '{officers,0,name}' AS officer, jsonb_array_length(r.body -> 'officers') AS officers, EXISTS (SELECT FROM aegis.users() u WHERE u.id = :'sids') AS in_range FROM aegis_app.list_reporting_officers(NULL) r;
 SELECT r.body ->> 'id' AS person FROM aegis_app.create_kyc_subject(public.kyc_request('', '{"kind": "person", "name": "Quentin Reportee"}')) r \gset
 COMMIT;
 \c - :administrator

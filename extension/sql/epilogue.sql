@@ -273,7 +273,7 @@ GRANT EXECUTE ON FUNCTION aegis.handle(text, text, text[], bytea, text, text) TO
 GRANT EXECUTE ON FUNCTION aegis.health() TO aegis_auditor, aegis_gateway, aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.drop_route(text, text),
   aegis.register_route(text, text, regprocedure, smallint, boolean, integer, text, boolean, boolean, text, jsonb, jsonb,
-                       text, jsonb, smallint, jsonb, text[], text, interval)
+                       text, jsonb, smallint, jsonb, text[], text, interval, boolean)
   TO aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.respond(integer, jsonb, jsonb, bytea) TO PUBLIC;
 GRANT EXECUTE ON FUNCTION aegis.replica_state(), aegis.routes(), aegis.tenant_home(bytea) TO aegis_gateway, aegis_operator;

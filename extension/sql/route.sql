@@ -51,6 +51,7 @@ CREATE TABLE aegis.route (
                                           AND credentials OPERATOR(pg_catalog.<@) ARRAY['session', 'token', 'service', 'webhook', 'link']),
   scope            text CHECK (scope ~ '^[a-z][a-z0-9_.:-]{0,63}$'),
   step_up          interval CHECK (step_up BETWEEN '1 second' AND '1 day'),
+  withheld         boolean NOT NULL DEFAULT false,
   by_extension     boolean NOT NULL,
   CHECK (NOT replica_ok OR public AND method = 'GET' AND event IS NULL AND 'link' <> ALL (credentials)),
   CHECK (('service' = ANY (credentials) OR 'link' = ANY (credentials)) = (scope IS NOT NULL)),
@@ -70,6 +71,7 @@ COMMENT ON COLUMN aegis.route.scope IS 'what a service must be allowed to call i
 COMMENT ON COLUMN aegis.route.replica_ok IS 'a hot standby may answer: the route is public, reads, and is recorded nowhere; what it says may be late';
 COMMENT ON COLUMN aegis.route.idempotent IS 'callers must send an Idempotency-Key';
 COMMENT ON COLUMN aegis.route.step_up IS 'how long ago the caller may have confirmed who they are; NULL: it does not matter';
+COMMENT ON COLUMN aegis.route.withheld IS 'that it was called must not be known: the gateway''s metrics do not count it';
 COMMENT ON COLUMN aegis.route.event IS 'event type that every call of the route writes, with its outcome';
 
 CREATE FUNCTION aegis.route_changed() RETURNS trigger
@@ -100,22 +102,23 @@ CREATE FUNCTION aegis.register_route(method text, path text, handler regprocedur
                                      tag text DEFAULT NULL, parameter_schema jsonb DEFAULT NULL,
                                      success_status smallint DEFAULT 200, problems jsonb DEFAULT NULL,
                                      credentials text[] DEFAULT '{session,token}', scope text DEFAULT NULL,
-                                     step_up interval DEFAULT NULL) RETURNS void
+                                     step_up interval DEFAULT NULL, withheld boolean DEFAULT false) RETURNS void
   AS 'MODULE_PATHNAME', 'aegis_register_route' LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION aegis.register_route(text, text, regprocedure, smallint, boolean, integer, text, boolean, boolean, text, jsonb, jsonb,
-                                      text, jsonb, smallint, jsonb, text[], text, interval)
+                                      text, jsonb, smallint, jsonb, text[], text, interval, boolean)
   IS 'lets a function answer requests; a second call for the same method and path replaces the first';
 
 CREATE FUNCTION aegis.drop_route(method text, path text) RETURNS void
   AS 'MODULE_PATHNAME', 'aegis_drop_route' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION aegis.drop_route(text, text) IS 'removes a route';
 
-CREATE FUNCTION aegis.routes(OUT method text, OUT path text, OUT public boolean, OUT body_limit integer, OUT replica_ok boolean)
+CREATE FUNCTION aegis.routes(OUT method text, OUT path text, OUT public boolean, OUT body_limit integer, OUT replica_ok boolean,
+                             OUT withheld boolean)
   RETURNS SETOF record LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
   AS $$
-    SELECT r.method, r.path, r.public, r.body_limit, r.replica_ok FROM aegis.route r
+    SELECT r.method, r.path, r.public, r.body_limit, r.replica_ok, r.withheld FROM aegis.route r
     UNION ALL
-    SELECT b.*, false FROM (
+    SELECT b.*, false, false FROM (
     VALUES ('POST', '/api/session', true, 4096), ('GET', '/api/session', false, 0), ('DELETE', '/api/session', false, 0),
            ('POST', '/api/session/challenge', true, 4096), ('POST', '/api/session/enrolment', true, 4096),
            ('POST', '/api/session/issuer', true, 4096), ('POST', '/api/session/issuer/code', true, 4096),

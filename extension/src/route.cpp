@@ -325,28 +325,28 @@ void record(const char *event, const char *method, const char *path) {
 
 AEGIS_FUNCTION(aegis_register_route) {
     // The arguments, whether an extension's script called, and where the function is.
-    constexpr int kArguments = 19, kRouteColumns = kArguments + 2;
+    constexpr int kArguments = 20, kRouteColumns = kArguments + 2;
     static pg::Statement upsert = {
         "INSERT INTO aegis.route (method, path, handler, minimum_rank, public, body_limit, event, "
         "idempotent, replica_ok, summary, request_schema, response_schema, tag, parameter_schema, "
-        "success_status, problems, credentials, scope, step_up, by_extension, handler_schema)"
+        "success_status, problems, credentials, scope, step_up, withheld, by_extension, "
+        "handler_schema)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, "
-        "$19, $20, $21)"
+        "$19, coalesce($20, false), $21, $22)"
         " ON CONFLICT (method, path) DO UPDATE SET (handler, minimum_rank, public, body_limit, "
         "event, idempotent, replica_ok, summary, request_schema, response_schema, tag, "
-        "parameter_schema, success_status, problems, credentials, scope, step_up, by_extension, "
-        "handler_schema)"
+        "parameter_schema, success_status, problems, credentials, scope, step_up, withheld, "
+        "by_extension, handler_schema)"
         " = ROW (excluded.handler, "
         "excluded.minimum_rank, excluded.public, excluded.body_limit, excluded.event, "
         "excluded.idempotent, excluded.replica_ok, excluded.summary, excluded.request_schema, "
         "excluded.response_schema, excluded.tag, excluded.parameter_schema, "
         "excluded.success_status, excluded.problems, excluded.credentials, excluded.scope, "
-        "excluded.step_up, excluded.by_extension, "
-        "excluded.handler_schema)",
+        "excluded.step_up, excluded.withheld, excluded.by_extension, excluded.handler_schema)",
         kRouteColumns,
-        {TEXTOID, TEXTOID,  NAMEOID,      INT2OID,  BOOLOID,     INT4OID, TEXTOID,
-         BOOLOID, BOOLOID,  TEXTOID,      JSONBOID, JSONBOID,    TEXTOID, JSONBOID,
-         INT2OID, JSONBOID, TEXTARRAYOID, TEXTOID,  INTERVALOID, BOOLOID, NAMEOID},
+        {TEXTOID,      TEXTOID, NAMEOID,     INT2OID,  BOOLOID, INT4OID,  TEXTOID, BOOLOID,
+         BOOLOID,      TEXTOID, JSONBOID,    JSONBOID, TEXTOID, JSONBOID, INT2OID, JSONBOID,
+         TEXTARRAYOID, TEXTOID, INTERVALOID, BOOLOID,  BOOLOID, NAMEOID},
         nullptr};
 
     require_registrar();

@@ -22,6 +22,8 @@ const STATES = [["", "All"], ...Object.entries(REPORTS).map(([name, [label]]) =>
 
 const soft = (...words) => h("span", { class: "soft" }, words);
 
+const nameOf = (one, people) => (isMe(one.user_id) || one.name === null ? who(people, one.user_id) : one.name);
+
 export function reportingPage({ signal }) {
   const place = h("div", { class: "stack" });
   const show = () => fill(place, async () => [(await api.get("/api/reporting-officers", signal)).officers, await users()], ([officers, known]) => {
@@ -66,9 +68,9 @@ function reportsCard(people, signal) {
 
 function officersCard(officers, known, people, again) {
   const columns = [
-    { name: "Name", cell: (one) => h("span", { class: "strong" }, who(people, one.user_id)), class: "break" },
+    { name: "Name", cell: (one) => h("span", { class: "strong" }, nameOf(one, people)), class: "break" },
     { name: "Since", cell: (one) => soft(time(one.appointed_at, "day")), class: "tight" },
-    isAdmin() && { name: "Dismiss", unseen: true, end: true, class: "tight", cell: (one) => deed("Dismiss", { about: who(people, one.user_id), said: "Dismissed.", again,
+    isAdmin() && { name: "Dismiss", unseen: true, end: true, class: "tight", cell: (one) => deed("Dismiss", { about: nameOf(one, people), said: "Dismissed.", again,
       send: async () => void await confirmed(() => api.remove(`/api/reporting-officers/${one.user_id}`)) }) },
   ].filter(Boolean);
   return card("Reporting officers", { note: "They read reports, whatever their rank.", actions: isAdmin() && button("Appoint", { name: "plus", "aria-label": "Appoint a reporting officer", onclick: () => appoint(officers, known, again) }) },

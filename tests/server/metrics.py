@@ -138,6 +138,22 @@ def main():
             for label in re.findall(r'(\w+)="', text):
                 assert label in ("method", "route", "status", "problem", "le", "of", "version"), label
 
+        with report.test("numbers-tell-of-no-report-of-suspicion"):
+            client = Client(gateway)
+            client.sign_in(LOGIN)
+            subject = client.request("POST", "/api/kyc/subjects", {"kind": "person", "name": "Quentin Reportee"})
+            equal(subject.status, 201, "subject")
+            filed = client.request("POST", f"/api/kyc/subjects/{subject.json()['id']}/suspicion", {"narrative": "paid forty invoices in cash"})
+            equal((filed.status, client.request("GET", "/api/suspicion-reports").status), (204, 403), "filed, and read by nobody")
+            equal(get(gateway, "/api/suspicion-reports").status, 401, "nor by whoever is not signed in")
+            client.close()
+            counted = values(scrape())
+            equal([name for name in counted if "suspicion" in name], [], "series")
+            equal(counted['aegis_http_requests_total{method="POST",route="/api/kyc/subjects",status="201"}'], 1, "what else was asked")
+            refused = counted['aegis_http_refused_total{problem="missing-credential"}']
+            get(gateway, "/api/suspicion-reports")
+            equal(values(scrape())['aegis_http_refused_total{problem="missing-credential"}'], refused, "refusals")
+
         with report.test("metrics-are-not-public"):
             equal((get(gateway, "/metrics").status, get(gateway, "/api/metrics").status), (404, 404), "on the public listener")
 
