@@ -228,9 +228,10 @@ DatabaseLink::Result DatabaseLink::finish(bool sent, Failure *failure,
     return result;
 }
 
-DatabaseLink::Result DatabaseLink::ask(const char *sql, Failure *failure) {
+DatabaseLink::Result DatabaseLink::ask(const char *sql, Failure *failure,
+                                       std::chrono::milliseconds patience) {
     if (!ensure(failure)) return nullptr;
-    return finish(PQsendQuery(connection_, sql) == 1, failure);
+    return finish(PQsendQuery(connection_, sql) == 1, failure, patience);
 }
 
 DatabaseLink::Result DatabaseLink::ask(const char *sql, const std::vector<const char *> &parameters,

@@ -52,7 +52,7 @@ class DatabaseLink {
     // time is over, that of the configuration or the patience, the connection is dropped, and the
     // server ends the statement by its own clock.
     Result finish(bool sent, Failure *failure, std::chrono::milliseconds patience = {});
-    Result ask(const char *sql, Failure *failure);
+    Result ask(const char *sql, Failure *failure, std::chrono::milliseconds patience = {});
     // Text parameters, text results; a null pointer is SQL's NULL.
     Result ask(const char *sql, const std::vector<const char *> &parameters, Failure *failure);
 

@@ -101,10 +101,10 @@ std::string_view cell(const PGresult *result, int row, int column) {
 Database::Database(const DatabaseConfig &config)
     : region_(config.region), link_(config, "aegis-server") {}
 
-bool Database::ensure(Failure *failure) {
+bool Database::ensure(Failure *failure, std::chrono::milliseconds patience) {
     if (!link_.ensure(failure)) return false;
     if (region_.empty() || known_on_ == link_.generation()) return true;
-    const std::optional<std::string> said = health(failure);
+    const std::optional<std::string> said = ask_json(kHealth, failure, patience);
     if (!said) return false;
     if (JsonReader(*said).text("region").value_or("") != region_) {
         *failure = Failure();
@@ -206,8 +206,9 @@ std::optional<ReplicaState> Database::replica_state(Failure *failure) {
     return state;
 }
 
-std::optional<std::string> Database::ask_json(const char *statement, Failure *failure) {
-    DatabaseLink::Result result = link_.ask(statement, failure);
+std::optional<std::string> Database::ask_json(const char *statement, Failure *failure,
+                                              std::chrono::milliseconds patience) {
+    DatabaseLink::Result result = link_.ask(statement, failure, patience);
     if (result == nullptr || PQntuples(result.get()) != 1 || PQgetisnull(result.get(), 0, 0) == 1)
         return std::nullopt;
     return std::string(cell(result.get(), 0, 0));
@@ -221,8 +222,9 @@ std::optional<std::string> Database::status(Failure *failure) {
     return ask_json(kStatus, failure);
 }
 
-bool Database::ask_home(const core::Digest &hash, Failure *failure) {
-    if (!ensure(failure)) return false;
+bool Database::ask_home(const core::Digest &hash, std::chrono::milliseconds patience,
+                        Failure *failure) {
+    if (!ensure(failure, patience)) return false;
     static constexpr Oid type = kByteaOid;
     static constexpr int format = 1;
     const char *value = reinterpret_cast<const char *>(hash.bytes);

@@ -63,7 +63,7 @@ class Database {
     std::optional<std::string> status(Failure *failure);
 
     // By the SHA-256 of the short name, in two steps, so that several databases work at once.
-    bool ask_home(const core::Digest &hash, Failure *failure);
+    bool ask_home(const core::Digest &hash, std::chrono::milliseconds patience, Failure *failure);
     std::optional<TenantHome> take_home(std::chrono::milliseconds patience, Failure *failure);
 
     // Asks to be told about changes of routes; a refusal is a failure like any other.
@@ -75,9 +75,10 @@ class Database {
 
  private:
     // A connection to the database of the region, not to one that took its place.
-    bool ensure(Failure *failure);
+    bool ensure(Failure *failure, std::chrono::milliseconds patience = {});
     bool prepare(Failure *failure);
-    std::optional<std::string> ask_json(const char *statement, Failure *failure);
+    std::optional<std::string> ask_json(const char *statement, Failure *failure,
+                                        std::chrono::milliseconds patience = {});
     std::optional<Answer> handle_once(const Call &call, bool *sent, Failure *failure);
 
     const std::string region_;

@@ -104,7 +104,7 @@ Said RegionRoute::ask(const std::string &name, std::deque<Database> *databases,
         if (!region.has_database()) continue;
         region.await_first_word();
         if (region.answers() && !region.keeps_waiting()) {
-            asked[at] = (*databases)[at].ask_home(hash, &failure);
+            asked[at] = (*databases)[at].ask_home(hash, kPatience, &failure);
             if (!asked[at]) region.kept_waiting();
         }
         *complete = *complete && asked[at];
@@ -116,7 +116,7 @@ Said RegionRoute::ask(const std::string &name, std::deque<Database> *databases,
         said[at] = database.take_home(kPatience, &failure);
         // A connection that was lost unnoticed; nothing happens twice.
         if (!said[at] && failure.kind == Failure::Kind::unavailable &&
-            database.ask_home(hash, &failure))
+            database.ask_home(hash, kPatience, &failure))
             said[at] = database.take_home(kPatience, &failure);
         if (said[at])
             regions_.at(at).answered();
