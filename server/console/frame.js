@@ -55,8 +55,10 @@ function build() {
 export function showInFrame(node, place) {
   if (!main?.isConnected) build();
   for (const link of nav.querySelectorAll("a")) {
-    if (link.dataset.place === place) link.setAttribute("aria-current", "page");
-    else link.removeAttribute("aria-current");
+    if (link.dataset.place === place) {
+      link.setAttribute("aria-current", "page");
+      nav.scrollLeft = link.offsetLeft + (link.offsetWidth - nav.clientWidth) / 2; // on a phone the bar may be wider than the window
+    } else link.removeAttribute("aria-current");
   }
   replace(main, node);
 }

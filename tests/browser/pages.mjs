@@ -67,6 +67,23 @@ export async function run() {
     });
   }
 
+  await test("pages/bar-on-a-phone", async ({ open }) => {
+    const visit = await open({ who: login("admin"), size: "phone" });
+    for (const path of ["/dashboard", "/ledger"]) {
+      await visit.go(path);
+      const bar = await visit.page.locator("nav.nav").evaluate((nav) => {
+        const boxOf = (node) => { const range = document.createRange(); range.selectNodeContents(node); return range.getBoundingClientRect(); };
+        const words = [...nav.querySelectorAll("a")].map((link) => boxOf(link.lastChild));
+        const here = boxOf(nav.querySelector("[aria-current]"));
+        return { gap: Math.min(...words.slice(1).map((word, at) => word.left - words[at].right)), seen: here.left >= 0 && here.right <= innerWidth };
+      });
+      ok(bar.gap >= 4, `labels of ${path} are ${bar.gap} pixels apart`);
+      ok(bar.seen, `the place of ${path} is not in sight`);
+      ok(await visit.page.evaluate(() => document.documentElement.scrollWidth <= innerWidth), `${path} is wider than the window`);
+    }
+    visit.assertClean();
+  });
+
   await test("pages/dialogs-are-accessible", async ({ open }) => {
     const visit = await open({ who: login("admin", { tenant: "castellan-legal" }) });
     for (const [path, button] of [["/customers", "New customer"], ["/team", "New person"], ["/team", "New team"]]) {
