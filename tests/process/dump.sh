@@ -40,6 +40,12 @@ restore() {
 # golden NAME: where the checksum of its rows is.
 golden() { tr _ . <<< "tests/golden/${1#golden_}.md5"; }
 
+# reviewed: the controls that somebody looked at, and that another review is the newest then.
+reviewed() {
+  query "SET ROLE operator; SELECT id, last_outcome FROM aegis.controls() WHERE last_review IS NOT NULL; SELECT aegis.review_control('L2', 'effective', 'after the restore') IS NOT NULL;
+         SELECT last_outcome FROM aegis.controls() WHERE id = 'L2'"
+}
+
 # checked WHERE: what was restored.
 checked() {
   local format
@@ -49,6 +55,7 @@ checked() {
       bytes=$(cat "$(golden "$format")")
     else
       is "$1/$format keeps the classes of columns" "$(classes)" "$labelled"
+      is "$1/$format keeps the reviews of controls" "$(reviewed)" $'L2|ineffective\nt\neffective'
     fi
     is "$1/$format holds the same bytes" "$(rows | md5sum)" "$bytes"
     is "$1/$format opens and is found" "$(opened one) $(opened two)" "20|20|20|1 20|20|20|1"
@@ -71,6 +78,7 @@ must_start
 query "CREATE DATABASE app" > /dev/null
 query_database=app
 fill
+query "SET ROLE operator; SELECT aegis.review_control('L2', 'ineffective', 'the signer was away')" > /dev/null
 query "SELECT aegis.wait_sealed('60 s')" > /dev/null
 original=$(rows | md5sum)
 for format in "${formats[@]}"; do dump "$format"; done
