@@ -79,6 +79,11 @@ SET SESSION AUTHORIZATION regress_control_member;
 SELECT count(*) FROM aegis.controls();
 SELECT count(*) FROM aegis.control_review;
 RESET SESSION AUTHORIZATION;
+-- nor a control, which could be late or away then
+UPDATE aegis.control SET stated_on = '2030-01-01';
+DELETE FROM aegis.control WHERE id = 'L2';
+INSERT INTO aegis.control SELECT 'Z1', c.status, c.owner, c.statement, c.implementation, c.tests, c.evidence, c.soc2, c.iso27001, c.pci, c.stated_on FROM aegis.control c WHERE c.id = 'L2';
+TRUNCATE aegis.control;
 UPDATE aegis.control_review SET outcome = 'effective';
 DELETE FROM aegis.control_review;
 TRUNCATE aegis.control_review;

@@ -49,6 +49,18 @@ INSERT INTO aegis.control (id, status, owner, statement, implementation, tests, 
   ('P3', 'implemented', 'payments', 'Messages of providers are verified, and each has its effect once.', '{extension/src/webhook.cpp,extension/app/payment_event.sql,aegis.verify_webhook}', '{sql/webhook.sql,sql/payment.sql,tests/process/payment.sh,tests/server/webhook.py}', 'SELECT "time", event, target_id, detail FROM aegis.audit_log WHERE event ~ ''^webhook[.]''', '{PI1.3}', '{A.8.26}', '{6.2.4}', '2026-11-29'),
   ('D1', 'partial', 'compliance', 'Pages for a customer''s security team are kept in step with the code by tests: threat model, trail of events, attacks, data that is never stored, and these controls. A data protection impact assessment, a risk register and playbooks are not among them.', '{docs/threat-model.md,docs/AUDIT_TRAIL.md,docs/control.md,scripts/controls.py}', '{tests/lint/controls.sh,tests/lint/audit_trail.sh,tests/lint/attacks.sh,tests/lint/never_store.sh,sql/control.sql}', 'SELECT id, state, next_review FROM aegis.controls() WHERE state <> ''current''', '{CC2.3}', '{A.5.36}', '{12.1.2}', '2026-11-29');
 
+-- Otherwise a control that does not hold could be taken away, or be given a later date, and no review would be missed.
+CREATE FUNCTION aegis.keep_control() RETURNS trigger
+  LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+  RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = 'controls come with the extension and are not changed in a database',
+    HINT = 'Record what you found of one with aegis.review_control().';
+END $$;
+COMMENT ON FUNCTION aegis.keep_control() IS 'trigger: controls are those of the extension';
+CREATE TRIGGER keep BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON aegis.control FOR EACH STATEMENT EXECUTE FUNCTION aegis.keep_control();
+ALTER TABLE aegis.control ENABLE ALWAYS TRIGGER keep;
+
 CREATE TABLE aegis.control_review (
   id          bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   control     text        NOT NULL,
