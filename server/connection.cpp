@@ -30,11 +30,10 @@ Connection::~Connection() {
     close(fd);
 }
 
+// The call that gives the result begins with an empty queue of errors: one that another connection
+// of the thread left there, a client's or the database's, would be taken for its own.
 Io Connection::take(int result) {
-    int reason = SSL_get_error(ssl_, result);
-    // An error left in the thread's queue would be taken for the next connection's.
-    ERR_clear_error();
-    switch (reason) {
+    switch (SSL_get_error(ssl_, result)) {
         case SSL_ERROR_NONE:
             return Io::done;
         case SSL_ERROR_WANT_READ:
@@ -73,11 +72,13 @@ void Connection::note_message(int is_ours, int, int type, const void *bytes, siz
 
 Io Connection::handshake() {
     if (ssl_ == nullptr) return Io::done;
+    ERR_clear_error();
     return take(SSL_do_handshake(ssl_));
 }
 
 Io Connection::transfer_in(char *to, size_t size, size_t *got) {
     if (ssl_ != nullptr) {
+        ERR_clear_error();
         const Io io = take(SSL_read_ex(ssl_, to, size, got));
         if (key_updates_ <= kMostKeyUpdates) return io;
         *got = 0;
@@ -117,6 +118,7 @@ Io Connection::flush() {
         size_t left = out.size() - written;
         if (ssl_ != nullptr) {
             size_t sent = 0;
+            ERR_clear_error();
             Io io = take(SSL_write_ex(ssl_, from, left, &sent));
             if (io != Io::done) return io;
             written += sent;
@@ -136,7 +138,6 @@ Io Connection::flush() {
 void Connection::half_close() {
     if (ssl_ != nullptr && SSL_is_init_finished(ssl_)) {
         (void)SSL_shutdown(ssl_);  // close_notify, as far as it fits into the socket
-        ERR_clear_error();
     }
     shutdown(fd, SHUT_WR);
 }
