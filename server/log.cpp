@@ -38,17 +38,25 @@ void tell_listener(std::string_view event,
     if (listener) listener(event, fields);
 }
 
+// Up to the second it is made once in a second by each thread.
 std::string timestamp() {
     auto now = std::chrono::system_clock::now().time_since_epoch();
     auto micros = std::chrono::duration_cast<std::chrono::microseconds>(now).count();
-    std::time_t seconds = micros / 1000000;
-    std::tm parts{};
-    gmtime_r(&seconds, &parts);
-    char text[48];
-    snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", parts.tm_year + 1900,
-             parts.tm_mon + 1, parts.tm_mday, parts.tm_hour, parts.tm_min, parts.tm_sec,
-             static_cast<int>(micros % 1000000));
-    return text;
+    thread_local std::time_t made = -1;
+    thread_local char text[32];
+    const std::time_t seconds = micros / 1000000;
+    if (seconds != made) {
+        std::tm parts{};
+        gmtime_r(&seconds, &parts);
+        strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &parts);
+        made = seconds;
+    }
+    std::string stamp(text);
+    stamp += ".000000Z";
+    auto rest = micros % 1000000;
+    for (size_t at = stamp.size() - 2; rest > 0; --at, rest /= 10)
+        stamp[at] = static_cast<char>('0' + rest % 10);
+    return stamp;
 }
 
 spdlog::level::level_enum spdlog_level(Level level) {

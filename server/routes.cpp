@@ -21,9 +21,9 @@ bool is_parameter(std::string_view segment) {
     return segment.size() > 2 && segment.front() == '{' && segment.back() == '}';
 }
 
+// Of as many segments.
 bool matches(const std::vector<std::string_view> &pattern,
              const std::vector<std::string_view> &path) {
-    if (pattern.size() != path.size()) return false;
     for (size_t at = 0; at < path.size(); ++at) {
         if (is_parameter(pattern[at]) ? path[at].empty() : pattern[at] != path[at]) return false;
     }
@@ -59,7 +59,12 @@ RouteTable::Match RouteTable::find(std::string_view method, std::string_view pat
     Match match;
     std::vector<std::string_view> wanted = split(path);
     std::vector<std::string_view> allowed;
-    for (size_t at = 0; at < routes_.size(); ++at) {
+    // Sorted by the number of segments first.
+    const auto first = std::lower_bound(
+        segments_.begin(), segments_.end(), wanted.size(),
+        [](const auto &pattern, size_t segments) { return pattern.size() < segments; });
+    for (auto at = static_cast<size_t>(first - segments_.begin());
+         at < routes_.size() && segments_[at].size() == wanted.size(); ++at) {
         if (!matches(segments_[at], wanted)) continue;
         if (routes_[at].method == method) {
             match.route = &routes_[at];
