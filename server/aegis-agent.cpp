@@ -9,9 +9,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
-
 #include "agent_worker.hpp"
+#include "command_line.hpp"
 #include "durable_file.hpp"
 #include "log.hpp"
 #include "outbound_curl.hpp"
@@ -123,23 +122,21 @@ int serve(const AgentConfig &config) {
 }  // namespace
 
 int agent_main(int argc, char **argv) {
-    CLI::App app("Makes the outbound calls of Aegis: claims jobs, carries them, hands in answers.",
-                 "aegis-agent");
+    command_line::Program program(
+        "Makes the outbound calls of Aegis: claims jobs, carries them, hands in answers.",
+        "aegis-agent");
     std::string path;
     bool check_only = false;
     bool allow_root = false;
-    app.add_option("--config", path,
+    program.option("--config", &path,
                    "configuration file (TOML); AEGIS_AGENT_* variables override it");
-    app.add_flag("--check", check_only,
+    program.flag("--check", &check_only,
                  "check the configuration, the drop folders and the database login, and exit");
-    app.add_flag("--allow-root", allow_root, "work although running as root (containers)");
-    app.set_version_flag("--version", std::string("aegis-agent ") + AEGIS_VERSION);
-    app.footer("Signals: TERM and INT finish what is under way and exit; HUP reopens the log.");
-    try {
-        app.parse(argc, argv);
-    } catch (const CLI::ParseError &error) {
-        return app.exit(error) == 0 ? 0 : kExitConfig;
-    }
+    program.flag("--allow-root", &allow_root, "work although running as root (containers)");
+    program.version(std::string("aegis-agent ") + AEGIS_VERSION);
+    program.footer("Signals: TERM and INT finish what is under way and exit; HUP reopens the log.");
+    int status = 0;
+    if (!program.parse(argc, argv, &status)) return status == 0 ? 0 : kExitConfig;
     forget_libpq_variables();
     try {
         const AgentConfig config = load_agent_config(path, variables_of_process());

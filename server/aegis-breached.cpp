@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // aegis-breached: makes the compact list that aegis.breached_passwords names, from lists of SHA-1
 // hashes as they are published, or from passwords in clear. docs/breached.md.
-#include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <array>
@@ -13,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "command_line.hpp"
 #include "core/breached.hpp"
 #include "core/encoding.hpp"
 #include "core/error.hpp"
@@ -132,18 +132,19 @@ int make(const Options &options) {
 }  // namespace
 
 int main(int argc, char **argv) {
-    CLI::App app(
+    command_line::Program program(
         "Makes the list of breached passwords that the setting aegis.breached_passwords names.",
         "aegis-breached");
     Options options;
-    app.add_option("output", options.output, "the list to write")->required();
-    app.add_option("inputs", options.inputs,
+    program.option("output", &options.output, "the list to write").required();
+    program.option("inputs", &options.inputs,
                    "lists of SHA-1 hashes, HASH or HASH:COUNT on a line; none: standard input");
-    app.add_flag("--clear", options.clear, "the inputs hold passwords in clear, one on a line");
-    app.add_option("--least", options.least, "leave out what was seen less often")
-        ->check(CLI::Range(int64_t{1}, int64_t{1000000000}));
-    app.set_version_flag("--version", std::string("aegis-breached ") + AEGIS_VERSION);
-    CLI11_PARSE(app, argc, argv);
+    program.flag("--clear", &options.clear, "the inputs hold passwords in clear, one on a line");
+    program.option("--least", &options.least, "leave out what was seen less often")
+        .between(1, 1000000000);
+    program.version(std::string("aegis-breached ") + AEGIS_VERSION);
+    int status = 0;
+    if (!program.parse(argc, argv, &status)) return status;
     try {
         return make(options);
     } catch (const Fault &fault) {

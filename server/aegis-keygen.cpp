@@ -2,10 +2,10 @@
 // aegis-keygen: makes a key file with a new master key, adds the next version to one, or tells
 // whether a copy is a good one; for tenants, a key of their own, sealed for a database. It never
 // overwrites a key: what was sealed under it would be lost. docs/key.md, docs/key_adopt.md.
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <string>
 
+#include "command_line.hpp"
 #include "core/random.hpp"
 #include "key_file.hpp"
 #include "keygen_tenant.hpp"
@@ -63,13 +63,13 @@ void tell(const std::string &path, const SecretKey &key) {
 }
 
 int keygen(int argc, char **argv) {
-    CLI::App app(
+    command_line::Program program(
         "Makes a master key for Aegis.\n\n"
         "Writes a new key file that only its owner can read (mode 0600). The server reads it when "
         "its\n"
         "owner is the user that runs the server and it lies outside the data directory.",
         "aegis-keygen");
-    app.footer(
+    program.footer(
         "\nKeep a copy of every version, apart from the database's backups: copy the file to a "
         "medium "
         "that\n"
@@ -82,19 +82,21 @@ int keygen(int argc, char **argv) {
         "Exit status: 0, or 1 with the reason on standard error.");
     std::string path, owner_name;
     bool next = false, check = false;
-    app.add_option("file", path, "Key file to make; an absolute path")->required();
-    CLI::Option *next_option =
-        app.add_flag("--next", next, "Add the next version to an existing file");
-    CLI::Option *owner_option =
-        app.add_option("--owner", owner_name, "Give the file to this user (needs root)");
-    app.add_flag("--check", check,
-                 "Change nothing; print versions and check values of a file, or of - (standard "
-                 "input)")
-        ->excludes(next_option)
-        ->excludes(owner_option);
+    program.option("file", &path, "Key file to make; an absolute path").required();
+    const command_line::Option next_option =
+        program.flag("--next", &next, "Add the next version to an existing file");
+    const command_line::Option owner_option =
+        program.option("--owner", &owner_name, "Give the file to this user (needs root)");
+    program
+        .flag("--check", &check,
+              "Change nothing; print versions and check values of a file, or of - (standard "
+              "input)")
+        .excludes(next_option)
+        .excludes(owner_option);
     keygen_tenant::Wish wish;
-    keygen_tenant::add_options(&app, &wish);
-    CLI11_PARSE(app, argc, argv);
+    keygen_tenant::add_options(&program, &wish);
+    int status = 0;
+    if (!program.parse(argc, argv, &status)) return status;
     if (wish.wanted()) return keygen_tenant::run(path, wish);
 
     if (check) {

@@ -6,11 +6,11 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
 #include <string>
 
+#include "command_line.hpp"
 #include "core/encoding.hpp"
 #include "core/error.hpp"
 #include "core/random.hpp"
@@ -155,8 +155,8 @@ void unwrap(const Options &options, token::Token *token) {
         print_keys(keys.ring);
 }
 
-void describe(CLI::App *app, Options *options) {
-    app->footer(
+void describe(command_line::Program *program, Options *options) {
+    program->footer(
         "\nA token's key is AES-256 and cannot leave it; master keys are wrapped with AES-GCM. By "
         "steps:\n"
         "  aegis-pkcs11 --module M --token T --pin-file P --make-key       once, in the token\n"
@@ -170,36 +170,42 @@ void describe(CLI::App *app, Options *options) {
         "locked, 7 key of the token, 8 file missing or damaged, 9 no answer within 9 seconds, 10 "
         "refused by the\n"
         "token, above 100 for wrong arguments; the reason is on standard error.");
-    app->add_option("--module", options->module, "PKCS#11 library of the token's maker; a path")
-        ->required();
-    app->add_option("--token", options->token, "Label of the token")->required();
-    app->add_option("--pin-file", options->pin_file,
-                    "File with the PIN, mode 0400 or 0600, of the user that runs this")
-        ->required();
-    app->add_option("--key", options->key, "Label of the token's AES key")->capture_default_str();
-    CLI::Option *file = app->add_option("file", options->file, "File with the wrapped master keys");
-    CLI::Option *make_key = app->add_flag("--make-key", options->make_key,
-                                          "Make the token's AES key, and nothing else");
-    CLI::Option *create = app->add_flag("--create", options->create,
-                                        "Make the file, with version 1 of a new master key");
-    CLI::Option *next = app->add_flag("--next", options->next, "Add the next version to the file");
-    CLI::Option *check = app->add_flag("--check", options->check,
-                                       "Print versions and check values instead of the keys");
-    app->add_option("--from", options->from,
-                    "With --create: wrap the master keys of this key file instead of a new one")
-        ->needs(create);
-    make_key->excludes(create)->excludes(next)->excludes(check)->excludes(file);
-    create->excludes(next)->excludes(check)->needs(file);
-    next->excludes(check)->needs(file);
-    check->needs(file);
+    program->option("--module", &options->module, "PKCS#11 library of the token's maker; a path")
+        .required();
+    program->option("--token", &options->token, "Label of the token").required();
+    program
+        ->option("--pin-file", &options->pin_file,
+                 "File with the PIN, mode 0400 or 0600, of the user that runs this")
+        .required();
+    program->option("--key", &options->key, "Label of the token's AES key").show_default();
+    const command_line::Option file =
+        program->option("file", &options->file, "File with the wrapped master keys");
+    const command_line::Option make_key = program->flag(
+        "--make-key", &options->make_key, "Make the token's AES key, and nothing else");
+    const command_line::Option create = program->flag(
+        "--create", &options->create, "Make the file, with version 1 of a new master key");
+    const command_line::Option next =
+        program->flag("--next", &options->next, "Add the next version to the file");
+    const command_line::Option check = program->flag(
+        "--check", &options->check, "Print versions and check values instead of the keys");
+    program
+        ->option("--from", &options->from,
+                 "With --create: wrap the master keys of this key file instead of a new one")
+        .needs(create);
+    make_key.excludes(create).excludes(next).excludes(check).excludes(file);
+    create.excludes(next).excludes(check).needs(file);
+    next.excludes(check).needs(file);
+    check.needs(file);
 }
 
 int pkcs11(int argc, char **argv) {
-    CLI::App app("Prints master keys that a key of a PKCS#11 token (an HSM, a smart card) unwraps.",
-                 "aegis-pkcs11");
+    command_line::Program program(
+        "Prints master keys that a key of a PKCS#11 token (an HSM, a smart card) unwraps.",
+        "aegis-pkcs11");
     Options options;
-    describe(&app, &options);
-    CLI11_PARSE(app, argc, argv);
+    describe(&program, &options);
+    int status = 0;
+    if (!program.parse(argc, argv, &status)) return status;
     if (options.file.empty() && !options.make_key)
         key_file::fail("no file is named", "Name the file with the wrapped master keys.");
 

@@ -5,8 +5,7 @@
 
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
-
+#include "command_line.hpp"
 #include "core/add_checkpoint.hpp"
 #include "core/error.hpp"
 #include "keeper.hpp"
@@ -105,43 +104,41 @@ int serve(const Options &options) {
 }  // namespace
 
 int signer_main(int argc, char **argv) {
-    CLI::App app("Signs the checkpoints of ledgers, outside the database.", "aegis-signer");
-    app.set_version_flag("--version", std::string("aegis-signer ") + AEGIS_VERSION);
-    app.require_subcommand(1);
+    command_line::Program program("Signs the checkpoints of ledgers, outside the database.",
+                                  "aegis-signer");
+    program.version(std::string("aegis-signer ") + AEGIS_VERSION);
+    program.require_command();
     Options options;
     auto command = [&](const char *name, const char *help) {
-        CLI::App *made = app.add_subcommand(name, help);
-        made->add_option("--state", options.state, "folder with the key and the last heads")
-            ->required();
+        command_line::Command made = program.command(name, help);
+        made.option("--state", &options.state, "folder with the key and the last heads").required();
         return made;
     };
-    CLI::App *init_command = command("init", "make a key and begin its first log; print the vkey");
-    CLI::App *add_command = command("add", "begin another log with the same key; print its vkey");
-    for (CLI::App *made : {init_command, add_command})
-        made->add_option("--origin", options.origin, "name of the log: ORIGIN/DATABASE")
-            ->required();
-    CLI::App *key_command = command("key", "print the vkey of every log");
-    key_command->add_option("--origin", options.origin, "of this log only");
-    CLI::App *status_command =
+    command_line::Command init_command =
+        command("init", "make a key and begin its first log; print the vkey");
+    command_line::Command add_command =
+        command("add", "begin another log with the same key; print its vkey");
+    for (command_line::Command made : {init_command, add_command})
+        made.option("--origin", &options.origin, "name of the log: ORIGIN/DATABASE").required();
+    command_line::Command key_command = command("key", "print the vkey of every log");
+    key_command.option("--origin", &options.origin, "of this log only");
+    const command_line::Command status_command =
         command("status", "print the head that was signed last of every log");
-    CLI::App *serve_command = command("serve", "sign what the database asks for");
-    serve_command->add_option("--socket", options.socket, "Unix socket to listen on")->required();
-    serve_command->add_option("--allow-user", options.users,
-                              "user, by name or number, that may ask; this one may always");
-    serve_command->add_option("--log", options.log_file, "file for the log; else standard error");
-    serve_command->add_flag("--allow-root", options.allow_root,
-                            "serve although running as root (containers)");
-    try {
-        app.parse(argc, argv);
-    } catch (const CLI::ParseError &error) {
-        return app.exit(error) == 0 ? 0 : kExitConfig;
-    }
+    command_line::Command serve_command = command("serve", "sign what the database asks for");
+    serve_command.option("--socket", &options.socket, "Unix socket to listen on").required();
+    serve_command.option("--allow-user", &options.users,
+                         "user, by name or number, that may ask; this one may always");
+    serve_command.option("--log", &options.log_file, "file for the log; else standard error");
+    serve_command.flag("--allow-root", &options.allow_root,
+                       "serve although running as root (containers)");
+    int ended = 0;
+    if (!program.parse(argc, argv, &ended)) return ended == 0 ? 0 : kExitConfig;
     try {
         close_memory();  // every command reads the key
-        if (init_command->parsed()) return init(options);
-        if (add_command->parsed()) return add(options);
-        if (key_command->parsed()) return key(options);
-        if (status_command->parsed()) return status(options);
+        if (init_command.given()) return init(options);
+        if (add_command.given()) return add(options);
+        if (key_command.given()) return key(options);
+        if (status_command.given()) return status(options);
         return serve(options);
     } catch (const FileError &error) {
         return complain(error.what(), "docs/signer.md tells what the state is and how to mend it.",

@@ -2,13 +2,13 @@
 // aegis-verify: checks exported ledgers and proof files on the machine of whoever doubts them, and
 // is the witness there. It knows no database and writes nothing but what it is told to keep.
 // docs/aegis-verify.md, docs/witness.md.
-#include <CLI/CLI.hpp>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
 #include <string>
 #include <vector>
 
+#include "command_line.hpp"
 #include "core/bundle_check.hpp"
 #include "core/checkpoint.hpp"
 #include "core/encoding.hpp"
@@ -233,119 +233,108 @@ int check_bundle(const BundleOptions &options) {
 }  // namespace
 
 int main(int argc, char **argv) {
-    CLI::App app(
+    command_line::Program program(
         "Checks ledgers and proofs of Aegis without a database.\n\n"
         "Exit status: 0 everything holds, 1 something does not, 2 the input cannot be used.",
         "aegis-verify");
-    app.require_subcommand(1);
-    app.set_version_flag("--version", AEGIS_VERSION);
+    program.require_command();
+    program.version(AEGIS_VERSION);
 
     BundleOptions bundle;
-    CLI::App *bundle_command = app.add_subcommand("bundle", "Check an exported ledger");
-    bundle_command->add_option("file", bundle.file, "The bundle; - reads standard input")
-        ->required();
-    bundle_command->add_option("--seal-hash", bundle.hashes,
-                               "Hash of a seal that was kept; the bundle must have it. Repeatable");
-    bundle_command->add_option("--head", bundle.heads,
-                               "File of heads that --keep wrote earlier. Repeatable");
-    bundle_command->add_option("--checkpoint", bundle.checkpoints,
-                               "File with a signed checkpoint; the ledger must contain it. "
-                               "Repeatable");
-    bundle_command->add_option("--key", bundle.keys,
-                               "Key that must have signed the checkpoints (vkey). Repeatable");
-    bundle_command->add_option("--origin", bundle.origin,
-                               "The log of the checkpoints, when it is not called as the key");
-    add_policy_options(bundle_command, &bundle.policy);
-    bundle_command->add_option("--tenant", bundle.tenant, "The bundle must be this tenant's");
-    bundle_command->add_option("--keep", bundle.keep,
-                               "Write the heads to compare with next time; only when all holds");
-    bundle_command->add_flag("--json", bundle.as_json, "Print one JSON object");
+    command_line::Command bundle_command = program.command("bundle", "Check an exported ledger");
+    bundle_command.option("file", &bundle.file, "The bundle; - reads standard input").required();
+    bundle_command.option("--seal-hash", &bundle.hashes,
+                          "Hash of a seal that was kept; the bundle must have it. Repeatable");
+    bundle_command.option("--head", &bundle.heads,
+                          "File of heads that --keep wrote earlier. Repeatable");
+    bundle_command.option("--checkpoint", &bundle.checkpoints,
+                          "File with a signed checkpoint; the ledger must contain it. "
+                          "Repeatable");
+    bundle_command.option("--key", &bundle.keys,
+                          "Key that must have signed the checkpoints (vkey). Repeatable");
+    bundle_command.option("--origin", &bundle.origin,
+                          "The log of the checkpoints, when it is not called as the key");
+    add_policy_options(&bundle_command, &bundle.policy);
+    bundle_command.option("--tenant", &bundle.tenant, "The bundle must be this tenant's");
+    bundle_command.option("--keep", &bundle.keep,
+                          "Write the heads to compare with next time; only when all holds");
+    bundle_command.flag("--json", &bundle.as_json, "Print one JSON object");
 
     ProofOptions proof;
-    CLI::App *proof_command =
-        app.add_subcommand("proof", "Check a receipt, or a proof file for one entry");
+    command_line::Command proof_command =
+        program.command("proof", "Check a receipt, or a proof file for one entry");
     proof_command
-        ->add_option("file", proof.file,
-                     "The receipt or proof (.tlog-proof); - reads standard input")
-        ->required();
-    proof_command->add_option("--key", proof.keys, "Key that must have signed (vkey). Repeatable")
-        ->required();
-    add_policy_options(proof_command, &proof.policy);
-    CLI::Option *entry = proof_command->add_option(
-        "--entry", proof.entry, "File with the entry's body; a receipt has it in itself");
-    CLI::Option *hex = proof_command->add_option("--entry-hex", proof.entry_hex,
-                                                 "The entry's body in hexadecimal");
-    entry->excludes(hex);
-    proof_command->add_option("--origin", proof.origin, "The log that must have been signed");
+        .option("file", &proof.file, "The receipt or proof (.tlog-proof); - reads standard input")
+        .required();
+    proof_command.option("--key", &proof.keys, "Key that must have signed (vkey). Repeatable")
+        .required();
+    add_policy_options(&proof_command, &proof.policy);
+    const command_line::Option entry = proof_command.option(
+        "--entry", &proof.entry, "File with the entry's body; a receipt has it in itself");
+    const command_line::Option hex =
+        proof_command.option("--entry-hex", &proof.entry_hex, "The entry's body in hexadecimal");
+    entry.excludes(hex);
+    proof_command.option("--origin", &proof.origin, "The log that must have been signed");
     proof_command
-        ->add_option("--tenant", proof.tenant, "The entry of the receipt must be this tenant's")
-        ->excludes(entry)
-        ->excludes(hex);
+        .option("--tenant", &proof.tenant, "The entry of the receipt must be this tenant's")
+        .excludes(entry)
+        .excludes(hex);
     proof_command
-        ->add_option("--log", proof.log, "Id of the tenant's log that the receipt must be of (hex)")
-        ->excludes(entry)
-        ->excludes(hex);
-    proof_command->add_flag("--json", proof.as_json, "Print one JSON object");
+        .option("--log", &proof.log, "Id of the tenant's log that the receipt must be of (hex)")
+        .excludes(entry)
+        .excludes(hex);
+    proof_command.flag("--json", &proof.as_json, "Print one JSON object");
 
     TenantOptions tenant;
-    CLI::App *tenant_command = app.add_subcommand("tenant", "Check an exported tenant");
-    tenant_command->add_option("file", tenant.file, "The export; - reads standard input")
-        ->required();
-    tenant_command->add_option("--tenant", tenant.tenant, "The export must be this tenant's");
-    tenant_command->add_option("--chain", tenant.chain,
-                               "The chain that the source's ledger says, in hexadecimal");
-    tenant_command->add_flag("--json", tenant.as_json, "Print one JSON object");
+    command_line::Command tenant_command = program.command("tenant", "Check an exported tenant");
+    tenant_command.option("file", &tenant.file, "The export; - reads standard input").required();
+    tenant_command.option("--tenant", &tenant.tenant, "The export must be this tenant's");
+    tenant_command.option("--chain", &tenant.chain,
+                          "The chain that the source's ledger says, in hexadecimal");
+    tenant_command.flag("--json", &tenant.as_json, "Print one JSON object");
 
     FsckOptions fsck;
-    CLI::App *fsck_command =
-        app.add_subcommand("fsck", "Read a whole log as C2SP tiles and hash it again");
+    command_line::Command fsck_command =
+        program.command("fsck", "Read a whole log as C2SP tiles and hash it again");
     fsck_command
-        ->add_option("place", fsck.source.place,
-                     "Address above the log's checkpoint, https://…, or a folder")
-        ->required();
-    fsck_command->add_option("--key", fsck.keys, "Key that must have signed (vkey). Repeatable")
-        ->required();
-    add_policy_options(fsck_command, &fsck.policy);
-    fsck_command->add_option("--origin", fsck.origin,
-                             "The log of the checkpoint, when it is not called as the key");
-    fsck_command->add_flag("--tenant-log", fsck.tenant_log,
-                           "The log of a tenant: its receipt says size and root");
-    fsck_command->add_flag("--hashes-only", fsck.hashes_only, "Do not read the entries");
-    fsck_command->add_option("--ca", fsck.source.ca, "PEM with the authorities to trust");
-    fsck_command->add_option("--token-file", fsck.source.token_file,
-                             "File with the token of a session, sent with every request");
-    fsck_command->add_flag("--progress", fsck.progress, "Say on standard error how far it is");
-    fsck_command->add_flag("--json", fsck.as_json, "Print one JSON object");
+        .option("place", &fsck.source.place,
+                "Address above the log's checkpoint, https://…, or a folder")
+        .required();
+    fsck_command.option("--key", &fsck.keys, "Key that must have signed (vkey). Repeatable")
+        .required();
+    add_policy_options(&fsck_command, &fsck.policy);
+    fsck_command.option("--origin", &fsck.origin,
+                        "The log of the checkpoint, when it is not called as the key");
+    fsck_command.flag("--tenant-log", &fsck.tenant_log,
+                      "The log of a tenant: its receipt says size and root");
+    fsck_command.flag("--hashes-only", &fsck.hashes_only, "Do not read the entries");
+    fsck_command.option("--ca", &fsck.source.ca, "PEM with the authorities to trust");
+    fsck_command.option("--token-file", &fsck.source.token_file,
+                        "File with the token of a session, sent with every request");
+    fsck_command.flag("--progress", &fsck.progress, "Say on standard error how far it is");
+    fsck_command.flag("--json", &fsck.as_json, "Print one JSON object");
 
     AnchorOptions anchor;
-    add_anchor_command(&app, &anchor);
+    add_anchor_command(&program, &anchor);
 
     WitnessOptions witness;
-    add_witness_command(&app, &witness);
+    add_witness_command(&program, &witness);
 
     // What a script did not fill in must not make a check go away.
-    const CLI::Validator filled(
-        [](std::string &text) { return text.empty() ? "it must not be empty" : std::string(); },
-        "");
-    for (CLI::App *command :
-         {bundle_command, proof_command, tenant_command, fsck_command, anchor.command, witness.init,
-          witness.add, witness.key, witness.status, witness.serve})
-        for (CLI::Option *option : command->get_options())
-            if (option->get_items_expected_max() > 0) option->check(filled);
+    program.refuse_empty();
 
+    int status = 0;
+    if (!program.parse(argc, argv, &status)) return status == 0 ? kOk : kUnusable;
     std::string message, hint;
     try {
-        app.parse(argc, argv);
-        const int result = bundle_command->parsed()    ? check_bundle(bundle)
-                           : tenant_command->parsed()  ? check_tenant(tenant)
-                           : witness.command->parsed() ? run_witness(witness)
-                           : fsck_command->parsed()    ? check_log(fsck)
-                           : anchor.command->parsed()  ? check_anchor(anchor)
-                                                       : check_proof(proof);
+        const int result = bundle_command.given()    ? check_bundle(bundle)
+                           : tenant_command.given()  ? check_tenant(tenant)
+                           : witness.command.given() ? run_witness(witness)
+                           : fsck_command.given()    ? check_log(fsck)
+                           : anchor.command.given()  ? check_anchor(anchor)
+                                                     : check_proof(proof);
         if (fflush(stdout) != 0) fail("could not write the result", "Check where it goes.");
         return result;
-    } catch (const CLI::ParseError &error) {
-        return app.exit(error) == 0 ? kOk : kUnusable;
     } catch (const Failure &failure) {
         message = failure.message;
         hint = failure.hint;

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "keygen_tenant.hpp"
 
-#include <CLI/CLI.hpp>
 #include <cstdio>
 
 #include "core/brought_key.hpp"
@@ -74,20 +73,23 @@ int make_client_key(const std::string &path) {
 
 }  // namespace
 
-void add_options(CLI::App *app, Wish *wish) {
-    CLI::Option *wanted =
-        app->add_flag("--tenant-key", wish->tenant_key,
+void add_options(command_line::Command *command, Wish *wish) {
+    const command_line::Option wanted =
+        command->flag("--tenant-key", &wish->tenant_key,
                       "Make a tenant's own key instead, and print it sealed for a database");
-    app->add_flag("--client-key", wish->client_key,
-                  "Make the key pair of an application instead, and print its public key")
-        ->excludes(wanted);
-    app->add_option("--tenant", wish->tenant, "With --tenant-key: id of the tenant")->needs(wanted);
-    app->add_option("--for", wish->recipient,
-                    "With --tenant-key: public key of the database (aegis.import_key())")
-        ->needs(wanted);
-    app->add_flag("--stdin", wish->from_input,
-                  "With --tenant-key: read the key, 64 hex digits, instead of drawing it")
-        ->needs(wanted);
+    command
+        ->flag("--client-key", &wish->client_key,
+               "Make the key pair of an application instead, and print its public key")
+        .excludes(wanted);
+    command->option("--tenant", &wish->tenant, "With --tenant-key: id of the tenant").needs(wanted);
+    command
+        ->option("--for", &wish->recipient,
+                 "With --tenant-key: public key of the database (aegis.import_key())")
+        .needs(wanted);
+    command
+        ->flag("--stdin", &wish->from_input,
+               "With --tenant-key: read the key, 64 hex digits, instead of drawing it")
+        .needs(wanted);
 }
 
 int run(const std::string &path, const Wish &wish) {

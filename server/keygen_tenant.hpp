@@ -5,9 +5,7 @@
 
 #include <string>
 
-namespace CLI {
-class App;
-}
+#include "command_line.hpp"
 
 namespace aegis::keygen_tenant {
 
@@ -17,7 +15,7 @@ struct Wish {
     bool wanted() const { return tenant_key || client_key; }
 };
 
-void add_options(CLI::App *app, Wish *wish);
+void add_options(command_line::Command *command, Wish *wish);
 // Writes the key to the file and the sealed or public key to the standard output; the exit status.
 int run(const std::string &path, const Wish &wish);
 

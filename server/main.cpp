@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // aegis-server: puts the parts together, says clearly why it cannot start, and follows signals.
 // SIGTERM and SIGINT drain, SIGHUP reloads the certificate and reopens the log.
+#include "command_line.hpp"
 #include "config.hpp"
 #include "log.hpp"
 #include "poller.hpp"
@@ -19,8 +20,6 @@
 
 #include <sys/resource.h>
 #include <unistd.h>
-
-#include <CLI/CLI.hpp>
 
 #ifndef AEGIS_VERSION
 #error "the build defines AEGIS_VERSION"
@@ -181,24 +180,21 @@ int serve(Config config, const std::string &path, const Variables &variables) {
 }  // namespace
 
 int main_with(int argc, char **argv) {
-    CLI::App app("The HTTPS gateway of Aegis: parses, limits and forwards; the database decides.",
-                 "aegis-server");
+    command_line::Program program(
+        "The HTTPS gateway of Aegis: parses, limits and forwards; the database decides.",
+        "aegis-server");
     std::string path;
     bool check_only = false;
     bool allow_root = false;
-    app.add_option("--config", path, "configuration file (TOML); AEGIS_* variables override it");
-    app.add_flag("--check-config", check_only, "check the configuration and exit");
-    app.add_flag("--allow-root", allow_root, "serve although running as root (containers)");
-    app.set_version_flag("--version", std::string("aegis-server ") + AEGIS_VERSION);
-    app.footer(
+    program.option("--config", &path, "configuration file (TOML); AEGIS_* variables override it");
+    program.flag("--check-config", &check_only, "check the configuration and exit");
+    program.flag("--allow-root", &allow_root, "serve although running as root (containers)");
+    program.version(std::string("aegis-server ") + AEGIS_VERSION);
+    program.footer(
         "Signals: TERM and INT finish what is under way and exit; HUP reloads the certificate "
         "and reopens the log.");
-    try {
-        app.parse(argc, argv);
-    } catch (const CLI::ParseError &error) {
-        int code = app.exit(error);
-        return code == 0 ? 0 : kExitConfig;
-    }
+    int status = 0;
+    if (!program.parse(argc, argv, &status)) return status == 0 ? 0 : kExitConfig;
     forget_libpq_variables();
     Variables variables = variables_of_process();
     try {

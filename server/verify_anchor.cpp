@@ -188,26 +188,26 @@ class AnchorCheck {
 
 }  // namespace
 
-void add_anchor_command(CLI::App *app, AnchorOptions *options) {
-    CLI::App *command = options->command =
-        app->add_subcommand("anchor", "Check what anchors kept of a ledger's checkpoints");
+void add_anchor_command(command_line::Command *program, AnchorOptions *options) {
+    command_line::Command command = options->command =
+        program->command("anchor", "Check what anchors kept of a ledger's checkpoints");
     command
-        ->add_option("places", options->places,
-                     "Files of checkpoints, and folders of them; - reads standard input")
-        ->required();
-    command->add_option("--key", options->key, "Key of the log that must have signed (vkey)")
-        ->required();
-    command->add_option("--origin", options->origin,
-                        "The log of the checkpoints, when it is not called as the key");
-    CLI::Option *stamp = command->add_option(
-        "--stamp", options->stamp, "Time stamp of the checkpoint (RFC 3161 response, DER)");
-    CLI::Option *authority = command->add_option(
-        "--authority", options->authority, "PEM with the authorities that the stamp must lead to");
-    stamp->needs(authority);
-    authority->needs(stamp);
-    command->add_option("--bundle", options->bundle,
-                        "An exported ledger, which must contain every checkpoint");
-    command->add_flag("--json", options->as_json, "Print one JSON object");
+        .option("places", &options->places,
+                "Files of checkpoints, and folders of them; - reads standard input")
+        .required();
+    command.option("--key", &options->key, "Key of the log that must have signed (vkey)")
+        .required();
+    command.option("--origin", &options->origin,
+                   "The log of the checkpoints, when it is not called as the key");
+    const command_line::Option stamp = command.option(
+        "--stamp", &options->stamp, "Time stamp of the checkpoint (RFC 3161 response, DER)");
+    const command_line::Option authority = command.option(
+        "--authority", &options->authority, "PEM with the authorities that the stamp must lead to");
+    stamp.needs(authority);
+    authority.needs(stamp);
+    command.option("--bundle", &options->bundle,
+                   "An exported ledger, which must contain every checkpoint");
+    command.flag("--json", &options->as_json, "Print one JSON object");
 }
 
 int check_anchor(const AnchorOptions &options) {

@@ -3,20 +3,21 @@
 // bundle. docs/aegis-verify.md, docs/anchor.md.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
+
+#include "command_line.hpp"
 
 namespace aegis::verify_tool {
 
 struct AnchorOptions {
-    CLI::App *command = nullptr;
+    command_line::Command command;
     std::vector<std::string> places;
     std::string key, origin, stamp, authority, bundle;
     bool as_json = false;
 };
 
-void add_anchor_command(CLI::App *app, AnchorOptions *options);
+void add_anchor_command(command_line::Command *program, AnchorOptions *options);
 int check_anchor(const AnchorOptions &options);  // the exit status
 
 }  // namespace aegis::verify_tool

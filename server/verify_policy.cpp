@@ -22,13 +22,13 @@ std::string time_of(uint64_t seconds) {
 
 }  // namespace
 
-void add_policy_options(CLI::App *command, PolicyOptions *options) {
-    command->add_option("--witness", options->witnesses,
-                        "Witness that must have cosigned the checkpoints (vkey). Repeatable");
+void add_policy_options(command_line::Command *command, PolicyOptions *options) {
+    command->option("--witness", &options->witnesses,
+                    "Witness that must have cosigned the checkpoints (vkey). Repeatable");
     command
-        ->add_option("--quorum", options->quorum,
-                     "So many of the witnesses are enough; all, when it is not given")
-        ->check(CLI::PositiveNumber);
+        ->option("--quorum", &options->quorum,
+                 "So many of the witnesses are enough; all, when it is not given")
+        .positive();
 }
 
 Policy::Policy(const PolicyOptions &options, const std::vector<core::NoteKey> &log_keys)

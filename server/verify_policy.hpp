@@ -2,10 +2,10 @@
 // How many of which witnesses must have cosigned a checkpoint: --witness and --quorum.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
 
+#include "command_line.hpp"
 #include "core/note.hpp"
 
 namespace aegis::verify_tool {
@@ -14,7 +14,7 @@ struct PolicyOptions {
     std::vector<std::string> witnesses;
     size_t quorum = 0;  // 0: all that are named
 };
-void add_policy_options(CLI::App *command, PolicyOptions *options);
+void add_policy_options(command_line::Command *command, PolicyOptions *options);
 
 class Policy {
  public:

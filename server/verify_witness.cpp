@@ -78,45 +78,44 @@ int serve(const WitnessOptions &options) {
 
 int run(const WitnessOptions &options) {
     server::close_memory();  // every command reads the key
-    if (options.init->parsed()) WitnessState::create(options.state, options.name);
-    if (options.add->parsed()) return add(options);
-    if (options.serve->parsed()) return serve(options);
+    if (options.init.given()) WitnessState::create(options.state, options.name);
+    if (options.add.given()) return add(options);
+    if (options.serve.given()) return serve(options);
     const WitnessState state(options.state, WitnessState::Use::read);
-    if (options.status->parsed()) return status(state);
+    if (options.status.given()) return status(state);
     print_key(state);
     return kOk;
 }
 
 }  // namespace
 
-void add_witness_command(CLI::App *app, WitnessOptions *options) {
-    options->command = app->add_subcommand(
+void add_witness_command(command_line::Command *program, WitnessOptions *options) {
+    options->command = program->command(
         "witness", "Cosign the heads of logs that only grow, for whoever wants to be sure");
-    options->command->require_subcommand(1);
+    options->command.require_command();
     const auto command = [&](const char *name, const char *help) {
-        CLI::App *made = options->command->add_subcommand(name, help);
-        made->add_option("--state", options->state, "folder with the key and the last heads")
-            ->required();
+        command_line::Command made = options->command.command(name, help);
+        made.option("--state", &options->state, "folder with the key and the last heads")
+            .required();
         return made;
     };
     options->init = command("init", "make a key; print its vkey");
-    options->init->add_option("--name", options->name, "of this witness: a URL without https://")
-        ->required();
+    options->init.option("--name", &options->name, "of this witness: a URL without https://")
+        .required();
     options->add = command("add", "watch another log, while no witness serves");
-    options->add->add_option("--log-key", options->log_key, "vkey of the log")->required();
+    options->add.option("--log-key", &options->log_key, "vkey of the log").required();
     options->key = command("key", "print the vkey");
     options->status = command("status", "print the head of every log that was cosigned last");
     options->serve = command("serve", "cosign what logs submit (C2SP tlog-witness)");
     options->serve
-        ->add_option("--listen", options->listen,
-                     "ADDRESS:PORT, or the absolute path of a Unix socket")
-        ->required();
-    options->serve->add_option("--allow-user", options->users,
-                               "on a Unix socket, only these users, by name or number, and this "
-                               "one; repeatable");
-    options->serve->add_option("--log", options->log_file, "file for the log; else standard error");
-    options->serve->add_flag("--allow-root", options->allow_root,
-                             "serve although running as root (containers)");
+        .option("--listen", &options->listen, "ADDRESS:PORT, or the absolute path of a Unix socket")
+        .required();
+    options->serve.option("--allow-user", &options->users,
+                          "on a Unix socket, only these users, by name or number, and this "
+                          "one; repeatable");
+    options->serve.option("--log", &options->log_file, "file for the log; else standard error");
+    options->serve.flag("--allow-root", &options->allow_root,
+                        "serve although running as root (containers)");
 }
 
 int run_witness(const WitnessOptions &options) {

@@ -2,9 +2,10 @@
 // aegis-verify witness: cosigns the heads of logs that only grow. docs/witness.md.
 #pragma once
 
-#include <CLI/CLI.hpp>
 #include <string>
 #include <vector>
+
+#include "command_line.hpp"
 
 namespace aegis::verify_tool {
 
@@ -12,12 +13,11 @@ struct WitnessOptions {
     std::string state, name, log_key, listen, log_file;
     std::vector<std::string> users;
     bool allow_root = false;
-    CLI::App *command = nullptr, *init = nullptr, *add = nullptr, *key = nullptr, *status = nullptr,
-             *serve = nullptr;
+    command_line::Command command, init, add, key, status, serve;
 };
 
 // The subcommand with its own. The options live as long as the parser.
-void add_witness_command(CLI::App *app, WitnessOptions *options);
+void add_witness_command(command_line::Command *program, WitnessOptions *options);
 int run_witness(const WitnessOptions &options);  // the exit status
 
 }  // namespace aegis::verify_tool
