@@ -7,6 +7,7 @@ APPVERSION  := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" extension/aeg
 MODULE_big   = aegis
 SRCS         = $(sort $(wildcard extension/src/*.cpp extension/src/*/*.cpp))
 OBJS         = $(SRCS:.cpp=.o)
+PREFIX       = extension/src/pg/prefix.hpp
 
 # Install fragments in dependency order; the script that is installed is their concatenation.
 SQL_ORDER    = prologue role scrub context tenant limit team operator key subject sealed field field_convert field_verify ledger catalogue audit withheld tree seal checkpoint audit_log verify export \
@@ -21,23 +22,34 @@ REGRESS_OPTS = --temp-instance=$(or $(OUT),.)/tmp_check --temp-config=$(or $(TEM
                --outputdir=$(or $(OUT),.) --encoding=UTF8 --no-locale
 
 PG_CONFIG   ?= pg_config
-# The server's headers by their own paths, not by those that a private copy links to them: ccache knows them again.
+# The server's headers by their own paths, not by those that a private copy links to them: every copy compiles the same.
 PG_HEADERS  := $(realpath $(shell $(PG_CONFIG) --includedir-server) $(shell $(PG_CONFIG) --pkgincludedir)/internal)
-PG_CPPFLAGS  = -std=c++17 -Iextension/src $(PG_HEADERS:%=-isystem %) $(if $(TESTING),-DAEGIS_TESTING)
+PG_CPPFLAGS  = -std=c++17 -Iextension/src $(PG_HEADERS:%=-isystem %)
 PG_CXXFLAGS  = -MMD -MP -Wall -Wextra -Werror -Wno-unused-parameter -Wno-register -Wno-missing-field-initializers
 SHLIB_LINK   = -lcrypto -largon2 -lzxcvbn -lqrencode -lutf8proc -lhpdf -lstdc++ -Wl,--version-script=extension/aegis.map
-EXTRA_CLEAN  = $(SRCS:.cpp=.d) extension/src/.testing-0 extension/src/.testing-1 tests/isolation/out
+EXTRA_CLEAN  = $(SRCS:.cpp=.d) $(PREFIX).gch $(PREFIX:.hpp=.d) extension/src/.testing-0 extension/src/.testing-1 tests/isolation/out
 override with_llvm = no
 
 PGXS        := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
+override CPPFLAGS := $(filter-out -I$(includedir_server) -I$(includedir_internal),$(CPPFLAGS))
 -include $(OBJS:.o=.d)
 
-# The probes exist only in a build for tests; going from one build to the other rebuilds them. (Not a
-# rule: PGXS makes every target secondary, and a missing secondary file rebuilds nothing.)
+# Reading the server's headers takes longer than compiling what most files say, so that is done once. Core never sees them.
+SHELL_OBJS  := $(filter-out extension/src/core/%,$(OBJS))
+$(SHELL_OBJS): override CXXFLAGS += -include $(PREFIX) -fpch-preprocess -Winvalid-pch
+$(SHELL_OBJS): $(PREFIX).gch
+$(PREFIX).gch: $(PREFIX)
+	$(COMPILE.cc) -x c++-header -o $@ $< -MMD -MP -MF $(PREFIX:.hpp=.d)
+-include $(PREFIX:.hpp=.d)
+
+# Probes, and what they see of the rest, exist only in a build for tests; going from one build to the other rebuilds them. (Not
+# a rule: PGXS makes every target secondary, and a missing secondary file rebuilds nothing.)
+TESTED_OBJS := $(patsubst %.cpp,%.o,$(shell grep -l AEGIS_TESTING $(SRCS)))
 TESTING_STAMP := extension/src/.testing-$(or $(TESTING),0)
 $(shell [ -e $(TESTING_STAMP) ] || { rm -f extension/src/.testing-*; touch $(TESTING_STAMP); })
-$(filter %_probe.o,$(OBJS)): $(TESTING_STAMP)
+$(TESTED_OBJS): $(TESTING_STAMP)
+$(TESTED_OBJS): override CPPFLAGS += $(if $(TESTING),-DAEGIS_TESTING)
 
 extension/aegis--$(EXTVERSION).sql: $(SQL_ORDER:%=extension/sql/%.sql) extension/aegis.control
 	cat $(SQL_ORDER:%=extension/sql/%.sql) > $@
