@@ -48,6 +48,7 @@ checked=$home/check            # a copy of its own: built for testing
 # What the suites compile, suite "up" compiles again in a home of its own: paths beside the home are relative to ccache.
 export CCACHE_DIR=$home/ccache CCACHE_BASEDIR CCACHE_NOHASHDIR=1 CCACHE_MAXSIZE=1G CMAKE_CXX_COMPILER_LAUNCHER=ccache
 CCACHE_BASEDIR=$(dirname "$home")
+export CCACHE_SLOPPINESS=pch_defines,time_macros  # the extension's prefix is compiled once; nothing here says when it was compiled
 results=$home/check-results
 step "Packages" install_packages "${needed[@]}"
 prepare_users
@@ -62,6 +63,8 @@ build_and_fetch() {
   wait "$packages"
 }
 step "Extensions for testing, packages of npm" build_and_fetch
+# Now, and not by the first test that needs one: else suite "up" would compile the same at the same time.
+case " ${suites[*]} " in *" process "* | *" server "* | *" browser "* | *" up "*) steps=4; step "Programs" build_programs_for_testing ;; esac
 mkdir -p "$results"
 rm -f "$results"/*.count
 

@@ -9,6 +9,12 @@ build_for_testing() {
   make -s -C "$checked" install PG_CONFIG="$config" TESTING=1
 }
 
+# Where the tests look for them.
+build_programs_for_testing() {
+  cmake -S "$checked" -B "$checked/.aegis/verify" -DCMAKE_BUILD_TYPE=Release -DAEGIS_TESTS=OFF
+  cmake --build "$checked/.aegis/verify" -j"$(nproc)"
+}
+
 # run_track SUITE ...: one after the other.
 run_track() {
   local suite
@@ -18,6 +24,7 @@ run_track() {
 # run_suite NAME: leaves its counts in $results/NAME.count.
 run_suite() {
   local name=$1 log=$results/$1.log lines=$results/$1.txt started=$EPOCHREALTIME status ok not skip
+  rm -rf "${results:?}/$name"
   set +e
   (set -e; "suite_$name") > "$log" 2>&1 < /dev/null 9>&-
   status=$?
@@ -81,7 +88,7 @@ side_by_side() {
   shift 3
   export results
   export -f each part one_of_them
-  rm -rf "${results:?}/$suite" && mkdir "$results/$suite"
+  mkdir -p "$results/$suite"
   printf '%s\n' "$@" | xargs -P "$count" -I SCRIPT bash -c 'one_of_them "$@"' _ "$suite" "$kind" SCRIPT
 }
 one_of_them() {
@@ -131,10 +138,12 @@ suite_process() {
 }
 lines_process() { plain; }
 
+# First those that say how soon an answer must come, then those that mostly wait.
 suite_server() {
-  local scripts
-  mapfile -t scripts < <(printf '%s\n' tests/server/{sign_ins,card_data}.py tests/server/*.py | awk '!seen[$0]++')
-  side_by_side 2 server part "${scripts[@]}"
+  local timed=(tests/server/{sign_ins,crowd,limits,slow,front}.py) others
+  side_by_side 2 server part "${timed[@]}"
+  mapfile -t others < <(printf '%s\n' "${timed[@]}" tests/server/{injection,card_data,service,regions}.py tests/server/*.py | awk -v timed=${#timed[@]} '!seen[$0]++ && NR > timed')
+  side_by_side 3 server part "${others[@]}"
 }
 lines_server() { plain; }
 
