@@ -70,7 +70,7 @@ BEGIN
   RESET timezone;
   RETURN aegis.respond(200, to_jsonb('\x41'::bytea::text));
 END $$;
-SELECT aegis.declare_event('regress.noted', 'a note was made', '{}');
+SELECT aegis.declare_event('regress.noted', 'a note was made', '{}'), aegis.declare_event('regress.kept', 'nobody of the tenant reads it', '{}', withheld => true);
 SELECT aegis.register_route('GET', '/regress/handle/echo/{one}/{two}', 'regress_handle.echo(aegis.request)'),
        aegis.register_route('POST', '/regress/handle/echo', 'regress_handle.echo(aegis.request)', body_limit => 100),
        aegis.register_route('GET', '/regress/handle/public', 'regress_handle.who(aegis.request)', public => true),
@@ -79,6 +79,7 @@ SELECT aegis.register_route('GET', '/regress/handle/echo/{one}/{two}', 'regress_
        aegis.register_route('GET', '/regress/handle/admin', 'regress_handle.who(aegis.request)', 4::smallint),
        aegis.register_route('GET', '/regress/handle/note', 'regress_handle.list(aegis.request)'),
        aegis.register_route('POST', '/regress/handle/note', 'regress_handle.add(aegis.request)', event => 'regress.noted'),
+       aegis.register_route('GET', '/regress/handle/kept', 'regress_handle.list(aegis.request)', event => 'regress.kept'),
        aegis.register_route('GET', '/regress/handle/poison', 'regress_handle.poison(aegis.request)', public => true),
        aegis.register_route('GET', '/regress/handle/write', 'regress_handle.add(aegis.request)');
 
@@ -134,6 +135,7 @@ SELECT (b - 'tenant') AS answer, b ->> 'tenant' = :'tenant' AS own_tenant FROM (
 :ask 'POST', '/regress/handle/note', ARRAY['authorization', 'Bearer ' || :'other_token', 'content-type', 'application/json'], :json '{"body": "other"}' :peer;
 :ask 'GET', '/regress/handle/note', ARRAY['authorization', 'Bearer ' || :'ada_token'] :nobody;
 :ask 'GET', '/regress/handle/note', ARRAY['authorization', 'Bearer ' || :'other_token'] :nobody;
+:ask 'GET', '/regress/handle/kept', ARRAY['authorization', 'Bearer ' || :'ada_token'] :nobody;
 -- refuses: writing in a GET; a deferred constraint does not wait for the commit
 :ask 'GET', '/regress/handle/write', ARRAY['authorization', 'Bearer ' || :'ada_token'] :nobody;
 :ask 'POST', '/regress/handle/note', ARRAY['authorization', 'Bearer ' || :'ada_token', 'content-type', 'application/json'], :json '{"body": "first"}' :peer;
@@ -194,6 +196,8 @@ SELECT public.regress_events(:'tenant', 'auth.denied', 'rank', '/regress/handle/
        public.regress_events(:'tenant', 'auth.denied', 'cross-site', '/regress/handle/who') AS cross_site,
        public.regress_events(:'tenant', 'auth.sign_out') AS sign_out,
        public.regress_events(:'tenant', 'regress.noted', '/regress/handle/note') AS noted;
+-- and what is withheld, the system's
+SELECT tenant_id IS NULL AS of_the_system, user_id IS NOT NULL AS by_somebody FROM aegis.audit_log WHERE event = 'regress.kept';
 
 SELECT count(aegis.drop_route(r.method, r.path)) FROM aegis.route r WHERE r.path LIKE '/regress/handle%';
 DROP SCHEMA regress_handle CASCADE;

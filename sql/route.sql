@@ -35,6 +35,10 @@ SELECT aegis.register_route('POST', '/regress/route/late', 'regress_route.ok(aeg
 SELECT aegis.register_route('GET', '/regress/route/late', 'regress_route.ok(aegis.request)', public => true, replica_ok => true, event => 'a.b');
 SELECT * FROM aegis.replica_state();
 
+-- refuses: an event that Aegis alone writes, which callers would forge then, and one that nobody declared
+SELECT aegis.register_route('GET', '/regress/route/forged', 'regress_route.ok(aegis.request)', event => 'auth.sign_in');
+SELECT aegis.register_route('GET', '/regress/route/forged', 'regress_route.ok(aegis.request)', event => 'regress_route.undeclared');
+
 -- refuses: paths that are no templates, two names for one parameter's place, built-in paths
 SELECT aegis.register_route('GET', 'regress', 'regress_route.ok(aegis.request)');
 SELECT aegis.register_route('GET', '/regress//x', 'regress_route.ok(aegis.request)');

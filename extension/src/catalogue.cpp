@@ -114,6 +114,14 @@ const EventType &require(const char *name) {
     return *(last = type);
 }
 
+const EventType &require_open(const char *name) {
+    const EventType &type = require(name);
+    if (type.writer != Writer::sql)
+        ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_ALLOWED),
+                        errmsg("event type \"%s\" is written by Aegis only", name)));
+    return type;
+}
+
 void define() {
     pg::on_relation_change(forget);
 }
@@ -278,10 +286,8 @@ AEGIS_FUNCTION(aegis_record) {
         ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
                         errmsg("event, outcome and detail must not be null")));
     const char *name = text_argument(fcinfo, 0);
-    EventType type = aegis::catalogue::require(name);  // a copy: key look-ups may reload the cache
-    if (type.writer != aegis::catalogue::Writer::sql)
-        ereport(ERROR, (errcode(AEGIS_ERRCODE_NOT_ALLOWED),
-                        errmsg("event type \"%s\" is written by Aegis only", name)));
+    // A copy: key look-ups may reload the cache.
+    EventType type = aegis::catalogue::require_open(name);
     const aegis::context::Context *context = aegis::context::current();
     static const pg_uuid_t nil = {};
 

@@ -26,6 +26,9 @@ struct EventType {
 // The declared type, cached; ERROR AG015 when there is none.
 const EventType &require(const char *name);
 
+// The same of what an application may have written; ERROR for the types of Aegis.
+const EventType &require_open(const char *name);
+
 void define();
 
 }  // namespace aegis::catalogue

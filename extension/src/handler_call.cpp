@@ -3,6 +3,7 @@
 // when the method is safe. What it fails with becomes a problem; what it did is then undone.
 #include "handle.hpp"
 
+#include "catalogue.hpp"
 #include "context.hpp"
 #include "guc.hpp"
 #include "ledger.hpp"
@@ -126,7 +127,9 @@ void record_event(const Exchange &exchange, const route::Route &route) {
     uint8_t detail[64];
     ledger::DetailPair pair = {"status", nullptr, exchange.answer.status};
     char *target = psprintf("%s %s", route.method, route.path);
+    static const pg_uuid_t nil = {};
     ledger::Event entry = {route.event};
+    if (catalogue::require(route.event).withheld) entry.tenant = &nil;
     entry.outcome = outcome_of(exchange.answer.status);
     entry.target_kind = "route";
     entry.target_id = target;

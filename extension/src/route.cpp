@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "route.hpp"
 
+#include "catalogue.hpp"
 #include "handle.hpp"
 #include "ledger.hpp"
 #include "pg/function.hpp"
@@ -372,6 +373,7 @@ AEGIS_FUNCTION(aegis_register_route) {
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("path \"%s\" is built in", path)));
     require_credentials(fcinfo);
+    if (!PG_ARGISNULL(6)) aegis::catalogue::require_open(text_to_cstring(PG_GETARG_TEXT_PP(6)));
     if (const char *reason = aegis::route::unfitness(handler))
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("function %s cannot answer requests", format_procedure(handler)),
