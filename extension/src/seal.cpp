@@ -251,7 +251,9 @@ void add(Pass *pass, const LogKey &key, int64 seq, const core::Digest &leaf) {
 // Candidates of the previous snapshot that the current one sees. What an old epoch left unsealed is
 // adopted by the first seal of the new one. The planner sees the size of the table once for a plan
 // that is kept, and while it is small may find it cheapest to read every entry for the sake of one
-// open transaction: so it is asked again each time that the ledger has doubled.
+// open transaction: so it is asked again each time that the ledger has doubled. Each transaction is
+// looked up by itself: of an array in a second column the planner may make a filter, and does where
+// few transactions wrote most entries.
 SPIPlanPtr candidates() {
     static SPIPlanPtr plan = nullptr;
     static int64 kept_until = 0;
@@ -260,9 +262,9 @@ SPIPlanPtr candidates() {
     SPIPlanPtr fresh = SPI_prepare_cursor(
         "SELECT seq, tenant_id, leaf FROM aegis.entry"
         " WHERE epoch = $1 AND xid >= pg_catalog.pg_snapshot_xmax($2)"
-        " UNION ALL SELECT seq, tenant_id, leaf FROM aegis.entry"
-        " WHERE epoch = $1 AND xid = ANY "
-        "(ARRAY(SELECT pg_catalog.pg_snapshot_xip($2)))"
+        " UNION ALL SELECT e.seq, e.tenant_id, e.leaf FROM pg_catalog.pg_snapshot_xip($2) open"
+        " CROSS JOIN LATERAL (SELECT seq, tenant_id, leaf FROM aegis.entry"
+        " WHERE epoch = $1 AND xid = open OFFSET 0) e"
         " UNION ALL SELECT seq, tenant_id, leaf FROM aegis.entry WHERE epoch > $1"
         " ORDER BY 1",
         2, types, 0);

@@ -109,9 +109,10 @@ void find_body(Entry *entry) {
     static pg::Statement bodies = {
         "SELECT body FROM aegis.entry WHERE seq OPERATOR(pg_catalog.=) $1 AND epoch "
         "OPERATOR(pg_catalog.=) $2 AND xid OPERATOR(pg_catalog.>=) "
-        "pg_catalog.pg_snapshot_xmax($3) AND xid OPERATOR(pg_catalog.<) $4 UNION ALL SELECT body "
-        "FROM aegis.entry WHERE seq OPERATOR(pg_catalog.=) $1 AND epoch OPERATOR(pg_catalog.=) $2 "
-        "AND xid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT pg_catalog.pg_snapshot_xip($3))) UNION "
+        "pg_catalog.pg_snapshot_xmax($3) AND xid OPERATOR(pg_catalog.<) $4 UNION ALL SELECT e.body "
+        "FROM pg_catalog.pg_snapshot_xip($3) open CROSS JOIN LATERAL (SELECT body FROM aegis.entry "
+        "WHERE seq OPERATOR(pg_catalog.=) $1 AND epoch OPERATOR(pg_catalog.=) $2 AND xid "
+        "OPERATOR(pg_catalog.=) open OFFSET 0) e UNION "
         "ALL SELECT body FROM aegis.entry WHERE seq OPERATOR(pg_catalog.=) $1 AND epoch "
         "OPERATOR(pg_catalog.>) $2 AND epoch OPERATOR(pg_catalog.<=) $5",
         5,

@@ -94,7 +94,8 @@ bool database_is_wanted() {
     return false;
 }
 
-// Settings that somebody made for the database or the superuser must not bend the worker.
+// Settings that somebody made for the database or the superuser must not bend the worker. The cost
+// of its plans grows with the ledger, not what they take: compiling them would be most of the work.
 void set_fixed_settings() {
     static const char *const fixed[][2] = {
         {"synchronous_commit", "on"},
@@ -106,6 +107,7 @@ void set_fixed_settings() {
         {"statement_timeout", "0"},
         {"lock_timeout", "0"},
         {"idle_in_transaction_session_timeout", "0"},
+        {"jit", "off"},
     };
     for (const auto &setting : fixed)
         SetConfigOption(setting[0], setting[1], PGC_SUSET, PGC_S_OVERRIDE);
