@@ -38,7 +38,11 @@ for argument in "$@"; do
 done
 if [ ${#suites[@]} = 0 ]; then suites=(lint unit regress isolation process server browser up); fi
 
-steps=3
+# Programs are compiled now, and not by the first test that needs one: else suite "up" would compile the same at the same time.
+case " ${suites[*]} " in
+  *" process "* | *" server "* | *" browser "* | *" up "*) programs=yes steps=4 ;;
+  *) programs=no steps=3 ;;
+esac
 prepare_home
 exec 9> "$home/check.lock"
 flock -n 9 || fail "another ./aegis check works on \"$home\"" "Wait until it has ended."
@@ -63,8 +67,7 @@ build_and_fetch() {
   wait "$packages"
 }
 step "Extensions for testing, packages of npm" build_and_fetch
-# Now, and not by the first test that needs one: else suite "up" would compile the same at the same time.
-case " ${suites[*]} " in *" process "* | *" server "* | *" browser "* | *" up "*) steps=4; step "Programs" build_programs_for_testing ;; esac
+if [ "$programs" = yes ]; then step "Programs" build_programs_for_testing; fi
 mkdir -p "$results"
 rm -f "$results"/*.count
 

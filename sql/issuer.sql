@@ -229,7 +229,7 @@ SELECT name, status, problem, challenge FROM t_issuer.answer ORDER BY name COLLA
 DO $$
 BEGIN
   FOR i IN 1 .. 400 LOOP
-    EXIT WHEN (SELECT count(DISTINCT detail ->> 'detail') >= 15 FROM aegis.audit_log WHERE event = 'auth.token_refused');
+    EXIT WHEN (SELECT count(DISTINCT (detail ->> 'detail', outcome)) >= 17 FROM aegis.audit_log WHERE event = 'auth.token_refused');
     PERFORM pg_sleep(0.05);
   END LOOP;
 END $$;

@@ -25,7 +25,7 @@ if [ "$(id -u)" = 0 ]; then  # a server refuses to run as root
   user=(runuser -u postgres --)
 fi
 rm -rf "$work/regress/tmp_check"
-make=(make -s installcheck PG_CONFIG="$config" OUT="$work/regress" TEMP_CONFIG="$work/regress/server.conf")
+make=(make -s installcheck PG_CONFIG="$config" TESTING=1 OUT="$work/regress" TEMP_CONFIG="$work/regress/server.conf")
 if [ $# -gt 0 ]; then make+=(REGRESS="$*"); fi
 if ! "${user[@]}" "${make[@]}"; then
   cat "$work/regress/regression.diffs" 2>/dev/null || tail -n 40 "$work"/regress/log/*.log
