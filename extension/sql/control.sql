@@ -58,8 +58,10 @@ BEGIN
     HINT = 'Record what you found of one with aegis.review_control().';
 END $$;
 COMMENT ON FUNCTION aegis.keep_control() IS 'trigger: controls are those of the extension';
-CREATE TRIGGER keep BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON aegis.control FOR EACH STATEMENT EXECUTE FUNCTION aegis.keep_control();
-ALTER TABLE aegis.control ENABLE ALWAYS TRIGGER keep;
+-- For rows: a restored dump copies none.
+CREATE TRIGGER keep BEFORE INSERT OR UPDATE OR DELETE ON aegis.control FOR EACH ROW EXECUTE FUNCTION aegis.keep_control();
+CREATE TRIGGER keep_all BEFORE TRUNCATE ON aegis.control FOR EACH STATEMENT EXECUTE FUNCTION aegis.keep_control();
+ALTER TABLE aegis.control ENABLE ALWAYS TRIGGER keep, ENABLE ALWAYS TRIGGER keep_all;
 
 CREATE TABLE aegis.control_review (
   id          bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

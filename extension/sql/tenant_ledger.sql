@@ -42,10 +42,8 @@ BEGIN
       JOIN (SELECT r.seq, r.tenant_id, r.leaf, r.body FROM aegis.entry r
              WHERE r.epoch = old_epoch AND r.xid >= since AND r.xid < until AND r.seq BETWEEN lowest AND highest
             UNION ALL
-            -- Each by itself: of an array the planner may make a filter over all entries of the epoch.
-            SELECT o.* FROM unnest(running) open
-             CROSS JOIN LATERAL (SELECT r.seq, r.tenant_id, r.leaf, r.body FROM aegis.entry r
-                                  WHERE r.epoch = old_epoch AND r.xid = open AND r.seq BETWEEN lowest AND highest OFFSET 0) o
+            SELECT r.seq, r.tenant_id, r.leaf, r.body FROM aegis.entry r
+             WHERE r.epoch = old_epoch AND r.xid = ANY (running) AND r.seq BETWEEN lowest AND highest
             UNION ALL
             SELECT r.seq, r.tenant_id, r.leaf, r.body FROM aegis.entry r
              WHERE r.epoch > old_epoch AND r.epoch <= new_epoch AND r.seq BETWEEN lowest AND highest) e ON e.seq = w
