@@ -133,7 +133,7 @@ lines_isolation() { lines_regress; }
 # The longest first, so that no processor is idle at the end.
 suite_process() {
   local scripts
-  mapfile -t scripts < <(printf '%s\n' tests/process/{agent,tamper,arguments,anchor,independent,storm}.sh tests/process/*.sh | awk '!seen[$0]++')
+  mapfile -t scripts < <(printf '%s\n' tests/process/{retention,tamper,agent,arguments,anchor,independent,storm}.sh tests/process/*.sh | awk '!seen[$0]++')
   side_by_side 3 process part "${scripts[@]}"
 }
 lines_process() { plain; }
