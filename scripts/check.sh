@@ -13,7 +13,7 @@
 #
 #   --long      also what takes more than a minute; without it the summary counts it as skipped
 #
-# lint and unit run beside regress and isolation, up beside process. A running ./aegis up is not disturbed. The last line is
+# lint and unit run beside regress and isolation, up beside process, browser beside the later half of server. A running ./aegis up is not disturbed. The last line is
 # "N passed, N failed, N skipped".
 set -euo pipefail
 . "$(dirname "$0")/lib/layout.sh"
@@ -69,7 +69,7 @@ build_and_fetch() {
 step "Extensions for testing, packages of npm" build_and_fetch
 if [ "$programs" = yes ]; then step "Programs" build_programs_for_testing; fi
 mkdir -p "$results"
-rm -f "$results"/*.count
+rm -f "$results"/*.count "$results/server.timed"
 
 # chosen SUITE ...: those of them that are asked for.
 chosen() {
@@ -92,11 +92,10 @@ beside() {
   trap - EXIT
 }
 
-# What waits for one session at a time leaves a processor to what compiles. server and browser say how soon an answer must come,
-# so they have the machine for themselves.
+# What waits for one session at a time leaves a processor to what compiles. Some tests of the servers say how soon an answer must
+# come: they have the machine for themselves.
 cd "$checked"
 beside "lint unit" "regress isolation"
 beside "up" "process"
-# shellcheck disable=SC2046 # a list
-run_track $(chosen server browser)
+beside "browser" "server"
 summary "${suites[@]}"

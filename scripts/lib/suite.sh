@@ -142,12 +142,17 @@ lines_process() { plain; }
 suite_server() {
   local timed=(tests/server/{sign_ins,crowd,limits,slow,front}.py) others
   side_by_side 2 server part "${timed[@]}"
+  touch "$results/server.timed"
   mapfile -t others < <(printf '%s\n' "${timed[@]}" tests/server/{injection,card_data,service,regions}.py tests/server/*.py | awk -v timed=${#timed[@]} '!seen[$0]++ && NR > timed')
   side_by_side 3 server part "${others[@]}"
 }
 lines_server() { plain; }
 
-suite_browser() { part browser tests/browser/run; }
+# Beside those of the servers that mostly wait: nothing in it says how fast a page must be.
+suite_browser() {
+  if [ -n "$(chosen server)" ]; then until [ -e "$results/server.timed" ] || [ -e "$results/server.count" ]; do sleep 1; done; fi
+  part browser tests/browser/run
+}
 lines_browser() { plain; }
 
 # The newcomer's path, in a home and on a port of its own, from this very clone.

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../.."
 
 long=${AEGIS_LONG:-no}
 passes=100 rows=50000 seconds=3
-if [ "$long" = yes ]; then passes=2000 rows=1000000 seconds=30; else echo "skip a million rows sealed within ten seconds, and a writer that is open for minutes (long)"; fi
+if [ "$long" = yes ]; then passes=2000 rows=1000000 seconds=30; else echo "skip a million rows sealed within ten seconds, a writer that is open for minutes, a ledger of few transactions (long)"; fi
 make_cluster
 preload
 settings "aegis.seal_interval = '10ms'" "max_prepared_transactions = 5" "autovacuum = off" "max_wal_size = '4GB'"
@@ -79,7 +79,9 @@ echo "$rows rows written in $(awk "BEGIN { print $committed - $started }") s, se
 is "every row is sealed" "$(query "SELECT sum(cardinality(seqs)) >= $rows FROM aegis.seal_leaves WHERE seal = (SELECT seal FROM aegis.seal_leaves GROUP BY seal ORDER BY sum(cardinality(seqs)) DESC LIMIT 1)")" t
 if [ "$long" = yes ]; then is "within ten seconds" "$(awk "BEGIN { print ($took < 10) }")" 1; fi
 is "the ledger verifies" "$(query "SELECT checked, detail FROM aegis.verify_ledger() WHERE outcome <> 'ok'")" ""
-# A ledger that few transactions wrote, as the planner knows; it doubles, so that the sealer plans anew.
+# A ledger that few transactions wrote, as the planner knows; it doubles, so that the sealer plans anew. Of less than a million rows
+# the planner thinks otherwise.
+if [ "$long" != yes ]; then finish; fi
 query "CREATE DATABASE few" > /dev/null
 query_database=few
 query "CREATE EXTENSION aegis" > /dev/null
