@@ -13,8 +13,8 @@
 #
 #   --long      also what takes more than a minute; without it the summary counts it as skipped
 #
-# lint and unit run beside regress and isolation, up beside process, browser beside the later half of server. A running ./aegis up is not disturbed. The last line is
-# "N passed, N failed, N skipped".
+# lint, unit, up and browser run beside regress, isolation, process and server. A running ./aegis up is not disturbed. The last
+# line is "N passed, N failed, N skipped".
 set -euo pipefail
 . "$(dirname "$0")/lib/layout.sh"
 . "$scripts/lib/packages.sh"
@@ -92,10 +92,8 @@ beside() {
   trap - EXIT
 }
 
-# What waits for one session at a time leaves a processor to what compiles. Some tests of the servers say how soon an answer must
-# come: they have the machine for themselves.
+# What waits for one session at a time, or for servers, leaves a processor to what compiles or draws. Some tests of the servers say
+# how soon an answer must come: browser waits until they have ended.
 cd "$checked"
-beside "lint unit" "regress isolation"
-beside "up" "process"
-beside "browser" "server"
+beside "lint unit up browser" "regress isolation process server"
 summary "${suites[@]}"
