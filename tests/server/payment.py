@@ -11,7 +11,6 @@ import http.client
 import json
 import os
 import re
-import signal
 import sys
 import threading
 import urllib.parse
@@ -222,7 +221,7 @@ def killed(report, w):
             first = pool.submit(w.deliver, body)
             backend = waits_for("'Lock.transactionid', 'Lock.tuple'")
             equal(w.cluster.sql(f"SELECT count(*) FROM pg_locks WHERE pid = {backend} AND relation = 'aegis_app.webhook_event'::regclass AND mode = 'RowExclusiveLock'"), "1")
-            os.kill(int(backend), signal.SIGKILL)
+            w.cluster.crash(backend)
         equal(first.result(60), 503, "the provider is told to come again")
         until(lambda: answers(w), 60, "the database")
         equal(w.kept("evt_before"), "|0|0|0")
@@ -243,7 +242,7 @@ def killed(report, w):
 
             def waiting():
                 return w.cluster.sql("SELECT pid FROM pg_stat_activity WHERE usename = 'gateway' AND wait_event = 'SyncRep'")
-            os.kill(int(until(waiting, 20, "the commit waits")), signal.SIGKILL)
+            w.cluster.crash(until(waiting, 20, "the commit waits"))
         finally:
             standby.set("")
             standby.reload()

@@ -5,7 +5,6 @@ import concurrent.futures
 import json
 import os
 import secrets
-import signal
 import subprocess
 import sys
 import threading
@@ -216,12 +215,7 @@ def crash_and_restart(report, cluster, service, client):
         fields = service.fields("GET", "/api/svc", created=time.time() + WINDOW - 1)
         equal(send(client, "GET", "/api/svc", fields).status, 200, "first")
         victim = cluster.sql("SELECT pid FROM pg_stat_activity WHERE application_name = 'aegis-server' LIMIT 1")
-        with open(cluster.log, encoding="utf-8", errors="replace") as file:
-            file.seek(0, os.SEEK_END)
-            os.kill(int(victim), signal.SIGKILL)
-            # Until then the other backends still answer, and a stop that meets the recovery does not end (PostgreSQL 15).
-            said = []
-            until(lambda: said.append(file.read()) or "ready to accept connections" in "".join(said), 30, "the server after the crash")
+        cluster.crash(victim)
         until(lambda: send(client, "GET", "/api/svc", service.fields("GET", "/api/svc")).status == 200, 30, "a new request after the crash")
         # 503: of a worker whose connection is not back yet.
         equal(until(lambda: (status := send(client, "GET", "/api/svc", fields).status) != 503 and status, 30, "an answer"), 401, "second")
