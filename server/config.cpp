@@ -69,6 +69,33 @@ std::vector<Setting> settings_of(Config *config) {
     return all;
 }
 
+// What a request or a connection reads anew. Whatever sizes something, holds a connection to
+// another program or opens a port is not among it.
+constexpr std::string_view kLive[] = {"server.hosts",
+                                      "server.console",
+                                      "server.payment_forms",
+                                      "server.max_connections",
+                                      "server.connections_per_address",
+                                      "server.drain_seconds",
+                                      "tls.certificate",
+                                      "tls.key",
+                                      "limits.head_bytes",
+                                      "limits.head_fields",
+                                      "limits.body_bytes",
+                                      "limits.handshake_seconds",
+                                      "limits.head_seconds",
+                                      "limits.body_seconds",
+                                      "limits.write_seconds",
+                                      "limits.idle_seconds",
+                                      "limits.requests_per_connection",
+                                      "limits.address_per_minute",
+                                      "limits.principal_per_minute",
+                                      "admin.networks",
+                                      "security.contact",
+                                      "security.policy",
+                                      "log.level",
+                                      "log.file"};
+
 void read_environment(const Variables &variables, Config *config, Settings *settings) {
     auto environment = variables.find("AEGIS_ENV");
     if (environment != variables.end()) {
@@ -138,6 +165,17 @@ bool is_page(const std::string &address) {
                "0123456789:/._~-") == std::string::npos;
 }
 
+void derive_rates(Config *config) {
+    // Who measures or tests on their own machine is one address.
+    const bool limited = config->environment != "development";
+    auto rate = [&](int64_t set, int64_t usual) {
+        if (set >= 0) return set;
+        return limited ? usual : 0;
+    };
+    config->address_rate = rate(config->address_per_minute, kAddressPerMinute);
+    config->principal_rate = rate(config->principal_per_minute, kPrincipalPerMinute);
+}
+
 // Settings that are well-formed by themselves but not together.
 void check_combinations(Config *config, const Settings &settings) {
     auto place = [&](const char *name) { return settings.place(name); };
@@ -193,12 +231,7 @@ void check_combinations(Config *config, const Settings &settings) {
                     "Use debug, info, warn or error.");
     for (std::string &name : config->hosts)
         std::transform(name.begin(), name.end(), name.begin(), ::tolower);
-    // Who measures or tests on their own machine is one address.
-    bool limited = config->environment != "development";
-    if (config->address_per_minute < 0)
-        config->address_per_minute = limited ? kAddressPerMinute : 0;
-    if (config->principal_per_minute < 0)
-        config->principal_per_minute = limited ? kPrincipalPerMinute : 0;
+    derive_rates(config);
     if (config->workers == 0)
         config->workers = std::max(4u, 2 * std::thread::hardware_concurrency());
 }
@@ -219,6 +252,23 @@ Config load_config(const std::string &path, const Variables &variables) {
     take_replica(&config, settings);
     check_combinations(&config, settings);
     return config;
+}
+
+bool is_live(std::string_view name) {
+    return std::find(std::begin(kLive), std::end(kLive), name) != std::end(kLive);
+}
+
+Config taken_up(const Config &started, Config fresh) {
+    Config next = started;
+    const std::vector<Setting> to = settings_of(&next), from = settings_of(&fresh);
+    for (size_t at = 0; at < to.size(); ++at) {
+        if (!is_live(to[at].name())) continue;
+        std::visit([&](auto *target) { *target = *std::get<decltype(target)>(from[at].target); },
+                   to[at].target);
+    }
+    next.watchers = fresh.watchers;
+    derive_rates(&next);  // by the environment that the gateway started in
+    return next;
 }
 
 }  // namespace aegis::server

@@ -49,7 +49,7 @@ struct Config : DatabaseConfig {
     int64_t write_seconds = 20;
     int64_t idle_seconds = 60;
     int64_t requests_per_connection = 10000;
-    // Requests of an address and of a credential; 0 any number, -1 by the environment.
+    // Requests of an address and of a credential; -1 by the environment.
     int64_t address_per_minute = -1;
     int64_t principal_per_minute = -1;
     RegionsConfig regions;
@@ -83,6 +83,9 @@ struct Config : DatabaseConfig {
     Endpoint admin;
     std::vector<Network> watchers;
     Endpoint redirect;
+    // 0: any number.
+    int64_t address_rate = 0;
+    int64_t principal_rate = 0;
 };
 
 // AEGIS_DEMO=1 in production: worth an event, for somebody wanted it.
@@ -93,5 +96,10 @@ class DemoRefused : public ConfigError {
 
 // Reads, overrides, checks. An empty path means: variables and defaults only. Throws ConfigError.
 Config load_config(const std::string &path, const Variables &variables);
+
+// Whether SIGHUP takes a setting up; any other needs a restart.
+bool is_live(std::string_view name);
+// What the gateway started with, and of another valid configuration what is live.
+Config taken_up(const Config &started, Config fresh);
 
 }  // namespace aegis::server

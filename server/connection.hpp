@@ -11,11 +11,14 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 struct ssl_st;
 
 namespace aegis::server {
+
+struct Config;
 
 enum class Listener { main, admin, redirect };
 
@@ -57,6 +60,9 @@ class Connection {
     const int fd;
     const Listener listener;
     const std::string peer;
+
+    // As they were when it came, and from the first byte of a request on as they were then.
+    std::shared_ptr<const Config> settings;
 
     Phase phase = Phase::hello;
     std::string in;

@@ -145,9 +145,10 @@ std::string Gateway::health_details() const {
 
 // Whoever watches the service from outside: by the address of the connection, which nobody forges.
 bool Gateway::may_watch(const Connection &connection) const {
-    if (config_.watchers.empty()) return false;
+    const Config &settings = *connection.settings;
+    if (settings.watchers.empty()) return false;
     std::optional<Network> peer = parse_network(connection.peer);
-    return peer && is_in(peer->prefix, config_.watchers);
+    return peer && is_in(peer->prefix, settings.watchers);
 }
 
 Verdict Gateway::judge(const Connection &connection) const {
@@ -166,7 +167,7 @@ Verdict Gateway::judge(const Connection &connection) const {
 Verdict Gateway::judge_console(const Connection &connection, std::string_view route) const {
     Verdict verdict;
     if (is_read(connection.head.method)) {
-        verdict.early = console_response(connection.head.path, config_.payment_forms);
+        verdict.early = console_response(connection.head.path, connection.settings->payment_forms);
     } else {
         verdict = refuse(connection, kMethodNotAllowed);
         verdict.early->set("allow", "GET, HEAD");
@@ -176,14 +177,16 @@ Verdict Gateway::judge_console(const Connection &connection, std::string_view ro
 }
 
 Verdict Gateway::judge_main(const Connection &connection) const {
+    const Config &settings = *connection.settings;
     const Head &head = connection.head;
-    if (!config_.hosts.empty() &&
-        std::find(config_.hosts.begin(), config_.hosts.end(), head.host) == config_.hosts.end())
+    if (!settings.hosts.empty() &&
+        std::find(settings.hosts.begin(), settings.hosts.end(), head.host) == settings.hosts.end())
         return refuse(connection, kMisdirected);
     // Whoever watches the service must not find it down because others ask too much.
     const bool health = head.path == kHealthPath;
     if (health && !asks_to_look(head)) return judge_path(connection);
-    RateVerdict rate = rates_.take(connection.peer, counted_principal(head, connection.peer));
+    RateVerdict rate = rates_.take({settings.address_rate, settings.principal_rate},
+                                   connection.peer, counted_principal(head, connection.peer));
     if (health && !rate.allowed) return judge_look(connection, Look::none, kHealthPath);
     Verdict verdict = rate.allowed ? judge_path(connection) : refuse(connection, kRateLimited);
     if (!rate.allowed) verdict.early->set("retry-after", std::to_string(rate.retry_seconds));
@@ -224,6 +227,7 @@ Response Gateway::show(const Connection &connection, const std::optional<Answer>
 }
 
 Verdict Gateway::judge_path(const Connection &connection) const {
+    const Config &settings = *connection.settings;
     const Head &head = connection.head;
     if (head.path == kHealthPath && may_watch(connection)) {
         Verdict verdict = answer_health(connection, health_details());
@@ -239,8 +243,8 @@ Verdict Gateway::judge_path(const Connection &connection) const {
     }
     if (head.path == kMetricsPath && asks_to_look(head))
         return judge_look(connection, Look::metrics, kMetricsPath);
-    if (head.path == kSecurityPath && !config_.security_contact.empty()) {
-        Verdict verdict = answer(connection, kText, security_text(config_));
+    if (head.path == kSecurityPath && !settings.security_contact.empty()) {
+        Verdict verdict = answer(connection, kText, security_text(settings));
         verdict.shown_route = kSecurityPath;
         return verdict;
     }
@@ -254,12 +258,12 @@ Verdict Gateway::judge_path(const Connection &connection) const {
         return verdict;
     }
     // Without demo mode there is nothing to ask the database for.
-    if (head.path == kDemoPath && !config_.demo) {
+    if (head.path == kDemoPath && !settings.demo) {
         Verdict verdict = answer(connection, kJson, "{\"logins\":[]}");
         verdict.shown_route = kDemoPath;
         return verdict;
     }
-    std::string_view page = config_.console ? console_route(head.path) : std::string_view();
+    std::string_view page = settings.console ? console_route(head.path) : std::string_view();
     if (!page.empty()) return judge_console(connection, page);
     Routes table = regions_.routes(regions_.home());
     if (table == nullptr) return refuse(connection, kUnavailable);
@@ -291,7 +295,7 @@ Verdict Gateway::judge_path(const Connection &connection) const {
                 break;
         }
     }
-    size_t limit = std::min(match.route->body_limit, static_cast<size_t>(config_.body_bytes));
+    size_t limit = std::min(match.route->body_limit, static_cast<size_t>(settings.body_bytes));
     if (!verdict.early && head.content_length > limit) verdict = refuse(connection, kBodyTooLarge);
     verdict.table = table;
     verdict.route = match.route;
@@ -314,16 +318,17 @@ Verdict Gateway::judge_admin(const Connection &connection) const {
 // A page may be led to TLS. An interface may not: what it sent in the clear is already lost, and
 // its author should hear of it.
 Verdict Gateway::judge_redirect(const Connection &connection) const {
+    const Config &settings = *connection.settings;
     const Head &head = connection.head;
     bool interface = head.path == "/api" || head.path.compare(0, 5, "/api/") == 0;
-    bool named = config_.hosts.empty() || std::find(config_.hosts.begin(), config_.hosts.end(),
-                                                    head.host) != config_.hosts.end();
+    bool named = settings.hosts.empty() || std::find(settings.hosts.begin(), settings.hosts.end(),
+                                                     head.host) != settings.hosts.end();
     if (interface || !named || !is_read(head.method)) return refuse(connection, kPlainText);
     Verdict verdict;
     Response response;
     response.status = 308;
     std::string port =
-        config_.listener.port == 443 ? "" : ":" + std::to_string(config_.listener.port);
+        settings.listener.port == 443 ? "" : ":" + std::to_string(settings.listener.port);
     response.set("location", "https://" + head.host + port + head.target());
     verdict.early = std::move(response);
     return verdict;

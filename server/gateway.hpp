@@ -29,13 +29,11 @@ class Gateway {
  public:
     Gateway(const Config &config, Regions *regions, const Replica &replica, Metrics *metrics,
             std::function<Load()> load)
-        : config_(config),
-          regions_(*regions),
+        : regions_(*regions),
           route_(regions),
           replica_(replica),
           metrics_(metrics),
           load_(std::move(load)),
-          rates_(config.address_per_minute, config.principal_per_minute),
           upstreams_(config.upstreams) {}
 
     // Decides with the head alone.
@@ -76,7 +74,6 @@ class Gateway {
                         std::string_view *problem_name) const;
     Verdict answer_health(const Connection &connection, std::string body) const;
 
-    const Config &config_;
     Regions &regions_;
     const RegionRoute route_;
     const Replica &replica_;

@@ -124,8 +124,6 @@ std::string scrubbed(const std::string &text) {
 }
 
 void open_log(std::string_view level, const std::string &file) {
-    level_name = level;
-    file_name = file;
     std::shared_ptr<spdlog::sinks::sink> sink;
     try {
         if (file.empty())
@@ -137,13 +135,15 @@ void open_log(std::string_view level, const std::string &file) {
     }
     auto made = std::make_shared<spdlog::logger>("aegis-server", std::move(sink));
     made->set_pattern("%v");
-    made->set_level(spdlog::level::from_str(level_name == "warn" ? "warning" : level_name));
+    made->set_level(spdlog::level::from_str(level == "warn" ? "warning" : std::string(level)));
     made->flush_on(spdlog::level::debug);
+    flush_log();
+    level_name = level;
+    file_name = file;
     std::atomic_store(&logger, std::move(made));
 }
 
 void reopen_log() {
-    flush_log();
     if (!file_name.empty()) open_log(std::string(level_name), std::string(file_name));
 }
 

@@ -31,7 +31,8 @@ struct RequestLine {
 // program prints about its end.
 std::string scrubbed(const std::string &text);
 
-// Throws std::runtime_error when the file cannot be opened. An empty file means standard error.
+// Throws std::runtime_error when the file cannot be opened, and then nothing has changed. An empty
+// file means standard error. From one thread.
 void open_log(std::string_view level, const std::string &file);
 // For rotation: the file is opened again under its name.
 void reopen_log();

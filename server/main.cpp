@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // aegis-server: puts the parts together, says clearly why it cannot start, and follows signals.
-// SIGTERM and SIGINT drain, SIGHUP reloads the certificate and reopens the log.
+// SIGTERM and SIGINT drain, SIGHUP takes up certificate and settings and reopens the log.
 #include "command_line.hpp"
 #include "config.hpp"
+#include "live.hpp"
 #include "log.hpp"
 #include "poller.hpp"
 #include "region.hpp"
@@ -74,31 +75,41 @@ sigset_t our_signals() {
     return set;
 }
 
-// What a reload takes up; everything else needs a restart.
-constexpr std::string_view kReloaded[] = {"tls.certificate", "tls.key"};
-
-void warn_of_restart(const Values &running, const Values &fresh) {
+void warn_of_restart(const Values &started, const Values &fresh) {
     std::string names;
-    for (const std::string &name : changed_settings(running, fresh))
-        if (std::find(std::begin(kReloaded), std::end(kReloaded), name) == std::end(kReloaded))
-            names += (names.empty() ? "" : ", ") + name;
+    for (const std::string &name : changed_settings(started, fresh))
+        if (!is_live(name)) names += (names.empty() ? "" : ", ") + name;
     if (names.empty()) return;
     log_event(
         Level::warn, "restart_needed",
         {{"settings", names}, {"hint", "They are as before until the gateway is restarted."}});
 }
 
-// A reload that fails changes nothing.
-void reload(const Config &running, const std::string &path, const Variables &variables,
+// A reload that fails changes nothing: what may fail comes first.
+void reload(const Config &started, const std::string &path, const Variables &variables, Live *live,
             Poller *poller) {
+    auto fail = [](const std::exception &error, const std::string &hint) {
+        log_event(Level::error, "reload_failed", {{"message", error.what()}, {"hint", hint}});
+    };
     try {
         reopen_log();
-        Config fresh = load_config(path, variables);
-        poller->set_tls(make_tls_context(fresh.certificate, fresh.key));
+        const Config fresh = load_config(path, variables);
+        TlsContext tls = make_tls_context(fresh.certificate, fresh.key);
+        Config next = taken_up(started, fresh);
+        next.max_connections = raise_descriptor_limit(next);
+        const auto before = live->now();
+        if (next.log_level != before->log_level || next.log_file != before->log_file)
+            open_log(next.log_level, next.log_file);
+        live->set(std::move(next));
+        poller->set_tls(std::move(tls));
         log_event(Level::info, "reloaded", {{"certificate", fresh.certificate}});
-        warn_of_restart(running.values, fresh.values);
+        warn_of_restart(started.values, fresh.values);
+    } catch (const ConfigError &error) {
+        fail(error, error.hint());
+    } catch (const TlsError &error) {
+        fail(error, error.hint());
     } catch (const std::exception &error) {
-        log_event(Level::error, "reload_failed", {{"message", error.what()}});
+        fail(error, "Everything is as before. Mend it, and send SIGHUP again.");
     }
 }
 
@@ -108,7 +119,7 @@ int serve(Config config, const std::string &path, const Variables &variables) {
     signal(SIGPIPE, SIG_IGN);
     config.max_connections = raise_descriptor_limit(config);
 
-    Front(config.idle_seconds, config.requests_per_connection).self_check();
+    Front().self_check();
     if (config.development && make_development_certificate(config.certificate, config.key))
         log_event(Level::warn, "development_certificate_made",
                   {{"certificate", config.certificate}});
@@ -116,7 +127,8 @@ int serve(Config config, const std::string &path, const Variables &variables) {
 
     HeldBytes held(config.buffered_bytes);
     Workers *workers_seen = nullptr;
-    Poller poller(config, [&](Connection *connection) { workers_seen->take(connection); });
+    Live live(config);
+    Poller poller(live, [&](Connection *connection) { workers_seen->take(connection); });
     poller.set_tls(std::move(tls));
     poller.listen(config.listener, Listener::main);
     if (config.admin.on()) poller.listen(config.admin, Listener::admin);
@@ -142,7 +154,7 @@ int serve(Config config, const std::string &path, const Variables &variables) {
         load.queued = workers_seen->queued();
         return load;
     });
-    Workers workers(config, regions, gateway, &metrics, &held);
+    Workers workers(config, live, regions, gateway, &metrics, &held);
     workers_seen = &workers;
     regions.start();
     replica.start();
@@ -158,7 +170,7 @@ int serve(Config config, const std::string &path, const Variables &variables) {
         int number = 0;
         if (sigwait(&signals, &number) != 0) continue;
         if (number == SIGHUP) {
-            reload(config, path, variables, &poller);
+            reload(config, path, variables, &live, &poller);
         } else {
             log_event(Level::info, "draining", {{"signal", strsignal(number)}});
             running = false;
@@ -191,8 +203,8 @@ int main_with(int argc, char **argv) {
     program.flag("--allow-root", &allow_root, "serve although running as root (containers)");
     program.version(std::string("aegis-server ") + AEGIS_VERSION);
     program.footer(
-        "Signals: TERM and INT finish what is under way and exit; HUP reloads the certificate "
-        "and reopens the log.");
+        "Signals: TERM and INT finish what is under way and exit; HUP takes up certificate and "
+        "settings and reopens the log.");
     int status = 0;
     if (!program.parse(argc, argv, &status)) return status == 0 ? 0 : kExitConfig;
     forget_libpq_variables();

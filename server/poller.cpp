@@ -63,8 +63,8 @@ socklen_t socket_address(const Endpoint &endpoint, sockaddr_storage *address) {
 
 }  // namespace
 
-Poller::Poller(const Config &config, Handover handover)
-    : config_(config),
+Poller::Poller(const Live &live, Handover handover)
+    : live_(live),
       handover_(std::move(handover)),
       epoll_fd_(epoll_create1(EPOLL_CLOEXEC)),
       wake_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
@@ -160,8 +160,9 @@ void Poller::accept_from(const Door &door) {
 
 void Poller::admit(int fd, const Door &door, std::string peer) {
     std::lock_guard<std::mutex> guard(lock_);
-    bool counted = addresses_.enter(peer, config_.connections_per_address);
-    bool full = connections_.size() >= static_cast<size_t>(config_.max_connections);
+    std::shared_ptr<const Config> settings = live_.now();
+    bool counted = addresses_.enter(peer, settings->connections_per_address);
+    bool full = connections_.size() >= static_cast<size_t>(settings->max_connections);
     if (!counted || (full && !make_room())) {
         if (counted) addresses_.leave(peer);
         close(fd);
@@ -171,7 +172,8 @@ void Poller::admit(int fd, const Door &door, std::string peer) {
     uint64_t id = next_id_++;
     auto made =
         std::make_unique<Connection>(id, fd, door.listener, std::move(peer), std::move(tls));
-    made->phase_deadline = Clock::now() + std::chrono::seconds(config_.handshake_seconds);
+    made->phase_deadline = Clock::now() + std::chrono::seconds(settings->handshake_seconds);
+    made->settings = std::move(settings);
     made->parked = true;
     connections_[id] = std::move(made);
     count_ = connections_.size();
@@ -227,7 +229,7 @@ void Poller::call_worker() {
 void Poller::drain() {
     {
         std::lock_guard<std::mutex> guard(lock_);
-        drain_deadline_ = Clock::now() + std::chrono::seconds(config_.drain_seconds);
+        drain_deadline_ = Clock::now() + std::chrono::seconds(live_.now()->drain_seconds);
         draining_ = true;
     }
     signal(wake_fd_);

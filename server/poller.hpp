@@ -6,8 +6,8 @@
 // is ready while all workers are busy.
 #pragma once
 
-#include "config.hpp"
 #include "connection.hpp"
+#include "live.hpp"
 #include "rate.hpp"
 
 #include <atomic>
@@ -36,7 +36,7 @@ class Poller {
     // Takes a connection that is ready or expired; called on the thread of run().
     using Handover = std::function<void(Connection *)>;
 
-    Poller(const Config &config, Handover handover);
+    Poller(const Live &live, Handover handover);
     ~Poller();
 
     // Throws ListenError.
@@ -79,7 +79,7 @@ class Poller {
     void erase(uint64_t id);  // with the lock held
     static bool is_idle(const Connection &connection);
 
-    const Config &config_;
+    const Live &live_;
     Handover handover_;
     int epoll_fd_;
     int wake_fd_;  // wakes run()

@@ -43,18 +43,17 @@ void describe(const char *name, int64_t per_minute, const RateUse &use, std::str
 
 }  // namespace
 
-RateBuckets::RateBuckets(int64_t per_minute) : per_minute_(per_minute) {
-    if (per_minute_ == 0) return;
+RateBuckets::RateBuckets() {
     core::random_secret(core::ByteSpan(seed_, sizeof seed_));
     used_until_ = std::make_unique<std::atomic<int64_t>[]>(kBuckets);
     for (size_t at = 0; at < kBuckets; ++at) used_until_[at].store(INT64_MIN);
 }
 
-RateUse RateBuckets::take(std::string_view key, int64_t now) {
+RateUse RateBuckets::take(std::string_view key, int64_t per_minute, int64_t now) {
     core::Digest digest = core::sha256(core::ByteView(seed_, sizeof seed_), core::as_bytes(key));
     std::atomic<int64_t> &used_until =
         used_until_[core::get_u32(digest.bytes) % static_cast<uint32_t>(kBuckets)];
-    const int64_t cost = kMinute / per_minute_;
+    const int64_t cost = kMinute / per_minute;
     RateUse use;
     int64_t before = used_until.load();
     int64_t after = 0;
@@ -98,19 +97,21 @@ void AddressCount::leave(const std::string &peer) {
     if (counted != counts_.end() && --counted->second == 0) counts_.erase(counted);
 }
 
-RateVerdict RateLimits::take(const std::string &peer, std::string_view principal) {
+RateVerdict RateLimits::take(const Rates &rates, const std::string &peer,
+                             std::string_view principal) {
     RateVerdict verdict;
     std::string policies, uses;
     const int64_t now = now_micros();
-    auto count = [&](RateBuckets &buckets, const char *name, std::string_view key) {
-        if (!buckets.on() || key.empty() || !verdict.allowed) return;
-        RateUse use = buckets.take(key, now);
-        describe(name, buckets.per_minute(), use, &policies, &uses);
+    auto count = [&](RateBuckets &buckets, int64_t per_minute, const char *name,
+                     std::string_view key) {
+        if (per_minute == 0 || key.empty() || !verdict.allowed) return;
+        RateUse use = buckets.take(key, per_minute, now);
+        describe(name, per_minute, use, &policies, &uses);
         verdict.allowed = use.allowed;
         verdict.retry_seconds = use.retry_seconds;
     };
-    if (address_.on()) count(address_, "address", counted_address(peer));
-    count(principal_, "principal", principal);
+    if (rates.address > 0) count(address_, rates.address, "address", counted_address(peer));
+    count(principal_, rates.principal, "principal", principal);
     if (!policies.empty())
         verdict.fields = "ratelimit-policy: " + policies + "\r\nratelimit: " + uses + "\r\n";
     return verdict;

@@ -23,16 +23,13 @@ struct RateUse {
 
 class RateBuckets {
  public:
-    // per_minute 0: no limit, nothing is counted.
-    explicit RateBuckets(int64_t per_minute);
-    bool on() const { return per_minute_ > 0; }
-    int64_t per_minute() const { return per_minute_; }
-    // Takes one. now_micros of any clock that does not go back.
-    RateUse take(std::string_view key, int64_t now_micros);
+    RateBuckets();
+    // Takes one of so many a minute, at least 1; under another number later, a bucket is as full as
+    // it was. now_micros of any clock that does not go back.
+    RateUse take(std::string_view key, int64_t per_minute, int64_t now_micros);
 
  private:
     static constexpr size_t kBuckets = 1 << 16;
-    const int64_t per_minute_;
     uint8_t seed_[32];
     // Up to when a bucket has used its rate: at most a minute ahead of now.
     std::unique_ptr<std::atomic<int64_t>[]> used_until_;
@@ -53,6 +50,12 @@ class AddressCount {
     std::unordered_map<std::string, int64_t> counts_;
 };
 
+// Requests a minute; 0: any number, and nothing is counted.
+struct Rates {
+    int64_t address = 0;
+    int64_t principal = 0;
+};
+
 struct RateVerdict {
     bool allowed = true;
     int64_t retry_seconds = 0;
@@ -61,11 +64,9 @@ struct RateVerdict {
 
 class RateLimits {
  public:
-    RateLimits(int64_t address_per_minute, int64_t principal_per_minute)
-        : address_(address_per_minute), principal_(principal_per_minute) {}
     // principal: the credential as it was sent; empty: none. What an address may not, is not taken
     // from the credential.
-    RateVerdict take(const std::string &peer, std::string_view principal);
+    RateVerdict take(const Rates &rates, const std::string &peer, std::string_view principal);
 
  private:
     RateBuckets address_;

@@ -34,9 +34,7 @@ class RequestStream : public compat::MemoryStream {
 
 }  // namespace
 
-Front::Front(int64_t keep_alive_seconds, int64_t keep_alive_requests) {
-    server_.set_keep_alive_timeout(static_cast<time_t>(keep_alive_seconds));
-    server_.set_keep_alive_max_count(static_cast<size_t>(keep_alive_requests));
+Front::Front() {
     auto handler = [this](const httplib::Request &request, httplib::Response &response) {
         Response given = (*answer_)(request.body);
         response.status = given.status;
@@ -53,6 +51,11 @@ Front::Front(int64_t keep_alive_seconds, int64_t keep_alive_requests) {
     server_.Patch("/", handler);
     server_.Delete("/", handler);
     server_.Options("/", handler);
+}
+
+void Front::keep_alive(int64_t seconds, int64_t requests) {
+    server_.set_keep_alive_timeout(static_cast<time_t>(seconds));
+    server_.set_keep_alive_max_count(static_cast<size_t>(requests));
 }
 
 std::string Front::respond(std::string_view method, std::string_view body, bool close,

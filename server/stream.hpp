@@ -16,7 +16,10 @@ namespace aegis::server {
 // Belongs to one worker thread.
 class Front {
  public:
-    Front(int64_t keep_alive_seconds, int64_t keep_alive_requests);
+    Front();
+
+    // What the answers from now on say of their connection.
+    void keep_alive(int64_t seconds, int64_t requests);
 
     // Lets httplib take in the body and write out what the answer function gives. Returns the bytes
     // for the wire. Throws std::runtime_error when httplib did not do its part.

@@ -74,10 +74,7 @@ size_t Queue::size() const {
 }
 
 struct Workers::Hands {
-    explicit Hands(const Config &config, bool sign_in_)
-        : reach(config),
-          front(config.idle_seconds, config.requests_per_connection),
-          sign_in(sign_in_) {}
+    explicit Hands(const Config &config, bool sign_in_) : reach(config), sign_in(sign_in_) {}
 
     Reach reach;
     Front front;
@@ -85,13 +82,13 @@ struct Workers::Hands {
     int turns = 0;
 };
 
-Workers::Workers(const Config &config, const Regions &regions, const Gateway &gateway,
-                 Metrics *metrics, HeldBytes *held)
+Workers::Workers(const Config &config, const Live &live, const Regions &regions,
+                 const Gateway &gateway, Metrics *metrics, HeldBytes *held)
     : config_(config),
+      live_(live),
       gateway_(gateway),
       metrics_(metrics),
       held_(held),
-      limits_(limits_of(config)),
       main_(static_cast<size_t>(config.queue)),
       sign_in_(static_cast<size_t>(config.queue)),
       waiting_{{regions, false, static_cast<size_t>(config.queue)},
@@ -214,7 +211,7 @@ bool Workers::park_or_release(Connection *connection, Io io) {
 
 void Workers::begin_write(Connection *connection) {
     connection->phase = Phase::write;
-    connection->phase_deadline = Clock::now() + seconds(config_.write_seconds);
+    connection->phase_deadline = Clock::now() + seconds(connection->settings->write_seconds);
 }
 
 void Workers::begin_linger(Connection *connection) {
@@ -313,7 +310,7 @@ bool Workers::step_handshake(Connection *connection) {
     Io io = connection->handshake();
     if (io != Io::done) return park_or_release(connection, io);
     connection->phase = Phase::head;
-    connection->phase_deadline = Clock::now() + seconds(config_.head_seconds);
+    connection->phase_deadline = Clock::now() + seconds(connection->settings->head_seconds);
     return true;
 }
 
@@ -323,12 +320,14 @@ bool Workers::step_head(Connection *connection) {
         if (before > 0) {
             if (!connection->head_begun) {
                 connection->head_begun = true;
-                connection->phase_deadline = Clock::now() + seconds(config_.head_seconds);
+                live_.refresh(&connection->settings);
+                connection->phase_deadline =
+                    Clock::now() + seconds(connection->settings->head_seconds);
             }
             size_t consumed = 0;
             Refusal refusal;
-            HeadState state =
-                parse_head(connection->in, limits_, &connection->head, &consumed, &refusal);
+            HeadState state = parse_head(connection->in, limits_of(*connection->settings),
+                                         &connection->head, &consumed, &refusal);
             if (state == HeadState::refused) {
                 refuse_head(connection, refusal);
                 return true;
@@ -340,7 +339,7 @@ bool Workers::step_head(Connection *connection) {
             }
         }
         // One byte more than allowed, so that "too large" can be told from "not yet".
-        Io io = connection->fill(limits_.bytes + 1);
+        Io io = connection->fill(static_cast<size_t>(connection->settings->head_bytes) + 1);
         if (connection->in.size() == before) return park_or_release(connection, io);
     }
 }
@@ -351,8 +350,9 @@ void Workers::accept_head(Connection *connection) {
     const std::string *given = head.find("x-request-id");
     connection->request_id = given != nullptr && is_request_id(*given) ? *given : make_request_id();
     connection->verdict = gateway_.judge(*connection);
-    connection->close_after = head.close || poller_->draining() ||
-                              connection->served + 1 >= config_.requests_per_connection;
+    connection->close_after =
+        head.close || poller_->draining() ||
+        connection->served + 1 >= connection->settings->requests_per_connection;
     size_t length = head.content_length;
     if (!connection->verdict.early && length > 0) {
         if (auto share = held_->take(length)) {
@@ -363,7 +363,7 @@ void Workers::accept_head(Connection *connection) {
         }
     }
     connection->phase = Phase::body;
-    connection->phase_deadline = connection->started + seconds(config_.body_seconds);
+    connection->phase_deadline = connection->started + seconds(connection->settings->body_seconds);
     if (connection->verdict.early) {
         // A body that is not there yet is not waited for, and what comes after it cannot be read.
         if (connection->in.size() < length) connection->close_after = true;
@@ -419,6 +419,8 @@ bool Workers::step_ready(Connection *connection, Hands *hands) {
             serialise(answer({}), connection->close_after, connection->head.method != "HEAD");
     } else {
         std::string_view body = std::string_view(connection->in).substr(0, length);
+        const Config &settings = *connection->settings;
+        hands->front.keep_alive(settings.idle_seconds, settings.requests_per_connection);
         connection->out =
             hands->front.respond(connection->head.method, body, connection->close_after, answer);
     }
@@ -443,7 +445,7 @@ bool Workers::step_write(Connection *connection, Hands *hands) {
     connection->phase = Phase::head;
     connection->head_begun = false;
     connection->verdict = Verdict();
-    connection->phase_deadline = Clock::now() + seconds(config_.idle_seconds);
+    connection->phase_deadline = Clock::now() + seconds(connection->settings->idle_seconds);
     // Next in line: other connections after some turns, and never on a sign-in worker.
     if (!connection->in.empty() && (hands->sign_in || ++hands->turns >= kTurns) &&
         queue(connection))

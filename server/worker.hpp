@@ -39,8 +39,8 @@ class Queue {
 
 class Workers {
  public:
-    Workers(const Config &config, const Regions &regions, const Gateway &gateway, Metrics *metrics,
-            HeldBytes *held);
+    Workers(const Config &config, const Live &live, const Regions &regions, const Gateway &gateway,
+            Metrics *metrics, HeldBytes *held);
     ~Workers();
 
     void start(Poller *poller);
@@ -81,11 +81,11 @@ class Workers {
     bool hold_answer(Connection *connection);
     void log(const Connection &connection, int status, std::string_view problem);
 
-    const Config &config_;
+    const Config &config_;  // what does not change
+    const Live &live_;
     const Gateway &gateway_;
     Metrics *const metrics_;
     HeldBytes *const held_;
-    const HeadLimits limits_;
     Poller *poller_ = nullptr;
     Queue main_;
     Queue sign_in_;

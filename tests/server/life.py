@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Starting, reloading, losing the database and stopping: each fault is named with what to do about it."""
+"""Starting, losing the database and stopping: each fault is named with what to do about it."""
 import json
 import os
 import signal
@@ -230,32 +230,7 @@ def plain(port, data):
             answer += more
 
 
-def changes(report, cluster):
-    with Gateway(cluster) as gateway:
-        with report.test("hangup-loads-the-new-certificate"):
-            before = served_certificate(gateway)
-            with connect(gateway) as old:
-                for path in (gateway.certificate, gateway.key):
-                    os.rename(path, path + ".old")
-                other = Gateway(cluster)
-                with other:
-                    for name in ("certificate", "key"):
-                        text = open(getattr(other, name), encoding="ascii").read()
-                        write(getattr(gateway, name), text, 0o600)
-                gateway.signal(signal.SIGHUP)
-                until(lambda: served_certificate(gateway) != before, what="new certificate")
-                old.sendall(GET)  # a connection of before is not cut
-                assert old.recv(100).startswith(b"HTTP/1.1 200 ")
-
-        with report.test("hangup-with-a-bad-certificate-keeps-the-old"):
-            before = served_certificate(gateway)
-            write(gateway.certificate, "no PEM\n")
-            gateway.signal(signal.SIGHUP)
-            until(lambda: any(line["event"] == "reload_failed" for line in gateway.lines()), what="line in the log")
-            equal(served_certificate(gateway), before, "certificate")
-
-    restart_needed(report, cluster)
-
+def losses(report, cluster):
     with Gateway(cluster) as gateway:
         with report.test("database-restart-is-survived"):
             until(lambda: health(gateway) in ("ok", "degraded"), what="health")
@@ -268,65 +243,6 @@ def changes(report, cluster):
             until(lambda: health(gateway) in ("ok", "degraded"), 20, "health after the restart")
             until(lambda: client.request("GET", "/api/customers").status != 503, 20, "an answer of the database")
             client.close()
-
-
-def restart_needed(report, cluster):
-    """What a reload does not take up is named, each time, until it is as it was."""
-    regions = {"database": {"socket": None}, "regions": {"home": "UK", "mode": "strict"},
-               "regions.UK": {"database": cluster.folder, "url": "https://uk.example.com"},
-               "regions.SG": {"url": "https://sg.example.com"}, "regions.EU": {"url": "https://eu.example.com"}}
-    with Gateway(cluster, regions) as gateway:
-        text = open(gateway.config, encoding="utf-8").read()
-
-        def reload(changed):
-            before = len(gateway.lines())
-            write(gateway.config, changed)
-            gateway.signal(signal.SIGHUP)
-            until(lambda: any(line["event"] in ("reloaded", "reload_failed") for line in gateway.lines()[before:]), what="a reload")
-            # The log is in order, so what a second reload says comes after all of the first one.
-            seen = len(gateway.lines())
-            write(gateway.config, "[log]\nlevel = 7\n")
-            gateway.signal(signal.SIGHUP)
-            until(lambda: any(line["event"] == "reload_failed" for line in gateway.lines()[seen:]), what="a reload that fails")
-            return [line["settings"] for line in gateway.lines()[before:] if line["event"] == "restart_needed"]
-        with report.test("hangup-without-a-change-says-nothing"):
-            equal(reload(text), [], "settings")
-        with report.test("hangup-names-a-region-that-changed"):
-            equal(reload(text.replace("https://sg.example.com", "https://sg.example.net")), ["regions.SG.url"], "settings")
-            named = reload(text.replace("[regions.EU]", "[regions.MARS]").replace('home = "UK"\nmode = "strict"', 'home = "MARS"\nmode = "proxy"'))
-            equal(named, [], "what is no valid configuration changes nothing")
-            named = reload(text.replace("[regions.EU]", "[regions.MARS]"))
-            assert named and {"regions.EU.url", "regions.MARS.url"} <= set(named[0].split(", ")), named
-        with report.test("hangup-names-whatever-changed"):
-            lines = (("server", "hosts", '["localhost"]'), ("server", "workers", "3"), ("server", "console", "false"), ("limits", "idle_seconds", "61"),
-                     ("database", "statement_seconds", "9"), ("replica", "max_lag_seconds", "11"), ("admin", "networks", '["10.0.0.0/8"]'),
-                     ("security", "contact", '["mailto:a@example.com"]'), ("log", "level", '"warn"'), ("sentry", "environment", '"x"'))
-            more = {}
-            for section, key, value in lines:
-                more.setdefault(section, []).append(f"{key} = {value}\n")
-            changed = text
-            for section, added in more.items():
-                head = f"[{section}]\n"
-                changed = changed.replace(head, head + "".join(added)) if head in changed else changed + head + "".join(added)
-            changed += '[[upstream]]\nname = "up"\nurl = "https://up.example.com"\n'
-            named = reload(changed)
-            equal(len(named), 1, "lines")
-            wanted = {f"{section}.{key}" for section, key, _ in lines} | {"upstream[1].name", "upstream[1].url"}
-            assert wanted <= set(named[0].split(", ")), wanted - set(named[0].split(", "))
-            assert "tls" not in named[0] and "server.listen" not in named[0], named
-        with report.test("hangup-takes-up-another-certificate-and-key"):
-            os.rename(gateway.certificate, gateway.certificate + ".2")
-            os.rename(gateway.key, gateway.key + ".2")
-            equal(reload(text.replace('.crt"', '.crt.2"').replace('.key"', '.key.2"')), [], "settings")
-
-
-def served_certificate(gateway):
-    raw = socket.create_connection(("127.0.0.1", gateway.port), timeout=10)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    with context.wrap_socket(raw) as stream:
-        return stream.getpeercert(binary_form=True)
 
 
 def health(gateway):
@@ -436,7 +352,7 @@ def main():
         configuration(report, cluster)
         start_errors(report, cluster)
         protocol(report, cluster)
-        changes(report, cluster)
+        losses(report, cluster)
         demo(report, cluster)
         drain(report, cluster)
     report.finish()

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Settings: what is not understood is refused with its place, and variables win over the file.
 #include "config.hpp"
+#include "live.hpp"
 
 #include <cstdio>
 #include <fstream>
@@ -13,7 +14,9 @@ namespace {
 
 using aegis::server::Config;
 using aegis::server::ConfigError;
+using aegis::server::Live;
 using aegis::server::load_config;
+using aegis::server::taken_up;
 using aegis::server::Variables;
 
 class ServerConfig : public testing::Test {
@@ -206,6 +209,48 @@ TEST_F(ServerConfig, RefusesRegionsThatLeadNowhere) {
               ":6: \"regions.UK.url\" has the host of another region");
     EXPECT_EQ(refusal(kTwo + "[replica]\nhost = \"h\"\n"),
               ":13: [replica] is reached in another way than [database]");
+}
+
+// What is live is taken from another file, what is not stays, and what is derived follows.
+TEST_F(ServerConfig, TakesUpWhatIsLive) {
+    const Config started = load(kGood + "[server]\nqueue = 5\nenvironment = \"staging\"\n");
+    const Config fresh = load(
+        "[tls]\ncertificate = \"c2\"\nkey = \"k2\"\n[database]\nsocket = \"/s2\"\n"
+        "[server]\nqueue = 6\nhosts = [\"A.example\"]\nconsole = false\n"
+        "environment = \"development\"\n"
+        "[limits]\nprincipal_per_minute = 7\nhead_bytes = 2048\nbuffered_bytes = 1048576\n"
+        "[admin]\nnetworks = [\"10.0.0.0/8\"]\n[log]\nlevel = \"debug\"\n");
+    const Config next = taken_up(started, fresh);
+    EXPECT_EQ(next.certificate, "c2");
+    EXPECT_EQ(next.hosts, std::vector<std::string>{"a.example"});
+    EXPECT_FALSE(next.console);
+    EXPECT_EQ(next.head_bytes, 2048);
+    EXPECT_EQ(next.watchers.size(), 1u);
+    EXPECT_EQ(next.log_level, "debug");
+    EXPECT_EQ(next.principal_rate, 7);
+    EXPECT_EQ(next.socket, "/s");
+    EXPECT_EQ(next.queue, 5);
+    EXPECT_EQ(next.buffered_bytes, started.buffered_bytes);
+    EXPECT_EQ(next.environment, "staging");
+    EXPECT_EQ(next.address_rate, 6000);  // development has none, but it is not that yet
+    EXPECT_EQ(fresh.address_rate, 0);
+    EXPECT_TRUE(taken_up(next, load(kGood)).hosts.empty());
+}
+
+TEST(ServerLive, IsRefreshedOnlyWhenItChanged) {
+    Config config;
+    config.queue = 1;
+    Live live(config);
+    auto held = live.now();
+    const auto first = held;
+    live.refresh(&held);
+    EXPECT_EQ(held, first);
+    config.queue = 2;
+    live.set(config);
+    EXPECT_EQ(held->queue, 1);
+    live.refresh(&held);
+    EXPECT_EQ(held->queue, 2);
+    EXPECT_EQ(first->queue, 1);
 }
 
 }  // namespace

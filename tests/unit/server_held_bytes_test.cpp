@@ -84,9 +84,9 @@ class HeldByAConnection : public testing::Test {
         return ntohs(address.sin_port);
     }
 
-    const Config config_;
+    const Live live_{Config()};
     HeldBytes all_{100};
-    Poller poller_{config_, [](Connection *) {}};
+    Poller poller_{live_, [](Connection *) {}};
     int client_ = -1;
     Connection *connection_ = nullptr;
 };

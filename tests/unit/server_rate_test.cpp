@@ -12,38 +12,48 @@ using namespace aegis::server;
 constexpr int64_t kSecond = 1000000;
 
 TEST(ServerRate, GivesAMinutesWorthAndRefills) {
-    RateBuckets buckets(60);
+    RateBuckets buckets;
     int64_t now = 1000 * kSecond;
     for (int at = 0; at < 60; ++at) {
-        RateUse use = buckets.take("a", now);
+        RateUse use = buckets.take("a", 60, now);
         ASSERT_TRUE(use.allowed) << at;
         EXPECT_EQ(use.remaining, 59 - at);
         EXPECT_EQ(use.reset_seconds, at + 1);
     }
-    RateUse over = buckets.take("a", now);
+    RateUse over = buckets.take("a", 60, now);
     EXPECT_FALSE(over.allowed);
     EXPECT_EQ(over.remaining, 0);
     EXPECT_EQ(over.retry_seconds, 1);
     // A refusal takes nothing: the next one is there a second later, and only one.
-    for (int at = 0; at < 100; ++at) EXPECT_FALSE(buckets.take("a", now).allowed);
-    EXPECT_TRUE(buckets.take("a", now + kSecond).allowed);
-    EXPECT_FALSE(buckets.take("a", now + kSecond).allowed);
+    for (int at = 0; at < 100; ++at) EXPECT_FALSE(buckets.take("a", 60, now).allowed);
+    EXPECT_TRUE(buckets.take("a", 60, now + kSecond).allowed);
+    EXPECT_FALSE(buckets.take("a", 60, now + kSecond).allowed);
     // Nothing beyond a minute's worth is saved up.
     int given = 0;
-    for (int at = 0; at < 100; ++at) given += buckets.take("a", now + 3600 * kSecond).allowed;
+    for (int at = 0; at < 100; ++at) given += buckets.take("a", 60, now + 3600 * kSecond).allowed;
     EXPECT_EQ(given, 60);
 }
 
 TEST(ServerRate, CountsOneApartFromAnother) {
-    RateBuckets buckets(1);
-    EXPECT_TRUE(buckets.take("a", 0).allowed);
-    RateUse over = buckets.take("a", 0);
+    RateBuckets buckets;
+    EXPECT_TRUE(buckets.take("a", 1, 0).allowed);
+    RateUse over = buckets.take("a", 1, 0);
     EXPECT_FALSE(over.allowed);
     EXPECT_EQ(over.retry_seconds, 60);
     // Two keys share one of 65536 buckets by chance; of twenty, most do not.
     int others = 0;
-    for (int at = 0; at < 20; ++at) others += buckets.take("b" + std::to_string(at), 0).allowed;
+    for (int at = 0; at < 20; ++at) others += buckets.take("b" + std::to_string(at), 1, 0).allowed;
     EXPECT_GE(others, 18);
+}
+
+// Another rate gives nobody a new minute, and takes from nobody what is left.
+TEST(ServerRate, KeepsWhatWasUsedUnderAnotherRate) {
+    RateBuckets buckets;
+    for (int at = 0; at < 30; ++at) EXPECT_TRUE(buckets.take("a", 60, 0).allowed);
+    int left = 0;
+    for (int at = 0; at < 20; ++at) left += buckets.take("a", 10, 0).allowed;
+    EXPECT_EQ(left, 5);
+    EXPECT_FALSE(buckets.take("a", 60, 0).allowed);
 }
 
 TEST(ServerRate, CountsNetworksOfOneCustomerAsOne) {
@@ -72,20 +82,21 @@ TEST(ServerRate, CountsConnectionsOfOneCustomerTogether) {
 }
 
 TEST(ServerRate, TellsBothPolicies) {
-    RateLimits limits(100, 2);
-    RateVerdict first = limits.take("198.51.100.7", "token");
+    RateLimits limits;
+    const Rates rates{100, 2};
+    RateVerdict first = limits.take(rates, "198.51.100.7", "token");
     EXPECT_TRUE(first.allowed);
     EXPECT_EQ(first.fields,
               "ratelimit-policy: \"address\";q=100;w=60, \"principal\";q=2;w=60\r\n"
               "ratelimit: \"address\";r=99;t=1, \"principal\";r=1;t=30\r\n");
-    EXPECT_TRUE(limits.take("198.51.100.7", "token").allowed);
-    RateVerdict over = limits.take("198.51.100.7", "token");
+    EXPECT_TRUE(limits.take(rates, "198.51.100.7", "token").allowed);
+    RateVerdict over = limits.take(rates, "198.51.100.7", "token");
     EXPECT_FALSE(over.allowed);
     EXPECT_GE(over.retry_seconds, 29);
     EXPECT_LE(over.retry_seconds, 30);
-    EXPECT_TRUE(limits.take("198.51.100.7", "another").allowed);
-    EXPECT_TRUE(limits.take("198.51.100.7", "").allowed);
-    EXPECT_EQ(RateLimits(0, 0).take("198.51.100.7", "token").fields, "");
+    EXPECT_TRUE(limits.take(rates, "198.51.100.7", "another").allowed);
+    EXPECT_TRUE(limits.take(rates, "198.51.100.7", "").allowed);
+    EXPECT_EQ(limits.take({}, "198.51.100.7", "token").fields, "");
 }
 
 TEST(ServerRate, KnowsWhoAsks) {
