@@ -8,7 +8,7 @@ table that is not audited is a row of its own."""
 import json
 import statistics
 
-from lab import Cluster, tenant
+from lab import Cluster, Load, tenant
 
 TITLE = "Ledger"
 PLOTS = [("ledger-1", "Insert, 1 client: transactions per second", ["insert_hot_1"]),
@@ -208,7 +208,8 @@ class Ledger:
         made = []
         # One tenant has one head row, so both chains are one where all write for one tenant.
         names_hot = tuple(name for name in VARIANTS if name != "chains")
-        for hot, names, counts in ((True, names_hot, (1, 8, 32)), (False, ("none", "chains", "aegis"), (1, 8, 32))):
+        names_many = tuple(name for name in VARIANTS if name not in ("none_here", "aegis_clear"))
+        for hot, names, counts in ((True, names_hot, (1, 8, 32)), (False, names_many, (1, 8, 32))):
             for operation in STATEMENTS:
                 for clients in counts:
                     kind = "hot" if hot else "many"
@@ -280,10 +281,9 @@ class Ledger:
 
     def lag(self):
         """How long an entry waits for its seal while eight clients write as fast as they can."""
-        series = self.lab.series("lag", "Time from an entry to its seal, at full load", "ms", None, "the oldest entry of each seal; 8 clients; seal interval 200 ms")
-        load = self.write("aegis", "insert", True, 8)
+        series = self.lab.series("lag", "Time from an entry to its seal, at full load", "ms", None, "the oldest entry of each seal; seal interval 200 ms")
 
-        def trial():
+        def trial(load):
             first = self.ours.sql("SELECT aegis.wait_sealed()", user="operator")
             tps = load()["figure"]
             self.ours.sql("SELECT aegis.wait_sealed()", user="operator")
@@ -292,13 +292,15 @@ class Ledger:
                   SELECT s.sealed_at - d."time" AS lag FROM aegis.seal_leaves l JOIN aegis.seal s ON s.number = l.seal JOIN aegis.entry e ON e.seq = l.seqs[1],
                          aegis.decode_entry(e.body) d WHERE l.seal > {first} AND l.log > 0) x""").split("|")
             return {"figure": float(highest), "average": float(average), "tps": tps}
-        series.variant("aegis", "aegis, longest of all seals", trial)
+        for clients in (8, 32):
+            load = self.write("aegis", "insert", True, clients)
+            series.variant(f"aegis_{clients}", f"aegis, longest of all seals, {clients} clients", lambda l=load: trial(l))
         return series
 
     def open_writer(self):
         """A transaction that has written stays open: the sealer must not go over everything since then each time."""
         series = self.lab.series("open_writer", "One entry until it is sealed, beside a transaction that stays open", "ms", "without",
-                                 "interval 200 ms included; the open transaction is older than every entry of the bulk before")
+                                 "who waits for the seal calls the sealer at once; the open transaction is older than every entry of the bulk before")
         one = self.script("aegis", "insert", True)
 
         def wait_once():
@@ -306,7 +308,7 @@ class Ledger:
             self.ours.pgbench(one, "app", transactions=1, variables={"count": 0, "start": 1000000000 + self.run * 100000000, "tenant": self.tenants[0]})
             return self.ours.timed("SELECT aegis.wait_sealed('1 min')", "operator", repeat=1, warm=False)
 
-        def wait():  # where in the interval an entry falls is chance
+        def wait():
             return statistics.median(wait_once() for _ in range(1 if self.lab.quick else 7))
 
         def beside():
@@ -318,12 +320,38 @@ class Ledger:
                 return wait()
         series.variant("without", "no open transaction", wait)
         series.variant("with", "a transaction open meanwhile", beside)
+        self.wait_for_seal = wait
+        return series
+
+    def ten_minutes(self):
+        """The same while a transaction stays open for ten minutes and eight clients write: of a long run, once."""
+        if not self.lab.long:
+            return None
+        series = self.lab.series("ten_minutes", "One entry until it is sealed, while a transaction stays open for ten minutes", "ms", "first",
+                                 "eight clients write all the time, 1,000 entries a second together")
+        for minute, title in ((0, "first"), (10, "last")):
+            series.variant(title, f"after {minute} minutes")
+        writes = self.script("aegis", "insert", True)
+        with self.ours.session() as holder:
+            holder("BEGIN; SELECT pg_current_xact_id();")
+            for minute in range(11):
+                for _ in range(self.lab.rounds):  # the transaction is held once
+                    with Load() as load:
+                        waited = self.wait_for_seal()
+                    if minute in (0, 10):
+                        series.add("first" if minute == 0 else "last", waited, load.others)
+                self.lab.say(f"ten_minutes: {waited:.2f} ms after {minute} minutes")
+                if minute < 10:
+                    self.run += 1
+                    self.ours.pgbench(writes, "app", clients=8, seconds=60, rate=1000, variables={
+                        "count": 0, "start": 1000000000 + self.run * 100000000, "tenant": self.tenants[0]})
         return series
 
     def verification(self):
-        count = int(self.ours.sql("SELECT count(*) FROM aegis.entry"))
-        self.ours.sql("VACUUM ANALYZE; CREATE EXTENSION pgcrypto")
-        self.lab.facts["verification"] = f"{count} entries with bodies of {self.ours.sql('SELECT round(avg(length(body))) FROM (SELECT body FROM aegis.entry LIMIT 100000) e')} bytes on average"
+        self.ours.sql("VACUUM ANALYZE; CREATE EXTENSION IF NOT EXISTS pgcrypto")
+        count, average = self.ours.sql("SELECT count(*), round(avg(length(body))) FROM aegis.entry").split("|")
+        count = int(count)
+        self.lab.facts["verification"] = f"{count} entries with bodies of {average} bytes on average"
         series = self.lab.series("verify", "Verification", "entries/s", "scan", "the scans and hashes check nothing else; aegis.verify_ledger rebuilds every tree and chain too")
 
         def speed(statement, user="postgres", before=""):
@@ -337,6 +365,31 @@ class Ledger:
             series.variant(name, f"aegis.verify_ledger, {'one process' if helpers == 0 else 'two processes help'}",
                            speed("SELECT * FROM aegis.verify_ledger()", "auditor", f"SET max_parallel_maintenance_workers = {helpers};"))
         return series, count
+
+    def verification_of_200(self, cluster):
+        """Of a ledger of its own, with the bodies that the goal names."""
+        rows = 2000 if self.lab.quick else 1000000
+        one = "INSERT INTO small SELECT '{tenant}', {start} + g, 1, 'C-1', repeat('n', {length}) FROM generate_series(1, {rows}) g"
+        body = "SELECT length(body) FROM aegis.entry WHERE tenant_id = '{tenant}' ORDER BY seq DESC LIMIT 1"
+        cluster.sql(tenant.ROLES + "CREATE ROLE app LOGIN;" + TABLE.format(name="small"))
+        made = cluster.sql("SELECT aegis.create_tenant('bench', 'Bench')", user="operator")
+        cluster.sql("SELECT aegis.audit_table('small', '{code, note}')")
+        cluster.sql(one.format(tenant=made, start=0, length=96, rows=1))
+        length = 96 - int(cluster.sql(body.format(tenant=made))) + 200
+        cluster.sql(one.format(tenant=made, start=1, length=length, rows=rows) + "; SELECT aegis.wait_sealed('5 min')")
+        cluster.sql("VACUUM ANALYZE; CREATE EXTENSION pgcrypto")
+        count, average = cluster.sql("SELECT count(*), round(avg(length(body))) FROM aegis.entry").split("|")
+        series = self.lab.series("verify_200", f"Verification of bodies of {average} bytes", "entries/s", "scan", f"{count} entries of one log, which fit into the server's memory")
+
+        def speed(statement, user, before):
+            return lambda: int(count) / cluster.timed(statement, user, before, repeat=1) * 1000
+        serial = "SET max_parallel_workers_per_gather = 0;"
+        series.variant("scan", "reading every body", speed("SELECT sum(length(body)) FROM aegis.entry", "postgres", serial))
+        series.variant("digest", "pgcrypto digest() of every body", speed("SELECT count(digest(body, 'sha256')) FROM aegis.entry", "postgres", serial))
+        for name, helpers in (("aegis", 0), ("aegis_parallel", 2)):
+            series.variant(name, f"aegis.verify_ledger, {'one process' if helpers == 0 else 'two processes help'}",
+                           speed("SELECT * FROM aegis.verify_ledger()", "auditor", f"SET max_parallel_maintenance_workers = {helpers};"))
+        return series
 
     def since(self, count):
         """From a checkpoint that covers all but the newest entries. Nobody signs here: the note has its form, and its root is compared."""
@@ -380,18 +433,22 @@ class Ledger:
                      made[f"insert_hot_{clients}"].ratio("aegis"), loads=(made[f"insert_hot_{clients}"], "none", "aegis"))
             lab.goal(f"update_{clients}", f"Audited updates, {clients} client{'s' if clients > 1 else ''}, to unaudited", ">=", wanted,
                      made[f"update_hot_{clients}"].ratio("aegis"), loads=(made[f"update_hot_{clients}"], "none", "aegis"))
-        for clients in (8, 32):
+        for clients in (1, 8, 32):
             many = made[f"insert_many_{clients}"]
-            lab.goal(f"hot_{clients}", f"One hot tenant to {TENANTS} tenants, {clients} clients", ">=", 0.9, many.ratio("aegis_one", "aegis"),
+            lab.goal(f"hot_{clients}", f"One hot tenant to {TENANTS} tenants, {clients} client{'s' if clients > 1 else ''}", ">=", 0.9, many.ratio("aegis_one", "aegis"),
                      loads=(many, "aegis", "aegis_one"))
         sizes = made["bytes"]
         lab.goal("wal", "WAL of an entry", "<=", 600, sizes.median("aegis") - sizes.median("none"), "bytes")
         lab.goal("heap", "An entry at rest", "<=", 350, sizes.median("aegis", "heap"), "bytes")
-        lab.goal("lag", "Longest wait for a seal at full load", "<=", 1000, max(made["lag"].values("aegis")), "ms", loads=(made["lag"], "aegis"))
+        longest = {name: max(made["lag"].values(name)) for name in ("aegis_8", "aegis_32")}
+        lab.goal("lag", "Longest wait for a seal at full load, 8 and 32 clients", "<=", 1000, max(longest.values()), "ms", loads=(made["lag"], max(longest, key=longest.get)))
         lab.goal("bulk", f"{self.bulk} entries of one statement sealed after", "<=", 10, made["bulk"].median("aegis", "sealed"), "s", loads=(made["bulk"], "aegis"))
         lab.goal("open_writer", "Seal time beside an open transaction, to without", "<=", 1.5, made["open_writer"].ratio("with"),
                  loads=(made["open_writer"], "without", "with"))
-        lab.goal("verify", "Verification by one process", ">=", 1500000, made["verify"].median("aegis"), "entries/s", loads=(made["verify"], "aegis"))
+        held = made.get("ten_minutes")
+        lab.goal("ten_minutes", "Seal time beside a transaction that is open for ten minutes, to its beginning", "<=", 1.5, held.ratio("last") if held else None,
+                 reason="a transaction is held open so long in a run with --long")
+        lab.goal("verify", "Verification by one process, bodies of 200 bytes", ">=", 1500000, made["verify_200"].median("aegis"), "entries/s", loads=(made["verify_200"], "aegis"))
         proof = made.get("proof")
         lab.goal("proof", proof.title if proof else "Proofs", "<=", 5, max(proof.median("inclusion"), proof.median("consistency")) if proof else None, "ms",
                  reason="this build has no proofs in SQL")
@@ -404,9 +461,11 @@ def run(lab):
         area.prepare()
         made = area.writes() + [area.sizes(), area.lag(), area.open_writer(), area.bulks()]
         lab.measure(made, lambda number: area.rest())
+        held = area.ten_minutes()
         area.fill()
         verify, count = area.verification()
-        after = [series for series in (verify, area.since(count), area.proofs(count)) if series is not None]
-        lab.measure(after)
-        area.goals({series.name: series for series in made + after})
-        lab.explain()
+        with Cluster() as small:
+            after = [verify, area.verification_of_200(small), area.since(count), area.proofs(count)]
+            lab.measure([series for series in after if series is not None])
+            area.goals({series.name: series for series in [*made, held, *after] if series is not None})
+            lab.explain()

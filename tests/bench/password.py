@@ -2,8 +2,13 @@
 
 Aegis hashes with Argon2id (19 MiB, 2 passes) at the lowest priority, on half of the processors at most. The peer checks bcrypt hashes of
 pgcrypto, cost 10, in the pool that serves its other requests too."""
+import http.client
+import json
 import os
 import shutil
+import ssl
+import statistics
+import time
 
 from fixture import Gateway, free_port
 from fixture.process import ROOT, run as run_program
@@ -38,7 +43,26 @@ class Password(gateway.Area):
     def close(self):
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def hashes(self):
+    def posts(self, ours, count):
+        """Median milliseconds of sign-ins by HTTPS over one connection."""
+        body = json.dumps({"tenant": "bench", "email": "user2@bench.example", "password": tenant.PASSWORD})
+        connection = http.client.HTTPSConnection("localhost", ours.port, timeout=30, context=ssl.create_default_context(cafile=ours.certificate))
+
+        def sign_in():
+            began = time.monotonic()
+            connection.request("POST", "/api/session", body, {"Content-Type": "application/json"})
+            with connection.getresponse() as answer:
+                answer.read()
+                if answer.status != 201:
+                    raise RuntimeError(f"a sign-in is answered {answer.status}")
+            return (time.monotonic() - began) * 1000
+        try:
+            sign_in()  # warms up
+            return statistics.median(sign_in() for _ in range(count))
+        finally:
+            connection.close()
+
+    def hashes(self, ours):
         count = 2 if self.lab.quick else 20
         series = self.lab.series("hash", "One password, one at a time", "ms", "floor", "less is better; ratios to libargon2 alone")
 
@@ -47,6 +71,7 @@ class Password(gateway.Area):
                                    "member", repeat=count)
         series.variant("floor", "libargon2 alone: Argon2id, 19 MiB, 2 passes", lambda: float(run_program([self.floor, str(count)])))
         series.variant("aegis", "aegis.sign_in: hash, session, ledger entries, commit", sign_ins)
+        series.variant("post", "aegis-server, POST /api/session over TLS", lambda: self.posts(ours, count))
         for cost in (8, 10, 12):
             series.variant(f"bf{cost}", f"pgcrypto crypt(), bcrypt, cost {cost}", lambda c=cost: self.peers.timed(
                 f"SELECT crypt('{tenant.PASSWORD}', '$2a${c:02d}$abcdefghijklmnopqrstuv')", repeat=max(1, count // 4)))
@@ -79,6 +104,7 @@ class Password(gateway.Area):
 
     def goals(self, hashes, flood):
         self.lab.goal("sign_in", "A sign-in, to Argon2id alone", "<=", 1.1, hashes.ratio("aegis"), loads=(hashes, "aegis"))
+        self.lab.goal("sign_in_http", "A sign-in over HTTPS, to Argon2id alone", "<=", 1.1, hashes.ratio("post"), loads=(hashes, "post"))
         self.lab.goal("flood", "p99 of others beside a flood of sign-ins, to without", "<=", 2, flood.ratio("aegis_flood"),
                       loads=(flood, "aegis", "aegis_flood"))
 
@@ -91,7 +117,7 @@ def run(lab):
         try:
             with Gateway(cluster, settings={"log": {"level": "warn"}}) as ours, server.Node("fastify_pg.mjs", free_port(), ours.key, ours.certificate, peers) as node, \
                     profile.watched(ours.process.pid), profile.watched(node.process.pid):
-                hashes, flood = area.hashes(), area.floods(ours, node)
+                hashes, flood = area.hashes(ours), area.floods(ours, node)
                 lab.measure([hashes, flood])
                 area.goals(hashes, flood)
                 lab.explain()

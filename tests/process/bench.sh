@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The benchmark works: a quick run of an area gives every variant a figure and every goal its place. No time is looked at.
-# With AEGIS_LONG=yes of two areas, the second of which adds to what the first left.
+# With AEGIS_LONG=yes of five areas, each of which adds to what those before it left.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 if [ ! -e .aegis/pg/lib/postgresql/15/lib/aegis.so ]; then
@@ -16,7 +16,7 @@ trap 'if [ -n "$bench" ]; then kill -TERM "$bench" 2> /dev/null; wait "$bench"; 
 trap 'exit 130' INT TERM
 
 areas=(encryption)
-if [ "${AEGIS_LONG:-no}" = yes ]; then areas+=(tenancy); else echo "skip bench of tenancy (takes more than a minute)"; fi
+if [ "${AEGIS_LONG:-no}" = yes ]; then areas+=(tenancy ledger gateway password); else echo "skip bench of tenancy, ledger, gateway and password (take minutes)"; fi
 for area in "${areas[@]}"; do
   if ! python3 tests/bench/run.py "$area" --quick --json "$place/bench.json" > "$place/text" 2> "$place/progress"; then
     echo "not ok bench/runs $area"

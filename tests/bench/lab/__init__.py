@@ -9,4 +9,5 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 
 from . import machine, plan, profile, scheduling, table, tenant  # noqa: E402,F401
 from .cluster import Cluster  # noqa: E402,F401
+from .load import Load  # noqa: E402,F401
 from .record import Lab  # noqa: E402,F401

@@ -194,8 +194,8 @@ class Cluster:
             process.wait(30)
             process.stdout.close()
 
-    def pgbench(self, script, user="postgres", clients=1, seconds=0, transactions=20, variables=None, latencies=False, threads=None):
-        """Runs a script, for so many seconds or else so many times per client; transactions per second, the server's processor
+    def pgbench(self, script, user="postgres", clients=1, seconds=0, transactions=20, variables=None, latencies=False, threads=None, rate=None):
+        """Runs a script, for so many seconds or else so many times per client, as fast as it goes or at a rate; transactions per second, the server's processor
         time for one in microseconds, and with latencies also p50 and p99 in milliseconds."""
         self.scripts += 1
         path = os.path.join(self.folder, f"script{self.scripts}.sql")
@@ -207,6 +207,8 @@ class Cluster:
         prefix = os.path.join(self.folder, f"latency{self.scripts}")
         if latencies:
             command += ["-l", f"--log-prefix={prefix}"]
+        if rate:
+            command += ["-R", str(rate)]
         known, before = descendants(self.process.pid), tree(self.process.pid)
         said = run([*command, self.database])
         self.wait_for_ends(known)
