@@ -20,6 +20,7 @@ BUSY = 256
 IDLE = 10000
 SLOW_ONES = 200
 SECONDS = 10
+GOAL_MS, QUIET_MS = 50, 25  # of the 99th percentile: the goal, and what a machine has that is free for it
 DESCRIPTORS = SLOW_ONES + 256
 GET = b"GET /api/health HTTP/1.1\r\nHost: localhost\r\n\r\n"
 HEALTHY = b'{"status":"ok"}'
@@ -290,8 +291,12 @@ def idle_and_slow(report, cluster):
         equal(said["served"], said["asked"], "idle ones that were served again")
         assert said["ended"] >= SLOW_ONES / 2 and said["least"] >= SLOW_ONES / 2, said
         assert each < 64, f"{each:.1f} kB"
-        # On a machine that is busy with other things, those hold up the client without any crowd as well.
-        assert at(crowded, 0.99) < max(50, 5 * at(alone, 0.99)), (at(crowded, 0.99), at(alone, 0.99))
+        # On a machine that is busy with other things, those hold up the client without any crowd as well: then the goal says nothing.
+        if at(alone, 0.99) < QUIET_MS:
+            assert at(crowded, 0.99) < GOAL_MS, (at(crowded, 0.99), at(alone, 0.99))
+        else:
+            print(f"skip crowd/p99-within-{GOAL_MS}-ms (busy machine: p99 {at(alone, 0.99):.0f} ms without any crowd, the goal is for less than {QUIET_MS})")
+            assert at(crowded, 0.99) < 5 * at(alone, 0.99), (at(crowded, 0.99), at(alone, 0.99))
 
 
 if __name__ == "__main__":

@@ -251,37 +251,65 @@ def health(gateway):
 
 
 def demo(report, cluster):
-    """Sample logins are shown where both were told, and only there; that either refuses in production is tested above, and by
-    tests/process/demo.sh."""
-    def shown(told):
-        with Gateway(cluster, variables={"AEGIS_DEMO": told}) as gateway:
-            client = Client(gateway)
-            reply = until(lambda: (r := client.request("GET", "/api/demo")).status == 200 and r, 20, "an answer")
-            client.close()
-            return reply.json()["logins"]
+    """Every combination of environment and demo mode on both sides: either side refuses by itself in production, and the sample logins are
+    shown where both were told and neither is in production. That a refusal of the database's is an entry, tests/process/demo.sh says."""
     sample = {"tenant": "a", "email": "a@example.test", "password": "sample", "remark": "admin"}
     config = os.path.join(cluster.data, "postgresql.conf")
     with open(config, encoding="utf-8") as file:
         before = file.read()
-    cluster.stop()
-    with open(config, "a", encoding="utf-8") as file:
-        file.write("aegis.demo = on\n")
-    cluster.start()
-    try:
-        cluster.sql(f"SELECT aegis.set_demo_logins('{json.dumps([sample])}')", user="operator")
-        with report.test("demo-where-both-were-told"):
-            equal(shown("1"), [sample], "logins")
-        with report.test("demo-of-the-database-alone"):
-            equal(shown("0"), [], "logins")
-    finally:
+
+    def database(environment, told):
+        """Starts it so; whether it started."""
         cluster.stop()
-        with open(config, "w", encoding="utf-8") as file:
-            file.write(before)
-        cluster.start()
-    with report.test("demo-of-the-gateway-alone"):
-        equal((cluster.sql("SELECT count(*) FROM aegis.demo_login"), shown("1")), ("1", []), "logins")
-    with report.test("demo-of-neither"):
-        equal(shown("0"), [], "logins")
+        write(config, before + f"aegis.environment = '{environment}'\naegis.demo = {'on' if told else 'off'}\n", 0o600)
+        try:
+            cluster.start()
+            return True
+        except RuntimeError:
+            return False
+
+    def gateway(certificate, environment, told, asked):
+        """What becomes of a gateway that is started so: the logins that it shows, or the code that it ends with."""
+        settings = {"server": {"environment": environment}, "tls": {"development": None, "certificate": certificate[0], "key": certificate[1]}}
+        one = Gateway(cluster, settings, {"AEGIS_DEMO": "1" if told else "0"})
+        one.certificate = certificate[0]
+        try:
+            if environment == "production" and told:
+                one.launch()
+                code = one.wait()
+                assert "demo mode is refused in production" in one.output() and '"event":"demo_refused"' in one.output(), one.output()
+                return code
+            one.start()
+            client = Client(one)
+            reply = until(lambda: (r := client.request("GET", "/api/demo")).status == asked and r, 20, f"{asked}")
+            client.close()
+            return reply.json()["logins"] if asked == 200 else asked
+        finally:
+            one.__exit__()
+    with Gateway(cluster) as maker:  # its certificate is of development; these have one that somebody gave them
+        try:
+            # The sample is there from the first, the only combination that takes one, on.
+            for there, shows in (("development", True), ("development", False), ("production", False), ("production", True)):
+                started = database(there, shows)
+                with report.test(f"demo-matrix/database-in-{there}-{'told' if shows else 'untold'}-starts"):
+                    equal(started, (there, shows) != ("production", True), "started")
+                if (there, shows) == ("development", True):
+                    cluster.sql(f"SELECT aegis.set_demo_logins('{json.dumps([sample])}')", user="operator")
+                elif started:
+                    equal(cluster.sql("SELECT count(*) FROM aegis.demo_login"), "1", "kept, not shown")
+                for here in ("development", "production"):
+                    for told in (True, False):
+                        with report.test(f"demo-matrix/database-in-{there}-{'told' if shows else 'untold'}, gateway-in-{here}-{'told' if told else 'untold'}"):
+                            both = (there, shows, here, told) == ("development", True, "development", True)
+                            # One that was told asks the database, which may not be there.
+                            asked = 503 if told and not started else 200
+                            wanted = 78 if here == "production" and told else 503 if asked == 503 else [sample] if both else []
+                            equal(gateway((maker.certificate, maker.key), here, told, asked), wanted, "outcome")
+        finally:
+            if cluster.running:
+                cluster.stop()
+            write(config, before, 0o600)
+            cluster.start()
 
 
 def drain(report, cluster):

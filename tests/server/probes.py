@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Framing: whatever two parsers could understand differently is refused, and nothing is smuggled.
 
-Each probe is raw bytes on a fresh TLS connection; the number of answers is as important as their
+Each probe is raw bytes on a fresh connection, of TLS and in the clear; the number of answers is as important as their
 status, because a second answer would mean that a second request was found in the first."""
+import socket
 import sys
 
 sys.dont_write_bytecode = True
-from fixture import Cluster, Gateway, Report, exchange  # noqa: E402
+from fixture import Cluster, Gateway, Report, exchange, free_port, read_replies  # noqa: E402
 from fixture.report import equal  # noqa: E402
 
 HOST = b"Host: localhost\r\n"
@@ -112,11 +113,32 @@ PROBES = [
     ("pipelined", get() + get(b"X-A: b\r\n") + get(b"Connection: close\r\n") + SMUGGLED, [200, 200, 200], True),
     ("pipelined-behind-refusal", get() + get(b"X-A : b\r\n") + SMUGGLED, [200, 400], True),
 ]
+# Refused for what they hold, not for where they end: in the clear they are refused for that alone.
+CREDENTIALS = {"cookie-and-bearer", "two-cookies"}
+
+
+def in_the_clear(report, port):
+    """The listener that leads to TLS reads the same requests in the same bytes; whatever reads well is told to use it."""
+    for name, data, statuses, closes in PROBES:
+        if name == "head":
+            continue
+        with report.test(f"in-the-clear/{name}"):
+            if not closes:
+                data += get(b"Connection: close\r\n")
+                statuses = statuses + [200]
+            wanted = [403 if status in (200, 404) or name in CREDENTIALS else status for status in statuses]
+            with socket.create_connection(("127.0.0.1", port), timeout=10) as stream:
+                stream.sendall(data)
+                replies, closed = read_replies(stream)
+            equal(([reply.status for reply in replies], closed), (wanted, True), "statuses, and whether it was closed")
+            for reply in replies:
+                equal(reply.problem() == "https-required", reply.status == 403, reply.status)
 
 
 def main():
     report = Report("probe")
-    with Cluster() as cluster, Gateway(cluster) as gateway:
+    clear = free_port()
+    with Cluster() as cluster, Gateway(cluster, {"redirect": {"listen": f"127.0.0.1:{clear}"}}) as gateway:
         for name, data, statuses, closes in PROBES:
             with report.test(name):
                 if name == "head":
@@ -134,6 +156,7 @@ def main():
                         reply.problem()
                 if closes:
                     equal(replies[-1].headers.get("connection", "").lower(), "close", "connection")
+        in_the_clear(report, clear)
         with report.test("still-serving"):
             replies, _ = exchange(gateway, get(b"Connection: close\r\n"))
             equal([reply.status for reply in replies], [200], "statuses")

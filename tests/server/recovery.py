@@ -12,22 +12,25 @@ import time
 
 sys.dont_write_bytecode = True
 from fixture import LOGIN, Client, Cluster, Gateway, Report  # noqa: E402
-from fixture.cluster import BIN  # noqa: E402
+from fixture.cluster import BIN, SETUP  # noqa: E402
 from fixture.process import run  # noqa: E402
 from fixture.report import equal, until  # noqa: E402
 
 CLIENTS = 6
 SOON = 2  # seconds after the database is there again
+OTHER = {"tenant": "other-works", "email": "eve@other-works.example", "password": "six-loud-ravens-march-42"}
+Person = collections.namedtuple("Person", "token tenant user")
 BROKEN = (OSError, http.client.HTTPException, ssl.SSLError)
 
 
 class Load:
-    """Clients that create customers with names of their own, and read them again, as long as they are let."""
+    """Clients of two tenants, in turn, that create customers with names of their own, read them again and ask who they are, as long as they
+    are let."""
 
-    def __init__(self, gateway, token, mark):
-        self.gateway, self.token, self.mark = gateway, token, mark
+    def __init__(self, gateway, people, mark):
+        self.gateway, self.people, self.mark = gateway, people, mark
         self.ending = threading.Event()
-        self.created, self.unknown, self.statuses, self.wrong = [], [], collections.Counter(), []
+        self.created, self.unknown, self.statuses, self.wrong, self.asked = [], [], collections.Counter(), [], 0
         self.lock = threading.Lock()
         self.threads = [threading.Thread(target=self.work, args=(number,)) for number in range(CLIENTS)]
 
@@ -43,26 +46,27 @@ class Load:
             thread.join(30)
 
     def work(self, client_number):
-        client, number = Client(self.gateway, self.token, timeout=20), 0
+        me = self.people[client_number % len(self.people)]
+        client, number = Client(self.gateway, me.token, timeout=20), 0
         while not self.ending.is_set():
             number += 1
             name = f"{self.mark}-{client_number}-{number}"
             try:
-                self.one(client, name)
+                self.one(client, me, name)
             except BROKEN:
                 with self.lock:
                     self.unknown.append(name)
                 client.close()
-                client = Client(self.gateway, self.token, timeout=20)
+                client = Client(self.gateway, me.token, timeout=20)
                 time.sleep(0.05)
         client.close()
 
-    def one(self, client, name):
+    def one(self, client, me, name):
         reply = client.request("POST", "/api/customers", {"name": name})
         with self.lock:
             self.statuses[reply.status] += 1
             if reply.status == 201:
-                self.created.append((name, reply.json()["id"]))
+                self.created.append((name, reply.json()["id"], me.tenant))
                 if reply.json()["name"] != name:
                     self.wrong.append((name, reply.json()["name"]))
             else:
@@ -71,21 +75,38 @@ class Load:
             time.sleep(0.05)
             return
         again = client.request("GET", reply.headers["location"])
-        if again.status == 200 and again.json()["name"] != name:
+        if again.status == 404 or again.status == 200 and again.json()["name"] != name:
             with self.lock:
-                self.wrong.append((name, again.json()["name"]))
+                self.wrong.append((name, again.body))
+        who = client.request("GET", "/api/session")
+        if who.status != 200:
+            return
+        with self.lock:
+            self.asked += 1
+            if (who.json()["tenant"]["id"], who.json()["user"]["id"]) != (me.tenant, me.user):
+                self.wrong.append((me, who.body))
+
+
+def person(gateway, login):
+    client = Client(gateway)
+    token = client.sign_in(login)
+    me = client.request("GET", "/api/session").json()
+    client.close()
+    return Person(token, me["tenant"]["id"], me["user"]["id"])
 
 
 def check(report, cluster, load, what):
     """Held against the database, when everything runs again."""
-    rows = collections.Counter(cluster.sql("SELECT id FROM aegis_app.customer").splitlines())
-    recorded = collections.Counter(cluster.sql("SELECT target_id FROM aegis.audit_log WHERE event = 'customer.created'").splitlines())
+    rows = collections.Counter(cluster.sql("SELECT id || '|' || tenant_id FROM aegis_app.customer").splitlines())
+    recorded = collections.Counter(cluster.sql("SELECT target_id || '|' || tenant_id FROM aegis.audit_log WHERE event = 'customer.created'").splitlines())
     with report.test(f"{what}/what was answered is there once"):
-        equal([name for name, number in load.created if rows[number] != 1], [], "lost or doubled")
+        equal([name for name, number, tenant in load.created if rows[f"{number}|{tenant}"] != 1], [], "lost, doubled, or another tenant's")
     with report.test(f"{what}/rows and entries agree"):
         equal(rows, recorded, "rows, and entries of their creation")
     with report.test(f"{what}/nobody got another's answer"):
         equal(load.wrong, [], "answers")
+        equal({tenant for _, _, tenant in load.created}, {me.tenant for me in load.people}, "tenants that were served")
+        assert load.asked >= CLIENTS, load.asked
         assert set(load.statuses) <= {201, 500, 503, 504}, load.statuses
 
 
@@ -115,8 +136,8 @@ def soon(cluster, load):
     equal(load.statuses[503] - refused, 0, f"refusals {SOON} s later")
 
 
-def backend(report, cluster, gateway, token):
-    with Load(gateway, token, "backend") as load, report.test("backend/goes on by itself"):
+def backend(report, cluster, gateway, people):
+    with Load(gateway, people, "backend") as load, report.test("backend/goes on by itself"):
         pids = cluster.sql("SELECT pid FROM pg_stat_activity WHERE usename = 'gateway' AND state <> 'idle'"
                            " UNION SELECT max(pid) FROM pg_stat_activity WHERE usename = 'gateway'").split()
         os.kill(int(pids[0]), signal.SIGKILL)
@@ -125,8 +146,8 @@ def backend(report, cluster, gateway, token):
     check(report, cluster, load, "backend")
 
 
-def database(report, cluster, gateway, token):
-    with Load(gateway, token, "database") as load, report.test("database/goes on by itself"):
+def database(report, cluster, gateway, people):
+    with Load(gateway, people, "database") as load, report.test("database/goes on by itself"):
         with open(os.path.join(cluster.data, "postmaster.pid"), encoding="ascii") as file:
             postmaster = int(file.readline())
         os.kill(postmaster, signal.SIGKILL)
@@ -145,11 +166,16 @@ def started_again(cluster):
         return False
 
 
-def gateway_itself(report, cluster, gateway, token):
-    with Load(gateway, token, "gateway") as load, report.test("gateway/goes on when it is started again"):
+def gateway_itself(report, cluster, gateway, people):
+    with Load(gateway, people, "gateway") as load, report.test("gateway/goes on when it is started again"):
         gateway.process.kill()
         gateway.process.wait()
         gateway.start()
+        listens, before = time.monotonic(), len(load.created)
+        until(lambda: len(load.created) > before, 60, "an answer")
+        waited = time.monotonic() - listens
+        print(f"# {waited:.2f} s after it listens")
+        assert waited < SOON, waited
         goes_on(load)
     check(report, cluster, load, "gateway")
 
@@ -224,13 +250,13 @@ def hanging(report, cluster, token):
 def main():
     report = Report("recovery")
     with Cluster() as cluster, Gateway(cluster) as gateway:
-        client = Client(gateway)
-        token = client.sign_in(LOGIN)
-        client.close()
+        cluster.sql(SETUP.format(**OTHER), user="operator")
+        people = [person(gateway, login) for login in (LOGIN, OTHER)]
+        equal(len({one.tenant for one in people}), 2, "tenants")
         for part in (backend, database, gateway_itself):
-            part(report, cluster, gateway, token)
+            part(report, cluster, gateway, people)
         gateway.stop()
-        hanging(report, cluster, token)
+        hanging(report, cluster, people[0].token)
         ended(report, cluster)
     report.finish()
 

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""What a request costs, measured from outside: one round trip to the database when it has a credential, counted on the wire between the
-two; and the same time whether or not there is a report of suspicion about whom it concerns, over HTTP and in SQL."""
+"""What a request costs, measured from outside: one round trip to the database when it has a credential, of any kind, counted on the wire
+between the two; and the same time whether or not there is a report of suspicion about whom it concerns, over HTTP and in SQL."""
+import json
 import os
 import random
 import shutil
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -12,14 +14,32 @@ import time
 sys.dont_write_bytecode = True
 sys.path.append(os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "oracle"))
 from libpq import Refused, Session  # noqa: E402
-from fixture import LOGIN, Client, Cluster, Gateway, Report  # noqa: E402
-from fixture.process import folder  # noqa: E402
-from fixture.report import equal  # noqa: E402
+from fixture import LOGIN, Client, Cluster, Gateway, Report, free_port  # noqa: E402
+from fixture.process import ROOT, folder, write  # noqa: E402
+from fixture.report import equal, until  # noqa: E402
+from fixture.service import WINDOW, Service  # noqa: E402
 from fixture.timing import measure, told  # noqa: E402
+import upstream  # noqa: E402
 
 REQUESTS = 50
 ROUNDS = 100 if os.environ.get("AEGIS_LONG") == "yes" else 8
 PASSWORD = "nineteen-plain-otters-swim-63"
+ROUTES = """
+CREATE FUNCTION public.way(r aegis.request) RETURNS aegis.response LANGUAGE sql VOLATILE AS $$
+  SELECT aegis.respond(200, jsonb_build_object('way', aegis.auth_method(), 'rank', aegis.rank())) $$;
+GRANT EXECUTE ON FUNCTION public.way(aegis.request) TO aegis_member;
+SELECT aegis.register_route('GET', '/api/way', 'public.way(aegis.request)', credentials => '{session,service,token}', scope => 'svc');
+"""
+# The key is the one that RFC 7515 publishes, as tests/independent/issuer_tokens.py signs with it.
+ISSUER = """
+SELECT id AS tenant FROM aegis.tenants() \\gset
+SELECT aegis.register_issuer('idp', 'https://issuer.example.test', audiences => '{{aegis-api}}', organisation_claim => '{{org}}', role_claim => '{{roles}}'),
+       aegis.map_issuer_tenant('idp', 'acme', :'tenant'), aegis.map_issuer_role('idp', 'boss', 3::smallint), aegis.pin_issuer_key('idp', '{key}') \\g /dev/null
+BEGIN;
+SELECT aegis.assume_tenant(:'tenant'::uuid, 'test of round trips', 'TEST-1', read_only => false) \\g /dev/null
+SELECT aegis.link_issuer_user('idp', 'alice', aegis.create_user('alice@probe-works.example', 'Alice', 3::smallint, NULL, '{password}')) \\g /dev/null
+COMMIT;
+"""
 # Work that somebody careless might have the file of a subject do for each report about it.
 CARELESS = """
 CREATE OR REPLACE FUNCTION public.work_of_reports(subject text) RETURNS bigint LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -203,30 +223,78 @@ def cut_off(report, cluster, wire, client):
         equal(customers() - before, 1, "made")
 
 
+def credentials(report, cluster, wire, gateway, session, service):
+    """Whatever a request is authenticated by, and whoever answers it."""
+    made = json.loads(subprocess.run([sys.executable, os.path.join(ROOT, "tests", "independent", "issuer_tokens.py")], stdout=subprocess.PIPE, check=True).stdout)
+    cluster.sql(ISSUER.format(key=made["jwk_pin"], password=PASSWORD), user="operator")
+    caller = Service(cluster, gateway)
+    kinds = {"a signature of RFC 9421": ({"way": "service", "rank": 1}, "/api/way", lambda: caller.fields("GET", "/api/way")),
+             "a token of an issuer": ({"way": "session_token", "rank": 3}, "/api/way", lambda: {"Authorization": "Bearer " + made["good"]}),
+             "the cookie of a session": ({"way": "session_token", "rank": 4}, "/api/way", lambda: {"Cookie": f"__Host-aegis={session}"}),
+             "a session, on a route that another service answers": ({"path": "/api/up/echo"}, "/api/up/echo", lambda: {"Authorization": f"Bearer {session}"})}
+    client = Client(gateway)
+    for name, (wanted, path, fields) in kinds.items():
+        with report.test(f"{name} is one"):
+            # The route is told to the gateway by itself; and for a while after a start no signature is taken.
+            until(lambda path=path, fields=fields: client.request("GET", path, headers=fields()).status == 200, 30, "the first answer")
+            before, arrived = wire.trips(), len(service.server.arrived)
+            for _ in range(REQUESTS):
+                reply = client.request("GET", path, headers=fields())
+                equal(reply.status, 200, reply.body)
+                equal(reply.json(), wanted, "answer")
+            equal((wire.trips() - before, len(service.server.arrived) - arrived), (REQUESTS, REQUESTS if "path" in wanted else 0),
+                  "round trips, and requests passed on")
+    client.close()
+
+
+def short_window(cluster):
+    """Signed requests are taken soon after the start."""
+    cluster.stop()
+    config = os.path.join(cluster.data, "postgresql.conf")
+    with open(config, encoding="utf-8") as file:
+        text = file.read()
+    write(config, text + f"aegis.signature_window = {WINDOW}s\n", 0o600)
+    cluster.start()
+
+
+def on_the_wire(report, cluster, wire, gateway, service):
+    client = Client(gateway)
+    client.sign_in(LOGIN)
+    made = client.request("POST", "/api/customers", {"name": "Ada"})
+    equal(made.status, 201, "status")
+    for name, method, path, body, status in (("a read", "GET", made.headers["location"], None, 200),
+                                             ("a write", "POST", "/api/customers", {"name": "Bob"}, 201),
+                                             ("nothing there", "GET", made.headers["location"][:-1] + "x", None, 404),
+                                             ("a token that is none", "GET", "/api/customers", None, 401)):
+        with report.test(f"{name} is one"):
+            other = Client(gateway, "ags1_UK_" + "A" * 43) if status == 401 else client
+            before = wire.trips()
+            for _ in range(REQUESTS):
+                equal(other.request(method, path, body).status, status, "status")
+            equal(wire.trips() - before, REQUESTS, "round trips")
+    cut_off(report, cluster, wire, client)
+    with report.test("what needs no database makes none"):
+        before = wire.trips()
+        equal(client.request("GET", "/api/none").status, 404, "status")
+        equal(wire.trips() - before, 0, "round trips")
+    credentials(report, cluster, wire, gateway, client.token, service)
+    client.close()
+
+
 def main():
     report = Report("round_trip")
-    with Cluster() as cluster, Wire(cluster.folder) as wire, \
-            Gateway(cluster, {"server": {"workers": 1}, "database": {"socket": wire.folder}}) as gateway:
-        client = Client(gateway)
-        client.sign_in(LOGIN)
-        made = client.request("POST", "/api/customers", {"name": "Ada"})
-        equal(made.status, 201, "status")
-        for name, method, path, body, status in (("a read", "GET", made.headers["location"], None, 200),
-                                                 ("a write", "POST", "/api/customers", {"name": "Bob"}, 201),
-                                                 ("nothing there", "GET", made.headers["location"][:-1] + "x", None, 404),
-                                                 ("a token that is none", "GET", "/api/customers", None, 401)):
-            with report.test(f"{name} is one"):
-                other = Client(gateway, "ags1_UK_" + "A" * 43) if status == 401 else client
-                before = wire.trips()
-                for _ in range(REQUESTS):
-                    equal(other.request(method, path, body).status, status, "status")
-                equal(wire.trips() - before, REQUESTS, "round trips")
-        cut_off(report, cluster, wire, client)
-        with report.test("what needs no database makes none"):
-            before = wire.trips()
-            equal(client.request("GET", "/api/none").status, 404, "status")
-            equal(wire.trips() - before, 0, "round trips")
-        client.close()
+    port = free_port()
+    with Cluster() as cluster, Wire(cluster.folder) as wire:
+        short_window(cluster)
+        cluster.sql(ROUTES)
+        service = upstream.Running(port, upstream.make_service(cluster, "up", f"http://127.0.0.1:{port}"))
+        cluster.sql("SELECT aegis.register_upstream_route('GET', '/api/up/echo', 'up')", user="operator")
+        gateway = Gateway(cluster, {"server": {"workers": 1}, "database": {"socket": wire.folder}})
+        with open(gateway.config, "a", encoding="utf-8") as file:
+            file.write(f'[[upstream]]\nname = "up"\nurl = "http://127.0.0.1:{port}"\n')
+        with gateway:
+            on_the_wire(report, cluster, wire, gateway, service)
+        service.stop()
         with Gateway(cluster) as straight:
             time_tells_nothing(report, cluster, straight)
     report.finish()

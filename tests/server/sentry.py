@@ -1,43 +1,15 @@
 #!/usr/bin/env python3
 """Errors reach a collector as envelopes, with nothing of what was sent or of whom; a collector that hangs holds nobody up."""
-import http.server
 import json
 import sys
-import threading
 import time
 
 sys.dont_write_bytecode = True
 from fixture import Client, Cluster, Gateway, Report  # noqa: E402
+from fixture.collector import Sink  # noqa: E402
 from fixture.report import equal, until  # noqa: E402
 
 CANARY = "canary-4711"
-
-
-class Sink(http.server.ThreadingHTTPServer):
-    """A collector: keeps what it was sent, answers as it is told."""
-
-    def __init__(self):
-        self.envelopes, self.status, self.headers, self.hang = [], 200, {}, threading.Event()
-        self.hang.set()
-        sink = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["content-length"]))
-                sink.hang.wait(30)
-                sink.envelopes.append((self.path, dict(self.headers), body))
-                self.send_response(sink.status)
-                for name, value in sink.headers.items():
-                    self.send_header(name, value)
-                self.send_header("content-length", "0")
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.daemon_threads = True
-        threading.Thread(target=self.serve_forever, daemon=True).start()
 
 
 def event_of(envelope):
