@@ -43,6 +43,16 @@ ALTER TABLE aegis.entry DISABLE TRIGGER ALL;
 DROP TABLE aegis.seal;
 RESET ROLE;
 
+-- refuses: functions that change rows below all of this, under another name too, in a function, to everybody
+CREATE EXTENSION pg_surgery;
+SELECT heap_force_kill('aegis.entry_p0', ARRAY['(0,1)'::tid]);
+SELECT heap_force_freeze('aegis.seal', ARRAY['(0,1)'::tid]);
+DO $$ BEGIN PERFORM heap_force_kill('aegis.seal', ARRAY['(0,1)'::tid]); END $$;
+CREATE FUNCTION regress_surgery(regclass, tid[]) RETURNS void AS '$libdir/pg_surgery', 'heap_force_kill' LANGUAGE C STRICT;
+SELECT regress_surgery('aegis.seal', ARRAY['(0,1)'::tid]);
+DROP FUNCTION regress_surgery(regclass, tid[]);
+DROP EXTENSION pg_surgery;
+
 -- refuses: every change of a table
 ALTER TABLE aegis.entry DISABLE TRIGGER refuse_change;
 ALTER TABLE aegis.entry_p0 DISABLE TRIGGER ALL;

@@ -103,6 +103,7 @@ void on_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int 
     switch (access) {
         case OAT_FUNCTION_EXECUTE:  // hot: once per function of every statement
             wall::check_function(object_id);
+            ledger_guard::check_function(object_id);
             break;
         case OAT_NAMESPACE_SEARCH:
             break;

@@ -8,6 +8,7 @@
 #include "key.hpp"
 #include "label.hpp"
 #include "ledger.hpp"
+#include "ledger_guard.hpp"
 #include "openapi.hpp"
 #include "pg/compat.hpp"
 #include "pooler.hpp"
@@ -60,6 +61,7 @@ void _PG_init(void) {
     aegis::ledger::define();
     aegis::charge::define();
     aegis::wall::define();
+    aegis::ledger_guard::define();
     aegis::pooler::define();
     aegis::route::define();
     aegis::openapi::define();

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Refuses, below the triggers and for everyone, plans, statements and catalog changes that would
-// alter the ledger. Compares OIDs, never names. docs/ledger.md.
+// alter the ledger, and functions that would do it below all of these. Compares OIDs, never names.
+// docs/ledger.md.
 #pragma once
 
 #include "pg/postgres.hpp"
 
 namespace aegis::ledger_guard {
 
+void define();
+void check_function(Oid function);
 void check_relations(List *range_table);
 void check_statement(PlannedStmt *statement);
 void check_object(ObjectAccessType access, Oid class_id, Oid object_id, int sub_id, void *arg);

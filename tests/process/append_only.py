@@ -180,6 +180,16 @@ def compare(headers):
             + [f"ALTER TABLE {kind}" for kind in kinds ^ (set(data.ALTER_TABLE) | set(data.NOT_WRITTEN))])
 
 
+def compare_functions(place):
+    """Functions that are given a relation and may do more than look, of the server and of every extension that came with it."""
+    with Session(place, "postgres", "contrib") as session:
+        there = {name for (name,) in session.run(
+            "SELECT proname FROM pg_proc WHERE provolatile = 'v' AND 'regclass'::regtype = proargtypes[0] AND prolang IN"
+            " (SELECT oid FROM pg_language WHERE lanname IN ('c', 'internal'))")}
+    tried = {name for command in data.FUNCTIONS for name in re.findall(r"(?:try\.)?(\w+)\('\{t\}'", command.sql)} - {"surgery"}
+    return [f"function {name}" for name in there ^ (tried | data.READING)] + [f"both {name}" for name in tried & data.READING]
+
+
 def guarded_by_both(ledger):
     """Tables that the hooks know and tables that have the triggers must be the same."""
     wrong = []
@@ -200,6 +210,7 @@ def guarded_by_both(ledger):
 def main(place, headers, every):
     admin = Session(place, "postgres")
     failed = report("every command and every form of ALTER TABLE of the server is thought of", compare(headers))
+    failed |= report("every function of the server and its extensions that is given a relation is thought of", compare_functions(place))
     ledger = Ledger(admin)
     failed |= report("what the hooks guard has the triggers, always on, and the other way round", guarded_by_both(ledger))
     catalogs = "SET LOCAL allow_system_table_mods = on; SET LOCAL session_replication_role = replica"

@@ -282,6 +282,30 @@ ONCE = [
     c("CREATE PUBLICATION", "CREATE PUBLICATION try FOR TABLES IN SCHEMA aegis", "once", allowed="reading"),
 ]
 
+# Functions of the server and of its own extensions that are given a relation: the test compares them with the catalog. Those that
+# only read are named, the others are tried. Extensions are in schema try.
+FUNCTIONS = [
+    c("SELECT", "SELECT try.heap_force_kill('{t}', ARRAY['(0,1)'::tid])"),
+    c("SELECT", "SELECT try.heap_force_freeze('{t}', ARRAY['(0,1)'::tid])"),
+    c("DO", "DO $$ BEGIN PERFORM try.heap_force_kill('{t}', ARRAY['(0,1)'::tid]); END $$"),
+    c("SELECT", "SELECT try.surgery('{t}', ARRAY['(0,1)'::tid])"),  # the same under another name
+    c("SELECT", "SELECT try.heap_force_kill('{t}', ARRAY['(0,1)'::tid])", "toast"),
+    c("SELECT", "SELECT try.pg_truncate_visibility_map('{t}')", allowed="what VACUUM has to look at"),
+    c("SELECT", "SELECT gin_clean_pending_list('{t}')", "index", also=WRONG_KIND),
+    c("SELECT", "SELECT brin_summarize_new_values('{t}')", "index", also=WRONG_KIND),
+    c("SELECT", "SELECT brin_summarize_range('{t}', 1)", "index", also=WRONG_KIND),
+    c("SELECT", "SELECT brin_desummarize_range('{t}', 1)", "index", also=WRONG_KIND),
+    c("SELECT", "SELECT pg_extension_config_dump('{t}', 'WHERE false')", also=("0A000",)),
+    c("SELECT", "SELECT pg_nextoid('{t}', 'oid', '{t}')", also=WRONG_KIND),
+    c("SELECT", "SELECT nextval('{t}')", "sequence", allowed="gaps mean nothing"),
+    # Backwards as well, and no rollback takes it back. tamper_edits.py: entries, repeated.
+    c("SELECT", "SELECT setval('{t}', last_value + 1) FROM {t}", "sequence", allowed="of a number that was drawn twice verification says so"),
+]
+READING = set("""bt_index_check bt_index_parent_check currval hash_bitmap_info pg_check_frozen pg_check_visible pg_freespace pg_indexes_size
+pg_partition_ancestors pg_partition_tree pg_prewarm pg_relation_size pg_relpages pg_sequence_last_value pg_table_size pg_total_relation_size
+pg_visibility pg_visibility_map pg_visibility_map_summary pgstatginindex pgstathashindex pgstatindex pgstattuple pgstattuple_approx
+verify_heapam""".split())
+
 # Rows of the catalogs themselves, past all commands: every catalog that is there.
 CATALOG = [
     c("UPDATE", "UPDATE {t} SET {c} = {c}", "catalog"),
@@ -304,7 +328,7 @@ ALONE = [
 # Guarded like the ledger, and none of it: what the server is compared with to find changes, which become entries.
 HOOKS_ONLY = ["aegis.watched"]
 
-COMMANDS = ROWS + list(alter_table()) + TABLES + PARTS + ONCE
+COMMANDS = ROWS + list(alter_table()) + TABLES + PARTS + ONCE + FUNCTIONS
 
 # Commands that name no object of a ledger, by the tags of the server.
 ELSEWHERE = set("""ALTER ACCESS METHOD,ALTER AGGREGATE,ALTER CAST,ALTER COLLATION,ALTER CONSTRAINT,ALTER CONVERSION,ALTER DATABASE,
