@@ -3,6 +3,7 @@
 
 #include <rapidjson/document.h>
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 
@@ -109,15 +110,20 @@ TEST(Proof, RefusesWhatIsNotInTheTree) {
     EXPECT_FALSE(verify_consistency(2, 1, {}, leaves.root(2), leaves.root(1)));
 }
 
+namespace {
+
+void load(const char *path, rapidjson::Document *document) {
+    std::ifstream file(path);
+    std::stringstream text;
+    text << file.rdbuf();
+    document->Parse(text.str().c_str());
+    ASSERT_FALSE(document->HasParseError());
+}
+
+}  // namespace
+
 // What an independent implementation proved and signed.
 TEST(Proof, VectorsVerify) {
-    const auto load = [](const char *path, rapidjson::Document *document) {
-        std::ifstream file(path);
-        std::stringstream text;
-        text << file.rdbuf();
-        document->Parse(text.str().c_str());
-        ASSERT_FALSE(document->HasParseError());
-    };
     const auto digest = [](const rapidjson::Value &value) {
         Digest out{};
         const Bytes bytes = from_hex(value.GetString());
@@ -158,4 +164,63 @@ TEST(Proof, VectorsVerify) {
     EXPECT_EQ(format_proof_file(file.index, file.proof, file.checkpoint), file_text);
     EXPECT_TRUE(verify_inclusion(file.index, 8, merkle_leaf(view(from_hex(v["entry"].GetString()))),
                                  file.proof, digest(v["root"])));
+}
+
+namespace {
+
+// False for what is no hash at all: nobody could give it to the functions.
+bool read_hash(const rapidjson::Value &text, Digest *out) {
+    const Bytes bytes = from_hex(text.GetString());
+    if (bytes.size() != kDigestBytes) return false;
+    std::copy(bytes.begin(), bytes.end(), out->bytes);
+    return true;
+}
+
+struct Published {
+    bool well_formed = true;
+    Proof proof;
+    std::vector<Digest> hashes;  // of the named members
+};
+
+Published read_published(const rapidjson::Value &v, std::initializer_list<const char *> names) {
+    Published out;
+    Digest hash{};
+    for (const char *name : names) {
+        out.well_formed = read_hash(v[name], &hash) && out.well_formed;
+        out.hashes.push_back(hash);
+    }
+    for (const auto &text : v["proof"].GetArray()) {
+        out.well_formed = read_hash(text, &hash) && out.well_formed;
+        out.proof.push_back(hash);
+    }
+    return out;
+}
+
+}  // namespace
+
+TEST(Proof, PublishedVectors) {
+    unsigned verified = 0, refused = 0, malformed = 0;
+    const auto expect = [&](const rapidjson::Value &v, const Published &given, bool good) {
+        EXPECT_EQ(good, v["holds"].GetBool()) << v["name"].GetString();
+        ++(good ? verified : given.well_formed ? refused : malformed);
+    };
+    rapidjson::Document all;
+    load(AEGIS_VECTORS "/proof_published.json", &all);
+    for (const auto &v : all["inclusion"].GetArray()) {
+        const Published given = read_published(v, {"leaf", "root"});
+        expect(
+            v, given,
+            given.well_formed && verify_inclusion(v["index"].GetUint64(), v["size"].GetUint64(),
+                                                  given.hashes[0], given.proof, given.hashes[1]));
+    }
+    for (const auto &v : all["consistency"].GetArray()) {
+        const Published given = read_published(v, {"first_root", "second_root"});
+        expect(
+            v, given,
+            given.well_formed && verify_consistency(v["first"].GetUint64(), v["second"].GetUint64(),
+                                                    given.proof, given.hashes[0], given.hashes[1]));
+    }
+    EXPECT_EQ(verified, 9u);
+    EXPECT_EQ(refused, 15u);
+    EXPECT_EQ(malformed, 5u);
 }
