@@ -5,9 +5,11 @@
     storm.py run SOCKET CLIENTS SECONDS SEED FILE     the clients; FILE gets their lists. Without a server they stop
     storm.py resolve SOCKET FILE RESOLVED             ends what a crash left prepared, every second one with a commit
     storm.py check SOCKET FILE ...                    compares the lists with the table, the ledger and its seals
+    storm.py calm SOCKET FILE                         likewise, where no server crashed: nothing at all may be lost. From then on
+                                                      what FILE lists is sealed, and must outlive a crash
 
 Half of the clients write for one tenant, half for any of 64. A number is written by one client once, or never: `committed` was
-acknowledged, `lazily` too, with synchronous_commit off; `undone` was not; `prepared` waits under a name; `unknown` was under way.
+acknowledged, `lazily` too, with synchronous_commit off; `awaited` as well, and aegis.wait_sealed() has returned since; `undone` was not; `prepared` waits under a name; `unknown` was under way.
 """
 import json
 import os
@@ -50,7 +52,7 @@ class Client(threading.Thread):
         # A superuser, who writes for many tenants at once, and who is not charged and so may prepare.
         self.crossing = number % 4 == 1
         self.next = (seed * clients + number) * 1000000
-        self.lists = {"committed": [], "lazily": [], "undone": [], "unknown": [], "prepared": {}}
+        self.lists = {"committed": [], "lazily": [], "awaited": [], "undone": [], "unknown": [], "prepared": {}}
         self.wrong, self.transactions = [], 0
 
     def run(self):
@@ -60,12 +62,25 @@ class Client(threading.Thread):
                 self.session.run("SET synchronous_commit = off")
             while time.monotonic() < self.until:
                 self.transact()
+                if self.lazy and self.random.random() < 0.2:
+                    self.wait()
             self.session.close()
         except Refused as refused:
             if refused.state not in GONE:
                 self.wrong.append(str(refused))
         except Exception as error:  # a thread must not end in silence
             self.wrong.append(repr(error))
+
+    def wait(self):
+        """A seal is on disk before anybody hears of it, and with it everything that it covers."""
+        try:
+            self.session.run("SELECT aegis.wait_sealed('60 s')")
+        except Refused as refused:
+            if refused.state not in EXPECTED:
+                raise
+            return
+        self.lists["awaited"] += self.lists["lazily"]
+        self.lists["lazily"] = []
 
     def insert(self, tenant):
         self.next += 1
@@ -190,7 +205,7 @@ def resolve(place, path, resolved):
     admin = Session(place, "postgres")
     with open(path, encoding="utf-8") as file:
         prepared = {name: numbers for entry in json.load(file) for name, numbers in entry["prepared"].items()}
-    lists = {"committed": [], "lazily": [], "undone": [], "unknown": [], "prepared": {}}
+    lists = {"committed": [], "lazily": [], "awaited": [], "undone": [], "unknown": [], "prepared": {}}
     waiting = sorted(row[0] for row in admin.run("SELECT gid FROM pg_prepared_xacts WHERE database = current_database()"))
     for at, name in enumerate(waiting):
         admin.run(f"{'COMMIT' if at % 2 else 'ROLLBACK'} PREPARED '{name}'")
@@ -199,10 +214,10 @@ def resolve(place, path, resolved):
         json.dump([lists], file)
 
 
-def check(place, paths):
+def check(place, paths, calm=False):
     admin = Session(place, "postgres")
     lists = [entry for path in paths for entry in json.load(open(path, encoding="utf-8"))]
-    sets = {kind: {number for entry in lists for number in entry[kind]} for kind in ("committed", "lazily", "undone", "unknown")}
+    sets = {kind: {number for entry in lists for number in entry[kind]} for kind in ("committed", "lazily", "awaited", "undone", "unknown")}
     sets["unknown"] |= {number for entry in lists for numbers in entry["prepared"].values() for number in numbers}
     admin.run("SELECT aegis.wait_sealed('60 s')")
     rows = {int(row[0]) for row in admin.run("SELECT id FROM storm.item")}
@@ -212,8 +227,11 @@ def check(place, paths):
     owners = dict(admin.run("SELECT id, tenant_id FROM storm.item"))
     wrong = {
         "acknowledged and lost": sets["committed"] - rows,
+        "acknowledged, sealed and lost": sets["awaited"] - rows,
+        "acknowledged lazily and lost without a crash": sets["lazily"] - rows if calm else None,
+        "nobody waited for a seal": not sets["awaited"],
         "undone and there": sets["undone"] & rows,
-        "from nowhere": rows - sets["committed"] - sets["lazily"] - sets["unknown"],
+        "from nowhere": rows - sets["committed"] - sets["lazily"] - sets["awaited"] - sets["unknown"],
         "row without entry": rows - set(numbers),
         "entry without row": set(numbers) - rows,
         "recorded twice": len(numbers) - len(set(numbers)),
@@ -230,7 +248,12 @@ def check(place, paths):
         "findings": admin.run("SELECT checked, subject, detail FROM aegis.verify_ledger() WHERE outcome <> 'ok'"),
         "deadlocks": admin.run("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database() AND deadlocks > 0")}
     wrong = {name: list(what)[:5] if hasattr(what, "__iter__") else what for name, what in wrong.items() if what}
-    print(f"{len(rows)} rows, {len(sets['committed'])} acknowledged, {len(sets['lazily'])} lazily, {len(sets['undone'])} undone, "
+    if calm and not wrong:
+        for entry in lists:
+            entry["awaited"], entry["lazily"] = entry["awaited"] + entry["lazily"], []
+        with open(paths[0], "w", encoding="utf-8") as file:
+            json.dump(lists, file)
+    print(f"{len(rows)} rows, {len(sets['committed'])} acknowledged, {len(sets['lazily'])} lazily, {len(sets['awaited'])} lazily and sealed, {len(sets['undone'])} undone, "
           f"{len(sets['unknown'])} unknown", *wrong.items(), sep="\n")
     return bool(wrong)
 
@@ -242,6 +265,8 @@ if __name__ == "__main__":
         sys.exit(run(sys.argv[2], int(sys.argv[3]), float(sys.argv[4]), int(sys.argv[5]), sys.argv[6]))
     elif sys.argv[1:2] == ["resolve"]:
         resolve(*sys.argv[2:])
+    elif sys.argv[1:2] == ["calm"]:
+        sys.exit(check(sys.argv[2], [sys.argv[3]], calm=True))
     elif sys.argv[1:2] == ["check"]:
         sys.exit(check(sys.argv[2], sys.argv[3:]))
     else:
