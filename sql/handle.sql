@@ -199,6 +199,30 @@ SELECT public.regress_events(:'tenant', 'auth.denied', 'rank', '/regress/handle/
 -- and what is withheld, the system's
 SELECT tenant_id IS NULL AS of_the_system, user_id IS NOT NULL AS by_somebody FROM aegis.audit_log WHERE event = 'regress.kept';
 
+-- as is who was refused on a route that must not be known, or whose event must not
+SELECT aegis.register_route('POST', '/regress/handle/quiet', 'regress_handle.who(aegis.request)', 4::smallint, withheld => true),
+       aegis.register_route('POST', '/regress/handle/kept', 'regress_handle.who(aegis.request)', 4::smallint, event => 'regress.kept');
+SELECT aegis.register_route('POST', '/regress/handle/both', 'regress_handle.who(aegis.request)', 4::smallint, withheld => true, event => 'regress.kept');
+\c - regress_handle_gateway
+SELECT h.status FROM aegis.handle('POST', '/regress/handle/quiet', ARRAY['authorization', 'Bearer ' || :'uli_token'] :nobody;
+SELECT h.status FROM aegis.handle('POST', '/regress/handle/kept', ARRAY['authorization', 'Bearer ' || :'uli_token'] :nobody;
+SELECT h.status FROM aegis.handle('POST', '/regress/handle/quiet', ARRAY['cookie', '__Host-aegis=' || :'uli_token', 'sec-fetch-site', 'cross-site'] :nobody;
+\c - :superuser
+SET client_min_messages = warning;
+SELECT target_id, tenant_id IS NULL AS of_the_system, user_id = :'uli' AS by_uli, detail FROM aegis.audit_log
+ WHERE event = 'auth.denied' AND target_id ~ '^POST /regress/handle/(quiet|kept)' ORDER BY seq;
+
+-- refuses: a route that must not be known with an event that the tenant reads
+SELECT aegis.register_route('POST', '/regress/handle/quiet', 'regress_handle.who(aegis.request)', withheld => true, event => 'regress.noted');
+
+-- refuses: an event that Aegis alone writes, as a changed dump may say of a route: nothing is done that would not be recorded
+UPDATE aegis.route SET event = 'auth.sign_in' WHERE (method, path) = ('GET', '/regress/handle/who');
+\c - regress_handle_gateway
+SELECT h.status FROM aegis.handle('GET', '/regress/handle/who', ARRAY['authorization', 'Bearer ' || :'uli_token'] :nobody;
+\c - :superuser
+SET client_min_messages = warning;
+SELECT count(*) AS forged FROM aegis.audit_log WHERE event = 'auth.sign_in' AND target_id = 'GET /regress/handle/who';
+
 SELECT count(aegis.drop_route(r.method, r.path)) FROM aegis.route r WHERE r.path LIKE '/regress/handle%';
 DROP SCHEMA regress_handle CASCADE;
 DROP FUNCTION public.regress_events;

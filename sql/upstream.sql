@@ -18,6 +18,7 @@ SELECT aegis.create_user('ada@example.test', 'Ada', 4::smallint, NULL, 'plum qua
 COMMIT;
 CREATE SCHEMA t_upstream;
 GRANT USAGE ON SCHEMA t_upstream TO PUBLIC;
+CREATE FUNCTION t_upstream.quiet(request aegis.request) RETURNS aegis.response LANGUAGE sql STABLE RETURN aegis.respond(204);
 CREATE FUNCTION t_upstream.field(headers text[], name text) RETURNS text LANGUAGE sql AS $$
   SELECT headers[2 * i] FROM generate_series(1, cardinality(headers) / 2) i WHERE headers[2 * i - 1] = name $$;
 CREATE FUNCTION t_upstream.problem(body bytea) RETURNS text LANGUAGE sql AS $$ SELECT substring(convert_from(body, 'UTF8')::jsonb ->> 'type' FROM '[^:]*$') $$;
@@ -43,6 +44,16 @@ SELECT aegis.forward_route('GET', '/t/up/{id}', 'up', 'https://evil.example.test
 SELECT aegis.forward_route('GET', '/api/openapi.json', 'up', '/v1');
 SELECT aegis.drop_upstream('up');
 SELECT name, url, service, service_in_use, routes FROM aegis.upstreams WHERE name = 'up';
+
+-- refuses: an upstream for what must not be known, since signing is known
+SELECT aegis.declare_event('regress_upstream.asked', 'somebody asked an upstream', '{}'), aegis.declare_event('regress_upstream.kept', 'nobody of the tenant reads it', '{}', withheld => true);
+SELECT aegis.register_upstream_route('GET', '/t/quiet', 'up', event => 'regress_upstream.kept');
+SELECT aegis.register_route('GET', '/t/up/{id}', 'aegis.forwarded(aegis.request)', withheld => true);
+SELECT aegis.register_route('GET', '/t/quiet', 't_upstream.quiet(aegis.request)', withheld => true);
+SELECT aegis.register_upstream_route('GET', '/t/quiet', 'up');
+SELECT withheld FROM aegis.routes() WHERE path = '/t/quiet';
+SELECT aegis.drop_route('GET', '/t/quiet');
+SELECT aegis.register_upstream_route('POST', '/t/asked', 'up', event => 'regress_upstream.asked');
 
 -- refuses: the same to everybody else
 \c - regress_upstream_member
@@ -77,6 +88,13 @@ SELECT status FROM aegis.handle('POST', '/t/up', ARRAY['authorization', 'Bearer 
   '{"a": "4111 1111 1111 1111"}', '127.0.0.1', 'r-4');
 SELECT status FROM aegis.handle('POST', '/t/up', ARRAY['authorization', 'Bearer ' || :'bob_token', 'content-type', 'application/json'], '{"a"', '127.0.0.1', 'r-5');
 
+-- survives: the route's event says of each call that it was signed, or refused; what the upstream answers nobody knows here
+SELECT status FROM aegis.handle('POST', '/t/asked', ARRAY['authorization', 'Bearer ' || :'bob_token', 'content-type', 'application/json'], '{"a": 1}', '127.0.0.1', 'r-8');
+SELECT status FROM aegis.handle('POST', '/t/asked', ARRAY['authorization', 'Bearer ' || :'bob_token', 'content-type', 'application/json'],
+  '{"a": "4111 1111 1111 1111"}', '127.0.0.1', 'r-9');
+\c - :superuser
+SELECT outcome, target_id, tenant_id = :'tenant' AS in_tenant, user_id = :'bob' AS by_bob, detail FROM aegis.audit_log WHERE event = 'regress_upstream.asked' ORDER BY seq;
+
 -- refuses: an order without a secret in use, or without an upstream
 \c - regress_upstream_operator
 SELECT aegis.retire_service('regress-up', 'test');
@@ -91,7 +109,7 @@ SELECT status FROM aegis.handle('GET', '/t/plain', ARRAY['authorization', 'Beare
 \c - :superuser
 SELECT event, target_id, tenant_id = :'tenant' AS in_tenant, detail FROM aegis.audit_log
  WHERE event LIKE 'upstream.%' OR event = 'service.request_signed' AND target_id = 'regress-up' ORDER BY seq;
-SELECT aegis.drop_route('GET', '/t/plain'), aegis.drop_route('GET', '/t/up/{id}'), aegis.drop_route('POST', '/t/up'), aegis.drop_route('GET', '/t/up/boss');
+SELECT aegis.drop_route('GET', '/t/plain'), aegis.drop_route('GET', '/t/up/{id}'), aegis.drop_route('POST', '/t/up'), aegis.drop_route('GET', '/t/up/boss'), aegis.drop_route('POST', '/t/asked');
 \c - regress_upstream_operator
 SELECT aegis.drop_upstream('up');
 SELECT aegis.drop_upstream('up');

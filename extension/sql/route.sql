@@ -71,7 +71,7 @@ COMMENT ON COLUMN aegis.route.scope IS 'what a service must be allowed to call i
 COMMENT ON COLUMN aegis.route.replica_ok IS 'a hot standby may answer: the route is public, reads, and is recorded nowhere; what it says may be late';
 COMMENT ON COLUMN aegis.route.idempotent IS 'callers must send an Idempotency-Key';
 COMMENT ON COLUMN aegis.route.step_up IS 'how long ago the caller may have confirmed who they are; NULL: it does not matter';
-COMMENT ON COLUMN aegis.route.withheld IS 'that it was called must not be known: the gateway''s metrics do not count it';
+COMMENT ON COLUMN aegis.route.withheld IS 'that it was called must not be known: the gateway''s metrics do not count it, and who was refused stands in the system''s log';
 COMMENT ON COLUMN aegis.route.event IS 'event type that every call of the route writes, with its outcome';
 
 CREATE FUNCTION aegis.route_changed() RETURNS trigger

@@ -91,6 +91,11 @@ CREATE FUNCTION aegis.register_upstream_route(method text, path text, upstream t
   LANGUAGE plpgsql VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+  -- Replaced, it would be withheld no more.
+  IF EXISTS (SELECT FROM aegis.routes() r WHERE r.method = register_upstream_route.method AND r.path = register_upstream_route.path AND r.withheld) THEN
+    RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('route "%s %s" is withheld', method, path),
+      DETAIL = 'That an upstream''s request was signed stands in the log of the tenant.', HINT = 'Drop it first, if its calls may be known.';
+  END IF;
   PERFORM aegis.register_route(method, path, 'aegis.forwarded(aegis.request)'::regprocedure, minimum_rank, false, body_limit, event, summary => summary,
     request_schema => request_schema, response_schema => response_schema, tag => tag, parameter_schema => parameter_schema,
     problems => '{}', credentials => credentials, scope => scope, step_up => step_up);

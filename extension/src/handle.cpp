@@ -68,6 +68,7 @@ void answer_route(Exchange *exchange) {
         return;
     }
     const route::Route &found = *match.route;
+    exchange->withheld = found.withheld;
     bool webhook = (found.credentials & route::kWebhook) != 0;
     bool link = (found.credentials & route::kLink) != 0;
     // What ended a session or a link, or used a nonce up, may not have arrived here.
@@ -102,6 +103,7 @@ void answer_route(Exchange *exchange) {
     idempotency::Key key;
     if (found.upstream != nullptr) {
         upstream::forward(exchange, match);
+        record_event(*exchange, found);
     } else if (webhook) {
         call_handler(exchange, match);  // a provider's message is taken once by its own id
     } else if (idempotency::begin(exchange, found, &key)) {
@@ -181,11 +183,13 @@ void deny(Exchange *exchange, const http::Problem &problem, const char *path, co
     const context::Context *context = context::current();
     static const pg_uuid_t nil = {};
     char *target = psprintf("%s %s", exchange->method, path);
-    int slot = charge::open({charge::Kind::denial, "auth.denied", context ? context->tenant : nil,
+    bool of_tenant = context != nullptr && !exchange->withheld;
+    int slot = charge::open({charge::Kind::denial, "auth.denied", of_tenant ? context->tenant : nil,
                              context ? context->user : nil, 0, target, reason});
     uint8_t detail[128];
     ledger::DetailPair pair = {"reason", reason, 0};
     ledger::Event entry = {"auth.denied"};
+    if (exchange->withheld) entry.tenant = &nil;
     entry.outcome = core::Outcome::denied;
     entry.target_kind = "route";
     entry.target_id = target;

@@ -26,6 +26,7 @@ struct Exchange {
     session::Session session;  // once authenticated by one
     service::Service service;  // once authenticated by a signature
     int16 rank;
+    bool withheld;  // the route: a refusal is the system's to know
     http::Answer answer;
 };
 
@@ -44,7 +45,8 @@ bool authenticate_webhook(Exchange *exchange, const route::Match &match);
 bool authenticate_link(Exchange *exchange, const char *kind);
 // Whether a tenant that a request names by itself lives here; else the answer says where.
 bool is_at_home(Exchange *exchange, const pg_uuid_t &tenant, tenant::Home *home);
-// 403, charged and recorded. The path is a template or a built-in's: no ids of the caller's.
+// 403, charged and recorded, in the system's log where the route is withheld. The path is a
+// template or a built-in's: no ids of the caller's.
 void deny(Exchange *exchange, const http::Problem &problem, const char *path, const char *reason);
 // True when the body may be read as JSON (empty counts); else the answer says why.
 bool accept_body(Exchange *exchange, size_t limit);
@@ -53,6 +55,9 @@ Jsonb *parse_body(Exchange *exchange);
 
 // Runs the handler as aegis_member and answers with what it returned or how it failed.
 void call_handler(Exchange *exchange, const route::Match &match);
+
+// Writes the event that the route names, if any, with what became of the call.
+void record_event(const Exchange &exchange, const route::Route &route);
 
 // What a handler returned, an aegis.response, as an answer; ERROR when it must not be sent.
 void read_answer(Datum response, http::Answer *answer);

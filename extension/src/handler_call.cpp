@@ -123,13 +123,21 @@ core::Outcome outcome_of(int status) {
     return status == 401 || status == 403 ? core::Outcome::denied : core::Outcome::failure;
 }
 
+}  // namespace
+
 void record_event(const Exchange &exchange, const route::Route &route) {
-    uint8_t detail[64];
-    ledger::DetailPair pair = {"status", nullptr, exchange.answer.status};
+    if (route.event == nullptr) return;
+    // A restored row may name a type of Aegis: then nothing is done rather than an entry forged.
+    (void)catalogue::require_open(route.event);
+    uint8_t detail[128];
+    // What an upstream answers is not known here, only that its request was signed.
+    bool forwarded = route.upstream != nullptr && exchange.answer.status == 200;
+    ledger::DetailPair pair = {forwarded ? "upstream" : "status",
+                               forwarded ? route.upstream : nullptr, exchange.answer.status};
     char *target = psprintf("%s %s", route.method, route.path);
     static const pg_uuid_t nil = {};
     ledger::Event entry = {route.event};
-    if (catalogue::require(route.event).withheld) entry.tenant = &nil;
+    if (route.withheld) entry.tenant = &nil;
     entry.outcome = outcome_of(exchange.answer.status);
     entry.target_kind = "route";
     entry.target_id = target;
@@ -141,8 +149,6 @@ void record_event(const Exchange &exchange, const route::Route &route) {
     }
     ledger::append(entry);
 }
-
-}  // namespace
 
 void call_handler(Exchange *exchange, const route::Match &match) {
     const route::Route &route = *match.route;
@@ -169,7 +175,7 @@ void call_handler(Exchange *exchange, const route::Match &match) {
             exchange->answer = answer;
         }
     }
-    if (route.event != nullptr) record_event(*exchange, route);
+    record_event(*exchange, route);
 }
 
 }  // namespace aegis::handle

@@ -28,13 +28,15 @@ pg::Statement read_routes = {
     "coalesce(pg_catalog.date_part('epoch', r.step_up), 0)::pg_catalog.int4, r.idempotent, "
     "'webhook' OPERATOR(pg_catalog.=) ANY (r.credentials), "
     "'token' OPERATOR(pg_catalog.=) ANY (r.credentials), "
-    "'link' OPERATOR(pg_catalog.=) ANY (r.credentials), u.name, s.name, u.url, f.target"
+    "'link' OPERATOR(pg_catalog.=) ANY (r.credentials), u.name, s.name, u.url, f.target, "
+    "r.withheld OR coalesce(e.withheld, false)"
     "  FROM aegis.route r"
     "  LEFT JOIN aegis.upstream_route f ON f.method OPERATOR(pg_catalog.=) r.method"
     "   AND f.path OPERATOR(pg_catalog.=) r.path AND r.handler_schema = 'aegis' AND r.handler = "
     "'forwarded'"
     "  LEFT JOIN aegis.upstream u ON u.name OPERATOR(pg_catalog.=) f.upstream"
     "  LEFT JOIN aegis.service s ON s.id OPERATOR(pg_catalog.=) u.service_id"
+    "  LEFT JOIN aegis.event_type e ON e.name OPERATOR(pg_catalog.=) r.event"
     "  LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = r.handler_schema"
     "  LEFT JOIN pg_catalog.pg_proc p ON p.pronamespace = n.oid AND p.proname = r.handler"
     "   AND p.pronargs = 1 AND p.proargtypes[0] = $1"
@@ -114,6 +116,7 @@ void load() {
                 Datum value = pg::column(i, 16 + at, &is_null);
                 *forwarding[at] = is_null ? nullptr : TextDatumGetCString(value);
             }
+            route.withheld = DatumGetBool(pg::column(i, 20, &is_null));
             split(&route, path);
         }
         cache.count = count;
@@ -314,6 +317,30 @@ Datum name_datum(const char *name) {
     return DirectFunctionCall1(namein, CStringGetDatum(name));
 }
 
+bool is_forwarded(Oid handler) {
+    return get_func_namespace(handler) == get_namespace_oid("aegis", false) &&
+           strcmp(get_func_name(handler), "forwarded") == 0;
+}
+
+// Where a call must not be known, nothing that it writes may be the tenant's to read.
+void require_quiet(FunctionCallInfo fcinfo, const char *method, const char *path, Oid handler) {
+    bool withheld = !PG_ARGISNULL(19) && PG_GETARG_BOOL(19);
+    if (!PG_ARGISNULL(6)) {
+        bool event = aegis::catalogue::require_open(text_to_cstring(PG_GETARG_TEXT_PP(6))).withheld;
+        if (withheld && !event)
+            ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                            errmsg("the event of a withheld route must be withheld as well"),
+                            errhint("Declare one with aegis.declare_event() and \"withheld\".")));
+        withheld = event;
+    }
+    if (withheld && is_forwarded(handler))
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                 errmsg("an upstream cannot answer \"%s %s\" unknown to the tenant", method, path),
+                 errhint("That a request was signed stands in the log of the tenant. Answer "
+                         "it in SQL, or leave it known.")));
+}
+
 void record(const char *event, const char *method, const char *path) {
     char *target = psprintf("%s %s", method, path);
     aegis::ledger::Event entry = {event};
@@ -373,11 +400,11 @@ AEGIS_FUNCTION(aegis_register_route) {
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("path \"%s\" is built in", path)));
     require_credentials(fcinfo);
-    if (!PG_ARGISNULL(6)) aegis::catalogue::require_open(text_to_cstring(PG_GETARG_TEXT_PP(6)));
     if (const char *reason = aegis::route::unfitness(handler))
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("function %s cannot answer requests", format_procedure(handler)),
                         errdetail("As a handler, %s.", reason)));
+    require_quiet(fcinfo, method, path, handler);
 
     Datum values[kRouteColumns];
     char nulls[kRouteColumns];

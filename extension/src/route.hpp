@@ -24,6 +24,7 @@ struct Route {
     int step_up;        // seconds for which a confirmation holds; 0: none is asked for
     bool idempotent;    // an Idempotency-Key is demanded
     const char *event;  // nullptr: the route's calls are not events by themselves
+    bool withheld;      // it, or its event: the tenant's log must not tell that it was called
     // Of a route that is forwarded: whose signature, to which address with what path; else nullptr.
     const char *upstream, *service, *address, *forward_path;
 };
