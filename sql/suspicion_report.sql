@@ -37,6 +37,22 @@ SELECT r.body ->> 'id' AS person FROM aegis_app.create_kyc_subject(public.kyc_re
 COMMIT;
 \c - :administrator
 SELECT id AS one FROM aegis.tenant WHERE slug = 'regress-one' \gset
+SELECT max(seq) AS before FROM aegis.entry \gset
+
+-- allows: who looks for an officer is known to the system's log alone; an officer who cannot act is none
+\c - regress_app
+BEGIN;
+SELECT aegis.authenticate(:'mia') \g /dev/null
+SELECT r.body #>> '{officers,0,name}' AS officer FROM aegis_app.list_reporting_officers(NULL) r;
+COMMIT;
+BEGIN;
+SELECT aegis.authenticate(:'ada') \g /dev/null
+SELECT aegis.deactivate_user(:'sids') \g /dev/null
+SELECT r.body FROM aegis_app.list_reporting_officers(NULL) r;
+ROLLBACK;
+\c - :administrator
+SELECT l.event, l.target_id, l.tenant_id IS NULL AS of_the_system, l.user_id IS NOT NULL AS actor FROM aegis.audit_log l
+ WHERE l.seq > :before AND l.event = 'pii.revealed' AND (l.tenant_id = :'one' OR l.tenant_id IS NULL) ORDER BY l.seq;
 SELECT aegis.wait_sealed() \g /dev/null
 
 -- what the manager sees of the subject before there is a report

@@ -28,7 +28,7 @@ BEGIN
     summary => 'Say what became of a report; for reporting officers', parameter_schema => by_id, problems => '{"conflict": 409}',
     request_schema => aegis.object_schema(jsonb_build_object('state', '{"enum": ["disclosed", "dismissed"]}'::jsonb, 'reason', words || '{"maxLength": 4000}',
       'reference', maybe || '{"maxLength": 200, "description": "of the authority; with disclosed only"}'), '{reference}'), response_schema => report);
-  PERFORM aegis.register_route('GET', '/api/reporting-officers', 'aegis_app.list_reporting_officers(aegis.request)', tag => 'Suspicion',
+  PERFORM aegis.register_route('GET', '/api/reporting-officers', 'aegis_app.list_reporting_officers(aegis.request)', tag => 'Suspicion', withheld => true,
     summary => 'Who receives reports of suspicion',
     response_schema => aegis.object_schema(jsonb_build_object('officers', jsonb_build_object('type', 'array', 'items', aegis.object_schema(jsonb_build_object(
       'user_id', id, 'name', maybe, 'appointed_by', anybody, 'appointed_at', instant))))));

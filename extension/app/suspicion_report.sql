@@ -211,16 +211,16 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION aegis_app.decide_suspicion_report(aegis.request) IS 'POST /api/suspicion-reports/{id}/decision {state, reason, reference?}';
 
--- Whoever wants to turn to them has to know who they are, also where their team is out of sight.
+-- Whoever wants to turn to them has to know who they are, also where their team is out of sight; and nobody of the tenant, who wanted to.
 CREATE FUNCTION aegis_app.reporting_officers() RETURNS TABLE (user_id uuid, name text, appointed_by uuid, appointed_at timestamptz)
   LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
   RETURN QUERY
-    SELECT o.user_id, aegis.legible(u.name), o.appointed_by, o.appointed_at
+    SELECT o.user_id, aegis.legible_withheld(u.name), o.appointed_by, o.appointed_at
       FROM aegis_app.reporting_officer o JOIN aegis."user" u ON u.tenant_id = o.tenant_id AND u.id = o.user_id
-     WHERE o.tenant_id = aegis.require_tenant() AND o.dismissed_at IS NULL ORDER BY o.appointed_at, o.id;
+     WHERE o.tenant_id = aegis.require_tenant() AND o.dismissed_at IS NULL AND u.status = 'active' ORDER BY o.appointed_at, o.id;
 END $$;
-COMMENT ON FUNCTION aegis_app.reporting_officers() IS 'the reporting officers of the tenant with their names, for everybody of it';
+COMMENT ON FUNCTION aegis_app.reporting_officers() IS 'the reporting officers of the tenant who can sign in, with their names, for everybody of it; that they were read is the system''s to know';
 
 CREATE FUNCTION aegis_app.list_reporting_officers(request aegis.request) RETURNS aegis.response
   LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -298,7 +298,7 @@ BEGIN
   FOR part IN SELECT p.oid::regprocedure::text AS routine,
                      CASE WHEN p.prosrc IN ('aegis_reveal', 'aegis_masked', 'aegis_legible') THEN 'aegis_member, aegis_operator'
                           WHEN p.prosrc IN ('aegis_seal', 'aegis_seal_plaintext') THEN 'aegis_operator'
-                          WHEN p.prosrc NOT IN ('aegis_sealed_order', 'aegis_login_again') THEN 'PUBLIC' END AS roles
+                          WHEN p.prosrc NOT IN ('aegis_sealed_order', 'aegis_login_again', 'aegis_legible_withheld') THEN 'PUBLIC' END AS roles
                 FROM pg_proc p
                WHERE p.probin = 'MODULE_PATHNAME' AND grant_sealed_type.type::oid = ANY (p.proargtypes::oid[] || p.prorettype) LOOP
     EXECUTE format('REVOKE ALL ON ROUTINE %s FROM PUBLIC', part.routine);

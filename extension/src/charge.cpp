@@ -351,13 +351,13 @@ void note_refusal(const char *what, const char *target) {
     note(order);
 }
 
-void count_reveal(const pg_uuid_t &tenant, uint32_t field, uint64_t values) {
+void count_reveal(const pg_uuid_t &tenant, uint32_t field, uint64_t values, bool withheld) {
     Table *table = detail::table();
     int index = -1;
     // What is withheld from the log of a tenant stands in that of the system.
     static const pg_uuid_t nil = {};
     const field::Field *known = field::find(field);
-    const pg_uuid_t &log = known != nullptr && known->withheld ? nil : tenant;
+    const pg_uuid_t &log = withheld || (known != nullptr && known->withheld) ? nil : tenant;
     if (IsParallelWorker()) {
         for (int i = 0; i < borrowed_count && index < 0; i++)
             if (borrowed[i].field == field && same(borrowed[i].tenant, log))

@@ -104,7 +104,8 @@ inline constexpr int kMostNotes = 512;
 void note_refusal(const char *what, const char *target);
 // Adds to the reveal charge of this transaction and field, opening it on first use. Works in a
 // parallel worker, which adds to its leader's slot. The entry is written at commit.
-void count_reveal(const pg_uuid_t &tenant, uint32_t field, uint64_t values);
+// Where it is withheld, or its table is, the entry is the system's.
+void count_reveal(const pg_uuid_t &tenant, uint32_t field, uint64_t values, bool withheld = false);
 // No field has this number: address and user agent of ledger entries.
 inline constexpr uint32_t kAuditMeta = 0;
 // The transaction has written its own entry for this charge: the slot is freed at commit, unless

@@ -6,6 +6,7 @@
 #include "charge.hpp"
 #include "context.hpp"
 #include "pg/function.hpp"
+#include "role.hpp"
 #include "step_up.hpp"
 
 namespace {
@@ -62,17 +63,15 @@ Datum as_text(const sealed::Kind &kind, Datum plain) {
     return CStringGetTextDatum(OidOutputFunctionCall(output, plain));
 }
 
-}  // namespace
-
-// Returns text where the function says so, else the plain type.
-AEGIS_FUNCTION(aegis_reveal) {
+// Text where the function says so, else the plain type.
+Datum reveal(FunctionCallInfo fcinfo, bool withheld) {
     const Claim value = claim(fcinfo);
     const sealed::Kind &kind = *sealed::type_of(fcinfo).kind;
     require_level(*value.field, field::Level::full);
     field::Bond bond;
     require_bond(fcinfo, value, &bond);
     step_up::count_reveal(context::require());
-    charge::count_reveal(value.tenant, value.field->reference, 1);
+    charge::count_reveal(value.tenant, value.field->reference, 1, withheld);
     struct varlena *plaintext = pg::alloc_varlena(core::envelope_plaintext_size(value.envelope));
     field::open(value.tenant, *value.field, value.envelope, pg::payload(plaintext), bond);
     if (kind.plain == TEXTOID) PG_RETURN_TEXT_P(plaintext);
@@ -83,7 +82,7 @@ AEGIS_FUNCTION(aegis_reveal) {
     PG_RETURN_DATUM(plain);
 }
 
-AEGIS_FUNCTION(aegis_masked) {
+Datum masked(FunctionCallInfo fcinfo) {
     const Claim value = claim(fcinfo);
     require_level(*value.field, field::Level::masked);
     field::Bond bond;
@@ -99,15 +98,39 @@ AEGIS_FUNCTION(aegis_masked) {
     PG_RETURN_TEXT_P(text);
 }
 
-// For listings: as much of the value as the policy lets the caller see.
-AEGIS_FUNCTION(aegis_legible) {
+// As much of the value as the policy lets the caller see.
+Datum legible(FunctionCallInfo fcinfo, bool withheld) {
     switch (field::level(*claim(fcinfo).field)) {
         case field::Level::full:
-            return aegis_reveal(fcinfo);
+            return reveal(fcinfo, withheld);
         case field::Level::masked:
-            return aegis_masked(fcinfo);
+            return masked(fcinfo);
         case field::Level::none:
             break;
     }
     PG_RETURN_NULL();
+}
+
+}  // namespace
+
+AEGIS_FUNCTION(aegis_reveal) {
+    return reveal(fcinfo, false);
+}
+
+AEGIS_FUNCTION(aegis_masked) {
+    return masked(fcinfo);
+}
+
+// For listings.
+AEGIS_FUNCTION(aegis_legible) {
+    return legible(fcinfo, false);
+}
+
+// For those that must not tell who read them.
+AEGIS_FUNCTION(aegis_legible_withheld) {
+    // Nobody is granted it, and an owner of a database could grant it to themselves.
+    if (GetUserId() != role::owner())
+        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                        errmsg("only aegis_owner reads unknown to the tenant")));
+    return legible(fcinfo, true);
 }

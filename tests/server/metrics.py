@@ -146,9 +146,10 @@ def main():
             filed = client.request("POST", f"/api/kyc/subjects/{subject.json()['id']}/suspicion", {"narrative": "paid forty invoices in cash"})
             equal((filed.status, client.request("GET", "/api/suspicion-reports").status), (204, 403), "filed, and read by nobody")
             equal(get(gateway, "/api/suspicion-reports").status, 401, "nor by whoever is not signed in")
+            equal(client.request("GET", "/api/reporting-officers").status, 200, "to whom one can turn")
             client.close()
             counted = values(scrape())
-            equal([name for name in counted if "suspicion" in name], [], "series")
+            equal([name for name in counted if "suspicion" in name or "reporting-officers" in name], [], "series")
             equal(counted['aegis_http_requests_total{method="POST",route="/api/kyc/subjects",status="201"}'], 1, "what else was asked")
             refused = counted['aegis_http_refused_total{problem="missing-credential"}']
             get(gateway, "/api/suspicion-reports")
