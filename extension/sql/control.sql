@@ -112,13 +112,14 @@ DECLARE
   today  CONSTANT date := (now() AT TIME ZONE 'UTC')::date;
   latest date;
   due    date;
+  made   aegis.control_review;
 BEGIN
   SELECT (today + make_interval(months => c.months))::date INTO latest FROM aegis.control c WHERE c.id = review_control.control;
   IF latest IS NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'no_data_found', MESSAGE = format('there is no control "%s"', coalesce(left(control, 63), 'null')), HINT = 'aegis.controls() lists them.';
   ELSIF coalesce(outcome, '') NOT IN ('effective', 'ineffective') THEN
     RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'the outcome of a review must be "effective" or "ineffective"';
-  ELSIF coalesce(btrim(remark, E' \t\r\n'), '') = '' OR char_length(remark) > 500 THEN
+  ELSIF coalesce(remark, '') !~ '[[:alnum:]]' OR char_length(remark) > 500 THEN
     RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'a review needs a remark of at most 500 characters', HINT = 'Say what was looked at.';
   END IF;
   due := coalesce(next_review, latest);
@@ -126,9 +127,11 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = format('the next review of "%s" must be after today and by %s', control, to_char(latest, 'YYYY-MM-DD'));
   END IF;
   INSERT INTO aegis.control_review (control, outcome, remark, next_review, reviewed_by, reviewed_at)
-    VALUES (review_control.control, review_control.outcome, review_control.remark, due, session_user, now());
+    VALUES (review_control.control, review_control.outcome, review_control.remark, due, session_user, now()) RETURNING * INTO made;
+  -- Which review counts follows from its number and time, so that the entry holds both.
   PERFORM aegis.record_tenant_event('control.reviewed', NULL, 'control', control,
-    jsonb_build_object('outcome', outcome, 'remark', remark, 'next_review', to_char(due, 'YYYY-MM-DD')));
+    jsonb_build_object('outcome', outcome, 'remark', remark, 'next_review', to_char(due, 'YYYY-MM-DD'), 'review', made.id,
+                       'reviewed_at', to_char(made.reviewed_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')));
   RETURN due;
 END $$;
 COMMENT ON FUNCTION aegis.review_control(text, text, text, date) IS 'records that a control was looked at, and until when that holds; for operators; recorded';

@@ -1,4 +1,4 @@
--- Coverage of controls: what nobody has looked at in time, and what somebody found not to hold.
+-- Coverage of controls: what nobody has looked at in time, what somebody found not to hold, and whether rows of either can be changed.
 
 CREATE FUNCTION aegis.coverage_control()
   RETURNS TABLE (namespace oid, severity text, object_kind text, object text, finding text, problem text, fix text)
@@ -13,5 +13,15 @@ AS $$
      (c.last_outcome = 'ineffective', 'medium', 'control-ineffective', 'the last review found that the control does not hold')
    ) f (holds, severity, finding, problem)
    WHERE f.holds
+  UNION ALL
+  -- A late or failed control could be edited away then.
+  SELECT NULL, 'high', 'trigger', format('%s on %s', w.name, w.relation), 'control-changeable', 'the trigger that keeps rows as they are is missing or disabled',
+         CASE WHEN t.oid IS NOT NULL THEN format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', w.relation, w.name)
+              ELSE format('CREATE TRIGGER %I BEFORE %s ON %s FOR EACH %s EXECUTE FUNCTION %s(); ALTER TABLE %3$s ENABLE ALWAYS TRIGGER %1$I', w.name, w.events, w.relation, w.level, w.function) END
+    FROM (VALUES ('keep', 'aegis.control', 'INSERT OR UPDATE OR DELETE', 'ROW', 'aegis.keep_control'), ('keep_all', 'aegis.control', 'TRUNCATE', 'STATEMENT', 'aegis.keep_control'),
+                 ('keep', 'aegis.control_review', 'UPDATE OR DELETE', 'ROW', 'aegis.keep_control_review'),
+                 ('keep_all', 'aegis.control_review', 'TRUNCATE', 'STATEMENT', 'aegis.keep_control_review')) w (name, relation, events, level, function)
+    LEFT JOIN pg_trigger t ON t.tgrelid = w.relation::regclass AND t.tgname = w.name AND t.tgfoid = w.function::regproc
+   WHERE t.tgenabled IS DISTINCT FROM 'A'
 $$;
-COMMENT ON FUNCTION aegis.coverage_control() IS 'coverage: controls whose review is overdue or found that they do not hold';
+COMMENT ON FUNCTION aegis.coverage_control() IS 'coverage: controls whose review is overdue or found that they do not hold, and their triggers';

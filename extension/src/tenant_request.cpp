@@ -63,7 +63,9 @@ AEGIS_FUNCTION(aegis_record_tenant_event) {
         ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                         errmsg("only the cut of a ledger writes the entry that records it"),
                         errhint("Call aegis.cut_ledger() with an approved request.")));
-    if (!PG_ARGISNULL(1)) event.tenant = PG_GETARG_UUID_P(1);
+    // Of no tenant means the system, also while an operator works in an assumed one.
+    static const pg_uuid_t nil = {};
+    event.tenant = PG_ARGISNULL(1) ? &nil : PG_GETARG_UUID_P(1);
     event.target_kind = text_to_cstring(PG_GETARG_TEXT_PP(2));
     event.target_id = text_to_cstring(PG_GETARG_TEXT_PP(3));
     event.detail = ledger::encode_detail(pairs, count, core::ByteSpan(buffer));
