@@ -142,6 +142,8 @@ const char *const kReserved[] = {
     "operator.", "outbound.", "pii.",    "role.",    "route.",  "row.",         "schema.",
     "service.",  "setting.",  "status.", "subject.", "system.", "table.",       "team.",
     "tenant.",   "upstream.", "user."};
+// Those that the reference application writes in as well: open to the scripts of extensions alone.
+const char *const kShared[] = {"pci.", "webhook."};
 
 const DetailField *find_field(const EventType &type, const JsonbValue &key) {
     for (int i = 0; i < type.field_count; i++)
@@ -249,12 +251,18 @@ core::Outcome outcome_of(const char *text) {
              errhint("Outcomes are success, failure and denied.")));
 }
 
+template <size_t N>
+bool is_in(const char *name, const char *const (&families)[N]) {
+    for (const char *prefix : families)
+        if (strncmp(name, prefix, strlen(prefix)) == 0) return true;
+    return false;
+}
+
 void check_name(const char *name) {
-    for (const char *prefix : kReserved)
-        if (strncmp(name, prefix, strlen(prefix)) == 0)
-            ereport(ERROR, (errcode(ERRCODE_RESERVED_NAME),
-                            errmsg("event type \"%s\" belongs to Aegis", name),
-                            errhint("Choose another word before the full stop.")));
+    if (is_in(name, kReserved) || (!creating_extension && is_in(name, kShared)))
+        ereport(ERROR,
+                (errcode(ERRCODE_RESERVED_NAME), errmsg("event type \"%s\" belongs to Aegis", name),
+                 errhint("Choose another word before the full stop.")));
 }
 
 void check_declaration(Jsonb *fields) {
