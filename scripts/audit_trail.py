@@ -13,10 +13,14 @@ PAGE = ROOT / "docs" / "AUDIT_TRAIL.md"
 BEGIN, END = "<!-- events: begin -->\n", "<!-- events: end -->\n"
 
 
+def details(fields):
+    return ", ".join(f"`{key}` ({kind})" for key, kind in json.loads(fields).items())
+
+
 def by_aegis():
     text = (ROOT / "extension/sql/catalogue.sql").read_text()
-    for name, said in re.findall(r"^  \('([a-z_.]+)', *'((?:[^']|'')*)'\)", text, re.M):
-        yield name, said.replace("''", "'"), "Aegis", ""
+    for name, said, fields in re.findall(r"^  \('([a-z_.]+)', *'((?:[^']|'')*)',\s*'(\{.*?\})'\)", text, re.M):
+        yield name, said.replace("''", "'"), "Aegis", details(fields)
 
 
 def by_applications():
@@ -24,8 +28,7 @@ def by_applications():
         text = re.sub(r"--.*", "", path.read_text())
         for name, said, fields, withheld in re.findall(
                 r"SELECT aegis\.declare_event\(\s*'([a-z_.]+)',\s*'((?:[^']|'')*)'(?:,\s*'(\{.*?\})')?(?:,\s*withheld => (true))?\)", text, re.S):
-            details = ", ".join(f"`{key}` ({kind})" for key, kind in json.loads(fields or "{}").items())
-            yield name, said.replace("''", "'"), "aegis_app, [withheld](withheld.md)" if withheld else "aegis_app", details
+            yield name, said.replace("''", "'"), "aegis_app, [withheld](withheld.md)" if withheld else "aegis_app", details(fields or "{}")
 
 
 def table():

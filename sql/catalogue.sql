@@ -31,6 +31,13 @@ SELECT aegis.record(NULL);
 SELECT aegis.record('parcel.sent', outcome => NULL);
 SELECT count(*) AS recorded FROM aegis.entry WHERE position('parcel.sent'::bytea IN body) > 0;
 
+-- refuses: of Aegis itself, too, a detail that is not declared, and an entry without one that is required
+SET ROLE aegis_owner;
+SELECT aegis.record_tenant_event('tenant.created', NULL, 'tenant', 'x', '{"slug": "x", "region": "EU", "colour": "red"}');
+SELECT aegis.record_tenant_event('tenant.created', NULL, 'tenant', 'x', '{"slug": "x"}');
+SELECT aegis.record_tenant_event('tenant.created', NULL, 'tenant', 'x', '{}');
+RESET ROLE;
+
 -- refuses: declarations in Aegis's families, in another form, with unknown classes
 SELECT aegis.declare_event('auth.invented', 'x');
 SELECT aegis.declare_event('parcel.sent', 'a parcel left the house', '{"weight": "clear"}');

@@ -14,5 +14,16 @@ SELECT t.name AS elsewhere FROM aegis.event_type t
 -- refuses: everything else
 SELECT w.event AS undeclared FROM written w WHERE NOT EXISTS (SELECT FROM aegis.event_type t WHERE t.name = w.event) ORDER BY 1;
 
+-- refuses: a detail that its type does not declare, an entry without one that its type requires; a route writes its status with any type
+CREATE TEMP TABLE detailed AS
+SELECT d.event, k.key, count(*) AS entries FROM aegis.entry e, aegis.decode_entry(e.body) d, jsonb_object_keys(d.detail) k(key)
+ WHERE d.user_id IS DISTINCT FROM '22222222-2222-4222-8222-222222222222'
+ GROUP BY 1, 2;
+SELECT d.event, d.key AS undeclared FROM detailed d JOIN aegis.event_type t ON t.name = d.event
+ WHERE NOT t.fields ? d.key AND NOT (t.writer = 'sql' AND d.key = 'status') ORDER BY 1, 2;
+SELECT w.event, f.key AS missing FROM written w JOIN aegis.event_type t ON t.name = w.event CROSS JOIN jsonb_each_text(t.fields) f
+  LEFT JOIN detailed d ON d.event = w.event AND d.key = f.key
+ WHERE f.value ~ 'required' AND d.entries IS DISTINCT FROM w.entries AND t.by_extension ORDER BY 1, 2;
+
 -- survives: there is something to look at
 SELECT count(*) > 200 AS types, sum(entries) > 10000 AS entries FROM written;

@@ -36,13 +36,13 @@ SELECT aegis.protect_table('aegis_app.checkout', parent => 'aegis_app.invoice');
 SELECT aegis.encrypt_column('aegis_app.checkout', 'hand_off', 'checkout.hand_off', 'aegis.sealed_text', 'full');
 
 SELECT aegis.declare_event('payment.checkout.created', 'a checkout of an invoice was begun at a provider',
-                           '{"provider": "clear", "amount_minor": "clear", "currency": "clear", "forced": "clear"}');
+                           '{"provider": "clear required", "amount_minor": "clear required", "currency": "clear required", "forced": "clear required"}');
 SELECT aegis.declare_event('payment.checkout.expired', 'a checkout ended without a payment', '{}');
-SELECT aegis.declare_event('payment.checkout.failed', 'a provider made no page for a checkout', '{"code": "clear"}');
+SELECT aegis.declare_event('payment.checkout.failed', 'a provider made no page for a checkout', '{"code": "clear required"}');
 SELECT aegis.declare_event('payment.checkout.abandoned', 'a manager let another attempt begin beside one whose end is not known', '{}');
-SELECT aegis.declare_event('payment.checkout.cancelled', 'a checkout ended because nothing is to be paid any more', '{"status": "clear"}');
+SELECT aegis.declare_event('payment.checkout.cancelled', 'a checkout ended because nothing is to be paid any more', '{"status": "clear required"}');
 SELECT aegis.declare_event('payment.attempt.unresolved', 'a checkout is over, and whether it was paid is not known', '{}');
-SELECT aegis.declare_event('payment.attempt.resolved', 'what became of a checkout was found out by asking', '{"result": "clear"}');
+SELECT aegis.declare_event('payment.attempt.resolved', 'what became of a checkout was found out by asking', '{"result": "clear required"}');
 
 CREATE FUNCTION aegis_app.new_reference() RETURNS text
   LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$

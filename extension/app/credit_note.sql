@@ -67,9 +67,9 @@ CREATE TRIGGER refuse_card_data BEFORE INSERT OR UPDATE ON aegis_app.credit_note
 CREATE INDEX credit_note_invoice ON aegis_app.credit_note (tenant_id, invoice_id);
 
 SELECT aegis.declare_event('credit_note.issued', 'a credit note took back something of an invoice',
-                           '{"invoice_id": "clear", "number": "clear", "currency": "clear", "total_minor": "clear", "content_hash": "clear", "status": "clear"}');
+                           '{"invoice_id": "clear required", "number": "clear required", "currency": "clear required", "total_minor": "clear required", "content_hash": "clear required", "status": "clear required"}');
 SELECT aegis.declare_event('credit_note.voided', 'a credit note was voided; its number stays, and its invoice asks for it again',
-                           '{"invoice_id": "clear", "total_minor": "clear", "status": "clear", "reason": "personal"}');
+                           '{"invoice_id": "clear required", "total_minor": "clear required", "status": "clear required", "reason": "personal required"}');
 
 -- Whoever writes the table: content stays, and what is void stays void. What has no context, or a job's, restores or erases.
 CREATE FUNCTION aegis_app.guard_credit_note() RETURNS trigger

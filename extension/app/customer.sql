@@ -32,7 +32,7 @@ CREATE TRIGGER refuse_card_data BEFORE INSERT OR UPDATE ON aegis_app.customer FO
 CREATE INDEX customer_newest ON aegis_app.customer (tenant_id, created_at DESC, id DESC);
 
 SELECT aegis.declare_event('customer.created', 'a customer was entered', '{}');
-SELECT aegis.declare_event('customer.updated', 'a customer was changed', '{"fields": "clear"}');
+SELECT aegis.declare_event('customer.updated', 'a customer was changed', '{"fields": "clear required"}');
 
 CREATE FUNCTION aegis_app.customer_json(c aegis_app.customer) RETURNS jsonb
   LANGUAGE sql STABLE

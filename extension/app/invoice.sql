@@ -81,10 +81,10 @@ CREATE TRIGGER refuse_card_data BEFORE INSERT OR UPDATE ON aegis_app.invoice_lin
 CREATE INDEX invoice_newest ON aegis_app.invoice (tenant_id, created_at DESC, id DESC);
 CREATE INDEX invoice_customer ON aegis_app.invoice (tenant_id, customer_id);
 
-SELECT aegis.declare_event('invoice.created', 'an invoice was drafted', '{"currency": "clear", "total_minor": "clear"}');
-SELECT aegis.declare_event('invoice.edited', 'a draft was changed', '{"currency": "clear", "total_minor": "clear"}');
+SELECT aegis.declare_event('invoice.created', 'an invoice was drafted', '{"currency": "clear required", "total_minor": "clear required"}');
+SELECT aegis.declare_event('invoice.edited', 'a draft was changed', '{"currency": "clear required", "total_minor": "clear required"}');
 SELECT aegis.declare_event('invoice.sent', 'an invoice got its number and was sent',
-                           '{"number": "clear", "currency": "clear", "total_minor": "clear", "content_hash": "clear"}');
+                           '{"number": "clear required", "currency": "clear required", "total_minor": "clear required", "content_hash": "clear required"}');
 -- As much of the name as the policy lets the caller see; NULL when the customer is another's to see.
 CREATE FUNCTION aegis_app.customer_name(i aegis_app.invoice) RETURNS text
   LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp

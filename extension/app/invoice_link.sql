@@ -18,9 +18,10 @@ COMMENT ON FUNCTION aegis_app.link_customer() IS 'whom the invoice of the link o
 CREATE POLICY link_alone ON aegis_app.customer AS RESTRICTIVE
   USING (aegis.auth_method() IS DISTINCT FROM 'link' OR id = aegis_app.link_customer());
 
-SELECT aegis.declare_event('invoice.link_created', 'a link was made by which a payer sees an invoice', '{"link_id": "clear", "expires_at": "clear"}');
-SELECT aegis.declare_event('invoice.link_revoked', 'a link to an invoice was taken back', '{"link_id": "clear"}');
-SELECT aegis.declare_event('invoice.viewed', 'an invoice was opened by one of its links for the first time', '{"link_id": "clear"}');
+SELECT aegis.declare_event('invoice.link_created', 'a link was made by which a payer sees an invoice',
+                           '{"link_id": "clear required", "expires_at": "clear required"}');
+SELECT aegis.declare_event('invoice.link_revoked', 'a link to an invoice was taken back', '{"link_id": "clear required"}');
+SELECT aegis.declare_event('invoice.viewed', 'an invoice was opened by one of its links for the first time', '{"link_id": "clear required"}');
 
 -- For managing links -------------------------------------------------------------------------------
 

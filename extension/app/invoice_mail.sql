@@ -8,7 +8,8 @@ INSERT INTO aegis.mail_template (name, language, subject, body, by_extension) VA
   -- Of an application that was dropped and made again. A text that an operator set stays.
   ON CONFLICT (name, language) DO UPDATE SET subject = EXCLUDED.subject, body = EXCLUDED.body WHERE mail_template.by_extension;
 
-SELECT aegis.declare_event('invoice.mailed', 'an invoice was mailed to its customer, by a link', '{"link_id": "clear", "attached": "clear"}');
+SELECT aegis.declare_event('invoice.mailed', 'an invoice was mailed to its customer, by a link',
+                           '{"link_id": "clear required", "attached": "clear required"}');
 
 CREATE FUNCTION aegis_app.send_invoice_mail(request aegis.request) RETURNS aegis.response
   LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$

@@ -30,7 +30,7 @@ CREATE FUNCTION aegis_app.number_text(prefix text, number bigint) RETURNS text
 COMMENT ON FUNCTION aegis_app.number_text(text, bigint) IS 'a number as it stands on paper: at least six digits';
 
 SELECT aegis.declare_event('invoice.settings_changed', 'a tenant changed how its invoices are made',
-                           '{"time_zone": "clear", "rounding": "clear", "tax_by": "clear", "number_prefix": "clear"}');
+                           '{"time_zone": "clear required", "rounding": "clear required", "tax_by": "clear required", "number_prefix": "clear required"}');
 
 CREATE FUNCTION aegis_app.invoice_settings(OUT time_zone text, OUT rounding text, OUT tax_by text, OUT number_prefix text)
   LANGUAGE sql STABLE

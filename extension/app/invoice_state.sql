@@ -69,19 +69,19 @@ CREATE FUNCTION aegis_app.guard_holds(guard text, i aegis_app.invoice) RETURNS b
 COMMENT ON FUNCTION aegis_app.guard_holds(text, aegis_app.invoice) IS 'whether a guard of the state machine lets the invoice pass, as it would be after the step';
 
 SELECT aegis.declare_event('invoice.deleted', 'a draft was removed', '{}');
-SELECT aegis.declare_event('invoice.cancelled', 'an invoice was cancelled', '{"from": "clear", "reason": "personal"}');
-SELECT aegis.declare_event('invoice.voided', 'an invoice was voided; its number stays', '{"from": "clear", "reason": "personal"}');
-SELECT aegis.declare_event('invoice.marked_uncollectible', 'an invoice was given up', '{"from": "clear", "reason": "personal"}');
+SELECT aegis.declare_event('invoice.cancelled', 'an invoice was cancelled', '{"from": "clear required", "reason": "personal required"}');
+SELECT aegis.declare_event('invoice.voided', 'an invoice was voided; its number stays', '{"from": "clear required", "reason": "personal required"}');
+SELECT aegis.declare_event('invoice.marked_uncollectible', 'an invoice was given up', '{"from": "clear required", "reason": "personal required"}');
 SELECT aegis.declare_event('invoice.transition_rejected', 'a step the state machine does not allow was asked for',
-                           '{"from": "clear", "command": "clear"}');
+                           '{"from": "clear required", "command": "clear required"}');
 SELECT aegis.declare_event('invoice.payment_applied', 'money was applied to an invoice',
-                           '{"amount_minor": "clear", "balance_minor": "clear", "currency": "clear", "status": "clear"}');
+                           '{"amount_minor": "clear required", "balance_minor": "clear required", "currency": "clear required", "status": "clear required"}');
 SELECT aegis.declare_event('invoice.refund_applied', 'money of an invoice was given back; nothing becomes due again',
-                           '{"amount_minor": "clear", "refunded_minor": "clear", "currency": "clear", "status": "clear"}');
+                           '{"amount_minor": "clear required", "refunded_minor": "clear required", "currency": "clear required", "status": "clear required"}');
 SELECT aegis.declare_event('invoice.payment_reversed', 'money of an invoice was taken back; it is due again',
-                           '{"amount_minor": "clear", "balance_minor": "clear", "currency": "clear", "status": "clear"}');
+                           '{"amount_minor": "clear required", "balance_minor": "clear required", "currency": "clear required", "status": "clear required"}');
 SELECT aegis.declare_event('invoice.disputed', 'a dispute about the money of an invoice was opened or closed',
-                           '{"opened": "clear", "open_disputes": "clear"}');
+                           '{"opened": "clear required", "open_disputes": "clear required"}');
 
 -- Beside the handlers, for whoever writes the table by other ways.
 CREATE FUNCTION aegis_app.guard_invoice() RETURNS trigger

@@ -32,10 +32,14 @@ CREATE TRIGGER refuse_card_data BEFORE INSERT OR UPDATE ON aegis_app.kyc_decisio
 CREATE UNIQUE INDEX kyc_decision_open ON aegis_app.kyc_decision (tenant_id, subject_id) WHERE state = 'proposed';
 CREATE INDEX kyc_decision_subject ON aegis_app.kyc_decision (tenant_id, subject_id, proposed_at DESC);
 
-SELECT aegis.declare_event('kyc.decision.proposed', 'somebody proposed how a check should end or go on', '{"subject": "clear", "command": "clear", "least_rank": "clear"}');
-SELECT aegis.declare_event('kyc.decision.confirmed', 'a second person confirmed a proposal', '{"subject": "clear", "command": "clear"}');
-SELECT aegis.declare_event('kyc.decision.refused', 'a second person refused a proposal', '{"subject": "clear", "command": "clear"}');
-SELECT aegis.declare_event('kyc.decision.withdrawn', 'a proposal was taken back by whoever made it', '{"subject": "clear", "command": "clear"}');
+SELECT aegis.declare_event('kyc.decision.proposed', 'somebody proposed how a check should end or go on',
+                           '{"subject": "clear required", "command": "clear required", "least_rank": "clear required"}');
+SELECT aegis.declare_event('kyc.decision.confirmed', 'a second person confirmed a proposal',
+                           '{"subject": "clear required", "command": "clear required"}');
+SELECT aegis.declare_event('kyc.decision.refused', 'a second person refused a proposal',
+                           '{"subject": "clear required", "command": "clear required"}');
+SELECT aegis.declare_event('kyc.decision.withdrawn', 'a proposal was taken back by whoever made it',
+                           '{"subject": "clear required", "command": "clear required"}');
 
 -- What an approval lacks, in words for people and keys for programs.
 CREATE FUNCTION aegis_app.kyc_findings(s aegis_app.kyc_subject) RETURNS TABLE (finding text, problem text)

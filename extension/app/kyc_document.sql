@@ -56,10 +56,14 @@ SELECT aegis.encrypt_column('aegis_app.kyc_document_content', 'content', 'kyc_do
 CREATE TRIGGER refuse_card_data BEFORE INSERT OR UPDATE ON aegis_app.kyc_document FOR EACH ROW EXECUTE FUNCTION aegis.refuse_card_data('file_name', 'remark');
 CREATE INDEX kyc_document_subject ON aegis_app.kyc_document (tenant_id, subject_id);
 
-SELECT aegis.declare_event('kyc.document.uploaded', 'a document came to a check', '{"subject": "clear", "type": "clear", "media_type": "clear", "size_bytes": "clear"}');
-SELECT aegis.declare_event('kyc.document.downloaded', 'somebody took a document of a check away', '{"subject": "clear", "type": "clear"}');
-SELECT aegis.declare_event('kyc.document.verified', 'somebody found a document of a check genuine', '{"subject": "clear", "type": "clear", "method": "clear"}');
-SELECT aegis.declare_event('kyc.document.rejected', 'somebody rejected a document of a check', '{"subject": "clear", "type": "clear"}');
+SELECT aegis.declare_event('kyc.document.uploaded', 'a document came to a check',
+                           '{"subject": "clear required", "type": "clear required", "media_type": "clear required", "size_bytes": "clear required"}');
+SELECT aegis.declare_event('kyc.document.downloaded', 'somebody took a document of a check away',
+                           '{"subject": "clear required", "type": "clear required"}');
+SELECT aegis.declare_event('kyc.document.verified', 'somebody found a document of a check genuine',
+                           '{"subject": "clear required", "type": "clear required", "method": "clear required"}');
+SELECT aegis.declare_event('kyc.document.rejected', 'somebody rejected a document of a check',
+                           '{"subject": "clear required", "type": "clear required"}');
 
 -- Both ends are asked for: what goes on behind the end of a picture, or before the beginning of a PDF, is another file's.
 CREATE FUNCTION aegis_app.media_type(content bytea) RETURNS text

@@ -31,10 +31,13 @@ SELECT aegis.protect_table('aegis_app.kyc_erasure', parent => 'aegis_app.kyc_sub
 CREATE POLICY managers_alone ON aegis_app.kyc_erasure AS RESTRICTIVE FOR SELECT USING (aegis.rank() >= 3 OR aegis.auth_method() = 'job');
 CREATE INDEX kyc_erasure_newest ON aegis_app.kyc_erasure (tenant_id, requested_at DESC);
 
-SELECT aegis.declare_event('privacy.erasure.requested', 'somebody asked to erase a subject', '{"subject": "clear", "origin": "clear"}');
-SELECT aegis.declare_event('privacy.erasure.refused', 'a subject has to be kept, so it is restricted instead', '{"subject": "clear", "hindrance": "clear", "basis": "clear", "until": "clear"}');
-SELECT aegis.declare_event('privacy.erasure.approved', 'a second person agreed to erase a subject', '{"subject": "clear"}');
-SELECT aegis.declare_event('privacy.erasure.completed', 'an operator destroyed the key of a subject, and its files were deleted', '{"subject": "clear", "files": "clear", "job": "clear"}');
+SELECT aegis.declare_event('privacy.erasure.requested', 'somebody asked to erase a subject',
+                           '{"subject": "clear required", "origin": "clear required"}');
+SELECT aegis.declare_event('privacy.erasure.refused', 'a subject has to be kept, so it is restricted instead',
+                           '{"subject": "clear required", "hindrance": "clear required", "basis": "clear", "until": "clear"}');
+SELECT aegis.declare_event('privacy.erasure.approved', 'a second person agreed to erase a subject', '{"subject": "clear required"}');
+SELECT aegis.declare_event('privacy.erasure.completed', 'an operator destroyed the key of a subject, and its files were deleted',
+                           '{"subject": "clear required", "files": "clear required", "job": "clear required"}');
 
 CREATE FUNCTION aegis_app.kyc_erasure_hindrance(s aegis_app.kyc_subject, OUT hindrance text, OUT basis text, OUT until date)
   LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -1,6 +1,6 @@
 -- What a person is given who asks for their data: the columns whose class says so, in clear.
 
-SELECT aegis.declare_event('privacy.export.created', 'the data of a subject was put together for the subject', '{"values": "clear"}');
+SELECT aegis.declare_event('privacy.export.created', 'the data of a subject was put together for the subject', '{"values": "clear required"}');
 
 -- Classes are for operators and auditors to see; which columns of a check are given away is no secret.
 CREATE FUNCTION aegis_app.kyc_exported_columns() RETURNS TABLE (relation name, subject name, column_name name, sealed boolean)

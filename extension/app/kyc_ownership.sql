@@ -21,7 +21,8 @@ COMMENT ON TABLE aegis_app.kyc_owner IS 'direct owners of companies, in hundredt
 SELECT aegis.protect_table('aegis_app.kyc_owner', parent => 'aegis_app.kyc_subject');
 CREATE INDEX kyc_owner_owner ON aegis_app.kyc_owner (tenant_id, owner_id);
 
-SELECT aegis.declare_event('kyc.ownership.changed', 'a direct owner of a company was recorded or taken away', '{"owner": "clear", "control": "clear", "share_bps": "clear"}');
+SELECT aegis.declare_event('kyc.ownership.changed', 'a direct owner of a company was recorded or taken away',
+                           '{"owner": "clear required", "control": "clear", "share_bps": "clear"}');
 
 CREATE FUNCTION aegis_app.guard_kyc_owner() RETURNS trigger
   LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$

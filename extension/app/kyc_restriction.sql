@@ -1,7 +1,7 @@
 -- Restriction of processing: data that is kept and not used. Managers see it, nobody changes it.
 
-SELECT aegis.declare_event('privacy.restriction.applied', 'the data of a subject is kept and not used', '{"basis": "clear"}');
-SELECT aegis.declare_event('privacy.restriction.lifted', 'the data of a subject is used again', '{"basis": "clear"}');
+SELECT aegis.declare_event('privacy.restriction.applied', 'the data of a subject is kept and not used', '{"basis": "clear required"}');
+SELECT aegis.declare_event('privacy.restriction.lifted', 'the data of a subject is used again', '{"basis": "clear required"}');
 
 -- What belongs to a subject says so itself: a policy compares what stands in the row, and reads no other table.
 DO $$

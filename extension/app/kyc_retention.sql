@@ -49,8 +49,8 @@ SELECT aegis.encrypt_column('aegis_app.kyc_hold', 'reason', 'kyc_hold.reason', '
 CREATE TRIGGER refuse_card_data BEFORE INSERT OR UPDATE ON aegis_app.kyc_hold FOR EACH ROW EXECUTE FUNCTION aegis.refuse_card_data('reason');
 CREATE INDEX kyc_hold_open ON aegis_app.kyc_hold (tenant_id, subject_id) WHERE released_at IS NULL;
 
-SELECT aegis.declare_event('privacy.hold.placed', 'a legal hold was put on the data of a subject', '{"subject": "clear"}');
-SELECT aegis.declare_event('privacy.hold.released', 'a legal hold on the data of a subject was ended', '{"subject": "clear"}');
+SELECT aegis.declare_event('privacy.hold.placed', 'a legal hold was put on the data of a subject', '{"subject": "clear required"}');
+SELECT aegis.declare_event('privacy.hold.released', 'a legal hold on the data of a subject was ended', '{"subject": "clear required"}');
 
 CREATE FUNCTION aegis_app.guard_kyc_hold() RETURNS trigger
   LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$

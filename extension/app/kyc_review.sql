@@ -26,8 +26,9 @@ CREATE TRIGGER refuse_card_data BEFORE INSERT OR UPDATE ON aegis_app.kyc_review 
 CREATE UNIQUE INDEX kyc_review_open ON aegis_app.kyc_review (tenant_id, subject_id) WHERE completed_at IS NULL;
 CREATE INDEX kyc_review_subject ON aegis_app.kyc_review (tenant_id, subject_id, completed_at DESC);
 
-SELECT aegis.declare_event('kyc.review.opened', 'a review of a relationship was opened', '{"subject": "clear", "cause": "clear"}');
-SELECT aegis.declare_event('kyc.review.completed', 'a second person completed a review', '{"subject": "clear", "outcome": "clear"}');
+SELECT aegis.declare_event('kyc.review.opened', 'a review of a relationship was opened', '{"subject": "clear required", "cause": "clear required"}');
+SELECT aegis.declare_event('kyc.review.completed', 'a second person completed a review',
+                           '{"subject": "clear required", "outcome": "clear required"}');
 
 CREATE FUNCTION aegis_app.guard_kyc_review() RETURNS trigger
   LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$

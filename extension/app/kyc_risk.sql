@@ -32,9 +32,10 @@ SELECT aegis.encrypt_column('aegis_app.kyc_risk', 'rationale', 'kyc_risk.rationa
 CREATE TRIGGER refuse_card_data BEFORE INSERT OR UPDATE ON aegis_app.kyc_risk FOR EACH ROW EXECUTE FUNCTION aegis.refuse_card_data('rationale');
 CREATE INDEX kyc_risk_subject ON aegis_app.kyc_risk (tenant_id, subject_id, rated_at DESC);
 
-SELECT aegis.declare_event('kyc.risk.rated', 'the risk of a subject was rated', '{"subject": "clear", "model": "clear", "rating": "clear", "level": "clear"}');
+SELECT aegis.declare_event('kyc.risk.rated', 'the risk of a subject was rated',
+                           '{"subject": "clear required", "model": "clear required", "rating": "clear required", "level": "clear required"}');
 SELECT aegis.declare_event('kyc.risk.overridden', 'somebody rated a subject otherwise than the factors say',
-                           '{"subject": "clear", "model": "clear", "computed": "clear", "rating": "clear", "level": "clear"}');
+                           '{"subject": "clear required", "model": "clear required", "computed": "clear required", "rating": "clear required", "level": "clear required"}');
 
 -- The one highest factor counts. A hit on a list of sanctions that two people confirmed is prohibited, any other such hit high.
 CREATE FUNCTION aegis_app.kyc_computed_rating(subject uuid, factors smallint[]) RETURNS text

@@ -54,10 +54,14 @@ CREATE TRIGGER refuse_card_data BEFORE INSERT OR UPDATE ON aegis_app.kyc_match F
 CREATE INDEX kyc_screening_subject ON aegis_app.kyc_screening (tenant_id, subject_id, screened_at DESC);
 CREATE INDEX kyc_match_subject ON aegis_app.kyc_match (tenant_id, subject_id);
 
-SELECT aegis.declare_event('kyc.screening.recorded', 'a subject was looked up in a list', '{"subject": "clear", "kind": "clear", "provider": "clear", "list_version": "clear", "matches": "clear"}');
-SELECT aegis.declare_event('kyc.match.disposed', 'somebody said whether a hit of a screening is the subject', '{"subject": "clear", "disposition": "clear"}');
-SELECT aegis.declare_event('kyc.match.confirmed', 'a second person confirmed what was said of a hit', '{"subject": "clear", "disposition": "clear"}');
-SELECT aegis.declare_event('kyc.match.returned', 'a second person did not agree with what was said of a hit', '{"subject": "clear", "disposition": "clear"}');
+SELECT aegis.declare_event('kyc.screening.recorded', 'a subject was looked up in a list',
+                           '{"subject": "clear required", "kind": "clear required", "provider": "clear required", "list_version": "clear required", "matches": "clear required"}');
+SELECT aegis.declare_event('kyc.match.disposed', 'somebody said whether a hit of a screening is the subject',
+                           '{"subject": "clear required", "disposition": "clear required"}');
+SELECT aegis.declare_event('kyc.match.confirmed', 'a second person confirmed what was said of a hit',
+                           '{"subject": "clear required", "disposition": "clear required"}');
+SELECT aegis.declare_event('kyc.match.returned', 'a second person did not agree with what was said of a hit',
+                           '{"subject": "clear required", "disposition": "clear"}');
 
 CREATE FUNCTION aegis_app.guard_kyc_screening() RETURNS trigger
   LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp AS $$

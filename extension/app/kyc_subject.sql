@@ -38,9 +38,10 @@ CREATE TRIGGER refuse_card_data BEFORE INSERT OR UPDATE ON aegis_app.kyc_subject
 CREATE INDEX kyc_subject_newest ON aegis_app.kyc_subject (tenant_id, created_at DESC, id DESC);
 CREATE INDEX kyc_subject_customer ON aegis_app.kyc_subject (tenant_id, customer_id);
 
-SELECT aegis.declare_event('kyc.subject.created', 'a check of a person or company began', '{"kind": "clear"}');
-SELECT aegis.declare_event('kyc.subject.updated', 'what is known about the subject of a check was changed', '{"fields": "clear"}');
-SELECT aegis.declare_event('kyc.subject.status_changed', 'a check went on to another status', '{"from": "clear", "to": "clear", "command": "clear"}');
+SELECT aegis.declare_event('kyc.subject.created', 'a check of a person or company began', '{"kind": "clear required"}');
+SELECT aegis.declare_event('kyc.subject.updated', 'what is known about the subject of a check was changed', '{"fields": "clear required"}');
+SELECT aegis.declare_event('kyc.subject.status_changed', 'a check went on to another status',
+                           '{"from": "clear required", "to": "clear required", "command": "clear required"}');
 
 -- The steps of a check, once, as data: handlers, the trigger below and docs/kyc.md follow it. What two people decide has no
 -- least rank here: who may decide, the decision says.

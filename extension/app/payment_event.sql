@@ -1,33 +1,34 @@
 -- What providers say about payments becomes effects: each once, in whatever order it comes. docs/payment.md.
 
 SELECT aegis.declare_event('payment.authorized', 'a provider authorised a payment',
-                           '{"provider": "clear", "amount_minor": "clear", "currency": "clear"}');
+                           '{"provider": "clear required", "amount_minor": "clear", "currency": "clear required"}');
 SELECT aegis.declare_event('payment.captured', 'a provider took the money of a payment',
-                           '{"provider": "clear", "amount_minor": "clear", "currency": "clear"}');
-SELECT aegis.declare_event('payment.failed', 'a provider refused a payment', '{"provider": "clear", "code": "clear"}');
-SELECT aegis.declare_event('payment.held', 'a provider holds a payment for review', '{"provider": "clear"}');
-SELECT aegis.declare_event('payment.voided', 'a payment was undone before its money moved', '{"provider": "clear"}');
+                           '{"provider": "clear required", "amount_minor": "clear required", "currency": "clear required"}');
+SELECT aegis.declare_event('payment.failed', 'a provider refused a payment', '{"provider": "clear required", "code": "clear"}');
+SELECT aegis.declare_event('payment.held', 'a provider holds a payment for review', '{"provider": "clear required"}');
+SELECT aegis.declare_event('payment.voided', 'a payment was undone before its money moved', '{"provider": "clear required"}');
 SELECT aegis.declare_event('payment.refund.succeeded', 'money of a payment was given back',
-                           '{"provider": "clear", "refund_id": "clear", "amount_minor": "clear", "currency": "clear"}');
+                           '{"provider": "clear required", "refund_id": "clear required", "amount_minor": "clear", "currency": "clear required"}');
 SELECT aegis.declare_event('payment.dispute.opened', 'a payer disputes a payment',
-                           '{"provider": "clear", "dispute_id": "clear", "amount_minor": "clear", "currency": "clear"}');
+                           '{"provider": "clear required", "dispute_id": "clear", "amount_minor": "clear", "currency": "clear required"}');
 SELECT aegis.declare_event('payment.dispute.closed', 'a dispute was decided',
-                           '{"provider": "clear", "dispute_id": "clear", "result": "clear", "amount_minor": "clear", "currency": "clear"}');
+                           '{"provider": "clear required", "dispute_id": "clear", "result": "clear required", "amount_minor": "clear", "currency": "clear required"}');
 SELECT aegis.declare_event('payment.unapplied_recorded', 'money came that belongs to no invoice',
-                           '{"reason": "clear", "amount_minor": "clear", "currency": "clear"}');
+                           '{"reason": "clear required", "amount_minor": "clear", "currency": "clear"}');
 SELECT aegis.declare_event('payment.late_on_cancelled', 'money came for an invoice that takes none any more; it needs a refund or another invoice',
-                           '{"invoice_id": "clear", "status": "clear", "amount_minor": "clear", "currency": "clear"}');
+                           '{"invoice_id": "clear required", "status": "clear required", "amount_minor": "clear required", "currency": "clear required"}');
 SELECT aegis.declare_event('payment.amount_mismatch', 'the amount of a payment is not what was asked for, or not what was said before',
-                           '{"effect": "clear", "expected_minor": "clear", "amount_minor": "clear", "currency": "clear"}');
+                           '{"effect": "clear required", "expected_minor": "clear", "amount_minor": "clear", "currency": "clear"}');
 SELECT aegis.declare_event('payment.currency_mismatch', 'money came in another currency than the invoice''s',
-                           '{"expected": "clear", "currency": "clear", "amount_minor": "clear"}');
+                           '{"expected": "clear required", "currency": "clear required", "amount_minor": "clear"}');
 SELECT aegis.declare_event('payment.duplicate_settlement_prevented', 'an invoice that was paid already was paid once more',
-                           '{"invoice_id": "clear", "amount_minor": "clear", "currency": "clear"}');
+                           '{"invoice_id": "clear required", "amount_minor": "clear required", "currency": "clear required"}');
 SELECT aegis.declare_event('payment.mode_mismatch', 'a message of the test mode came to a real account, or the other way round',
-                           '{"provider": "clear", "live": "clear"}');
-SELECT aegis.declare_event('payment.event_held', 'a provider spoke of a payment that is not known yet', '{"provider": "clear", "effect": "clear"}');
+                           '{"provider": "clear required", "live": "clear required"}');
+SELECT aegis.declare_event('payment.event_held', 'a provider spoke of a payment that is not known yet',
+                           '{"provider": "clear required", "effect": "clear required"}');
 SELECT aegis.declare_event('payment.refund.reattributed', 'less of an invoice counts as given back: a refund failed, or a later payment makes it a part of what was too much',
-                           '{"amount_minor": "clear", "refunded_minor": "clear", "currency": "clear"}');
+                           '{"amount_minor": "clear required", "refunded_minor": "clear required", "currency": "clear required"}');
 
 CREATE FUNCTION aegis_app.effect_of(event aegis_app.provider_event) RETURNS text
   LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp

@@ -18,7 +18,7 @@ CREATE INDEX payment_match_payment ON aegis_app.payment_match (tenant_id, paymen
 CREATE INDEX payment_match_invoice ON aegis_app.payment_match (tenant_id, invoice_id);
 SELECT aegis.protect_table('aegis_app.payment_match', parent => 'aegis_app.invoice');
 SELECT aegis.declare_event('payment.matched', 'a manager gave unapplied money to an invoice',
-                           '{"invoice_id": "clear", "amount_minor": "clear", "currency": "clear"}');
+                           '{"invoice_id": "clear required", "amount_minor": "clear", "currency": "clear"}');
 
 CREATE FUNCTION aegis_app.require_manager() RETURNS void
   LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -29,11 +29,13 @@ SELECT aegis.protect_table('aegis_app.provider_account', created_by => false, te
 SELECT aegis.encrypt_column('aegis_app.provider_account', 'credential', 'provider_account.credential', 'aegis.sealed_text', reveal => 'none');
 
 SELECT aegis.declare_event('payment.account_connected', 'an account at a provider was connected',
-                           '{"provider": "clear", "account": "clear", "currency": "clear", "live": "clear", "offered": "clear"}');
+                           '{"provider": "clear required", "account": "clear required", "currency": "clear required", "live": "clear required", "offered": "clear required"}');
 SELECT aegis.declare_event('payment.account_offered', 'it was decided whether payers may begin to pay at an account',
-                           '{"provider": "clear", "account": "clear", "offered": "clear"}');
-SELECT aegis.declare_event('payment.credential_changed', 'the credential of an account at a provider was changed', '{"provider": "clear", "account": "clear"}');
-SELECT aegis.declare_event('payment.account_disconnected', 'an account at a provider was disconnected', '{"provider": "clear", "account": "clear"}');
+                           '{"provider": "clear required", "account": "clear required", "offered": "clear required"}');
+SELECT aegis.declare_event('payment.credential_changed', 'the credential of an account at a provider was changed',
+                           '{"provider": "clear required", "account": "clear required"}');
+SELECT aegis.declare_event('payment.account_disconnected', 'an account at a provider was disconnected',
+                           '{"provider": "clear required", "account": "clear required"}');
 
 CREATE FUNCTION aegis_app.require_account_admin() RETURNS void
   LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$

@@ -63,11 +63,14 @@ CREATE POLICY managers_alone ON aegis_app.reconciliation_item AS RESTRICTIVE FOR
 CREATE POLICY managers_alone ON aegis_app.reconciliation_difference AS RESTRICTIVE FOR SELECT
   USING (aegis.rank() >= '3'::smallint OR aegis.auth_method() IN ('webhook', 'job'));
 
-SELECT aegis.declare_event('payment.reconciliation.started', 'the records are being compared with what a provider lists', '{"provider": "clear", "account": "clear"}');
-SELECT aegis.declare_event('payment.reconciliation.completed', 'the records were compared with what a provider lists', '{"listed": "clear", "differences": "clear"}');
+SELECT aegis.declare_event('payment.reconciliation.started', 'the records are being compared with what a provider lists',
+                           '{"provider": "clear required", "account": "clear required"}');
+SELECT aegis.declare_event('payment.reconciliation.completed', 'the records were compared with what a provider lists',
+                           '{"listed": "clear required", "differences": "clear required"}');
 SELECT aegis.declare_event('payment.reconciliation.difference_found', 'a provider lists something else than is recorded',
-                           '{"kind": "clear", "transaction_id": "clear", "recorded_minor": "clear", "listed_minor": "clear", "currency": "clear"}');
-SELECT aegis.declare_event('payment.reconciliation.difference_settled', 'a manager settled a difference', '{"kind": "clear", "transaction_id": "clear"}');
+                           '{"kind": "clear required", "transaction_id": "clear required", "recorded_minor": "clear", "listed_minor": "clear", "currency": "clear"}');
+SELECT aegis.declare_event('payment.reconciliation.difference_settled', 'a manager settled a difference',
+                           '{"kind": "clear required", "transaction_id": "clear required"}');
 
 CREATE FUNCTION aegis_app.queue_list(a aegis_app.provider_account, r aegis_app.reconciliation, call text, cursor text, not_before timestamptz DEFAULT NULL)
   RETURNS void

@@ -25,9 +25,10 @@ SELECT aegis.protect_table('aegis_app.refund', parent => 'aegis_app.payment');
 SELECT aegis.encrypt_column('aegis_app.refund', 'reason', 'refund.reason', 'aegis.sealed_text', 'full');
 CREATE TRIGGER refuse_card_data BEFORE INSERT OR UPDATE ON aegis_app.refund FOR EACH ROW EXECUTE FUNCTION aegis.refuse_card_data('reason');
 
-SELECT aegis.declare_event('payment.refund.requested', 'a refund was asked for', '{"payment_id": "clear", "amount_minor": "clear", "currency": "clear", "reason": "personal"}');
+SELECT aegis.declare_event('payment.refund.requested', 'a refund was asked for',
+                           '{"payment_id": "clear required", "amount_minor": "clear required", "currency": "clear required", "reason": "personal"}');
 SELECT aegis.declare_event('payment.refund.failed', 'a refund was refused, given up, or came back to the provider',
-                           '{"payment_id": "clear", "code": "clear", "refund_id": "clear"}');
+                           '{"payment_id": "clear required", "code": "clear", "refund_id": "clear"}');
 
 CREATE FUNCTION aegis_app.refunding_minor(p aegis_app.payment) RETURNS bigint
   LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp

@@ -85,13 +85,14 @@ CREATE TRIGGER require_webhook BEFORE INSERT OR UPDATE ON aegis_app.webhook_even
   EXECUTE FUNCTION aegis_app.require_webhook();
 
 SELECT aegis.declare_event('webhook.received', 'a message of a payment provider was taken',
-                           '{"provider": "clear", "type": "clear", "state": "clear", "reason": "clear", "key_id": "clear", "body_bytes": "clear"}');
-SELECT aegis.declare_event('webhook.duplicate', 'a message of a payment provider came again', '{"provider": "clear"}');
-SELECT aegis.declare_event('webhook.conflict', 'a message came again under the same id with other content', '{"provider": "clear"}');
+                           '{"provider": "clear required", "type": "clear", "state": "clear required", "reason": "clear", "key_id": "clear required", "body_bytes": "clear required"}');
+SELECT aegis.declare_event('webhook.duplicate', 'a message of a payment provider came again', '{"provider": "clear required"}');
+SELECT aegis.declare_event('webhook.conflict', 'a message came again under the same id with other content', '{"provider": "clear required"}');
 SELECT aegis.declare_event('webhook.quarantined', 'a signed message could not be taken; what is kept of it says nothing of its content',
-                           '{"provider": "clear", "reason": "clear", "body_bytes": "clear"}');
-SELECT aegis.declare_event('webhook.reprocessed', 'an admin had a message processed again', '{"provider": "clear", "from": "clear", "state": "clear"}');
-SELECT aegis.declare_event('pci.verifier_rejected', 'the verifier found card data in what the scrubber had left', '{"provider": "clear"}');
+                           '{"provider": "clear required", "reason": "clear required", "body_bytes": "clear required"}');
+SELECT aegis.declare_event('webhook.reprocessed', 'an admin had a message processed again',
+                           '{"provider": "clear required", "from": "clear required", "state": "clear required"}');
+SELECT aegis.declare_event('pci.verifier_rejected', 'the verifier found card data in what the scrubber had left', '{"provider": "clear required"}');
 
 -- How many digits of a currency a provider leaves out: each has exceptions of its own.
 CREATE FUNCTION aegis_app.provider_exponent(provider text, currency text) RETURNS integer

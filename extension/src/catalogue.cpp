@@ -94,6 +94,28 @@ void load() {
     types = table;
 }
 
+const DetailField *find_field(const EventType &type, core::ByteView name) {
+    for (int i = 0; i < type.field_count; i++)
+        if (strlen(type.fields[i].name) == name.size &&
+            memcmp(type.fields[i].name, name.data, name.size) == 0)
+            return &type.fields[i];
+    return nullptr;
+}
+
+[[noreturn]] void refuse_detail(const EventType &type, core::ByteView name) {
+    ereport(ERROR, (errcode(AEGIS_ERRCODE_EVENT_UNDECLARED),
+                    errmsg("event type \"%s\" has no detail \"%s\"", type.name,
+                           pnstrdup(reinterpret_cast<const char *>(name.data), name.size))));
+}
+
+void require_details(const EventType &type, const bool *present) {
+    for (int i = 0; i < type.field_count; i++)
+        if (type.fields[i].required && !present[i])
+            ereport(ERROR, (errcode(AEGIS_ERRCODE_EVENT_UNDECLARED),
+                            errmsg("event type \"%s\" needs the detail \"%s\"", type.name,
+                                   type.fields[i].name)));
+}
+
 }  // namespace
 
 const EventType &require(const char *name) {
@@ -122,6 +144,28 @@ const EventType &require_open(const char *name) {
     return type;
 }
 
+#ifdef AEGIS_TESTING
+void check_detail(const EventType &type, core::ByteView detail) {
+    if (type.writer != Writer::c) return;
+    bool *present = static_cast<bool *>(palloc0(sizeof(bool) * Max(type.field_count, 1)));
+    core::ByteView undeclared = {};
+    pg::raise(pg::run([&] {
+        core::CborReader reader{detail};
+        for (uint64_t left = detail.size > 0 ? reader.next().value : 0; left > 0; left--) {
+            core::ByteView name = reader.next().body;
+            if (const DetailField *field = find_field(type, name))
+                present[field - type.fields] = true;
+            else
+                undeclared = name;
+            reader.skip();
+        }
+    }));
+    if (undeclared.size > 0) refuse_detail(type, undeclared);
+    require_details(type, present);
+    pfree(present);
+}
+#endif
+
 void define() {
     pg::on_relation_change(forget);
 }
@@ -144,14 +188,6 @@ const char *const kReserved[] = {
     "tenant.",   "upstream.", "user."};
 // Those that the reference application writes in as well: open to the scripts of extensions alone.
 const char *const kShared[] = {"pci.", "webhook."};
-
-const DetailField *find_field(const EventType &type, const JsonbValue &key) {
-    for (int i = 0; i < type.field_count; i++)
-        if (strlen(type.fields[i].name) == static_cast<size_t>(key.val.string.len) &&
-            memcmp(type.fields[i].name, key.val.string.val, key.val.string.len) == 0)
-            return &type.fields[i];
-    return nullptr;
-}
 
 void write_scalar(core::CborWriter &writer, const JsonbValue &value) {
     switch (value.type) {
@@ -195,16 +231,13 @@ core::ByteView encode(const EventType &type, Jsonb *detail, const pg_uuid_t &ten
         JsonbIterator *iterator = JsonbIteratorInit(&detail->root);
         JsonbValue item;
         const DetailField *field = nullptr;
-        JsonbValue key;
         JsonbIteratorToken token;
         while ((token = JsonbIteratorNext(&iterator, &item, true)) != WJB_DONE) {
             if (token == WJB_KEY) {
-                key = item;
-                field = find_field(type, key);
-                if (field == nullptr)
-                    ereport(ERROR, (errcode(AEGIS_ERRCODE_EVENT_UNDECLARED),
-                                    errmsg("event type \"%s\" has no detail \"%s\"", type.name,
-                                           pnstrdup(key.val.string.val, key.val.string.len))));
+                core::ByteView name{reinterpret_cast<const uint8_t *>(item.val.string.val),
+                                    static_cast<size_t>(item.val.string.len)};
+                field = aegis::catalogue::find_field(type, name);
+                if (field == nullptr) aegis::catalogue::refuse_detail(type, name);
             } else if (token == WJB_VALUE && item.type != jbvNull) {
                 if (pass == 0) {
                     present++;
@@ -226,11 +259,7 @@ core::ByteView encode(const EventType &type, Jsonb *detail, const pg_uuid_t &ten
             }
         }
         if (pass == 0) {
-            for (int i = 0; i < type.field_count; i++)
-                if (type.fields[i].required && !seen[i])
-                    ereport(ERROR, (errcode(AEGIS_ERRCODE_EVENT_UNDECLARED),
-                                    errmsg("event type \"%s\" needs the detail \"%s\"", type.name,
-                                           type.fields[i].name)));
+            aegis::catalogue::require_details(type, seen);
             if (present == 0) return {};
         } else if (writer.overflowed()) {
             ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR),

@@ -183,7 +183,10 @@ void append(const Event &event, Written *written) {
     if (IsParallelWorker())
         ereport(ERROR, (errcode(ERRCODE_INVALID_TRANSACTION_STATE),
                         errmsg("cannot write a ledger entry in a parallel worker")));
-    catalogue::require(event.type);
+    [[maybe_unused]] const catalogue::EventType &type = catalogue::require(event.type);
+#ifdef AEGIS_TESTING
+    catalogue::check_detail(type, event.detail);
+#endif
     // What a restore's own statements would write comes with it, under the same numbers.
     if (guc::restore_mode) {
         if (context::current() != nullptr)
