@@ -59,7 +59,7 @@ SELECT t.name, t.description, 'c', t.fields::jsonb, true FROM (VALUES
   ('auth.token_refused',       'a token of an issuer was refused',
    '{"detail": "clear required", "note": "clear", "times": "clear"}'),
   ('control.reviewed',         'an operator recorded that a control was looked at',
-   '{"outcome": "clear required", "remark": "clear required", "next_review": "clear required"}'),
+   '{"outcome": "clear required", "remark": "clear required", "next_review": "clear required", "review": "clear required", "reviewed_at": "clear required"}'),
   ('ddl.changed',              'an object of Aegis, a protected or captured table, or what belongs to it was made, changed or dropped',
    '{"statement": "clear required"}'),
   ('ddl.refused',              'a change of the schema was refused because it would leave a hole',
