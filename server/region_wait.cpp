@@ -3,19 +3,27 @@
 
 namespace aegis::server {
 
-RegionWait::RegionWait(const Regions &regions, bool sign_in, size_t capacity)
-    : regions_(regions), sign_in_(sign_in), capacity_(capacity), queues_(regions.size()) {}
+RegionWait::RegionWait(const Regions &regions, bool sign_in, size_t capacity, int64_t most_bytes)
+    : regions_(regions),
+      sign_in_(sign_in),
+      capacity_(capacity),
+      most_bytes_(most_bytes),
+      lines_(regions.size()) {}
 
 bool RegionWait::push(Connection *connection) {
     std::lock_guard<std::mutex> guard(lock_);
-    std::deque<Connection *> &queue = queues_[connection->verdict.to->region];
+    Line &line = lines_[connection->verdict.to->region];
+    const int64_t bytes = connection->held.bytes();
     if (connection->verdict.waits_since) {
-        queue.push_front(connection);
+        line.all.push_front(connection);
     } else {
-        if (queue.size() >= capacity_) return false;
+        // The first body may be larger than all together.
+        const bool too_much = line.bytes > 0 && bytes > 0 && bytes > most_bytes_ - line.bytes;
+        if (line.all.size() >= capacity_ || too_much) return false;
+        line.all.push_back(connection);
         connection->verdict.waits_since = std::chrono::steady_clock::now();
-        queue.push_back(connection);
     }
+    line.bytes += bytes;
     ++size_;
     return true;
 }
@@ -24,13 +32,15 @@ Connection *RegionWait::take() {
     if (size_ == 0) return nullptr;
     const auto now = std::chrono::steady_clock::now();
     std::lock_guard<std::mutex> guard(lock_);
-    for (size_t at = 0; at < queues_.size(); ++at) {
-        if (queues_[at].empty()) continue;
-        Connection *first = queues_[at].front();
+    for (size_t at = 0; at < lines_.size(); ++at) {
+        Line &line = lines_[at];
+        if (line.all.empty()) continue;
+        Connection *first = line.all.front();
         if (regions_.at(at).door(sign_in_) == Region::Door::full &&
             now - *first->verdict.waits_since < regions_.patience())
             continue;
-        queues_[at].pop_front();
+        line.all.pop_front();
+        line.bytes -= first->held.bytes();
         --size_;
         return first;
     }
@@ -40,7 +50,7 @@ Connection *RegionWait::take() {
 bool RegionWait::is_waited_for(size_t region) const {
     if (size_ == 0) return false;
     std::lock_guard<std::mutex> guard(lock_);
-    return !queues_[region].empty();
+    return !lines_[region].all.empty();
 }
 
 }  // namespace aegis::server

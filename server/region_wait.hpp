@@ -15,8 +15,9 @@ namespace aegis::server {
 
 class RegionWait {
  public:
-    // capacity: of each region, so that one with many clients leaves room for those of others.
-    RegionWait(const Regions &regions, bool sign_in, size_t capacity);
+    // capacity, and the bytes that bodies hold meanwhile: of each region, so that one with many
+    // clients leaves room for those of others.
+    RegionWait(const Regions &regions, bool sign_in, size_t capacity, int64_t most_bytes);
 
     // connection->verdict.to is set. One that waited before goes to the head, and always finds
     // room. False when full.
@@ -28,12 +29,18 @@ class RegionWait {
     size_t size() const { return size_; }
 
  private:
+    struct Line {
+        std::deque<Connection *> all;
+        int64_t bytes = 0;
+    };
+
     const Regions &regions_;
     const bool sign_in_;
     const size_t capacity_;
+    const int64_t most_bytes_;
     std::atomic<size_t> size_{0};
     mutable std::mutex lock_;
-    std::vector<std::deque<Connection *>> queues_;  // by region
+    std::vector<Line> lines_;  // by region
 };
 
 }  // namespace aegis::server

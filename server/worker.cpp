@@ -26,6 +26,12 @@ HeadLimits limits_of(const Config &config) {
     return limits;
 }
 
+// Of what bodies may hold, one part for each region to wait with, half of it for each kind of
+// worker, and one for all that is not waiting.
+int64_t waiting_bytes(const Config &config) {
+    return config.buffered_bytes / (2 * (static_cast<int64_t>(config.regions.all.size()) + 1));
+}
+
 }  // namespace
 
 bool Queue::push(Connection *connection) {
@@ -91,8 +97,8 @@ Workers::Workers(const Config &config, const Live &live, const Regions &regions,
       held_(held),
       main_(static_cast<size_t>(config.queue)),
       sign_in_(static_cast<size_t>(config.queue)),
-      waiting_{{regions, false, static_cast<size_t>(config.queue)},
-               {regions, true, static_cast<size_t>(config.queue)}} {}
+      waiting_{{regions, false, static_cast<size_t>(config.queue), waiting_bytes(config)},
+               {regions, true, static_cast<size_t>(config.queue), waiting_bytes(config)}} {}
 
 Workers::~Workers() {
     stop();
@@ -174,7 +180,7 @@ void Workers::take(Connection *connection) {
 // would be too much, and nobody can be told so on this connection any more.
 bool Workers::hold_answer(Connection *connection) {
     if (!connection->held.empty()) return true;
-    if (auto share = held_->take(connection->out.size())) {
+    if (auto share = held_->take(connection->peer, connection->out.size())) {
         connection->held = std::move(*share);
         return true;
     }
@@ -355,7 +361,7 @@ void Workers::accept_head(Connection *connection) {
         connection->served + 1 >= connection->settings->requests_per_connection;
     size_t length = head.content_length;
     if (!connection->verdict.early && length > 0) {
-        if (auto share = held_->take(length)) {
+        if (auto share = held_->take(connection->peer, length)) {
             connection->held = std::move(*share);
         } else {
             connection->verdict.early = problem(kOverloaded, connection->request_id);

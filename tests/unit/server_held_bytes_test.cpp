@@ -10,31 +10,80 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
+
 namespace {
 
 using namespace aegis::server;
 
+constexpr char kPeer[] = "192.0.2.1";
+constexpr char kOther[] = "192.0.2.2";
+
 TEST(HeldBytes, AreBounded) {
     HeldBytes all(100);
-    auto first = all.take(60);
+    auto first = all.take(kPeer, 60);
     ASSERT_TRUE(first);
-    EXPECT_FALSE(all.take(41));
+    EXPECT_FALSE(all.take(kOther, 41));
     EXPECT_EQ(all.held(), 60);
-    auto second = all.take(40);
+    auto second = all.take(kOther, 40);
     ASSERT_TRUE(second);
     first.reset();
     EXPECT_EQ(all.held(), 40);
-    EXPECT_TRUE(all.take(60));
+    EXPECT_TRUE(all.take(kPeer, 60));
     EXPECT_EQ(all.held(), 40);
+}
+
+TEST(HeldBytes, OfAnAddressAreAQuarterOrOneShare) {
+    HeldBytes all(100);
+    auto first = all.take(kPeer, 15);
+    ASSERT_TRUE(first);
+    EXPECT_EQ(first->bytes(), 15);
+    EXPECT_FALSE(all.take(kPeer, 11));
+    auto second = all.take(kPeer, 10);
+    ASSERT_TRUE(second);
+    EXPECT_FALSE(all.take(kPeer, 1));
+    EXPECT_FALSE(all.take("::ffff:192.0.2.1", 1)) << "the same address in another form";
+    auto large = all.take(kOther, 75);
+    EXPECT_TRUE(large) << "the only one of its address";
+    large.reset();
+    first.reset();
+    EXPECT_TRUE(all.take(kPeer, 15));
+    second.reset();
+    EXPECT_EQ(all.held(), 0);
+    EXPECT_TRUE(all.take(kPeer, 100)) << "nothing is left of what was given back";
+}
+
+TEST(HeldBytes, OfANetworkOfIPv6AreCountedTogether) {
+    HeldBytes all(100);
+    auto first = all.take("2001:db8:0:1::1", 20);
+    ASSERT_TRUE(first);
+    EXPECT_FALSE(all.take("2001:db8:0:1:ffff::2", 6));
+    EXPECT_TRUE(all.take("2001:db8:0:2::1", 6));
+}
+
+// While much is asked for and refused, little that there is room for is not.
+TEST(HeldBytes, AreNotRefusedForWhatIsRefused) {
+    HeldBytes all(100);
+    const auto held = all.take(kPeer, 50);
+    std::atomic<bool> ended{false};
+    std::thread other([&] {
+        for (int round = 0; round < 20000; ++round) EXPECT_FALSE(all.take(kOther, 51));
+        ended = true;
+    });
+    int refused = 0;
+    while (!ended) refused += all.take("192.0.2.3", 1) ? 0 : 1;
+    other.join();
+    EXPECT_EQ(refused, 0);
 }
 
 TEST(HeldBytes, AreGivenBackOnce) {
     HeldBytes all(100);
     HeldBytes::Share share;
     EXPECT_TRUE(share.empty());
-    share = *all.take(10);
+    share = *all.take(kPeer, 10);
     EXPECT_FALSE(share.empty());
-    share = *all.take(20);  // instead of the 10
+    share = *all.take(kOther, 20);  // instead of the 10
     EXPECT_EQ(all.held(), 20);
     {
         HeldBytes::Share moved(std::move(share));
@@ -62,7 +111,7 @@ class HeldByAConnection : public testing::Test {
         for (int round = 0; round < 100 && connection_ == nullptr; ++round)
             connection_ = poller_.next();
         ASSERT_NE(connection_, nullptr);
-        connection_->held = *all_.take(70);
+        connection_->held = *all_.take(kPeer, 70);
         ASSERT_EQ(all_.held(), 70);
     }
     void TearDown() override { close(client_); }
