@@ -168,9 +168,8 @@ void Workers::take(Connection *connection) {
         poller_->release(connection);
         return;
     }
-    connection->request_id = make_request_id();
-    log(*connection, kOverloaded.status, kOverloaded.name);
-    refuse(connection, kOverloaded);
+    // What is known of the connection is its last request, and this is not that one.
+    refuse_head(connection, kOverloaded);
     (void)connection->flush();  // what does not fit into the socket now is not waited for
     begin_linger(connection);
     poller_->park(connection, Io::want_read);

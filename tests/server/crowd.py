@@ -23,6 +23,7 @@ SECONDS = 10
 GOAL_MS, QUIET_MS = 50, 25  # of the 99th percentile: the goal, and what a machine has that is free for it
 DESCRIPTORS = SLOW_ONES + 256
 GET = b"GET /api/health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+TRACED = GET[:-2] + b"Traceparent: 00-" + b"4b" * 16 + b"-" + b"0f" * 8 + b"-01\r\n\r\n"
 HEALTHY = b'{"status":"ok"}'
 # What each kind begins with; a head and a body then go on by single bytes, and answers of megabytes are read by single bytes.
 SLOW_KINDS = {
@@ -134,6 +135,22 @@ def busy(report, cluster):
                 if reply.status == 503:
                     equal((reply.problem(), reply.headers["retry-after"]), ("overloaded", "1"), "problem")
                     equal(reply.headers["connection"], "close", "connection")
+
+        with report.test("and-its-line-in-the-log-is-of-no-other-request"):
+            # Each connection had another request before; of those that are turned away nothing was read.
+            streams = [connect(gateway) for _ in range(40)]
+            for stream in streams:
+                stream.sendall(TRACED)
+                equal(read_replies(stream, 1)[0][0].status, 200, "a first request")
+            for stream in streams:
+                stream.sendall(request)
+            replies = [read_replies(stream, 1)[0][0] for stream in streams]
+            for stream in streams:
+                stream.close()
+            refused = {reply.headers["x-request-id"] for reply in replies if reply.status == 503}
+            lines = until(lambda: len(found := [line for line in gateway.lines() if line.get("request_id") in refused]) == len(refused) and found, what="the log")
+            equal([(line.get("method"), line.get("trace_id"), line["duration_ms"], line["problem"]) for line in lines],
+                  [(None, None, 0, "overloaded")] * len(lines), "lines")
 
 
 def memory_kb(pid):
