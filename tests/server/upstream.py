@@ -37,6 +37,9 @@ class Service(http.server.BaseHTTPRequestHandler):
         arrived = {"method": self.command, "target": self.path, "headers": headers, "body": body}
         arrived["verified"] = example.verify_request(self.command, server.address + self.path, headers, body, server.secrets, server.nonces)
         server.arrived.append(arrived)
+        if self.path.endswith("/gone"):
+            self.close_connection = True
+            return
         last = self.path.split("?")[0].rsplit("/", 1)[1]
         status, kind, text, more = 200, "application/json", json.dumps({"path": self.path}), {"ETag": '"1"', "Set-Cookie": "a=b", "Server": "x", "X-Secret": "y"}
         if last.isdigit() and len(last) == 3:
@@ -69,6 +72,11 @@ class Service(http.server.BaseHTTPRequestHandler):
 
 class Quiet(http.server.ThreadingHTTPServer):
     daemon_threads = True
+    opened = 0
+
+    def process_request(self, *arguments):
+        self.opened += 1
+        super().process_request(*arguments)
 
     def handle_error(self, *_):
         pass  # the gateway hung up, which is what was wanted
@@ -169,6 +177,23 @@ def refused(report, service, ada, uma, gateway):
         equal((reply.status, reply.body, reply.headers["content-disposition"]), (200, b"a,b\n", "attachment"), reply.headers)
 
 
+def sent_once(report, service, gateway, token):
+    """The gateway has one worker, which keeps its connection to the service."""
+    client = Client(gateway, token=token)
+    with report.test("a-write-that-the-service-leaves-unanswered-is-not-sent-again"):
+        for method, status in (("GET", 200), ("POST", 200), ("GET", 200)):
+            equal(client.request(method, "/api/up/echo/1", {"a": 1} if method == "POST" else None).status, status, method)
+        before = len(service.server.arrived)
+        reply = client.request("POST", "/api/up/echo/gone", {"a": 1})
+        equal((reply.status, reply.problem(), len(service.server.arrived) - before), (502, "upstream-failed", 1), "answer, and requests that arrived")
+    with report.test("reads-share-a-connection"):
+        opened = service.server.opened
+        for _ in range(3):
+            equal(client.request("GET", "/api/up/echo/1").status, 200, "status")
+        assert service.server.opened - opened <= 1, service.server.opened - opened
+    client.close()
+
+
 def slow(report, service, gateway, token):
     with report.test("a-slow-service-is-given-up-and-holds-up-nobody"):
         clients = [Client(gateway, token=token) for _ in range(4)]
@@ -208,12 +233,13 @@ def main():
         cluster.sql("SELECT aegis.register_upstream_route('GET', '/api/up/boss', 'up', minimum_rank => 4::smallint)", user="operator")
         for name in ("unknown", "moved", "dead", "tls"):
             cluster.sql(f"SELECT aegis.register_upstream_route('GET', '/api/{name}', '{name}')", user="operator")
-        gateway = Gateway(cluster, {"server": {"workers": 4}})
-        with open(gateway.config, "a", encoding="utf-8") as file:
-            for name in ("up", "dead", "tls"):
-                url = f"https://localhost:{ports[name]}" if name == "tls" else f"http://127.0.0.1:{ports[name]}"
-                file.write(f'[[upstream]]\nname = "{name}"\nurl = "{url}"\nseconds = 1\nconcurrent = 2\nanswer_bytes = 4096\n' + (f'ca = "{crt}"\n' if name == "tls" else ""))
-            file.write(f'[[upstream]]\nname = "moved"\nurl = "http://127.0.0.1:{ports["up"]}"\n')
+        gateway, single = Gateway(cluster, {"server": {"workers": 4}}), Gateway(cluster, {"server": {"workers": 1}})
+        for one in (gateway, single):
+            with open(one.config, "a", encoding="utf-8") as file:
+                for name in ("up", "dead", "tls"):
+                    url = f"https://localhost:{ports[name]}" if name == "tls" else f"http://127.0.0.1:{ports[name]}"
+                    file.write(f'[[upstream]]\nname = "{name}"\nurl = "{url}"\nseconds = 1\nconcurrent = 2\nanswer_bytes = 4096\n' + (f'ca = "{crt}"\n' if name == "tls" else ""))
+                file.write(f'[[upstream]]\nname = "moved"\nurl = "http://127.0.0.1:{ports["up"]}"\n')
         service, secure = Running(ports["up"], secrets["up"]), Running(ports["tls"], secrets["tls"], (crt, key))
         with gateway:
             ada, uma = Client(gateway), Client(gateway)
@@ -228,6 +254,8 @@ def main():
                 reply = ada.request("GET", "/api/tls")
                 equal((reply.status, secure.last["verified"]), (200, True), reply.body)
             slow(report, service, gateway, ada.token)
+            with single:
+                sent_once(report, service, single, ada.token)
             with report.test("every-one-is-in-the-ledger"):
                 signed = sum(1 for running in (service, secure) for _ in running.server.arrived)
                 entries = until(lambda: int(cluster.sql("SELECT count(*) FROM aegis.audit_log WHERE event = 'service.request_signed'", user="boss")), what="entries")
