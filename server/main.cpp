@@ -176,9 +176,11 @@ int serve(Config config, const std::string &path, const Variables &variables) {
             running = false;
         }
     }
-    // A second signal does not wait.
+    // A second signal does not wait. There is nothing to reload any more: SIGHUP stays blocked, for
+    // its default ends the process.
     signal(SIGTERM, SIG_DFL);
     signal(SIGINT, SIG_DFL);
+    sigdelset(&signals, SIGHUP);
     pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
     poller.drain();
     poll_thread.join();

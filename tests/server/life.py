@@ -341,6 +341,19 @@ def drain(report, cluster):
                 equal(gateway.wait(5), 0, "exit code")
                 assert time.monotonic() - started < 3
 
+    with report.test("hangup-while-draining-ends-nothing"):
+        with Gateway(cluster) as gateway:
+            with connect(gateway) as busy:
+                busy.sendall(GET[:20])
+                time.sleep(0.2)
+                gateway.signal(signal.SIGTERM)
+                until(lambda: not listens(gateway), what="no new connections")
+                gateway.signal(signal.SIGHUP)
+                busy.sendall(GET[20:])
+                assert busy.recv(4096).startswith(b"HTTP/1.1 200 "), "the request that had begun"
+            equal(gateway.wait(10), 0, "exit code")
+            equal([line["event"] for line in gateway.lines()][-1], "stopped", "last line")
+
     with report.test("terminate-under-load-loses-no-answer"):
         with Gateway(cluster) as gateway:
             results = []
