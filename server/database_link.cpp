@@ -22,6 +22,15 @@ constexpr auto kFirstBackOff = std::chrono::milliseconds(100);
 constexpr auto kLongestBackOff = std::chrono::milliseconds(1500);
 // For so long after an answer the connection is taken to be alive without a look at it.
 constexpr auto kFresh = std::chrono::milliseconds(20);
+// Reads of what a server says unasked. One that goes on after them has more to say than a farewell.
+constexpr int kMostReads = 16;
+
+// Nothing that we ask begins a COPY. While one is under way libpq gives its result again and again,
+// and waits for nothing.
+bool is_copy(const pg_result *result) {
+    const ExecStatusType status = PQresultStatus(result);
+    return status == PGRES_COPY_OUT || status == PGRES_COPY_IN || status == PGRES_COPY_BOTH;
+}
 
 }  // namespace
 
@@ -141,8 +150,8 @@ bool DatabaseLink::connect(Failure *failure) {
 // which libpq takes for a notice: so all of it is read.
 bool DatabaseLink::is_over() {
     pollfd poll_fd{PQsocket(connection_), POLLIN, 0};
-    while (poll(&poll_fd, 1, 0) > 0)
-        if (PQconsumeInput(connection_) == 0) return true;
+    for (int reads = 0; poll(&poll_fd, 1, 0) > 0; ++reads)
+        if (reads == kMostReads || PQconsumeInput(connection_) == 0) return true;
     return PQstatus(connection_) != CONNECTION_OK;
 }
 
@@ -192,6 +201,7 @@ DatabaseLink::Result DatabaseLink::collect(Failure *failure, std::chrono::millis
                 last_answer_ = Clock::now();
                 return last;
             }
+            if (is_copy(next.get())) break;
             if (last == nullptr || PQresultStatus(last.get()) != PGRES_FATAL_ERROR)
                 last = std::move(next);
             continue;

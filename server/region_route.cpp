@@ -120,11 +120,11 @@ Said RegionRoute::ask(const std::string &name, std::deque<Database> *databases,
             said[at] = database.take_home(kPatience, &failure);
         if (said[at])
             regions_.at(at).answered();
-        else if (failure.kind == Failure::Kind::timeout)
-            regions_.at(at).kept_waiting();
         else if (failure.kind == Failure::Kind::refused)
             log_event(Level::error, "directory_refused",
                       {{"region", regions_.at(at).name()}, {"sqlstate", failure.sqlstate}});
+        else  // also where the second connection could not be had: that may have taken its time
+            regions_.at(at).kept_waiting();
         *complete = *complete && said[at].has_value();
     }
     return said;

@@ -17,7 +17,9 @@ struct Answer {
 };
 
 // Where a tenant is that is not here. For the gateway alone, which knows the address of that
-// region: a detail is made of what others wrote, this is not, and no handler can set it.
+// region. A detail is made of what others wrote, this is not: no answer of a handler can have it.
+// An error that a handler raises (AG012, AG018) can name any region; of one that the gateway's
+// configuration does not have it says nothing.
 inline constexpr char kRegionHeader[] = "aegis-region";
 
 void add_header(Answer *answer, const char *name, const char *value);
