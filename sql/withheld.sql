@@ -22,9 +22,12 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON quiet.report, quiet.loud TO regress_with
 -- refuses: whoever is no operator or does not own the table; what is no table; another declaration of the same name
 \c - regress_withheld
 SELECT aegis.withhold_table('quiet.report');
+SELECT aegis.legible_withheld('x'::aegis.sealed_text);
 \c - regress_withheld_operator
 SELECT aegis.withhold_table('quiet.report');
+SELECT aegis.legible_withheld('x'::aegis.sealed_text);
 \c - :superuser
+SELECT aegis.legible_withheld('x'::aegis.sealed_text);
 CREATE VIEW quiet.seen AS SELECT id FROM quiet.loud;
 SELECT aegis.withhold_table('quiet.seen');
 SELECT aegis.declare_event('quiet.filed', 'somebody filed a report', '{"about": "personal"}');
