@@ -1,5 +1,5 @@
 // One user, one session: who signs in elsewhere ends it here, and is told.
-import { equal, login, settled, signInByRequest, test } from "./runner.mjs";
+import { equal, login, ok, settled, signInByRequest, test, url } from "./runner.mjs";
 
 const SENTENCE = "You were signed out because you signed in on another device.";
 
@@ -35,6 +35,44 @@ export async function run() {
     await signInByRequest(second.context, who);
     await first.page.getByRole("navigation").getByRole("link", { name: "Invoices" }).click();
     await assertTold(first.page, Date.now(), 3_000);
+  });
+
+  await test("session/going-back-afterwards-shows-nobody", async ({ open }) => {
+    const who = login("user", { tenant: "brightwater-solar", nth: 6 });
+    const first = await open({ who });
+    const { customers } = await (await first.context.request.get(`${url}/api/customers`)).json();
+    const names = customers.map((one) => one.name);
+    ok(names.length > 0, "the samples have no customers");
+    // Whatever the document holds at any moment, in this one and in each that comes after it.
+    const seen = new Set();
+    await first.page.exposeBinding("reportName", (_, name) => { seen.add(name); });
+    const watch = (wanted) => {
+      const look = () => {
+        const held = document.documentElement?.outerHTML ?? "";
+        for (const name of wanted) if (held.includes(name)) window.reportName(name);
+      };
+      new MutationObserver(look).observe(document, { subtree: true, childList: true, characterData: true, attributes: true });
+      for (const event of ["pageshow", "popstate"]) window.addEventListener(event, look);
+      look();
+    };
+    await first.page.addInitScript(watch, names);
+    await first.go("/dashboard");
+    await first.go("/customers");
+    await first.page.getByText(names[0]).first().waitFor();
+    ok(seen.has(names[0]), "the watch sees what is shown");
+    const second = await open();
+    await signInByRequest(second.context, who);
+    await first.page.getByRole("navigation").getByRole("link", { name: "Invoices" }).click();
+    await assertTold(first.page, Date.now(), 3_000);
+    ok(!(await first.page.content()).includes(names[0]), "the page that tells it holds a name");
+    seen.clear();
+    for (let step = 0; step < 2; step += 1) {  // to the pages of customers and of the dashboard
+      await first.page.goBack({ waitUntil: "commit" });
+      await first.page.getByRole("button", { name: "Sign in" }).waitFor();
+      await first.page.waitForLoadState("networkidle");
+    }
+    equal([...seen].join(", "), "", "names after going back");
+    equal(new URL(first.page.url()).pathname, "/login", "where it ends");
   });
 
   await test("session/coming-back-to-the-tab-notices", async ({ open }) => {
