@@ -46,6 +46,16 @@ std::string address_text(const sockaddr_storage &address) {
     return text;
 }
 
+// Memory may run out: what could not be done is tried again in the next round.
+template <typename Act>
+void carefully(const Act &act) {
+    try {
+        act();
+    } catch (const std::exception &error) {
+        log_event(Level::error, "poller_failed", {{"message", error.what()}});
+    }
+}
+
 socklen_t socket_address(const Endpoint &endpoint, sockaddr_storage *address) {
     std::memset(address, 0, sizeof(*address));
     auto *four = reinterpret_cast<sockaddr_in *>(address);
@@ -235,6 +245,16 @@ void Poller::drain() {
     signal(wake_fd_);
 }
 
+// Memory or randomness may run out: this client loses its connection, the others do not.
+void Poller::hand_over(Connection *connection) {
+    try {
+        handover_(connection);
+    } catch (const std::exception &error) {
+        log_event(Level::error, "handover_failed", {{"message", error.what()}});
+        release(connection);
+    }
+}
+
 // Deadlines, and what a drain ends. Expired connections go to a worker, which knows what to say.
 void Poller::sweep() {
     std::vector<Connection *> expired;
@@ -242,6 +262,9 @@ void Poller::sweep() {
         std::lock_guard<std::mutex> guard(lock_);
         Clock::time_point now = Clock::now();
         std::vector<uint64_t> ended;
+        // Where there is no room for them, nobody is taken out of the set.
+        expired.reserve(connections_.size());
+        ended.reserve(connections_.size());
         for (const auto &[id, connection] : connections_) {
             if (!connection->parked) continue;
             if (draining_ && is_idle(*connection)) {
@@ -254,7 +277,7 @@ void Poller::sweep() {
         }
         for (uint64_t id : ended) erase(id);
     }
-    for (Connection *connection : expired) handover_(connection);
+    for (Connection *connection : expired) hand_over(connection);
 }
 
 // The connection of an event, when it still exists and waits.
@@ -283,7 +306,7 @@ void Poller::collect() {
     std::array<epoll_event, 256> events;
     int count = epoll_wait(epoll_fd_, events.data(), static_cast<int>(events.size()), 0);
     for (int at = 0; at < count; ++at) {
-        if (Connection *ready = take(events[at].data.u64)) handover_(ready);
+        if (Connection *ready = take(events[at].data.u64)) hand_over(ready);
     }
 }
 
@@ -296,7 +319,7 @@ void Poller::run() {
                 1 &&
             read(wake_fd_, &count, sizeof(count)) < 0 && errno != EAGAIN)
             log_event(Level::error, "wake_failed", {{"message", std::strerror(errno)}});
-        if (idle_workers_ == 0) collect();
+        if (idle_workers_ == 0) carefully([this] { collect(); });
         if (draining_) {
             {
                 std::lock_guard<std::mutex> guard(door_lock_);
@@ -305,12 +328,12 @@ void Poller::run() {
                     door.fd = -1;
                 }
             }
-            sweep();
+            carefully([this] { sweep(); });
             if (count_ == 0 || Clock::now() >= drain_deadline_) return;
         }
         if (Clock::now() >= next_sweep) {
-            sweep();
-            flush_log();
+            carefully([this] { sweep(); });
+            carefully(flush_log);
             next_sweep = Clock::now() + kSweepInterval;
         }
     }

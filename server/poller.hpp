@@ -33,7 +33,8 @@ class ListenError : public std::runtime_error {
 
 class Poller {
  public:
-    // Takes a connection that is ready or expired; called on the thread of run().
+    // Takes a connection that is ready or expired; called on the thread of run(). When it throws,
+    // the connection is released.
     using Handover = std::function<void(Connection *)>;
 
     Poller(const Live &live, Handover handover);
@@ -51,8 +52,17 @@ class Poller {
 
     // For a worker without work: waits a moment for a connection that is ready. Often nullptr.
     Connection *next();
-    // A worker is idle from before it last looks into its queue until next() has returned.
-    void worker_idle(bool idle) { idle_workers_ += idle ? 1 : -1; }
+    // A worker is idle from before it last looks into its queue until it has what next() gave.
+    class Idle {
+     public:
+        explicit Idle(Poller *poller) : poller_(poller) { ++poller->idle_workers_; }
+        ~Idle() { --poller_->idle_workers_; }
+        Idle(const Idle &) = delete;
+        Idle &operator=(const Idle &) = delete;
+
+     private:
+        Poller *const poller_;
+    };
     // Lets an idle worker look into its queue.
     void call_worker();
 
@@ -74,6 +84,7 @@ class Poller {
     bool make_room();
     Connection *take(uint64_t id);
     void collect();
+    void hand_over(Connection *connection);
     void signal(int fd);
     void sweep();
     void erase(uint64_t id);  // with the lock held

@@ -120,14 +120,17 @@ void Workers::stop() {
 
 void Workers::run(bool sign_in) {
     Hands hands(config_, sign_in);
-    while (Connection *connection = sign_in ? next_sign_in() : next()) {
+    for (;;) {
+        Connection *connection = nullptr;
         try {
+            connection = sign_in ? next_sign_in() : next();
+            if (connection == nullptr) return;
             hands.turns = 0;
             drive(connection, &hands);
         } catch (const std::exception &error) {
             // Memory or randomness ran out: this client loses its connection, the others do not.
             log_event(Level::error, "worker_failed", {{"message", error.what()}});
-            poller_->release(connection);
+            if (connection != nullptr) poller_->release(connection);
         }
     }
 }
@@ -137,10 +140,9 @@ Connection *Workers::next() {
     while (!main_.closed()) {
         if (Connection *connection = waiting_[0].take()) return connection;
         if (Connection *connection = main_.try_pop()) return connection;
-        poller_->worker_idle(true);
+        const Poller::Idle idle(poller_);
         Connection *connection = main_.try_pop();
         if (connection == nullptr) connection = poller_->next();
-        poller_->worker_idle(false);
         if (connection != nullptr) return connection;
     }
     return nullptr;
