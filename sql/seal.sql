@@ -55,10 +55,10 @@ RESET ROLE;
 REVOKE USAGE ON SCHEMA aegis FROM regress_seal_nobody;
 DROP ROLE regress_seal_nobody;
 
--- survives: a new epoch goes on in the same chain
+-- survives: a new epoch goes on in the same chain; its entry has the reason, and the newest checkpoint once there is one
 SELECT aegis.begin_epoch('test of a new epoch');
 SELECT aegis.wait_sealed() > 0 AS sealed;
-SELECT event, outcome, detail FROM aegis.audit_log WHERE event = 'ledger.epoch_begun';
+SELECT event, outcome, detail, reason FROM aegis.audit_log WHERE event = 'ledger.epoch_begun';
 SELECT s.epoch, s.previous = p.hash AS commits_to_the_last FROM aegis.seal s JOIN aegis.seal p ON p.number = s.number - 1
  ORDER BY s.number DESC LIMIT 1;
 SELECT count(*) = (SELECT count(*) FROM aegis.entry) AS every_entry FROM aegis.seal_leaves, unnest(seqs) s;

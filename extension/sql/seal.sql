@@ -83,4 +83,4 @@ CREATE FUNCTION aegis.begin_epoch(reason text) RETURNS integer
   AS 'MODULE_PATHNAME', 'aegis_begin_epoch' LANGUAGE C VOLATILE STRICT SECURITY DEFINER PARALLEL UNSAFE
   SET search_path = pg_catalog, pg_temp;
 COMMENT ON FUNCTION aegis.begin_epoch(text) IS
-  'lets a restored ledger go on: the next seal commits to the last one and starts a new epoch';
+  'lets a restored ledger go on: the next seal commits to the last one and starts a new epoch; recorded with the reason and the newest checkpoint that is known';

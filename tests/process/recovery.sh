@@ -97,7 +97,11 @@ recover second level
 refuses "recovered to before what was signed" "$newest"
 old=$(status "$origin")
 here "CREATE ROLE operator LOGIN IN ROLE aegis_operator" > /dev/null
+known=$(here "SELECT split_part(note, E'\n', 1), size, encode(root, 'hex') FROM aegis.checkpoint ORDER BY number DESC LIMIT 1")
 is "a new epoch begins" "$(as_role operator -p "$port" -c "SELECT aegis.begin_epoch('recovered to level, the rest is lost')")" 2
+is "its entry has the reason and the newest checkpoint that the ledger knew" "$(here "SELECT detail ->> 'epoch', detail ->> 'reason', detail ->> 'checkpoint_origin', detail ->> 'checkpoint_size', detail ->> 'checkpoint_root' FROM aegis.audit_log WHERE event = 'ledger.epoch_begun'")" \
+  "2|recovered to level, the rest is lost|$known"
+says "which is one of the log that was signed" "$known" '^recovery.example/postgres\|[1-9][0-9]*\|[0-9a-f]{64}$'
 kill "$signer_pid"
 wait "$signer_pid" 2> /dev/null || true
 origin=recovery.example-2
