@@ -1,4 +1,4 @@
--- The beginning of a tenant's log is cut only when a rule, a signature, a checked export and two operators say so; a hold
+-- The beginning of a tenant's log is cut only when a rule, a proof outside, a checked export and two operators say so; a hold
 -- forbids it; what stays proves what was there, and who cut it.
 \set VERBOSITY terse
 SET client_min_messages = warning;
@@ -18,6 +18,10 @@ BEGIN
     format(E'regress/log\n%s\n%s\n\n\u2014 regress/log %s\n', s.root_size, encode(s.root, 'base64'),
            replace(encode('\x01020304'::bytea || decode(repeat('ab', 64), 'hex'), 'base64'), E'\n', ''))));
 END $$;
+-- A receipt of the newest checkpoint, as an agent would bring one.
+CREATE FUNCTION regress_anchor() RETURNS bigint LANGUAGE sql SECURITY DEFINER AS $$
+  SELECT regress_tamper('INSERT INTO aegis.anchor_receipt (anchor, checkpoint, kind, place, digest, anchored_at)'
+    ' SELECT ''regress'', number, ''file'', ''regress'', sha256(convert_to(note, ''UTF8'')), now() FROM aegis.checkpoint ORDER BY number DESC LIMIT 1') $$;
 -- What aegis-verify prints of a bundle: from the chain in its last line, and the hash of the seal that it ends with.
 CREATE FUNCTION regress_statement(tenant uuid) RETURNS text LANGUAGE sql SECURITY DEFINER AS $$
   SELECT encode(sha256(convert_to('aegis/checked/1', 'UTF8') || substr(last, octet_length(last) - 31) || (SELECT hash FROM aegis.seal ORDER BY number DESC LIMIT 1)), 'hex')
@@ -72,10 +76,10 @@ SELECT aegis.delete_cut_entries(log, :'one', 0, size, 10) FROM aegis.tenant_log 
 INSERT INTO aegis.ledger_cut (log, size, seal, seq, frontier, body) VALUES (1, 1, 1, 1, '', '');
 TRUNCATE aegis.ledger_cut;
 
--- refuses: a cut without a rule, of what is too young, not signed, not exported, of another size, on hold
+-- refuses: a cut without a rule, of what is too young, not signed, not proven outside, not exported, of another size, on hold
 \c - regress_retention_olga
 SELECT repeat('0', 64) AS nothing \gset
-SELECT entries = :later AS all_sealed, cut, old_enough, signed, exported, holds, until FROM aegis.cuttable(:'one');
+SELECT entries = :later AS all_sealed, cut, old_enough, signed, anchored, exported, holds, until FROM aegis.cuttable(:'one');
 SELECT aegis.request_tenant_action('cut_ledger', :'one', 'retention-one', 'policy');
 SELECT aegis.request_tenant_action('cut_ledger', :'one', 'retention-one', 'policy', '0:' || :'nothing');
 SELECT aegis.request_tenant_action('cut_ledger', :'one', 'retention-one', 'policy', :middle || ':ab');
@@ -86,12 +90,26 @@ SELECT aegis.set_ledger_retention(:'one', '0', 'test');
 SELECT aegis.request_tenant_action('cut_ledger', :'one', 'retention-one', 'policy', :middle || ':' || :'nothing');
 \c - :superuser
 SELECT regress_checkpoint();
--- With a witness that cosigned nothing, a signature alone is not enough.
+-- A signature alone is not enough, and with a witness that cosigned nothing a receipt is not either.
+SELECT signed >= :later AS signed, anchored, until FROM aegis.cuttable(:'one');
+\c - regress_retention_olga
+\set VERBOSITY default
+SELECT aegis.request_tenant_action('cut_ledger', :'one', 'retention-one', 'policy', :middle || ':' || :'nothing');
+\set VERBOSITY terse
+\c - :superuser
+SELECT regress_anchor();
 BEGIN;
 SELECT regress_tamper($$INSERT INTO aegis.witness (name, vkey, destination, required, added_at, next_at) VALUES ('w', 'w', 'w', true, now(), now())$$);
-SELECT signed FROM aegis.cuttable(:'one');
+SELECT signed >= :later AS signed, anchored FROM aegis.cuttable(:'one');
 ROLLBACK;
-SELECT signed >= :later AS signed FROM aegis.cuttable(:'one');
+-- What a witness cosigned counts as well, also once it is gone.
+BEGIN;
+SELECT regress_tamper('DELETE FROM aegis.anchor_receipt');
+SELECT anchored FROM aegis.cuttable(:'one');
+SELECT regress_tamper($$INSERT INTO aegis.cosignature (checkpoint, witness, vkey, cosigned_at, received_at, line) SELECT max(number), 'w', 'w', now(), now(), '' FROM aegis.checkpoint$$);
+SELECT anchored >= :later AS anchored FROM aegis.cuttable(:'one');
+ROLLBACK;
+SELECT signed >= :later AS signed, anchored >= :later AS anchored FROM aegis.cuttable(:'one');
 \c - regress_retention_olga
 SELECT aegis.request_tenant_action('cut_ledger', :'one', 'retention-one', 'policy', :middle || ':' || :'nothing');
 \c - regress_retention_auditor
@@ -205,6 +223,7 @@ ROLLBACK;
 
 -- allows: the next cut, which takes the entry that records the first one along
 SELECT regress_checkpoint();
+SELECT regress_anchor();
 \c - regress_retention_auditor
 SELECT regress_statement(NULL) AS statement \gset
 \c - regress_retention_olga
@@ -237,7 +256,8 @@ SELECT aegis.set_ledger_retention(:'one', NULL, 'test');
 SELECT old_enough, until = cut AS nothing FROM aegis.cuttable(:'one');
 \c - :superuser
 SET client_min_messages = error;
+SELECT regress_tamper('DELETE FROM aegis.anchor_receipt') > 0 AS forgotten;
 SELECT regress_tamper('DELETE FROM aegis.checkpoint') > 0 AS forgotten;
-DROP FUNCTION regress_checkpoint(), regress_statement(uuid), regress_write(uuid, integer, integer), regress_size(uuid), regress_left(uuid),
+DROP FUNCTION regress_checkpoint(), regress_anchor(), regress_statement(uuid), regress_write(uuid, integer, integer), regress_size(uuid), regress_left(uuid),
   regress_findings(uuid), regress_tamper(text);
 DROP ROLE regress_retention_olga, regress_retention_otto, regress_retention_auditor, regress_retention_member;

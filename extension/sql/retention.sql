@@ -1,5 +1,5 @@
--- Retention: the beginning of a tenant's log is cut when a rule allows it, no hold forbids it, a signed checkpoint covers
--- it and an export of it was checked; hashes stay, and an entry says who did it. docs/retention.md, docs/format/cut-v1.md.
+-- Retention: the beginning of a tenant's log is cut when a rule allows it, no hold forbids it, a signed checkpoint that is
+-- proven outside of this machine covers it and an export of it was checked; hashes stay, and an entry says who did it. docs/retention.md, docs/format/cut-v1.md.
 
 CREATE TABLE aegis.ledger_retention (
   tenant_id uuid        NOT NULL PRIMARY KEY,
@@ -141,15 +141,17 @@ CREATE VIEW aegis.ledger_holds AS
   SELECT id, tenant_id, reason, held_by, held_at, released_by, released_at, release_reason FROM aegis.ledger_hold;
 COMMENT ON VIEW aegis.ledger_holds IS 'every legal hold, and who released it';
 
--- Everything up to this seal has left the machine under a signature, and where there are witnesses under theirs.
+-- A signature alone proves nothing to others: who holds this machine may keep it here. Somebody outside has seen everything up to this seal.
 CREATE FUNCTION aegis.anchored_seal() RETURNS bigint
   LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT coalesce(pg_catalog.max(c.seal), 0) FROM aegis.checkpoint c
-   WHERE NOT EXISTS (SELECT FROM aegis.witness) OR c.number <= aegis.newest_witnessed();
+   WHERE c.number <= CASE WHEN EXISTS (SELECT FROM aegis.witness) THEN aegis.newest_witnessed()
+                          ELSE greatest((SELECT pg_catalog.max(o.checkpoint) FROM aegis.cosignature o),
+                                        (SELECT pg_catalog.max(r.checkpoint) FROM aegis.anchor_receipt r)) END;
 END;
 COMMENT ON FUNCTION aegis.anchored_seal() IS
-  'the newest seal that a signed checkpoint covers, which is witnessed where witnesses are registered; what comes after it is never cut';
+  'the newest seal that a checkpoint covers which was proven outside: witnessed where witnesses are registered, else cosigned or anchored; what comes after it is never cut';
 
 CREATE FUNCTION aegis.log_size_at(log integer, seal bigint) RETURNS bigint
   LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
@@ -161,7 +163,7 @@ END;
 COMMENT ON FUNCTION aegis.log_size_at(integer, bigint) IS 'leaves that a log had at a seal';
 
 CREATE FUNCTION aegis.cuttable(tenant uuid, OUT entries bigint, OUT cut bigint, OUT old_enough bigint, OUT signed bigint,
-                               OUT exported bigint, OUT holds bigint, OUT until bigint) RETURNS record
+                               OUT anchored bigint, OUT exported bigint, OUT holds bigint, OUT until bigint) RETURNS record
   LANGUAGE plpgsql STABLE CALLED ON NULL INPUT PARALLEL UNSAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -178,13 +180,14 @@ BEGIN
   SELECT aegis.log_size_at(known.log, coalesce((SELECT min(s.number) - 1 FROM aegis.seal s WHERE s.sealed_at > now() - r.keep),
                                               (SELECT max(s.number) FROM aegis.seal s)))
     INTO old_enough FROM aegis.ledger_retention r WHERE r.tenant_id = tenant;
-  signed := aegis.log_size_at(known.log, aegis.anchored_seal());
+  signed := aegis.log_size_at(known.log, (SELECT max(c.seal) FROM aegis.checkpoint c));
+  anchored := aegis.log_size_at(known.log, aegis.anchored_seal());
   exported := aegis.log_size_at(known.log, (SELECT max(x.seal) FROM aegis.ledger_export x WHERE x.tenant_id = tenant OR x.tenant_id IS NULL));
   SELECT count(*) INTO holds FROM aegis.ledger_hold h WHERE h.tenant_id = tenant AND h.released_at IS NULL;
-  until := CASE WHEN holds > 0 THEN cut ELSE greatest(cut, least(coalesce(old_enough, 0), signed, exported)) END;
+  until := CASE WHEN holds > 0 THEN cut ELSE greatest(cut, least(coalesce(old_enough, 0), anchored, exported)) END;
 END $$;
 COMMENT ON FUNCTION aegis.cuttable(uuid) IS
-  'sizes of the log of a tenant: sealed, cut, old enough by its rule (null: no rule), signed, exported; open holds; and how far it may be cut now';
+  'sizes of the log of a tenant: sealed, cut, old enough by its rule (null: no rule), signed, proven outside, exported; open holds; and how far it may be cut now';
 
 -- What must hold when a cut is asked for, and again when it is made. Returns the log.
 CREATE FUNCTION aegis.require_cuttable(tenant uuid, until bigint, statement text) RETURNS integer
@@ -213,6 +216,10 @@ BEGIN
   ELSIF until > may.signed THEN
     RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'no signed checkpoint covers some of these entries',
       DETAIL = format('Leaves below %s are covered.', may.signed), HINT = 'aegis.wait_checkpoint() waits for one; aegis.signer must be set.';
+  ELSIF until > may.anchored THEN
+    RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'no checkpoint that is proven outside of this machine covers some of these entries',
+      DETAIL = format('Leaves below %s are covered by one that is witnessed or anchored.', may.anchored),
+      HINT = 'aegis.register_witness() and aegis.register_anchor() have checkpoints proven elsewhere; aegis.wait_witnessed() waits for witnesses, aegis.anchor_status says what anchors have.';
   ELSIF checked IS NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'no export of this ledger has this statement',
       HINT = 'Export with aegis.export_ledger(), check the file with aegis-verify bundle, and give the statement that it prints.';

@@ -67,7 +67,10 @@ Cut find_cut(Datum tenant) {
     static pg::Statement newest = {
         "SELECT c.log::pg_catalog.int8, c.size, coalesce((SELECT pg_catalog.max(p.size) FROM "
         "aegis.ledger_cut p WHERE p.log OPERATOR(pg_catalog.=) c.log AND p.size "
-        "OPERATOR(pg_catalog.<) c.size), 0), s.seal, aegis.anchored_seal(), "
+        "OPERATOR(pg_catalog.<) c.size), 0), s.seal, (SELECT pg_catalog.max(k.seal) FROM "
+        "aegis.checkpoint k "
+        "WHERE NOT EXISTS (SELECT FROM aegis.witness) OR k.number "
+        "OPERATOR(pg_catalog.<=) aegis.newest_witnessed()), "
         "s.xmin::pg_catalog.text::pg_catalog.int8 "
         "FROM aegis.tenant_log l JOIN aegis.ledger_cut c ON c.log OPERATOR(pg_catalog.=) l.log "
         "LEFT JOIN LATERAL (SELECT o.seal, o.xmin FROM aegis.seal_leaves o WHERE o.log "

@@ -17,6 +17,12 @@ trap 'end_signer; rm -rf "$files"' EXIT
 must_start
 query "CREATE EXTENSION aegis; CREATE ROLE olga LOGIN IN ROLE aegis_operator; CREATE ROLE otto LOGIN IN ROLE aegis_operator; CREATE ROLE auditor LOGIN IN ROLE aegis_auditor;
   SELECT aegis.declare_event('retention.done', 'for the test of retention', '{\"n\": \"clear\"}')" > /dev/null
+# A receipt of the newest checkpoint, as an agent would bring one: tests/process/anchor.sh has one that does.
+query "CREATE FUNCTION tamper(statement text) RETURNS bigint AS '\$libdir/aegis', 'aegis_test_tamper' LANGUAGE C STRICT" > /dev/null
+anchor() {
+  query "SELECT tamper(\$\$INSERT INTO aegis.anchor_receipt (anchor, checkpoint, kind, place, digest, anchored_at)
+    SELECT 'test', number, 'file', 'test', sha256(convert_to(note, 'UTF8')), now() FROM aegis.checkpoint ORDER BY number DESC LIMIT 1\$\$)" > /dev/null
+}
 for tenant in acme other; do eval "$tenant=\$(query \"SELECT aegis.create_tenant('$tenant', '$tenant')\")"; done
 # fill TENANT COUNT
 fill() {
@@ -44,6 +50,9 @@ fill "$acme" 100
 as_role auditor -c "SELECT aegis.receipt('$acme', 7)" > "$files/receipt"
 as_role olga -c "SELECT aegis.set_ledger_retention('$acme', '0', 'test')" > /dev/null
 said=$(statement before)
+says "what is signed and proven nowhere else is not cut" "$(as_role olga -c "SELECT aegis.request_tenant_action('cut_ledger', '$acme', 'acme', 'policy', signed || ':$said') FROM aegis.cuttable('$acme')" || true)" \
+  'no checkpoint that is proven outside of this machine covers some of these entries' 'Leaves below 0 are covered'
+anchor
 until=$(as_role olga -c "SELECT until FROM aegis.cuttable('$acme')")
 says "without the statement of the file nothing is cut" "$(as_role olga -c "SELECT aegis.request_tenant_action('cut_ledger', '$acme', 'acme', 'policy', '$until:${said//[0-9]/0}')" || true)" \
   'no export of this ledger has this statement'

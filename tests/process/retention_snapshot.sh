@@ -14,6 +14,12 @@ begin_signer retention.example
 must_start
 query "CREATE EXTENSION aegis; CREATE ROLE olga LOGIN IN ROLE aegis_operator; CREATE ROLE otto LOGIN IN ROLE aegis_operator; CREATE ROLE auditor LOGIN IN ROLE aegis_auditor;
   SELECT aegis.declare_event('retention.done', 'for the test of retention')" > /dev/null
+# A receipt of the newest checkpoint, as an agent would bring one: tests/process/anchor.sh has one that does.
+query "CREATE FUNCTION tamper(statement text) RETURNS bigint AS '\$libdir/aegis', 'aegis_test_tamper' LANGUAGE C STRICT" > /dev/null
+anchor() {
+  query "SELECT tamper(\$\$INSERT INTO aegis.anchor_receipt (anchor, checkpoint, kind, place, digest, anchored_at)
+    SELECT 'test', number, 'file', 'test', sha256(convert_to(note, 'UTF8')), now() FROM aegis.checkpoint ORDER BY number DESC LIMIT 1\$\$)" > /dev/null
+}
 for tenant in acme other; do eval "$tenant=\$(query \"SELECT aegis.create_tenant('$tenant', '$tenant')\")"; done
 must_have_worker
 query "SELECT aegis.wait_sealed('60 s')" > /dev/null
@@ -26,6 +32,7 @@ fill "$acme" 1000
 query "SELECT setval('aegis.entry_seq', 3 * 4194304)" > /dev/null
 fill "$other" 3
 query "SELECT aegis.wait_checkpoint('60 s')" > /dev/null
+anchor
 as_role olga -c "SELECT aegis.set_ledger_retention('$acme', '0', 'test')" > /dev/null
 as_role auditor -c "COPY (SELECT aegis.export_ledger('$acme')) TO STDOUT" > "$place/acme.bundle"
 said=$("$verify" bundle "$place/acme.bundle" | sed -n 's/^statement  *//p')
