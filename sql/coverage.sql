@@ -89,7 +89,9 @@ RESET client_min_messages;
 SELECT mend('parent-missing');
 DROP TABLE cov.left;
 SELECT tamper('DROP TRIGGER aegis_audit_row ON cov.customer');
+SELECT captured, triggers FROM aegis.audit_coverage() WHERE relation = 'cov.customer';
 SELECT tamper('ALTER TABLE cov.customer DISABLE TRIGGER aegis_audit_truncate');
+SELECT captured, triggers FROM aegis.audit_coverage() WHERE relation = 'cov.customer';
 SELECT mend('audit-trigger-missing');
 SELECT aegis.unaudit_table('cov.customer');
 SELECT mend('table-unaudited');
@@ -274,7 +276,7 @@ SELECT mend('sealed-without-check');
 SELECT severity, object, finding FROM aegis.coverage() WHERE object ~ 'cov\.' ORDER BY 2, 3;
 
 -- what the ledger captures, and the entry that says so when it is no longer the same
-SELECT relation, protected, captured, clear FROM aegis.audit_coverage() WHERE relation ~ 'cov\.';
+SELECT relation, protected, captured, clear, triggers FROM aegis.audit_coverage() WHERE relation ~ 'cov\.';
 CREATE FUNCTION recorded(entries bigint) RETURNS boolean LANGUAGE plpgsql AS $$
 BEGIN  -- false after 20 seconds
   FOR i IN 1 .. 400 LOOP
@@ -288,7 +290,7 @@ SELECT pg_reload_conf();
 SELECT recorded(1);
 SELECT aegis.unaudit_table('cov.orders');
 SELECT recorded(2);
-SELECT captured FROM aegis.audit_coverage() WHERE relation = 'cov.orders';
+SELECT captured, triggers FROM aegis.audit_coverage() WHERE relation = 'cov.orders';
 ALTER SYSTEM RESET aegis.coverage_interval;
 SELECT pg_reload_conf();
 SELECT count(*), bool_and(detail->>'captured' ~ '^\d+ of \d+ tables') AS counted, bool_or(detail->>'captured' ~ 'cov.orders') AS named,
@@ -296,6 +298,11 @@ SELECT count(*), bool_and(detail->>'captured' ~ '^\d+ of \d+ tables') AS counted
 -- allows: the same again, of which there is no entry
 SELECT aegis.record_audit_coverage();
 SELECT count(*) FROM aegis.audit_log WHERE event = 'audit.coverage';
+-- allows: the same again a day later, of which there is one, so that silence says something
+UPDATE aegis.recorded_coverage SET recorded_at = now() - interval '25 hours';
+SELECT aegis.record_audit_coverage();
+SELECT aegis.record_audit_coverage();
+SELECT count(*), count(DISTINCT target_id) AS digests FROM aegis.audit_log WHERE event = 'audit.coverage';
 SELECT aegis.audit_table('cov.orders');
 DROP FUNCTION recorded(bigint);
 
