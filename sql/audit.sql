@@ -21,6 +21,19 @@ DELETE FROM regress_thing;
 TRUNCATE regress_thing;
 SELECT image - 'sealed' AS image, image ->> 'sealed' LIKE 'A1.%' AS sealed
   FROM aegis.audit_log WHERE event = 'row.changed' AND image ->> 'relation' = 'public.regress_thing' ORDER BY seq;
+SELECT changed, before, after FROM aegis.audit_log WHERE event = 'row.changed' AND image ->> 'relation' = 'public.regress_thing' ORDER BY seq;
+-- Who does not select them does not have them computed.
+CREATE FUNCTION regress_computed(columns text, OUT parts bigint) LANGUAGE plpgsql AS $$
+DECLARE
+  line text;
+BEGIN
+  parts := 0;
+  FOR line IN EXECUTE format('EXPLAIN (VERBOSE, COSTS OFF) SELECT %s FROM aegis.audit_log', columns) LOOP
+    parts := parts + (line ~ 'jsonb_object_keys|image -> |detail ->> ')::int;
+  END LOOP;
+END $$;
+SELECT regress_computed('seq, event, detail, image') AS without, regress_computed('reason, changed, before, after') > 0 AS "with";
+DROP FUNCTION regress_computed(text);
 SELECT count(*) AS names_in_clear FROM aegis.entry WHERE position('Ann'::bytea IN body) > 0 OR position('Bea'::bytea IN body) > 0;
 
 -- allows: a rolled-back change leaves nothing

@@ -2,7 +2,7 @@
 \set VERBOSITY terse
 CREATE FUNCTION regress_entries(after bigint) RETURNS TABLE (event text, target_kind text, target_id text, detail jsonb) LANGUAGE sql AS $$
   SELECT l.event, l.target_kind, l.target_id, l.detail FROM aegis.audit_log l
-   WHERE l.seq > after AND (l.event ~ '^(role|grant)[.]' OR l.event = 'setting.changed') ORDER BY l.seq
+   WHERE l.seq > regress_entries.after AND (l.event ~ '^(role|grant)[.]' OR l.event = 'setting.changed') ORDER BY l.seq
 $$;
 CREATE FUNCTION regress_wait(what text) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE

@@ -9,7 +9,11 @@ COMMENT ON FUNCTION aegis.decode_entry(bytea) IS 'what the canonical bytes of an
 
 CREATE VIEW aegis.audit_log WITH (security_barrier) AS
 SELECT e.seq, d."time", d.event, d.outcome, d.tenant_id, d.user_id, d.session_id, d."session_user", d.rank, d.way,
-       d.job, d.request_id, d.target_kind, d.target_id, d.detail, d.image, d.origin, l.seal, l.leaf
+       d.job, d.request_id, d.target_kind, d.target_id, d.detail, d.image, d.origin, l.seal, l.leaf,
+       -- What most readers look for, out of detail and image; who does not select it pays nothing.
+       d.detail ->> 'reason' AS reason,
+       CASE d.image ->> 'operation' WHEN 'U' THEN ARRAY(SELECT k FROM pg_catalog.jsonb_object_keys(coalesce(d.image -> 'new', '{}')) k ORDER BY k COLLATE "C") END AS changed,
+       d.image -> 'old' AS before, d.image -> 'new' AS after
   FROM aegis.entry e
  CROSS JOIN LATERAL aegis.decode_entry(e.body) d
   LEFT JOIN aegis.tenant_log t ON t.tenant_id IS NOT DISTINCT FROM e.tenant_id
@@ -18,11 +22,12 @@ SELECT e.seq, d."time", d.event, d.outcome, d.tenant_id, d.user_id, d.session_id
       FROM aegis.seal_leaves s
      WHERE s.log = t.log AND s.last_seq >= e.seq AND e.seq = ANY (s.seqs)
      ORDER BY s.last_seq LIMIT 1) l ON true;
-COMMENT ON VIEW aegis.audit_log IS 'every ledger entry, decoded, with its seal and its leaf in the log of its tenant';
+COMMENT ON VIEW aegis.audit_log IS 'every ledger entry, decoded, with its seal and its leaf in the log of its tenant; reason, changed, before and after are parts of detail and image';
 
-CREATE FUNCTION aegis.reveal_origin(seq bigint, OUT ip text, OUT user_agent text)
+CREATE FUNCTION aegis.reveal_origin(seq bigint, OUT ip text, OUT user_agent text, OUT connection_address text,
+                                    OUT application_name text)
   AS 'MODULE_PATHNAME', 'aegis_reveal_origin' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
-COMMENT ON FUNCTION aegis.reveal_origin(bigint) IS 'address and user agent of the request behind an entry, in clear; recorded';
+COMMENT ON FUNCTION aegis.reveal_origin(bigint) IS 'address and user agent of the request behind an entry as they were claimed, address and application name of its connection, in clear; recorded';
 
 CREATE FUNCTION aegis.tenant_audit_log() RETURNS SETOF aegis.audit_log
   LANGUAGE plpgsql STABLE SECURITY DEFINER PARALLEL UNSAFE SET search_path = pg_catalog, pg_temp AS $$

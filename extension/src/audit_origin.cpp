@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Opens what an entry says of where a request came from: address and user agent, and nothing else
-// that is sealed. Who looks is recorded first.
-#include "core/cbor.hpp"
+// Opens what an entry says of where a request came from, as was claimed and as PostgreSQL knew it,
+// and nothing else that is sealed. Who looks is recorded first.
 #include "core/entry.hpp"
 #include "core/envelope.hpp"
 
@@ -14,24 +13,6 @@
 namespace {
 
 using namespace aegis;
-
-struct Origin {
-    std::string_view ip, user_agent;
-};
-
-// {0: ip, 1: user agent}, both optional; whatever else there may be one day is not shown.
-Origin read_origin(core::ByteView plaintext) {
-    Origin origin;
-    core::CborReader reader(plaintext);
-    uint64_t pairs = reader.next().value;
-    for (uint64_t i = 0; i < pairs; i++) {
-        core::CborItem key = reader.next(), value = reader.next();
-        std::string_view text(reinterpret_cast<const char *>(value.body.data), value.body.size);
-        if (key.value == 0) origin.ip = text;
-        if (key.value == 1) origin.user_agent = text;
-    }
-    return origin;
-}
 
 Datum text_or_null(std::string_view text, bool *is_null) {
     *is_null = text.empty();
@@ -76,7 +57,7 @@ AEGIS_FUNCTION(aegis_reveal_origin) {
         parts = core::parse_envelope(entry.origin);
         size = core::envelope_plaintext_size(parts);
     }));
-    Origin origin;
+    core::OriginFields origin;
     if (size > 0) {
         pg_uuid_t tenant = {};
         if (entry.tenant.size == UUID_LEN) memcpy(tenant.data, entry.tenant.data, UUID_LEN);
@@ -93,12 +74,14 @@ AEGIS_FUNCTION(aegis_reveal_origin) {
             core::Binding binding;
             binding.tenant = pg::view_of(tenant);
             core::open_envelope(*cipher, parts, binding, plaintext);
-            origin = read_origin(plaintext);
+            origin = core::decode_origin(plaintext);
         }));
     }
-    Datum values[2];
-    bool nulls[2];
+    Datum values[4];
+    bool nulls[4];
     values[0] = text_or_null(origin.ip, &nulls[0]);
     values[1] = text_or_null(origin.user_agent, &nulls[1]);
+    values[2] = text_or_null(origin.connection, &nulls[2]);
+    values[3] = text_or_null(origin.application, &nulls[3]);
     PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(shape), values, nulls)));
 }

@@ -29,6 +29,7 @@ namespace {
 constexpr size_t kStackBody = 2048;
 constexpr size_t kIpBytes = 64;
 constexpr size_t kUserAgentBytes = 512;
+constexpr size_t kConnectionBytes = 64;
 constexpr size_t kOriginBytes = 1024;
 
 constexpr int64_t kUnixEpochMicros =
@@ -46,6 +47,8 @@ struct {
     pg_uuid_t tenant;
     char ip[kIpBytes];
     char user_agent[kUserAgentBytes];
+    bool own;
+    char application[NAMEDATALEN];
     size_t size;
     uint8_t envelope[kOriginBytes];
 } origin;
@@ -75,8 +78,25 @@ void check_lag() {
                  errhint("See aegis.health() and the server's log for the state of the worker.")));
 }
 
-// The envelope of {0: ip, 1: user agent}; empty when there is neither.
-core::ByteView seal_origin(const pg_uuid_t &tenant, const char *ip, const char *user_agent) {
+// Where this session's connection comes from: empty by a Unix socket, and in a worker.
+const char *connection_address() {
+    static char address[kConnectionBytes];
+    static bool known = false;
+    if (known) return address;
+    LOCAL_FCINFO(call, 0);
+    InitFunctionCallInfoData(*call, nullptr, 0, InvalidOid, nullptr, nullptr);
+    Datum peer = inet_client_addr(call);
+    if (!call->isnull)
+        strlcpy(address, TextDatumGetCString(DirectFunctionCall1(network_host, peer)),
+                sizeof address);
+    known = true;
+    return address;
+}
+
+// The envelope of where a request says that it comes from, beside what PostgreSQL knows of the
+// connection; empty when nothing is said. own: it is this session that is described.
+core::ByteView seal_origin(const pg_uuid_t &tenant, const char *ip, const char *user_agent,
+                           bool own) {
     bool has_ip = ip != nullptr && *ip != '\0',
          has_agent = user_agent != nullptr && *user_agent != '\0';
     if (!has_ip && !has_agent) return {};
@@ -86,33 +106,33 @@ core::ByteView seal_origin(const pg_uuid_t &tenant, const char *ip, const char *
         memcpy(
             agent_text, user_agent,
             pg_mbcliplen(user_agent, static_cast<int>(strlen(user_agent)), sizeof agent_text - 1));
+    const char *application = own && MyProcPort != nullptr ? application_name : "";
 
     uint64_t version = key_cache::version();
     if (origin.size > 0 && version == origin.key_version &&
         memcmp(&origin.tenant, &tenant, sizeof tenant) == 0 && strcmp(origin.ip, ip_text) == 0 &&
-        strcmp(origin.user_agent, agent_text) == 0)
+        strcmp(origin.user_agent, agent_text) == 0 && origin.own == own &&
+        strcmp(origin.application, application) == 0)
         return {origin.envelope, origin.size};
 
-    uint8_t plain[kIpBytes + kUserAgentBytes + 16];
-    core::CborWriter writer{core::ByteSpan(plain)};
-    writer.map((has_ip ? 1 : 0) + (has_agent ? 1 : 0));
-    if (has_ip) {
-        writer.unsigned_int(0);
-        writer.text(ip_text);
-    }
-    if (has_agent) {
-        writer.unsigned_int(1);
-        writer.text(agent_text);
-    }
+    uint8_t plain[kIpBytes + kUserAgentBytes + kConnectionBytes + NAMEDATALEN + 32];
+    core::OriginFields said;
+    said.ip = ip_text;
+    said.user_agent = agent_text;
+    if (own) said.connection = connection_address();
+    said.application = application;
+    size_t plain_size = core::encode_origin(said, core::ByteSpan(plain));
     origin.size = 0;
-    if (personal_room(writer.needed) > sizeof origin.envelope)
+    if (personal_room(plain_size) > sizeof origin.envelope)
         ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
                         errmsg("origin of a ledger entry is too long")));
-    size_t size = seal_personal(tenant, {plain, writer.needed}, origin.envelope);
+    size_t size = seal_personal(tenant, {plain, plain_size}, origin.envelope);
     origin.key_version = version;
     origin.tenant = tenant;
     strlcpy(origin.ip, ip_text, sizeof origin.ip);
     strlcpy(origin.user_agent, agent_text, sizeof origin.user_agent);
+    strlcpy(origin.application, application, sizeof origin.application);
+    origin.own = own;
     origin.size = size;
     return {origin.envelope, size};
 }
@@ -232,7 +252,8 @@ void append(const Event &event, Written *written) {
     if (user != nullptr && !is_nil(*user)) fields.user = pg::view_of(*user);
     if (session != nullptr && !is_nil(*session)) fields.session = pg::view_of(*session);
     fields.request_id = text_of(request_id);
-    fields.origin = seal_origin(tenant != nullptr ? *tenant : nil, ip, user_agent);
+    fields.origin = seal_origin(tenant != nullptr ? *tenant : nil, ip, user_agent,
+                                event.session_user == nullptr);
     fields.target_kind = text_of(event.target_kind);
     fields.target_id = text_of(event.target_id);
     fields.detail = event.detail;

@@ -432,6 +432,22 @@ def entry(fields):
     return cbor(body)
 
 
+ORIGIN = ("ip", "user_agent", "connection_address", "application_name")
+
+
+def origin(fields):
+    """The plaintext of an origin; None when nobody claims an address or a program."""
+    known = {key: fields[name] for key, name in enumerate(ORIGIN) if fields.get(name)}
+    return cbor(known) if 0 in known or 1 in known else None
+
+
+def read_origin(plaintext):
+    m = cbor_read(plaintext)
+    if not _is(m, dict) or not all(_is(k, int) and k >= 0 for k in m) or not all(_is(m[k], str) for k in range(4) if k in m):
+        raise Refused("origin")
+    return {name: m[key] for key, name in enumerate(ORIGIN) if key in m}
+
+
 def _is(value, kind):
     return type(value) is kind  # bool is an int to isinstance
 

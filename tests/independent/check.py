@@ -162,6 +162,14 @@ def entries():
             refuses(case["name"] + ", truncated", f.read_entry, body[:size])
     for case in vectors["refused"]:
         refuses(case["name"], f.read_entry, h(case["body"]))
+    for case in vectors["origins"]:
+        same("origin", f.origin(case["fields"]), h(case["plaintext"]))
+        same("origin, read", f.read_origin(h(case["plaintext"])), case["fields"])
+    later = vectors["later_origin"]
+    same("origin of a later writer", f.read_origin(h(later["plaintext"])), later["fields"])
+    same("an origin that nobody claims", f.origin({"connection_address": "::1", "application_name": "psql"}), None)
+    for plaintext in vectors["refused_origins"]:
+        refuses("origin " + plaintext, f.read_origin, h(plaintext))
 
 
 def seals():

@@ -311,7 +311,14 @@ def entry_v1():
         ("image with a number as column", {3: {1: 1}}), ("image with bytes as column", {4: {b"a": 1}}),
         ("image with an array", {4: {"a": [1]}}), ("image above 2^63-1", {4: {"a": 2**63}}))
     ]
-    return {"valid": valid, "refused": [{"name": n, "body": b} for n, b in refused]}
+    claimed = {"ip": "203.0.113.7", "user_agent": "curl/8 \u00fc"}
+    origins = [claimed, {"ip": "2001:db8::1"}, {"user_agent": "a"}, {**claimed, "connection_address": "::1", "application_name": "aegis-server"},
+               {"ip": "203.0.113.7", "application_name": "psql"}, {"user_agent": "a", "connection_address": "127.0.0.1"}]
+    refused_origins = [b"", b"\xa1\x00", b"\x80", f.cbor({0: 1}), f.cbor({3: b"a"}), f.cbor({"a": "b"}), b"\xa2\x01\x61a\x00\x61b", f.cbor({0: "a"}) + b"\x00"]
+    return {"valid": valid, "refused": [{"name": n, "body": b} for n, b in refused],
+            "origins": [{"fields": fields, "plaintext": f.origin(fields)} for fields in origins],
+            "later_origin": {"fields": claimed, "plaintext": f.cbor({0: claimed["ip"], 1: claimed["user_agent"], 4: {"a": 1}})},
+            "refused_origins": refused_origins}
 
 
 def seal_v1():

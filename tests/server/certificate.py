@@ -84,6 +84,11 @@ def main():
                 equal(set(cluster.sql("SELECT s.ssl, s.version, s.client_dn FROM pg_stat_ssl s JOIN pg_stat_activity a USING (pid)"
                                       " WHERE a.usename = 'gateway'").splitlines()), {"t|TLSv1.3|/CN=gateway"}, "connections")
 
+            with report.test("the-ledger-knows-the-connection"):
+                origin = ("SELECT r.ip, r.connection_address, r.application_name FROM (SELECT seq FROM aegis.audit_log WHERE event = 'auth.sign_in'"
+                          " ORDER BY seq DESC LIMIT 1) l, aegis.reveal_origin(l.seq) r")
+                equal(cluster.sql(origin), "127.0.0.1|127.0.0.1|aegis-server", "origin of the sign-in")
+
         def refused(name, shown, authority, why):
             with report.test(name):
                 with Gateway(cluster, settings(cluster, shown, authority)) as gateway:

@@ -34,6 +34,7 @@ enum ActorKey : uint64_t {
     kWay = 4,
     kJob = 5
 };
+enum OriginKey : uint64_t { kIp = 0, kUserAgent = 1, kConnection = 2, kApplication = 3 };
 enum ImageKey : uint64_t {
     kRelation = 0,
     kOperation = 1,
@@ -384,6 +385,45 @@ EntryFields decode_entry(ByteView body) {
         }
     }
     if ((seen & kAlways) != kAlways || !r.done()) malformed();
+    return f;
+}
+
+size_t encode_origin(const OriginFields &f, ByteSpan out) noexcept {
+    // What nobody claims cannot be a lie; an envelope for the rest alone would cost more than it
+    // shows.
+    if (f.ip.empty() && f.user_agent.empty()) return 0;
+    const std::string_view parts[] = {f.ip, f.user_agent, f.connection, f.application};
+    uint64_t pairs = 0;
+    for (const std::string_view part : parts) pairs += !part.empty();
+    CborWriter w{out};
+    w.map(pairs);
+    for (uint64_t key = kIp; key <= kApplication; ++key) {
+        if (parts[key].empty()) continue;
+        w.unsigned_int(key);
+        w.text(parts[key]);
+    }
+    return w.needed;
+}
+
+OriginFields decode_origin(ByteView plaintext) {
+    CborReader(plaintext).skip();
+    CborReader r(plaintext);
+    const CborItem map = r.next();
+    if (map.type != CborType::map) malformed();
+    OriginFields f;
+    std::string_view *const parts[] = {&f.ip, &f.user_agent, &f.connection, &f.application};
+    for (uint64_t i = 0; i < map.value; ++i) {
+        const CborItem key = r.next();
+        if (key.type != CborType::unsigned_int) malformed();
+        if (key.value > kApplication) {
+            r.skip();
+            continue;
+        }
+        const CborItem value = r.next();
+        if (value.type != CborType::text) malformed();
+        *parts[key.value] = {reinterpret_cast<const char *>(value.body.data), value.body.size};
+    }
+    if (!r.done()) malformed();
     return f;
 }
 

@@ -11,7 +11,8 @@
 //   6  map    actor: 0 database session user (text), 1 user (16 bytes), 2 session (16 bytes),
 //             3 rank (uint), 4 way into the context (uint), 5 job (uint)
 //   7  text   request id
-//   8  bytes  origin: envelope of a map {0: IP, 1: user agent} under the audit key
+//   8  bytes  origin: envelope of a map under the audit key: 0 IP, 1 user agent, as the caller
+//             claims them; 2 address, 3 application name of the connection (all texts)
 //   9  array  target: [kind, id] (texts)
 //   10 map    detail: text keys, sorted; values text, int, bool, bytes
 //   11 map    row image: 0 relation (text), 1 operation (text I, U, D, T), 2 primary key (map),
@@ -56,6 +57,18 @@ static_assert(std::is_trivially_destructible_v<EntryFields>);
 size_t encode_entry(const EntryFields &fields, ByteSpan out) noexcept;
 // Views into the body. Throws malformed unless the body is exactly one deterministic entry.
 EntryFields decode_entry(ByteView body);
+
+struct OriginFields {  // views only; empty means absent
+    std::string_view ip, user_agent;
+    std::string_view connection;  // address of the connection to the database
+    std::string_view application;
+};
+static_assert(std::is_trivially_destructible_v<OriginFields>);
+
+// The plaintext of an origin; 0 bytes when nothing is claimed. As encode_entry.
+size_t encode_origin(const OriginFields &fields, ByteSpan out) noexcept;
+// Views into the plaintext. Keys of a later writer are passed over. Throws malformed.
+OriginFields decode_origin(ByteView plaintext);
 
 // RFC 6962 leaf hash: SHA-256(0x00 || body).
 Digest leaf_hash(ByteView body);
