@@ -152,8 +152,8 @@ void log_request(const RequestLine &request) {
     if (level == Level::error)
         tell_listener("request", {{"request_id", std::string(request.request_id)},
                                   {"trace_id", std::string(request.trace_id)},
-                                  {"method", std::string(request.method)},
-                                  {"route", std::string(request.route)},
+                                  {"method", std::string(request.withheld ? "" : request.method)},
+                                  {"route", std::string(request.withheld ? "" : request.route)},
                                   {"problem", std::string(request.problem)},
                                   {"status", std::to_string(request.status)}});
     auto target = target_of(level);

@@ -23,6 +23,7 @@ struct RequestLine {
     std::string_view
         problem;              // name of the gateway's own refusal, empty when the database answered
     std::string_view region;  // empty where there is one only
+    bool withheld = false;    // what is told beyond this log does not say which route it was
     int status = 0;
     std::chrono::nanoseconds duration{0};
 };

@@ -201,11 +201,12 @@ void Workers::log(const Connection &connection, int status, std::string_view pro
     line.status = status;
     if (connection.started != Clock::time_point())
         line.duration = Clock::now() - connection.started;
-    log_request(line);
-    // Whoever scrapes must not learn from a number what the interface tells nobody.
+    // Whoever scrapes must not learn from a number what the interface tells nobody, and whoever is
+    // told of errors not from a name.
     const Route *route = connection.verdict.route;
-    if (connection.listener == Listener::main && (route == nullptr || !route->withheld))
-        metrics_->count(line);
+    line.withheld = route != nullptr && route->withheld;
+    log_request(line);
+    if (connection.listener == Listener::main && !line.withheld) metrics_->count(line);
 }
 
 bool Workers::park_or_release(Connection *connection, Io io) {
