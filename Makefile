@@ -36,8 +36,9 @@ override CPPFLAGS := $(filter-out -I$(includedir_server) -I$(includedir_internal
 -include $(OBJS:.o=.d)
 
 # Reading the server's headers takes longer than compiling what most files say, so that is done once. Core never sees them.
+# (Private, as below: what a file is compiled with is nothing of what its prerequisites are.)
 SHELL_OBJS  := $(filter-out extension/src/core/%,$(OBJS))
-$(SHELL_OBJS): override CXXFLAGS += -include $(PREFIX) -fpch-preprocess -Winvalid-pch
+$(SHELL_OBJS): private override CXXFLAGS += -include $(PREFIX) -fpch-preprocess -Winvalid-pch
 $(SHELL_OBJS): $(PREFIX).gch
 $(PREFIX).gch: $(PREFIX)
 	$(COMPILE.cc) -x c++-header -o $@ $< -MMD -MP -MF $(PREFIX:.hpp=.d)
@@ -49,7 +50,7 @@ TESTED_OBJS := $(patsubst %.cpp,%.o,$(shell grep -l AEGIS_TESTING $(SRCS)))
 TESTING_STAMP := extension/src/.testing-$(or $(TESTING),0)
 $(shell [ -e $(TESTING_STAMP) ] || { rm -f extension/src/.testing-*; touch $(TESTING_STAMP); })
 $(TESTED_OBJS): $(TESTING_STAMP)
-$(TESTED_OBJS): override CPPFLAGS += $(if $(TESTING),-DAEGIS_TESTING)
+$(TESTED_OBJS): private override CPPFLAGS += $(if $(TESTING),-DAEGIS_TESTING)
 
 extension/aegis--$(EXTVERSION).sql: $(SQL_ORDER:%=extension/sql/%.sql) extension/aegis.control
 	cat $(SQL_ORDER:%=extension/sql/%.sql) > $@

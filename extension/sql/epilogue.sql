@@ -190,8 +190,8 @@ GRANT EXECUTE ON FUNCTION aegis.create_user(text, text, smallint, uuid, text), a
   TO aegis_member, aegis_operator;
 GRANT EXECUTE ON FUNCTION aegis.authenticate(text, text, text, text), aegis.sign_out() TO aegis_member;
 GRANT EXECUTE ON FUNCTION aegis.end_session(uuid), aegis.sessions() TO aegis_member, aegis_operator;
-GRANT EXECUTE ON FUNCTION aegis.answer_challenge(text, text, text, text, text, text), aegis.begin_enrolment(text),
-  aegis.sign_in(text, text, text, text, text, text) TO aegis_gateway, aegis_member;
+GRANT EXECUTE ON FUNCTION aegis.answer_challenge(text, text, text, text, text, text), aegis.begin_enrolment(text) TO aegis_member;
+GRANT EXECUTE ON FUNCTION aegis.sign_in(text, text, text, text, text, text) TO aegis_gateway, aegis_member;
 GRANT EXECUTE ON FUNCTION aegis.begin_second_factor(), aegis.confirm_second_factor(text), aegis.new_recovery_codes(),
   aegis.remove_second_factor(), aegis.require_step_up(interval), aegis.second_factor(), aegis.step_up(text, text) TO aegis_member;
 GRANT EXECUTE ON FUNCTION aegis.change_password(text, text) TO aegis_member;

@@ -101,8 +101,8 @@ const char *const leaking_extensions[] = {
 };
 
 // What the gateway's login may call by itself; each verifies its caller or tells nothing.
-const char *const gateway_entries[] = {"handle", "health",  "metrics", "replica_state",
-                                       "routes", "sign_in", "status",  "tenant_home"};
+const char *const gateway_entries[] = {"handle",  "health", "replica_state", "routes",
+                                       "sign_in", "status", "tenant_home"};
 
 struct Verdict {
     bool member;
