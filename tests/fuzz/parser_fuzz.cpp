@@ -26,6 +26,8 @@
 #include "core/session_token.hpp"
 #include "core/tenant_bundle.hpp"
 #include "core/webhook_signature.hpp"
+#include "credential.hpp"
+#include "head.hpp"
 
 using namespace aegis::core;
 
@@ -287,6 +289,42 @@ void token(std::string_view in) {
     abort();
 }
 
+// The head of a request, and the credential in it. One that is read is not refused before its last
+// byte came, and says the same when it is written down as it was understood.
+void request_head(std::string_view in) {
+    namespace server = aegis::server;
+    const server::HeadLimits limits;
+    const auto read = [&](std::string_view bytes, server::Head *head, size_t *consumed) {
+        server::Refusal refusal;
+        return server::parse_head(bytes, limits, head, consumed, &refusal);
+    };
+    server::Head head;
+    size_t consumed = 0;
+    if (read(in, &head, &consumed) != server::HeadState::complete) return;
+    require(consumed <= in.size() && consumed <= limits.bytes);
+    require(head.path.front() == '/' && head.path.size() <= limits.path_bytes);
+    require(head.fields.size() <= limits.fields);
+    std::string written = head.method + " " + head.target() + " HTTP/1.1\r\n";
+    for (const auto &[name, value] : head.fields) {
+        for (const char c : value) require(c == '\t' || (c >= ' ' && c <= '~'));
+        written += name + ": " + value + "\r\n";
+    }
+    written += "\r\n";
+    server::Head again, part;
+    size_t length = 0;
+    for (size_t at = 0; at < consumed; at += 1 + consumed / 64)
+        require(read(in.substr(0, at), &part, &length) == server::HeadState::incomplete);
+    require(read(written, &again, &length) == server::HeadState::complete);
+    require(length == written.size() && again.fields == head.fields && again.host == head.host &&
+            again.content_length == head.content_length && again.close == head.close);
+    const server::Credential credential = server::credential_of(head);
+    require(credential == server::credential_of(again));
+    if (credential == server::Credential::session || credential == server::Credential::token)
+        require(!server::principal_of(head).empty());
+    (void)server::counted_principal(head, "198.51.100.7");
+    (void)server::shown_token_of(head);
+}
+
 template <void parse(std::string_view)>
 void chars(ByteView in) {
     parse(as_chars(in));
@@ -318,7 +356,8 @@ constexpr void (*parsers[])(ByteView) = {envelope,
                                          chars<json>,
                                          chars<jwks>,
                                          chars<jwk>,
-                                         chars<token>};
+                                         chars<token>,
+                                         chars<request_head>};
 
 }  // namespace
 
