@@ -13,7 +13,8 @@ namespace aegis::verify_anchor {
 namespace {
 
 constexpr const char *kQuery =
-    "SELECT r.checkpoint, r.anchor, r.digest, coalesce(k.note, ''), coalesce(r.receipt, ''), "
+    "SELECT r.checkpoint, coalesce(r.anchor, ''), r.digest, coalesce(k.note, ''), "
+    "coalesce(r.receipt, ''), "
     "coalesce(a.authorities, ''), r.kind = 'rfc3161', "
     "coalesce(pg_catalog.date_part('epoch', r.stamped_at)::int8, -1) FROM aegis.anchor_receipt r "
     "LEFT JOIN aegis.checkpoint k ON k.number = r.checkpoint LEFT JOIN aegis.anchor a ON a.name = "

@@ -6,16 +6,19 @@
 
 Each edit is made past the guard in a transaction of its own, judged there by aegis.verify_ledger() and by aegis-verify with the
 head that was kept, and undone. A column that nobody watches must stand in UNSEEN, with the reason; whatever stands there and is
-found must be taken out. `long` changes rows at both ends as well, and every byte of one row.
+found must be taken out. `long` changes rows at both ends as well, every byte of one row, columns that nobody watches one by one, and takes out, doubles and
+swaps bytes. An empty table, and a column that was never changed, are failures.
 """
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 sys.dont_write_bytecode = True
 here = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [here, os.path.join(here, "..", "oracle")]
 
+WORKERS = 2  # each with a copy of the database
 EVERY = "*"  # every column, and every row
 # (table, column): who does not find a change of it, v for aegis.verify_ledger, b for aegis-verify with a kept head; and why.
 UNSEEN = {
@@ -29,10 +32,30 @@ UNSEEN = {
     ("seal", EVERY): ("b", "repeats the body, which is what the export carries"),
     ("seal_leaves", "last_seq"): ("b", "is for looking up"),
     ("seal_leaves", "leaves"): ("b", "is computed again from the bodies"),
+    ("seal_leaves", "root filled"): ("vb", "the last row of a log in a seal has a root; that no other has one is not verified"),
     ("tenant_log", EVERY): ("b", "the heads follow from the seals"),
     ("tree_node", EVERY): ("b", "the nodes follow from the entries"),
     ("checkpoint", EVERY): ("b", "the export carries none: an auditor keeps them"),
     ("checkpoint", "signed_at"): ("vb", "when the server stored it, for people; a signature has no time"),
+    ("cosignature", EVERY): ("b", "the export carries none: an auditor keeps them"),
+    ("cosignature", "cosigned_at"): ("vb", "for people; the line has the time, and is verified"),
+    ("cosignature", "received_at"): ("vb", "when the server stored it, for people"),
+    ("cosignature", "deleted"): ("vb", "not every checkpoint is cosigned: no gap is left; the witness still has its newest"),
+    ("anchor_receipt", EVERY): ("b", "the export carries none: they are compared with what the anchor holds"),
+    ("cosignature", "repeated"): ("vb", "says the same twice"),
+    ("anchor_receipt", "repeated"): ("vb", "says the same twice"),
+    ("anchor_receipt", "anchor"): ("vb", "a name: digest and time stamp are verified under any"),
+    ("anchor_receipt", "kind"): ("vb", "of another kind the digest alone is verified; the registration of the anchor, an entry of the ledger, has its kind"),
+    ("anchor_receipt", "receipt filled"): ("vb", "of an anchor that gives no time stamp the digest alone is verified"),
+    ("anchor_receipt", "stamped_at"): ("vb", "compared with the time stamp by the second"),
+    ("anchor_receipt", "place"): ("vb", "where it was left, for people"),
+    ("anchor_receipt", "anchored_at"): ("vb", "when the server stored it, for people; a time stamp has a time of its own, which is verified"),
+    ("anchor_receipt", "deleted"): ("vb", "not every checkpoint is anchored: no gap is left; the anchor still has it"),
+    ("ledger_cut", EVERY): ("b", "the export tells of a cut by the entry that records it"),
+    ("ledger_cut", "repeated"): ("vb", "says the same twice"),
+    ("ledger_cut", "cut_at"): ("vb", "for people; the entry that records the cut has the time"),
+    ("witness", EVERY): ("vb", "beside the ledger: whom the server asks; each registration is an entry of it, and cosignatures name their key"),
+    ("anchor", EVERY): ("vb", "beside the ledger: whom the server asks; each registration is an entry of it"),
     ("ledger_export", EVERY): ("vb", "beside the ledger; each export is an entry of it"),
     ("ledger_hold", EVERY): ("vb", "beside the ledger; a hold and its end are entries of it"),
     ("ledger_retention", EVERY): ("vb", "beside the ledger; each rule is an entry of it"),
@@ -47,6 +70,20 @@ CHANGES = {
     "uuid": ["gen_random_uuid()"], "xid8": ["(({c}::text)::numeric + 1)::text::xid8"], "pg_lsn": ["{c} + 1"], "pg_snapshot": ["'1:1:'"],
     "interval": ["{c} + interval '1 day'"],
     "timestamp with time zone": ["{c} + interval '1 us'", "{c} - interval '1 day'"], "bigint[]": ["{c} || {c}[1]", "{c}[2:]", "'{{}}'"]}
+
+# What is put where there is nothing.
+FILLED = {"bytea": "'\\x78'", "bigint": "7", "integer": "7", "text": "'x'", "uuid": "gen_random_uuid()", "jsonb": "'{{}}'",
+          "timestamp with time zone": "'2026-01-01'"}
+# What is done to single bytes, or characters, from the place {at} on.
+PIECES = {
+    "bytea": {"changed": "set_byte({c}, {at}, get_byte({c}, {at}) # 128)",
+              "deleted": "substr({c}, 1, {at}) || substr({c}, {at} + 2)",
+              "duplicated": "substr({c}, 1, {at} + 1) || substr({c}, {at} + 1)",
+              "swapped with the next": "substr({c}, 1, {at}) || substr({c}, {at} + 2, 1) || substr({c}, {at} + 1, 1) || substr({c}, {at} + 3)"},
+    "text": {"changed": "overlay({c} PLACING CASE substr({c}, {at} + 1, 1) WHEN 'x' THEN 'y' ELSE 'x' END FROM {at} + 1 FOR 1)",
+             "deleted": "substr({c}, 1, {at}) || substr({c}, {at} + 2)",
+             "duplicated": "substr({c}, 1, {at} + 1) || substr({c}, {at} + 1)",
+             "swapped with the next": "substr({c}, 1, {at}) || substr({c}, {at} + 2, 1) || substr({c}, {at} + 1, 1) || substr({c}, {at} + 3)"}}
 
 
 def tables_of(session):
@@ -68,7 +105,7 @@ def edits(session, every):
         sealed = " WHERE seq <= (SELECT max(last_seq) FROM aegis.seal_leaves)" if table == "entry" else ""
         count = int(session.value(f"SELECT count(*) FROM aegis.{table}{sealed}"))
         if count == 0:
-            continue
+            sys.exit(f"not ok table aegis.{table} is empty: nothing of it was tampered with")
         places = {"middle": count // 2, **({"first": 0, "last": count - 1} if every else {})}
         free = "".join(f"ALTER TABLE aegis.{table} DROP CONSTRAINT {name} CASCADE;" for (name,) in session.run(
             f"SELECT quote_ident(conname) FROM pg_constraint WHERE conrelid = 'aegis.{table}'::regclass AND contype IN ('p', 'u', 'c')"))
@@ -78,22 +115,36 @@ def edits(session, every):
             f"SELECT quote_ident(attname) FROM pg_attribute WHERE attrelid = 'aegis.{table}'::regclass AND attnum > 0 AND attnotnull AND attidentity = ''"))
         order = {"entry": "seq", "tree_node": "level, log, index", "event_type": "name"}.get(table, columns[0][0])
 
-        def row(offset, order=order, table=table):
-            return f"(tableoid, ctid) = (SELECT tableoid, ctid FROM aegis.{table} ORDER BY {order} OFFSET {offset} LIMIT 1)"
+        def row(offset, condition="true", order=order, table=table, sealed=sealed):
+            where = f"{sealed} AND {condition}" if sealed else f" WHERE {condition}"
+            return f"(tableoid, ctid) = (SELECT tableoid, ctid FROM aegis.{table}{where} ORDER BY {order} OFFSET {offset} LIMIT 1)"
 
-        for column, kind in columns:
-            for place, offset in places.items():
-                for change in CHANGES[kind][:None if every else 1]:
-                    made.append((table, column, f"{place}: {change}", free + f"UPDATE aegis.{table} SET {column} = {change.format(c=column)} WHERE {row(offset)}"))
-                if every:
-                    made.append((table, column, f"{place}: emptied", free + f"UPDATE aegis.{table} SET {column} = NULL WHERE {row(offset)}"))
+        def change(column, name, value, where, table=table, free=free):
+            made.append((table, column, name, f"{free}UPDATE aegis.{table} SET {column} = {value.format(c=column)} WHERE {where}"))
+
+        for at, (column, kind) in enumerate(columns):
+            if not every and is_unwatched(table) and at != len(columns) // 2:
+                continue
+            filled = int(session.value(f"SELECT count({column}) FROM aegis.{table}{sealed}"))
+            middle = row(filled // 2, f"{column} IS NOT NULL")
+            if filled:
+                for value in CHANGES[kind][:None if every else 1]:
+                    change(column, f"middle: {value}", value, middle)
+                    for place in ("first", "last") if every else ():
+                        change(column, f"{place}: {value}", value, row(places[place]))
+            if every and filled:
+                change(column, "emptied", "NULL", middle)
+            if filled < count and (every or not filled):
+                change(column, "filled", FILLED[kind], row(0, f"{column} IS NULL"))
             if count > 1:
                 other = f"(SELECT {column} FROM aegis.{table} x WHERE x.{column}::text IS DISTINCT FROM t.{column}::text ORDER BY x.ctid LIMIT 1)"
                 made.append((table, column, "that of another row", free + f"UPDATE aegis.{table} t SET {column} = {other} WHERE {row(count // 2)}"))
-            if every and kind == "bytea":
-                size = int(session.value(f"SELECT max(length({column})) FROM aegis.{table} WHERE {row(count // 2)}") or 0)
-                made += [(table, column, f"byte {at}", f"UPDATE aegis.{table} SET {column} = set_byte({column}, {at}, get_byte({column}, {at}) # 128) WHERE {row(count // 2)}")
-                         for at in range(0, size, max(1, size // 256))]
+            if every and kind in PIECES and filled and set(unseen_by(table, column, "")) != set("vb"):
+                size = int(session.value(f"SELECT length({column}) FROM aegis.{table} WHERE {middle}"))
+                for what, value in PIECES[kind].items():
+                    most = 256 if what == "changed" else 16
+                    for place in range(0, size, max(1, size // most)):
+                        change(column, f"byte {place} {what}", value.replace("{at}", str(place)), middle)
         for place, offset in places.items():
             made.append((table, None, f"{place} row deleted", f"DELETE FROM aegis.{table} WHERE {row(offset)}"))
             made.append((table, None, f"{place} row repeated", free + f"INSERT INTO aegis.{table} SELECT * FROM aegis.{table} WHERE {row(offset)}"))
@@ -104,12 +155,23 @@ def edits(session, every):
 # Nothing was changed: of one tenant's rows two have the same value, or the column is empty there.
 SAME = "same"
 # Nothing is gained by these, and nobody finds them: docs/tamper-detection.md says why.
-NOTHING_LOST = {("checkpoint", None, "last row deleted"), ("checkpoint", None, "all rows deleted")}
+NOTHING_LOST = {("checkpoint", None, "last row deleted")}
+
+
+def is_unwatched(table):
+    """Nobody finds any change of it."""
+    return set(UNSEEN.get((table, EVERY), ("",))[0]) == set("vb")
+
+
+def kind_of(table, column, name):
+    """What of a table an edit is about, as UNSEEN names it."""
+    if column:
+        return f"{column} {name}" if (table, f"{column} {name}") in UNSEEN else column
+    return name.split()[-1]
 
 
 def unseen_by(table, column, name):
-    kind = column or (name.split()[-1] if (table, name.split()[-1]) in UNSEEN else EVERY)
-    return UNSEEN.get((table, kind), UNSEEN.get((table, EVERY), ("", "")))[0]
+    return UNSEEN.get((table, kind_of(table, column, name)), UNSEEN.get((table, EVERY), ("", "")))[0]
 
 
 def check(folder, verify, database, every):
@@ -143,15 +205,28 @@ def check(folder, verify, database, every):
         finally:
             session.run("ROLLBACK")
 
-    session = Session(place, "postgres", database)
-    session.run("CREATE FUNCTION pg_temp.tamper(text) RETURNS bigint AS '$libdir/aegis', 'aegis_test_tamper' LANGUAGE C STRICT")
-    session.run("SET client_min_messages = error")
-    answers = []
-    for edit in edits(session, every):
-        try:
-            answers.append((edit, *judge(session, *edit)))
-        except Refused as refused:
-            sys.exit(f"not ok {edit}\n  {refused}")
+    with Session(place, "postgres", database) as session:
+        made = edits(session, every)
+        tables = tables_of(session)
+    databases = [database] + [f"{database}_{number}" for number in range(1, WORKERS)]
+    with Session(place, "postgres") as session:
+        for copy in databases[1:]:
+            session.run(f"CREATE DATABASE {copy} TEMPLATE {database}")
+
+    def judge_all(at):
+        with Session(place, "postgres", databases[at]) as session:
+            session.run("CREATE FUNCTION pg_temp.tamper(text) RETURNS bigint AS '$libdir/aegis', 'aegis_test_tamper' LANGUAGE C STRICT")
+            session.run("SET client_min_messages = error")
+            answers = []
+            for edit in made[at::WORKERS]:
+                try:
+                    answers.append((edit, *judge(session, *edit)))
+                except Refused as refused:  # it is gone
+                    sys.exit(f"not ok {edit}\n  {refused}")
+            return answers
+
+    with ThreadPoolExecutor(WORKERS) as pool:
+        answers = [answer for share in pool.map(judge_all, range(WORKERS)) for answer in share]
     failed = False
     columns = {}
     for (table, column, name, _), found, what in answers:
@@ -159,16 +234,22 @@ def check(folder, verify, database, every):
             continue
         missing = set("vb") - set(found)
         allowed = set("vb") if (table, column, name) in NOTHING_LOST else set(unseen_by(table, column, name))
-        columns.setdefault((table, column or name.split()[-1]), []).append(missing)
+        columns.setdefault((table, kind_of(table, column, name)), []).append(missing)
         if found == "error" or missing - allowed:
             failed = True
             print(f"not ok {table}.{column or EVERY}: {name}\n  wanted: all but {sorted(allowed)}\n  got: {found}\n  {what}", flush=True)
     for (table, column), (blind, _) in UNSEEN.items():
         of_table = [m for (t, c), missing in columns.items() if t == table and column in (c, EVERY) for m in missing]
-        idle = [letter for letter in blind if not any(letter in missing for missing in of_table)]
+        idle = [letter for letter in blind if not any(letter in missing for missing in of_table)] if every or not column.endswith(" filled") else []
         if idle:
             failed = True
             print(f"not ok {table}.{column} stands in the list of what is not seen, but {idle} sees it")
+    changed = {(table, column) for (table, column, *_), found, _ in answers if found != SAME}
+    for table, names in tables.items():
+        for column, _ in names:
+            if (table, column) not in changed and (every or not is_unwatched(table)):
+                failed = True
+                print(f"not ok {table}.{column} was never changed")
     tried = [found for _, found, _ in answers if found != SAME]
     print(f"{'not ok' if failed or len(tried) < 60 else 'ok'} {len(tried)} edits of {len(columns)} columns and tables are found or documented")
     return failed
@@ -178,7 +259,7 @@ def table():
     print("| table | column, or what happens to a row | not found by | why |\n|---|---|---|---|")
     for (name, column), (blind, why) in UNSEEN.items():
         by = {"v": "`verify_ledger()`", "b": "`aegis-verify --head`"}
-        print(f"| `{name}` | {'all' if column == EVERY else column if column == 'repeated' else f'`{column}`'} | {', '.join(by[letter] for letter in blind)} | {why} |")
+        print(f"| `{name}` | {'all' if column == EVERY else column if column in ('repeated', 'deleted') else f'`{column.split()[0]}`' + column[len(column.split()[0]):]} | {', '.join(by[letter] for letter in blind)} | {why} |")
 
 
 if __name__ == "__main__":

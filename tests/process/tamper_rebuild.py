@@ -9,6 +9,8 @@ import aegis_format as f
 import aegis_note as note
 
 FORGER = bytes(range(32))
+# With what was built on them.
+NO_CHECKPOINTS = "DELETE FROM aegis.checkpoint; DELETE FROM aegis.cosignature; DELETE FROM aegis.anchor_receipt;"
 
 
 class Ledger:
@@ -20,6 +22,9 @@ class Ledger:
                         database.rows("SELECT seq, encode(body, 'hex') FROM aegis.entry")}
         self.logs = {int(log): bytes.fromhex(log_id) for log, log_id in
                      database.rows("SELECT log, encode(log_id, 'hex') FROM aegis.tenant_log")}
+        # Of what was cut there is only this.
+        self.hashes = {int(seq): bytes.fromhex(leaf) for seq, leaf in database.rows(
+            "SELECT s.seq, encode(substr(l.leaves, (s.at::integer - 1) * 32 + 1, 32), 'hex') FROM aegis.seal_leaves l, unnest(l.seqs) WITH ORDINALITY s(seq, at)")}
         self.leaves = [[int(seal), int(log), [int(seq) for seq in seqs.split(",")], last == "t"] for seal, log, seqs, last in database.rows(
             "SELECT seal, log, array_to_string(seqs, ','), root IS NOT NULL FROM aegis.seal_leaves ORDER BY seal, log, first_leaf")]
         self.seals = [f.read_seal(bytes.fromhex(body)) for (body,) in
@@ -35,7 +40,7 @@ class Ledger:
             covered = 0
             while at < len(self.leaves) and self.leaves[at][0] == seal["number"]:
                 _, log, seqs, last = self.leaves[at]
-                hashes = [f.merkle_leaf(self.entries[seq]) for seq in seqs]
+                hashes = [f.merkle_leaf(self.entries[seq]) if seq in self.entries else self.hashes[seq] for seq in seqs]
                 first = len(trees[log])
                 trees[log] += hashes
                 root = f.merkle_root(trees[log])
@@ -85,7 +90,7 @@ def everything(database):
 
 def everything_unsigned(database):
     everything(database)
-    database.run("DELETE FROM aegis.checkpoint")
+    database.run(NO_CHECKPOINTS)
 
 
 def forge(database, where):
@@ -110,8 +115,14 @@ def without_an_entry(database):
     seq = victim(ledger)
     for row in ledger.leaves:
         row[2] = [other for other in row[2] if other != seq]
-    database.run(f"DELETE FROM aegis.entry WHERE seq = {seq}; DELETE FROM aegis.checkpoint")
+    database.run(f"DELETE FROM aegis.entry WHERE seq = {seq}; {NO_CHECKPOINTS}")
     ledger.write()
+
+
+def cut_further(database):
+    """The edge of a cut is moved, and what lies below it deleted."""
+    database.run("DELETE FROM aegis.entry WHERE seq IN (SELECT s.seq FROM aegis.ledger_cut c JOIN aegis.seal_leaves l USING (log),"
+                 " unnest(l.seqs) WITH ORDINALITY s(seq, at) WHERE l.first_leaf + s.at - 1 < c.size + 30); UPDATE aegis.ledger_cut SET size = size + 30")
 
 
 def other_time(database):
@@ -125,7 +136,8 @@ def cut(database):
     last = database.kept_seal - 1
     database.run(f"DELETE FROM aegis.entry WHERE seq IN (SELECT unnest(seqs) FROM aegis.seal_leaves WHERE seal > {last});"
                  f"DELETE FROM aegis.seal_leaves WHERE seal > {last}; DELETE FROM aegis.seal WHERE number > {last};"
-                 f"DELETE FROM aegis.checkpoint WHERE seal > {last}")
+                 f"DELETE FROM aegis.checkpoint WHERE seal > {last}; DELETE FROM aegis.cosignature WHERE checkpoint NOT IN (SELECT number FROM aegis.checkpoint);"
+                 "DELETE FROM aegis.anchor_receipt WHERE checkpoint NOT IN (SELECT number FROM aegis.checkpoint)")
     Ledger(database).write()
 
 
