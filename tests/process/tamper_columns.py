@@ -142,7 +142,7 @@ def edits(session, every):
             if every and kind in PIECES and filled and set(unseen_by(table, column, "")) != set("vb"):
                 size = int(session.value(f"SELECT length({column}) FROM aegis.{table} WHERE {middle}"))
                 for what, value in PIECES[kind].items():
-                    most = 256 if what == "changed" else 16
+                    most = 8 if what != "changed" else 256 if kind == "bytea" else 32
                     for place in range(0, size, max(1, size // most)):
                         change(column, f"byte {place} {what}", value.replace("{at}", str(place)), middle)
         for place, offset in places.items():
