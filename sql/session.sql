@@ -168,6 +168,27 @@ SELECT aegis.authenticate(:'max_token');
 \c - :superuser
 SELECT public.regress_events(:'tenant', 'auth.session_revoked') AS revoked;
 
+-- survives: who opened a value is recorded at commit with the program of the connection, which the worker, for whom others left it, has not
+\c - regress_session_member
+BEGIN;
+SELECT aegis.authenticate(:'ada_token_3', '198.51.100.7', 'psql', 'r-own');
+SELECT count(email) FROM aegis.users();
+COMMIT;
+BEGIN;
+SELECT aegis.authenticate(:'ada_token_3', '198.51.100.7', 'psql', 'r-own');
+SELECT count(email) FROM aegis.users();
+ROLLBACK;
+\c - :superuser
+DO $$
+BEGIN
+  FOR i IN 1 .. 400 LOOP
+    EXIT WHEN (SELECT charges_waiting = 0 FROM aegis.worker_status());
+    PERFORM pg_catalog.pg_sleep(0.05);
+  END LOOP;
+END $$;
+SELECT DISTINCT l.detail ? 'note' AS by_the_worker, o.ip, o.user_agent, o.connection_address, o.application_name
+  FROM aegis.audit_log l, aegis.reveal_origin(l.seq) o WHERE l.event = 'pii.revealed' AND l.request_id = 'r-own' ORDER BY 1;
+
 -- allows: old sessions are removed, a few at a time
 UPDATE aegis.session SET expires_at = now() - interval '2 days' WHERE user_id = :'ada';
 SELECT aegis.expire_sessions(1), aegis.expire_sessions(100), aegis.expire_sessions(100);

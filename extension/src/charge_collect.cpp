@@ -124,6 +124,7 @@ void write_entry(const Slot &slot, uint64_t count, const char *note) {
     event.user_agent = slot.user_agent[0] != '\0' ? slot.user_agent : nullptr;
     event.request_id = slot.request_id[0] != '\0' ? slot.request_id : nullptr;
     event.session_user = slot.session_user;
+    event.of_another = note != nullptr;  // the worker writes it
     event.unix_micros = slot.unix_micros;
     ledger::append(event);
 }

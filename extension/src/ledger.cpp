@@ -252,8 +252,8 @@ void append(const Event &event, Written *written) {
     if (user != nullptr && !is_nil(*user)) fields.user = pg::view_of(*user);
     if (session != nullptr && !is_nil(*session)) fields.session = pg::view_of(*session);
     fields.request_id = text_of(request_id);
-    fields.origin = seal_origin(tenant != nullptr ? *tenant : nil, ip, user_agent,
-                                event.session_user == nullptr);
+    fields.origin =
+        seal_origin(tenant != nullptr ? *tenant : nil, ip, user_agent, !event.of_another);
     fields.target_kind = text_of(event.target_kind);
     fields.target_id = text_of(event.target_id);
     fields.detail = event.detail;

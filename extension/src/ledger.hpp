@@ -23,6 +23,7 @@ struct Event {         // views and PODs only
     const char *user_agent = nullptr;
     const char *request_id = nullptr;
     const char *session_user = nullptr;
+    bool of_another = false;  // this connection is not where it happened
     int64_t unix_micros = 0;  // 0: now
     // Written whatever aegis.seal_lag_limit says: statements that mend a sealer must not fail.
     bool even_when_lagging = false;
