@@ -119,7 +119,8 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'no_data_found', MESSAGE = format('there is no control "%s"', coalesce(left(control, 63), 'null')), HINT = 'aegis.controls() lists them.';
   ELSIF coalesce(outcome, '') NOT IN ('effective', 'ineffective') THEN
     RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'the outcome of a review must be "effective" or "ineffective"';
-  ELSIF coalesce(remark, '') !~ '[[:alnum:]]' OR char_length(remark) > 500 THEN
+  -- Letters of every script, also in the locale C, which knows those of ASCII alone.
+  ELSIF coalesce(remark, '') !~ '[^[:space:][:cntrl:][:punct:]\u0080-\u00a0\u00ad\u061c\u1680\u2000-\u206f\u3000\ufeff]' OR char_length(remark) > 500 THEN
     RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'a review needs a remark of at most 500 characters', HINT = 'Say what was looked at.';
   END IF;
   due := coalesce(next_review, latest);
