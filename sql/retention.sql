@@ -102,6 +102,13 @@ BEGIN;
 SELECT regress_tamper($$INSERT INTO aegis.witness (name, vkey, destination, required, added_at, next_at) VALUES ('w', 'w', 'w', true, now(), now())$$);
 SELECT signed >= :later AS signed, anchored FROM aegis.cuttable(:'one');
 ROLLBACK;
+-- Nor does any receipt count while an anchor holds another history, until it is dropped.
+BEGIN;
+SELECT regress_tamper($$INSERT INTO aegis.anchor (name, kind, destination, every, added_at, next_at, standing) VALUES ('a', 'file', 'a', '1 hour', now(), now(), 'refused')$$);
+SELECT signed >= :later AS signed, anchored FROM aegis.cuttable(:'one');
+SELECT regress_tamper('DELETE FROM aegis.anchor');
+SELECT anchored >= :later AS anchored FROM aegis.cuttable(:'one');
+ROLLBACK;
 -- What a witness cosigned counts as well, also once it is gone.
 BEGIN;
 SELECT regress_tamper('DELETE FROM aegis.anchor_receipt');

@@ -141,17 +141,19 @@ CREATE VIEW aegis.ledger_holds AS
   SELECT id, tenant_id, reason, held_by, held_at, released_by, released_at, release_reason FROM aegis.ledger_hold;
 COMMENT ON VIEW aegis.ledger_holds IS 'every legal hold, and who released it';
 
--- A signature alone proves nothing to others: who holds this machine may keep it here. Somebody outside has seen everything up to this seal.
+-- A signature alone proves nothing to others: who holds this machine may keep it here. Somebody else has everything up to this seal; an anchor
+-- is as far away as its administrator. While one holds another history, no receipt says which of the two it is of.
 CREATE FUNCTION aegis.anchored_seal() RETURNS bigint
   LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 BEGIN ATOMIC
   SELECT coalesce(pg_catalog.max(c.seal), 0) FROM aegis.checkpoint c
    WHERE c.number <= CASE WHEN EXISTS (SELECT FROM aegis.witness) THEN aegis.newest_witnessed()
                           ELSE greatest((SELECT pg_catalog.max(o.checkpoint) FROM aegis.cosignature o),
-                                        (SELECT pg_catalog.max(r.checkpoint) FROM aegis.anchor_receipt r)) END;
+                                        (SELECT pg_catalog.max(r.checkpoint) FROM aegis.anchor_receipt r
+                                          WHERE NOT EXISTS (SELECT FROM aegis.anchor a WHERE a.standing = 'refused'))) END;
 END;
 COMMENT ON FUNCTION aegis.anchored_seal() IS
-  'the newest seal that a checkpoint covers which was proven outside: witnessed where witnesses are registered, else cosigned or anchored; what comes after it is never cut';
+  'the newest seal that a checkpoint covers which somebody else has: witnessed where witnesses are registered, else cosigned, or anchored while no anchor holds another history; what comes after it is never cut';
 
 CREATE FUNCTION aegis.log_size_at(log integer, seal bigint) RETURNS bigint
   LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
@@ -217,9 +219,9 @@ BEGIN
     RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'no signed checkpoint covers some of these entries',
       DETAIL = format('Leaves below %s are covered.', may.signed), HINT = 'aegis.wait_checkpoint() waits for one; aegis.signer must be set.';
   ELSIF until > may.anchored THEN
-    RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'no checkpoint that is proven outside of this machine covers some of these entries',
-      DETAIL = format('Leaves below %s are covered by one that is witnessed or anchored.', may.anchored),
-      HINT = 'aegis.register_witness() and aegis.register_anchor() have checkpoints proven elsewhere; aegis.wait_witnessed() waits for witnesses, aegis.anchor_status says what anchors have.';
+    RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'no witnessed or anchored checkpoint covers some of these entries',
+      DETAIL = format('Leaves below %s are covered; no receipt of an anchor counts while one holds another history.', may.anchored),
+      HINT = 'aegis.register_witness() and aegis.register_anchor() have checkpoints kept elsewhere; aegis.wait_witnessed() waits for witnesses, aegis.anchor_status says what anchors have.';
   ELSIF checked IS NULL THEN
     RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state', MESSAGE = 'no export of this ledger has this statement',
       HINT = 'Export with aegis.export_ledger(), check the file with aegis-verify bundle, and give the statement that it prints.';

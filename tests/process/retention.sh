@@ -51,7 +51,7 @@ as_role auditor -c "SELECT aegis.receipt('$acme', 7)" > "$files/receipt"
 as_role olga -c "SELECT aegis.set_ledger_retention('$acme', '0', 'test')" > /dev/null
 said=$(statement before)
 says "what is signed and proven nowhere else is not cut" "$(as_role olga -c "SELECT aegis.request_tenant_action('cut_ledger', '$acme', 'acme', 'policy', signed || ':$said') FROM aegis.cuttable('$acme')" || true)" \
-  'no checkpoint that is proven outside of this machine covers some of these entries' 'Leaves below 0 are covered'
+  'no witnessed or anchored checkpoint covers some of these entries' 'Leaves below 0 are covered'
 anchor
 until=$(as_role olga -c "SELECT until FROM aegis.cuttable('$acme')")
 says "without the statement of the file nothing is cut" "$(as_role olga -c "SELECT aegis.request_tenant_action('cut_ledger', '$acme', 'acme', 'policy', '$until:${said//[0-9]/0}')" || true)" \
