@@ -51,8 +51,10 @@ SELECT aegis.register_upstream_route('GET', '/t/quiet', 'up', event => 'regress_
 SELECT aegis.register_route('GET', '/t/up/{id}', 'aegis.forwarded(aegis.request)', withheld => true);
 SELECT aegis.register_route('GET', '/t/quiet', 't_upstream.quiet(aegis.request)', withheld => true);
 SELECT aegis.register_upstream_route('GET', '/t/quiet', 'up');
-SELECT withheld FROM aegis.routes() WHERE path = '/t/quiet';
-SELECT aegis.drop_route('GET', '/t/quiet');
+SELECT aegis.register_route('GET', '/t/kept', 't_upstream.quiet(aegis.request)', event => 'regress_upstream.kept');
+SELECT aegis.register_upstream_route('GET', '/t/kept', 'up');
+SELECT path, withheld FROM aegis.routes() WHERE path IN ('/t/quiet', '/t/kept', '/t/up') ORDER BY path;
+SELECT aegis.drop_route('GET', '/t/quiet'), aegis.drop_route('GET', '/t/kept');
 SELECT aegis.register_upstream_route('POST', '/t/asked', 'up', event => 'regress_upstream.asked');
 
 -- refuses: the same to everybody else

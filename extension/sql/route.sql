@@ -116,7 +116,8 @@ CREATE FUNCTION aegis.routes(OUT method text, OUT path text, OUT public boolean,
                              OUT withheld boolean)
   RETURNS SETOF record LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
   AS $$
-    SELECT r.method, r.path, r.public, r.body_limit, r.replica_ok, r.withheld FROM aegis.route r
+    SELECT r.method, r.path, r.public, r.body_limit, r.replica_ok,
+           r.withheld OR EXISTS (SELECT FROM aegis.event_type e WHERE e.name = r.event AND e.withheld) FROM aegis.route r
     UNION ALL
     SELECT b.*, false, false FROM (
     VALUES ('POST', '/api/session', true, 4096), ('GET', '/api/session', false, 0), ('DELETE', '/api/session', false, 0),
