@@ -124,6 +124,34 @@ BEGIN;
 SELECT aegis.authenticate(:'token');
 SELECT count(email) AS opened FROM aegis.users();
 ROLLBACK;
+-- refuses: many of what is withheld as well, of which the log of the tenant does not tell
+\c - :superuser
+SET client_min_messages = warning;
+ALTER SYSTEM SET aegis.bulk_reveal = 1;
+SELECT pg_reload_conf();
+CREATE SCHEMA regress_quiet;
+GRANT USAGE ON SCHEMA regress_quiet TO regress_step_member;
+CREATE TABLE regress_quiet.report (tenant_id uuid, id int, body aegis.sealed_text, PRIMARY KEY (tenant_id, id));
+SELECT aegis.protect_table('regress_quiet.report', created_by => false, team => false), aegis.encrypt_column('regress_quiet.report', 'body', 'regress_quiet.body');
+SELECT aegis.withhold_table('regress_quiet.report');
+GRANT SELECT, INSERT ON regress_quiet.report TO regress_step_member;
+\c - regress_step_member
+SET client_min_messages = warning;
+BEGIN;
+SELECT aegis.authenticate(:'token');
+INSERT INTO regress_quiet.report (id, body) VALUES (1, 'paid in cash'), (2, 'again');
+SELECT count(aegis.reveal(body)) FROM regress_quiet.report;
+ROLLBACK;
+\c - :superuser
+SET client_min_messages = warning;
+SELECT public.regress_wait();
+SELECT tenant_id IS NULL AS of_the_system, user_id = :'ada' AS by_ada FROM aegis.audit_log WHERE event = 'access.refused' AND target_id = 'aegis.bulk_reveal' ORDER BY 1;
+DROP SCHEMA regress_quiet CASCADE;
+DELETE FROM aegis.field WHERE name = 'regress_quiet.body';
+ALTER SYSTEM SET aegis.bulk_reveal = 6;
+SELECT pg_reload_conf();
+\c - regress_step_member
+SET client_min_messages = warning;
 -- refuses: a wrong password, counted and recorded, and one that is rolled back
 BEGIN;
 SELECT aegis.authenticate(:'token', request_id => 'r-wrong');

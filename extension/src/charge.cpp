@@ -337,7 +337,7 @@ void note(const Order &order) {
     slot.state.store(kOrphan);
 }
 
-void note_refusal(const char *what, const char *target) {
+void note_refusal(const char *what, const char *target, bool withheld) {
     Order order = {};
     order.kind = Kind::denial;
     order.event = "access.refused";
@@ -345,7 +345,7 @@ void note_refusal(const char *what, const char *target) {
     order.detail = what;
     const context::Context *context = context::current();
     if (context != nullptr) {
-        order.tenant = context->tenant;
+        if (!withheld) order.tenant = context->tenant;  // nil: the system's log
         order.user = context->user;
     }
     note(order);

@@ -101,7 +101,7 @@ void note(const Order &order);
 inline constexpr int64_t kNoteMicros = 2 * 1000000;
 inline constexpr int kMostNotes = 512;
 // note() of a refusal by a wall or a guard, for the tenant and user of the context.
-void note_refusal(const char *what, const char *target);
+void note_refusal(const char *what, const char *target, bool withheld = false);
 // Adds to the reveal charge of this transaction and field, opening it on first use. Works in a
 // parallel worker, which adds to its leader's slot. The entry is written at commit.
 // Where it is withheld, or its table is, the entry is the system's.

@@ -70,7 +70,7 @@ Datum reveal(FunctionCallInfo fcinfo, bool withheld) {
     require_level(*value.field, field::Level::full);
     field::Bond bond;
     require_bond(fcinfo, value, &bond);
-    step_up::count_reveal(context::require());
+    step_up::count_reveal(context::require(), withheld || value.field->withheld);
     charge::count_reveal(value.tenant, value.field->reference, 1, withheld);
     struct varlena *plaintext = pg::alloc_varlena(core::envelope_plaintext_size(value.envelope));
     field::open(value.tenant, *value.field, value.envelope, pg::payload(plaintext), bond);

@@ -51,14 +51,14 @@ void require(const context::Context &context, int seconds) {
                             "/api/session/step-up, then try again.")));
 }
 
-void count_reveal(const context::Context &context) {
+void count_reveal(const context::Context &context, bool withheld) {
     if (context.way != context::Way::session_token || guc::bulk_reveal == 0) return;
     int64 window = static_cast<int64>(guc::step_up_seconds) * USECS_PER_SEC;
     // By the time of the statement: the clock is not read for each of a million values.
     if (GetCurrentStatementStartTimestamp() - context.confirmed_at <= window ||
         budget::take_reveal(context.session, window, guc::bulk_reveal))
         return;
-    charge::note_refusal("reveal", "aegis.bulk_reveal");
+    charge::note_refusal("reveal", "aegis.bulk_reveal", withheld);
     ereport(ERROR,
             (errcode(AEGIS_ERRCODE_STEP_UP),
              errmsg("opening so many values needs a fresh confirmation of who you are"),

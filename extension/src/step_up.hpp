@@ -16,7 +16,8 @@ bool is_recent(TimestampTz confirmed_at, int seconds);
 void require(const context::Context &context, int seconds = 0);
 // Before a value is opened for the context: ERROR AG021 when its session was confirmed too long ago
 // and has opened aegis.bulk_reveal values since, or rather in the last aegis.step_up_time.
-void count_reveal(const context::Context &context);
+// That of a withheld one is the system's to know.
+void count_reveal(const context::Context &context, bool withheld);
 
 // Confirms the session of the context by a code, or by the password where its user has no second
 // factor; charged and counted like a sign-in. success, failed or busy.
