@@ -298,8 +298,8 @@ SELECT count(*), bool_and(detail->>'captured' ~ '^\d+ of \d+ tables') AS counted
 -- allows: the same again, of which there is no entry
 SELECT aegis.record_audit_coverage();
 SELECT count(*) FROM aegis.audit_log WHERE event = 'audit.coverage';
--- allows: the same again a day later, of which there is one, so that silence says something
-UPDATE aegis.recorded_coverage SET recorded_at = now() - interval '25 hours';
+-- allows: the same again on another day (UTC), of which there is one, so that silence says something
+UPDATE aegis.recorded_coverage SET recorded_at = date_trunc('day', now(), 'UTC') - interval '1 second';
 SELECT aegis.record_audit_coverage();
 SELECT aegis.record_audit_coverage();
 SELECT count(*), count(DISTINCT target_id) AS digests FROM aegis.audit_log WHERE event = 'audit.coverage';

@@ -40,9 +40,9 @@ BEGIN
     INTO seen FROM aegis.audit_coverage() a;
   INSERT INTO aegis.recorded_coverage AS c (digest) VALUES (seen.digest)
     ON CONFLICT (only_row) DO UPDATE SET digest = EXCLUDED.digest, recorded_at = now()
-     WHERE c.digest <> EXCLUDED.digest OR c.recorded_at < now() - interval '1 day';
+     WHERE c.digest <> EXCLUDED.digest OR (c.recorded_at AT TIME ZONE 'UTC')::date < (now() AT TIME ZONE 'UTC')::date;
   IF FOUND THEN
     PERFORM aegis.record_guard('audit.coverage', 'coverage', encode(seen.digest, 'hex'), 'captured', left(seen.said, 200));
   END IF;
 END $$;
-COMMENT ON FUNCTION aegis.record_audit_coverage() IS 'writes an entry when what the ledger captures is not what the last entry says, or that entry is older than a day';
+COMMENT ON FUNCTION aegis.record_audit_coverage() IS 'writes an entry when what the ledger captures is not what the last entry says, or that entry is not of this day (UTC)';
