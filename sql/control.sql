@@ -48,6 +48,12 @@ SELECT id, state FROM aegis.controls('2025-07-01') WHERE id = 'T3';
 ROLLBACK;
 SET SESSION AUTHORIZATION regress_control_operator;
 
+-- allows: a remark in any script
+BEGIN;
+SELECT aegis.review_control('L2', 'effective', said) IS NOT NULL AS reviewed
+  FROM unnest(ARRAY[U&'\041F\0440\043E\0432\0435\0440\0435\043D\043E', U&'\78BA\8A8D', U&'\00E9']) said;
+ROLLBACK;
+
 -- refuses: no such control, outcome or remark; a review that would hold too long, or no more
 SELECT aegis.review_control('Z9', 'effective', 'x');
 SELECT aegis.review_control(NULL, 'effective', 'x');
@@ -149,5 +155,21 @@ ALTER TABLE aegis.control ENABLE TRIGGER keep;
 SELECT object, finding, problem, fix FROM aegis.coverage() WHERE finding = 'control-changeable';
 ROLLBACK;
 SELECT finding FROM aegis.coverage() WHERE finding = 'control-changeable';
+-- as is one that is there by its name, and looks at nothing, at less, or calls something else
+CREATE FUNCTION regress_control_pass() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
+BEGIN;
+CREATE OR REPLACE TRIGGER keep BEFORE UPDATE OR DELETE ON aegis.control_review FOR EACH ROW WHEN (false) EXECUTE FUNCTION aegis.keep_control_review();
+CREATE OR REPLACE TRIGGER keep BEFORE INSERT OR DELETE ON aegis.control FOR EACH ROW EXECUTE FUNCTION aegis.keep_control();
+CREATE OR REPLACE TRIGGER keep_all BEFORE TRUNCATE ON aegis.control FOR EACH STATEMENT EXECUTE FUNCTION regress_control_pass();
+ALTER TABLE aegis.control_review ENABLE ALWAYS TRIGGER keep;
+ALTER TABLE aegis.control ENABLE ALWAYS TRIGGER keep, ENABLE ALWAYS TRIGGER keep_all;
+SELECT object, finding, problem, fix FROM aegis.coverage() WHERE finding = 'control-changeable';
+SELECT fix FROM aegis.coverage() WHERE finding = 'control-changeable' \gexec
+SELECT finding FROM aegis.coverage() WHERE finding = 'control-changeable';
+CREATE OR REPLACE TRIGGER keep BEFORE INSERT OR UPDATE OF stated_on OR DELETE ON aegis.control FOR EACH ROW EXECUTE FUNCTION aegis.keep_control();
+ALTER TABLE aegis.control ENABLE ALWAYS TRIGGER keep;
+SELECT object, finding FROM aegis.coverage() WHERE finding = 'control-changeable';
+ROLLBACK;
+DROP FUNCTION regress_control_pass;
 DROP VIEW beside_the_ledger;
 DROP ROLE regress_control_operator, regress_control_auditor, regress_control_member;
