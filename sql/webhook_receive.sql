@@ -183,5 +183,9 @@ ROLLBACK;
 -- What happened is in the ledger; a message that came again is no second entry of the first.
 SELECT aegis.wait_sealed(interval '20 s') IS NOT NULL AS sealed \g /dev/null
 SELECT l.event, l.outcome, count(*) FROM aegis.audit_log l WHERE l.event ~ '^(webhook|pci)[.]' AND l.tenant_id = (SELECT id FROM aegis.tenants() WHERE slug = 'regress-one') GROUP BY 1, 2 ORDER BY 1;
+-- allows: what the reference application declared may be declared once more; refuses: in another form, or anew
+SELECT aegis.declare_event('webhook.duplicate', 'a message of a payment provider came again', '{"provider": "clear required"}');
+SELECT aegis.declare_event('webhook.duplicate', 'a message of a payment provider came again', '{"provider": "clear"}');
+SELECT aegis.declare_event('webhook.invented', 'x');
 SET client_min_messages = warning;
 DROP SCHEMA t_hook CASCADE;

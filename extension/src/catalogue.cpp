@@ -287,11 +287,10 @@ bool is_in(const char *name, const char *const (&families)[N]) {
     return false;
 }
 
-void check_name(const char *name) {
-    if (is_in(name, kReserved) || (!creating_extension && is_in(name, kShared)))
-        ereport(ERROR,
-                (errcode(ERRCODE_RESERVED_NAME), errmsg("event type \"%s\" belongs to Aegis", name),
-                 errhint("Choose another word before the full stop.")));
+void refuse_name(const char *name) {
+    ereport(ERROR,
+            (errcode(ERRCODE_RESERVED_NAME), errmsg("event type \"%s\" belongs to Aegis", name),
+             errhint("Choose another word before the full stop.")));
 }
 
 void check_declaration(Jsonb *fields) {
@@ -342,7 +341,7 @@ AEGIS_FUNCTION(aegis_record) {
 
 AEGIS_FUNCTION(aegis_declare_event) {
     char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-    check_name(name);
+    if (is_in(name, kReserved)) refuse_name(name);
     check_declaration(PG_GETARG_JSONB_P(2));
     Oid types[5] = {TEXTOID, TEXTOID, JSONBOID, BOOLOID, BOOLOID};
     Datum values[5] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1), PG_GETARG_DATUM(2),
@@ -366,6 +365,8 @@ AEGIS_FUNCTION(aegis_declare_event) {
         is_same = SPI_processed == 1;
         SPI_finish();
     });
+    // What is there already may be said again by everybody.
+    if ((is_new || !is_same) && !creating_extension && is_in(name, kShared)) refuse_name(name);
     if (!is_same)
         ereport(ERROR,
                 (errcode(ERRCODE_DUPLICATE_OBJECT),
