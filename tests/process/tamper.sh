@@ -56,20 +56,7 @@ fill() {
   fill_tenant two "$1"
 }
 fill 300
-# A log whose beginning was cut.
-query "CREATE ROLE olga LOGIN IN ROLE aegis_operator; CREATE ROLE otto LOGIN IN ROLE aegis_operator; SELECT aegis.create_tenant('three', 'three')" > /dev/null
-three=$(query "SELECT id FROM aegis.tenant WHERE slug = 'three'")
-fill_tenant three 300
-cut_size=$(query "SELECT size FROM aegis.tenant_log WHERE tenant_id = '$three'")
-fill_tenant three 250  # so that a whole bundle of tiles lies between the edge and the entry that tells of it
-as_role olga -c "SELECT aegis.set_ledger_retention('$three', '0', 'test')" > /dev/null
-query "COPY (SELECT aegis.export_ledger('$three')) TO STDOUT" > "$files/three"
-statement=$("$place/aegis-verify" bundle "$files/three" | sed -n 's/^statement  *//p')
-request=$(as_role olga -c "SELECT aegis.request_tenant_action('cut_ledger', '$three', 'three', 'policy', '$cut_size:$statement')")
-job=$(as_role otto -c "SELECT aegis.approve_tenant_action($request, 'three')" -c "SELECT aegis.cut_ledger($request, 'three')" | tail -n 1)
-is "the beginning of a log is cut" "$(query "SELECT aegis.wait_job($job, '60 s'); SELECT size FROM aegis.ledger_cut")" "done
-$cut_size"
-# Who cosigns and who keeps checkpoints: tests/vectors/cosignature_v1.json has the keys of the witnesses; the authority is made here.
+# Who keeps checkpoints; the authority of time stamps is made here.
 as_server tee "$place/tsa.cnf" > /dev/null << 'CNF'
 [tsa]
 default_tsa = own
@@ -85,12 +72,27 @@ as_server openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -
   -addext "basicConstraints=critical,CA:FALSE" -addext "keyUsage=critical,digitalSignature" -addext "extendedKeyUsage=critical,timeStamping" 2> /dev/null
 query "SELECT aegis.register_destination(name, 'https://' || name || '.example/x') FROM unnest('{one,two,store}'::text[]) name;
   SELECT aegis.register_destination('stamp', 'http://127.0.0.1:3161/tsa'), aegis.register_destination('folder', 'drop:folder');
-  SELECT aegis.register_witness('witness.example/one+2152e6a7+BM0Us3+VbpUxlP9/tzs9gdzFYdYadTgJS3w+GmQ+5fOq', 'one'),
-    aegis.register_witness('witness.example/two+ca4876b6+BE/QmczUfXiT3+nsJEFOyw2bVCAjKq0w2RxGW+M8vmXE', 'two', false);
   SELECT aegis.register_anchor('folder', 'file', 'folder', '1 s'), aegis.register_anchor('store', 'http_put', 'store'),
     aegis.register_anchor('stamp', 'rfc3161', 'stamp', '1 s', \$pem\$$(as_server cat "$place/tsa.pem")
 \$pem\$)" > /dev/null
 beside() { as_server /usr/bin/python3 "$place/tests/process/tamper_beside.py" "$place" ledger; }
+# A log whose beginning was cut.
+query "CREATE ROLE olga LOGIN IN ROLE aegis_operator; CREATE ROLE otto LOGIN IN ROLE aegis_operator; SELECT aegis.create_tenant('three', 'three')" > /dev/null
+three=$(query "SELECT id FROM aegis.tenant WHERE slug = 'three'")
+fill_tenant three 300
+cut_size=$(query "SELECT size FROM aegis.tenant_log WHERE tenant_id = '$three'")
+fill_tenant three 250  # so that a whole bundle of tiles lies between the edge and the entry that tells of it
+beside  # a cut wants to be proven outside
+as_role olga -c "SELECT aegis.set_ledger_retention('$three', '0', 'test')" > /dev/null
+query "COPY (SELECT aegis.export_ledger('$three')) TO STDOUT" > "$files/three"
+statement=$("$place/aegis-verify" bundle "$files/three" | sed -n 's/^statement  *//p')
+request=$(as_role olga -c "SELECT aegis.request_tenant_action('cut_ledger', '$three', 'three', 'policy', '$cut_size:$statement')")
+job=$(as_role otto -c "SELECT aegis.approve_tenant_action($request, 'three')" -c "SELECT aegis.cut_ledger($request, 'three')" | tail -n 1)
+is "the beginning of a log is cut" "$(query "SELECT aegis.wait_job($job, '60 s'); SELECT size FROM aegis.ledger_cut")" "done
+$cut_size"
+# Who cosigns: tests/vectors/cosignature_v1.json has the keys.
+query "SELECT aegis.register_witness('witness.example/one+2152e6a7+BM0Us3+VbpUxlP9/tzs9gdzFYdYadTgJS3w+GmQ+5fOq', 'one'),
+    aegis.register_witness('witness.example/two+ca4876b6+BE/QmczUfXiT3+nsJEFOyw2bVCAjKq0w2RxGW+M8vmXE', 'two', false)" > /dev/null
 beside
 fill 10
 beside

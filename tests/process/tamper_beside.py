@@ -5,7 +5,7 @@
     tamper_beside.py FOLDER DATABASE
 
 The keys are published, for tests only: the witness's stands in tests/vectors/cosignature_v1.json; the authority is OpenSSL's own, in
-FOLDER (tsa.cnf, tsa.pem, tsa.key). Ends when the witness `one` and the anchors `folder` and `stamp` have the newest checkpoint; the
+FOLDER (tsa.cnf, tsa.pem, tsa.key). Ends when the anchors `folder` and `stamp`, and the witness `one` if it is registered, have the newest checkpoint; the
 witness `two` and the anchor `store` always answer that they do not know the path.
 """
 import base64
@@ -24,7 +24,7 @@ from libpq import Session  # noqa: E402
 
 SEED = bytes(range(0x80, 0xa0))
 NAME = "witness.example/one"
-BEHIND = ("SELECT count(*) < 3 FROM (SELECT checkpoint FROM aegis.cosignature UNION ALL SELECT checkpoint FROM aegis.anchor_receipt) r"
+BEHIND = (f"SELECT count(*) < 2 + (SELECT count(*) FROM aegis.witness WHERE name = '{NAME}') FROM (SELECT checkpoint FROM aegis.cosignature UNION ALL SELECT checkpoint FROM aegis.anchor_receipt) r"
           " WHERE checkpoint = (SELECT max(number) FROM aegis.checkpoint)")
 
 
