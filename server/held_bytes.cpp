@@ -10,9 +10,13 @@ std::optional<HeldBytes::Share> HeldBytes::take(const std::string &peer, size_t 
     const auto more = static_cast<int64_t>(bytes);
     std::lock_guard<std::mutex> guard(lock_);
     if (more > most_ - held_) return std::nullopt;
-    const auto [whose, first] = by_address_.try_emplace(std::move(address));
+    const auto before = by_address_.find(address);
+    const bool first = before == by_address_.end();
+    if (!first && more > most_of_one_ - before->second.bytes) return std::nullopt;
+    const bool modest = (first && more <= kSmall) || held_ == 0;
+    if (!modest && more > most_of_all_but_small_ - held_) return std::nullopt;
+    const auto whose = first ? by_address_.try_emplace(std::move(address)).first : before;
     Use &use = whose->second;
-    if (!first && more > most_of_one_ - use.bytes) return std::nullopt;
     use.bytes += more;
     ++use.shares;
     held_ += more;

@@ -2,7 +2,8 @@
 // The bytes that all unfinished bodies, and answers that their clients do not take, hold together.
 // Whoever holds some owns a share of them, which ends with its owner, however that comes about. A
 // body counts from its head on, before a byte of it is there: so one address gets a part of the
-// whole, or it would take all of it with heads alone.
+// whole, or it would take all of it with heads alone; and a few addresses leave a part for those
+// who hold nothing and want little, as to sign in.
 #pragma once
 
 #include <cstddef>
@@ -58,13 +59,16 @@ class HeldBytes {
     };
 
     // Outlives its shares.
-    explicit HeldBytes(int64_t most) : most_(most), most_of_one_(most / 4) {}
+    explicit HeldBytes(int64_t most)
+        : most_(most), most_of_one_(most / 4), most_of_all_but_small_(most - most / 4) {}
     HeldBytes(const HeldBytes &) = delete;
     HeldBytes &operator=(const HeldBytes &) = delete;
 
     // Nothing when all of them together would be too many, or those of the peer's address more than
     // a quarter of that. An address that has no share gets one of any size: the largest body that
-    // the configuration allows may be larger than the quarter.
+    // the configuration allows may be larger than the quarter. The last quarter is for an address
+    // that has no share and asks for at most kSmall, or for whoever comes when nothing is held.
+    static constexpr int64_t kSmall = 65536;
     std::optional<Share> take(const std::string &peer, size_t bytes);
     int64_t held() const;
 
@@ -73,6 +77,7 @@ class HeldBytes {
 
     const int64_t most_;
     const int64_t most_of_one_;
+    const int64_t most_of_all_but_small_;
     mutable std::mutex lock_;
     int64_t held_ = 0;
     Uses by_address_;

@@ -362,10 +362,10 @@ def many_connections(report, cluster):
 
     with Gateway(cluster, {"limits": {"buffered_bytes": 1048576, "body_seconds": 120}}) as gateway:
         with report.test("bodies-together-are-bounded"):
-            # 256 of them, and of one address a quarter of that.
+            # 256 of them, of one address a quarter of that, and of the last quarter one for each address.
             big = POST.replace(b"400", b"4096")
             held = []
-            for number, most in ((2, 64), (3, 64), (4, 64), (5, 64), (6, 0), (7, 0)):
+            for number, most in ((2, 64), (3, 64), (4, 64), (5, 1), (6, 1), (7, 1)):
                 source = f"127.0.0.{number}"
                 mine = [asking(gateway, source, big + b"{") for _ in range(70)]
                 equal(refusals(mine, len(mine) - most), [503] * (len(mine) - most), f"refusals of {source}")
@@ -391,6 +391,21 @@ def many_connections(report, cluster):
                 with asking(gateway, "127.0.0.2", head) as stream:
                     return not refusals([stream], 0)
             until(admitted, what="room for another")
+
+    with Gateway(cluster, {"limits": {"buffered_bytes": 4 * 1048576, "body_seconds": 120}}) as gateway:
+        with report.test("addresses-that-announce-bodies-together-leave-room-for-a-sign-in"):
+            until(lambda: Client(gateway).request("GET", "/api/organisation").status == 401, 20, "the routes")
+            held = []
+            for number in range(2, 6):  # of each a quarter, but for the last
+                mine = [asking(gateway, f"127.0.0.{number}", head) for _ in range(2)]
+                wanted = 1 if number < 5 else 2
+                equal(refusals(mine, wanted), [503] * wanted, f"refusals of 127.0.0.{number}")
+                held += mine
+            stranger = Client(gateway)
+            stranger.connection.source_address = ("127.0.0.9", 0)
+            equal(stranger.request("POST", "/api/session", LOGIN).status, 201, "a sign-in")
+            for stream in held:
+                stream.close()
 
 
 def asking(gateway, source, data):

@@ -11,7 +11,9 @@
 #include <gtest/gtest.h>
 
 #include <atomic>
+#include <string>
 #include <thread>
+#include <vector>
 
 namespace {
 
@@ -60,6 +62,25 @@ TEST(HeldBytes, OfANetworkOfIPv6AreCountedTogether) {
     ASSERT_TRUE(first);
     EXPECT_FALSE(all.take("2001:db8:0:1:ffff::2", 6));
     EXPECT_TRUE(all.take("2001:db8:0:2::1", 6));
+}
+
+TEST(HeldBytes, KeepTheLastQuarterForWhoHoldsNothingAndWantsLittle) {
+    HeldBytes all(400000);
+    std::vector<HeldBytes::Share> held;
+    for (int address = 1; address <= 4; ++address)
+        while (auto share = all.take("192.0.2." + std::to_string(address), 50000))
+            held.push_back(std::move(*share));
+    EXPECT_EQ(all.held(), 350000) << "three quarters, and one that the fourth address began with";
+    EXPECT_FALSE(all.take("192.0.2.8", HeldBytes::kSmall + 1));
+    auto small = all.take("192.0.2.9", 1000);
+    ASSERT_TRUE(small);
+    EXPECT_FALSE(all.take("192.0.2.9", 1000)) << "it holds something";
+    EXPECT_FALSE(all.take("192.0.2.10", 50000)) << "more than there is";
+    held.clear();
+    EXPECT_TRUE(all.take("192.0.2.8", 299000));
+    EXPECT_FALSE(all.take("192.0.2.8", 299001));
+    small.reset();
+    EXPECT_TRUE(all.take("192.0.2.8", 400000)) << "nothing is held at all";
 }
 
 // While much is asked for and refused, little that there is room for is not.
