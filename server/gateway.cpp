@@ -465,7 +465,10 @@ Response Gateway::forward(const Connection &connection, std::string_view body, R
     };
     if (failure.kind == Failure::Kind::timeout) return fail(kTimeout);
     if (!answer && failure.kind == Failure::Kind::unavailable) return fail(kUnavailable);
-    log_event(Level::error, "statement_failed",
+    // Whoever is told of errors is told nothing of a route that is withheld.
+    const Route *route = connection.verdict.route;
+    const bool withheld = route != nullptr && route->withheld;
+    log_event(withheld ? Level::warn : Level::error, "statement_failed",
               {{"request_id", connection.request_id}, {"sqlstate", failure.sqlstate}});
     // 55P03: the teams of the tenant are being moved.
     bool exhausted = failure.sqlstate.compare(0, 2, "53") == 0 || failure.sqlstate == "55P03";

@@ -149,11 +149,11 @@ void reopen_log() {
 
 void log_request(const RequestLine &request) {
     const Level level = request.status >= 500 ? Level::error : Level::info;
-    if (level == Level::error)
+    if (level == Level::error && !request.withheld)
         tell_listener("request", {{"request_id", std::string(request.request_id)},
                                   {"trace_id", std::string(request.trace_id)},
-                                  {"method", std::string(request.withheld ? "" : request.method)},
-                                  {"route", std::string(request.withheld ? "" : request.route)},
+                                  {"method", std::string(request.method)},
+                                  {"route", std::string(request.route)},
                                   {"problem", std::string(request.problem)},
                                   {"status", std::to_string(request.status)}});
     auto target = target_of(level);

@@ -23,7 +23,7 @@ struct RequestLine {
     std::string_view
         problem;              // name of the gateway's own refusal, empty when the database answered
     std::string_view region;  // empty where there is one only
-    bool withheld = false;    // what is told beyond this log does not say which route it was
+    bool withheld = false;    // nothing is told of it beyond this log
     int status = 0;
     std::chrono::nanoseconds duration{0};
 };
@@ -46,8 +46,8 @@ void flush_log();
 void log_event(Level level, std::string_view event,
                const std::vector<std::pair<std::string_view, std::string>> &fields = {});
 
-// Is told of every error beside its line, on the thread that logs it; nullptr: nobody is. It must
-// not wait and not log.
+// Is told of every error beside its line, on the thread that logs it, but not of requests that are
+// withheld; nullptr: nobody is. It must not wait and not log.
 using ErrorListener = std::function<void(
     std::string_view event, const std::vector<std::pair<std::string_view, std::string>> &fields)>;
 void report_errors_to(ErrorListener listener);

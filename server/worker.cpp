@@ -202,7 +202,7 @@ void Workers::log(const Connection &connection, int status, std::string_view pro
     if (connection.started != Clock::time_point())
         line.duration = Clock::now() - connection.started;
     // Whoever scrapes must not learn from a number what the interface tells nobody, and whoever is
-    // told of errors not from a name.
+    // told of errors not from a report: one without the name of a route would itself be the name.
     const Route *route = connection.verdict.route;
     line.withheld = route != nullptr && route->withheld;
     log_request(line);
