@@ -215,8 +215,10 @@ std::optional<Response> Upstreams::call(const UpstreamCall &call, const Refusal 
     set(easy, CURLOPT_HTTPHEADER, fields.get());
     const std::string method(call.method);
     if (method != "GET") {
-        // On a connection of before that ends without an answer libcurl would send it again.
+        // On a connection of before that ends without an answer libcurl would send it again. The
+        // new one is not kept: a worker has one descriptor for each service.
         set(easy, CURLOPT_FRESH_CONNECT, 1L);
+        set(easy, CURLOPT_FORBID_REUSE, 1L);
         set(easy, CURLOPT_CUSTOMREQUEST, method.c_str());
         set(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(call.body.size()));
         set(easy, CURLOPT_POSTFIELDS, call.body.empty() ? "" : call.body.data());

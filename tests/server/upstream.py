@@ -34,7 +34,7 @@ class Service(http.server.BaseHTTPRequestHandler):
         server = self.server
         body = self.rfile.read(int(self.headers.get("content-length", 0)))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        arrived = {"method": self.command, "target": self.path, "headers": headers, "body": body}
+        arrived = {"method": self.command, "target": self.path, "headers": headers, "body": body, "port": self.client_address[1]}
         arrived["verified"] = example.verify_request(self.command, server.address + self.path, headers, body, server.secrets, server.nonces)
         server.arrived.append(arrived)
         if self.path.endswith("/gone"):
@@ -72,11 +72,17 @@ class Service(http.server.BaseHTTPRequestHandler):
 
 class Quiet(http.server.ThreadingHTTPServer):
     daemon_threads = True
-    opened = 0
+    opened = ended = 0
+    lock = threading.Lock()
 
     def process_request(self, *arguments):
         self.opened += 1
         super().process_request(*arguments)
+
+    def shutdown_request(self, *arguments):
+        super().shutdown_request(*arguments)
+        with self.lock:
+            self.ended += 1
 
     def handle_error(self, *_):
         pass  # the gateway hung up, which is what was wanted
@@ -191,6 +197,16 @@ def sent_once(report, service, gateway, token):
         for _ in range(3):
             equal(client.request("GET", "/api/up/echo/1").status, 200, "status")
         assert service.server.opened - opened <= 1, service.server.opened - opened
+    with report.test("a-write-leaves-no-connection"):
+        kept = service.server.opened - service.server.ended  # those of reads, the other gateway's too
+        for _ in range(10):
+            equal(client.request("POST", "/api/up/echo/1", {"a": 1}).status, 200, "status")
+        until(lambda: service.server.opened - service.server.ended <= kept, what="the end of all connections but those of reads")
+        opened, before = service.server.opened, len(service.server.arrived)
+        for method in ("GET", "POST", "GET"):
+            equal(client.request(method, "/api/up/echo/1", {"a": 1} if method == "POST" else None).status, 200, method)
+        read, written, again = (one["port"] for one in service.server.arrived[before:])
+        equal((read == again, read == written, service.server.opened - opened), (True, False, 1), "connections")
     client.close()
 
 
