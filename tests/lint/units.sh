@@ -22,4 +22,11 @@ for wrong in 's/^NoNewPrivileges=/NoNewPrivilege=/' 's/^Restart=.*/Restart=somet
   cmp -s "$place/aegis-server.service" "$place/aegis-wrong.service" && { echo "$wrong changes nothing"; found=1; }
   [ -n "$(said "$place/aegis-wrong.service")" ] || { echo "nobody objects to $wrong"; found=1; }
 done
+# Whatever else a reload does, the signal comes first: nothing runs after a command that failed.
+while IFS=: read -r unit _; do
+  case $(grep -m 1 '^ExecReload=' "$unit") in
+    'ExecReload=/bin/kill -HUP $MAINPID') ;;
+    *) echo "$unit: its first ExecReload does not send SIGHUP"; found=1 ;;
+  esac
+done < <(grep -H '^ExecReload=' server/*.service | sort -u -t: -k1,1)
 exit "$found"
