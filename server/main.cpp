@@ -93,6 +93,12 @@ void reload(const Config &started, const std::string &path, const Variables &var
     };
     try {
         reopen_log();
+    } catch (const std::exception &error) {
+        // No reason to keep an old certificate; the file may also be another one from now on.
+        log_event(Level::error, "log_reopen_failed",
+                  {{"message", error.what()}, {"hint", "The log goes on where it was."}});
+    }
+    try {
         const Config fresh = load_config(path, variables);
         TlsContext tls = make_tls_context(fresh.certificate, fresh.key);
         Config next = taken_up(started, fresh);

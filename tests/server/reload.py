@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """SIGHUP: what it takes up is there for the next request, an invalid file changes nothing, and what needs a restart is named."""
+import json
 import os
 import re
 import signal
@@ -233,6 +234,25 @@ def logs(report, cluster):
             seen(gateway, "still")
             until(lambda: '"still"' in open(file, encoding="utf-8").read(), what="a line in the file")
             equal(exchange(gateway, GET)[0][0].json().keys(), {"status"}, "answer")
+        with report.test("a-log-that-cannot-be-opened-again-holds-up-nothing-else"):
+            rotated = file + ".1"
+            os.rename(file, rotated)
+            os.mkdir(file)
+
+            def told(event):
+                with open(rotated, encoding="utf-8") as lines:
+                    return [line for line in map(json.loads, lines) if line["event"] == event]
+            before = len(told("reloaded"))
+            here = text.replace('level = "warn"', f'level = "info"\nfile = "{file}"')
+            write(gateway.config, with_settings(here, {"server": {"hosts": '["other.example.com"]'}}))
+            gateway.signal(signal.SIGHUP)
+            until(lambda: len(told("reloaded")) > before, what="a reload")
+            equal([line["hint"] for line in told("log_reopen_failed")], ["The log goes on where it was."], "what is told")
+            equal(exchange(gateway, GET)[0][0].status, 421, "a setting that was taken up")
+            another = os.path.join(gateway.folder, "another.log")
+            write(gateway.config, here.replace(file, another))
+            gateway.signal(signal.SIGHUP)
+            until(lambda: os.path.exists(another) and '"reloaded"' in open(another, encoding="utf-8").read(), what="a line in another file")
 
 
 def invalid(report, cluster):
