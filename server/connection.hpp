@@ -6,6 +6,7 @@
 
 #include "head.hpp"
 #include "held_bytes.hpp"
+#include "rate.hpp"
 #include "tls.hpp"
 #include "verdict.hpp"
 
@@ -83,6 +84,7 @@ class Connection {
     std::chrono::steady_clock::time_point phase_deadline{};
 
     // The poller's: guarded by its lock.
+    AddressCount::Place place;
     bool parked = false;
     bool expired = false;
 

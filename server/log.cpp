@@ -194,4 +194,12 @@ void log_event(Level level, std::string_view event,
     add_line(target.get(), line.text(), true);
 }
 
+void log_failure(std::string_view event, const std::exception &error) noexcept {
+    try {
+        log_event(Level::error, event, {{"message", error.what()}});
+    } catch (const std::exception &) {
+        // There is nothing left to say it with.
+    }
+}
+
 }  // namespace aegis::server

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <chrono>
+#include <exception>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -45,6 +46,10 @@ void flush_log();
 // event is a stable lower-case name; the pairs are constant or operator-owned texts.
 void log_event(Level level, std::string_view event,
                const std::vector<std::pair<std::string_view, std::string>> &fields = {});
+
+// What an exception is: where even its line needs memory that there is none of, it is dropped. Who
+// has something to give back does that first.
+void log_failure(std::string_view event, const std::exception &error) noexcept;
 
 // Is told of every error beside its line, on the thread that logs it, but not of requests that are
 // withheld; nullptr: nobody is. It must not wait and not log.

@@ -149,18 +149,28 @@ void Monitor::stop() {
     if (thread_.joinable()) thread_.join();
 }
 
+bool Monitor::round() {
+    Failure failure;
+    const bool fresh = refresh(&failure);
+    if (fresh && !listening_ && !listen_refused_) {
+        Failure refusal;
+        listening_ = database_.listen(&refusal);
+        if (!listening_ && refusal.kind == Failure::Kind::refused) {
+            // Not asked again: a change of routes then takes up to the interval to arrive.
+            listen_refused_ = true;
+            log(Level::warn, "listen_refused", {{"sqlstate", refusal.sqlstate}});
+        }
+    }
+    return fresh;
+}
+
 void Monitor::run() {
     while (!stop_) {
-        Failure failure;
-        bool fresh = refresh(&failure);
-        if (fresh && !listening_ && !listen_refused_) {
-            Failure refusal;
-            listening_ = database_.listen(&refusal);
-            if (!listening_ && refusal.kind == Failure::Kind::refused) {
-                // Not asked again: a change of routes then takes up to the interval to arrive.
-                listen_refused_ = true;
-                log(Level::warn, "listen_refused", {{"sqlstate", refusal.sqlstate}});
-            }
+        bool fresh = false;
+        try {
+            fresh = round();
+        } catch (const std::exception &error) {
+            log_failure("monitor_failed", error);
         }
         (void)database_.wait_for_change(fresh ? kInterval : kRetryInterval, wake_fd_);
     }

@@ -43,6 +43,7 @@ class Monitor {
 
  private:
     void run();
+    bool round();
     void refresh_status();
 
     void log(Level level, std::string_view event,

@@ -16,6 +16,7 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 namespace aegis::server {
 
@@ -48,12 +49,16 @@ std::string address_text(const sockaddr_storage &address) {
 
 // Memory may run out: what could not be done is tried again in the next round.
 template <typename Act>
-void carefully(const Act &act) {
+void carefully(const Act &act) noexcept {
     try {
         act();
     } catch (const std::exception &error) {
-        log_event(Level::error, "poller_failed", {{"message", error.what()}});
+        log_failure("poller_failed", error);
     }
+}
+
+void log_wake_failure() {
+    log_event(Level::error, "wake_failed", {{"message", std::strerror(errno)}});
 }
 
 socklen_t socket_address(const Endpoint &endpoint, sockaddr_storage *address) {
@@ -139,13 +144,27 @@ bool Poller::is_idle(const Connection &connection) {
            connection.phase == Phase::hello;
 }
 
-void Poller::erase(uint64_t id) {
+void Poller::erase(uint64_t id) noexcept {
     auto found = connections_.find(id);
     if (found == connections_.end()) return;
-    addresses_.leave(found->second->peer);
     connections_.erase(found);  // closing the descriptor takes it out of the epoll set
     count_ = connections_.size();
 }
+
+class Poller::Descriptor {
+ public:
+    explicit Descriptor(int fd) : fd_(fd) {}
+    Descriptor(Descriptor &&other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+    Descriptor &operator=(Descriptor &&) = delete;
+    ~Descriptor() {
+        if (fd_ >= 0) close(fd_);
+    }
+    int get() const { return fd_; }
+    void forget() { fd_ = -1; }
+
+ private:
+    int fd_;
+};
 
 void Poller::accept_from(const Door &door) {
     std::lock_guard<std::mutex> guard(door_lock_);
@@ -162,30 +181,32 @@ void Poller::accept_from(const Door &door) {
             }
             return;
         }
+        Descriptor accepted(fd);
         int on = 1;
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-        admit(fd, door, address_text(address));
+        admit(std::move(accepted), door, address_text(address));
     }
 }
 
-void Poller::admit(int fd, const Door &door, std::string peer) {
+// Whatever is missing, memory among it: the descriptor, and with the connection its place, go.
+void Poller::admit(Descriptor accepted, const Door &door, std::string peer) {
     std::lock_guard<std::mutex> guard(lock_);
     std::shared_ptr<const Config> settings = live_.now();
-    bool counted = addresses_.enter(peer, settings->connections_per_address);
-    bool full = connections_.size() >= static_cast<size_t>(settings->max_connections);
-    if (!counted || (full && !make_room())) {
-        if (counted) addresses_.leave(peer);
-        close(fd);
-        return;
-    }
     TlsContext tls = door.listener == Listener::main ? std::atomic_load(&tls_) : nullptr;
     uint64_t id = next_id_++;
+    const int fd = accepted.get();
     auto made =
         std::make_unique<Connection>(id, fd, door.listener, std::move(peer), std::move(tls));
+    accepted.forget();  // it is the connection's now
+    auto place = addresses_.enter(made->peer, settings->connections_per_address);
+    if (!place) return;
+    made->place = std::move(*place);
+    bool full = connections_.size() >= static_cast<size_t>(settings->max_connections);
+    if (full && !make_room()) return;
     made->phase_deadline = Clock::now() + std::chrono::seconds(settings->handshake_seconds);
     made->settings = std::move(settings);
     made->parked = true;
-    connections_[id] = std::move(made);
+    connections_.try_emplace(id, std::move(made));
     count_ = connections_.size();
     epoll_event event{};
     event.events = EPOLLIN | EPOLLONESHOT;
@@ -221,15 +242,15 @@ void Poller::park(Connection *connection, Io want) {
     if (epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, connection->fd, &event) != 0) erase(connection->id);
 }
 
-void Poller::release(Connection *connection) {
+void Poller::release(Connection *connection) noexcept {
     std::lock_guard<std::mutex> guard(lock_);
     erase(connection->id);
 }
 
-void Poller::signal(int fd) {
+// Who calls it has given its connection away already, and could not take it back.
+void Poller::signal(int fd) noexcept {
     uint64_t one = 1;
-    if (write(fd, &one, sizeof(one)) != sizeof(one) && errno != EAGAIN)
-        log_event(Level::error, "wake_failed", {{"message", std::strerror(errno)}});
+    if (write(fd, &one, sizeof(one)) != sizeof(one) && errno != EAGAIN) carefully(log_wake_failure);
 }
 
 void Poller::call_worker() {
@@ -246,12 +267,12 @@ void Poller::drain() {
 }
 
 // Memory or randomness may run out: this client loses its connection, the others do not.
-void Poller::hand_over(Connection *connection) {
+void Poller::hand_over(Connection *connection) noexcept {
     try {
         handover_(connection);
     } catch (const std::exception &error) {
-        log_event(Level::error, "handover_failed", {{"message", error.what()}});
         release(connection);
+        log_failure("handover_failed", error);
     }
 }
 
@@ -301,12 +322,14 @@ Connection *Poller::next() {
 }
 
 // Nobody else looks while all workers are busy: what is ready then goes to their queue, which is
-// bounded.
+// bounded. An event comes once, so each of them is taken up whatever becomes of another.
 void Poller::collect() {
     std::array<epoll_event, 256> events;
     int count = epoll_wait(epoll_fd_, events.data(), static_cast<int>(events.size()), 0);
     for (int at = 0; at < count; ++at) {
-        if (Connection *ready = take(events[at].data.u64)) hand_over(ready);
+        carefully([&] {
+            if (Connection *ready = take(events[at].data.u64)) hand_over(ready);
+        });
     }
 }
 
@@ -318,8 +341,8 @@ void Poller::run() {
         if (poll(&woken, 1, static_cast<int>((soon ? kBusyInterval : kSweepInterval).count())) ==
                 1 &&
             read(wake_fd_, &count, sizeof(count)) < 0 && errno != EAGAIN)
-            log_event(Level::error, "wake_failed", {{"message", std::strerror(errno)}});
-        if (idle_workers_ == 0) carefully([this] { collect(); });
+            carefully(log_wake_failure);
+        if (idle_workers_ == 0) collect();
         if (draining_) {
             {
                 std::lock_guard<std::mutex> guard(door_lock_);

@@ -69,7 +69,7 @@ class Poller {
     // Waits for the client until connection->phase_deadline. The caller gives the connection up.
     void park(Connection *connection, Io want);
     // Closes and destroys a connection that the caller holds.
-    void release(Connection *connection);
+    void release(Connection *connection) noexcept;
 
     size_t connections() const { return count_; }
 
@@ -78,16 +78,17 @@ class Poller {
         int fd;
         Listener listener;
     };
+    class Descriptor;  // closes it, unless a connection has taken it
 
     void accept_from(const Door &door);
-    void admit(int fd, const Door &door, std::string peer);
+    void admit(Descriptor accepted, const Door &door, std::string peer);
     bool make_room();
     Connection *take(uint64_t id);
     void collect();
-    void hand_over(Connection *connection);
-    void signal(int fd);
+    void hand_over(Connection *connection) noexcept;
+    void signal(int fd) noexcept;
     void sweep();
-    void erase(uint64_t id);  // with the lock held
+    void erase(uint64_t id) noexcept;  // with the lock held
     static bool is_idle(const Connection &connection);
 
     const Live &live_;
@@ -104,8 +105,8 @@ class Poller {
     std::atomic<size_t> count_{0};
 
     std::mutex lock_;
-    std::unordered_map<uint64_t, std::unique_ptr<Connection>> connections_;
     AddressCount addresses_;
+    std::unordered_map<uint64_t, std::unique_ptr<Connection>> connections_;
     uint64_t next_id_;
 };
 

@@ -85,16 +85,16 @@ std::string counted_address(const std::string &peer) {
     return std::string(text) + "/64";
 }
 
-bool AddressCount::enter(const std::string &peer, int64_t most) {
-    int64_t &count = counts_[counted_address(peer)];
-    if (count >= most) return false;
-    ++count;
-    return true;
+std::optional<AddressCount::Place> AddressCount::enter(const std::string &peer, int64_t most) {
+    if (most < 1) return std::nullopt;
+    Counts::value_type &whose = *counts_.try_emplace(counted_address(peer)).first;
+    if (whose.second >= most) return std::nullopt;
+    ++whose.second;
+    return Place(this, &whose);
 }
 
-void AddressCount::leave(const std::string &peer) {
-    auto counted = counts_.find(counted_address(peer));
-    if (counted != counts_.end() && --counted->second == 0) counts_.erase(counted);
+void AddressCount::leave(Counts::value_type *whose) noexcept {
+    if (--whose->second == 0) counts_.erase(counts_.find(whose->first));
 }
 
 RateVerdict RateLimits::take(const Rates &rates, const std::string &peer,

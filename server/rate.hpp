@@ -8,9 +8,11 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 
 namespace aegis::server {
 
@@ -39,15 +41,47 @@ class RateBuckets {
 // one customer has.
 std::string counted_address(const std::string &peer);
 
-// How many connections each address has, and whether it may have another.
+// How many connections each address has, and whether it may have another. Whoever was counted owns
+// a place, which ends with its owner: to leave needs no memory and cannot fail.
 class AddressCount {
+    using Counts = std::unordered_map<std::string, int64_t>;
+
  public:
-    // False: it has as many as it may, and this one is not counted.
-    bool enter(const std::string &peer, int64_t most);
-    void leave(const std::string &peer);
+    class Place {
+     public:
+        Place() = default;
+        Place(Place &&other) noexcept
+            : of_(std::exchange(other.of_, nullptr)),
+              whose_(std::exchange(other.whose_, nullptr)) {}
+        Place &operator=(Place &&other) noexcept {
+            Place moved(std::move(other));
+            std::swap(of_, moved.of_);
+            std::swap(whose_, moved.whose_);
+            return *this;
+        }
+        ~Place() {
+            if (of_ != nullptr) of_->leave(whose_);
+        }
+
+     private:
+        friend class AddressCount;
+        Place(AddressCount *of, Counts::value_type *whose) : of_(of), whose_(whose) {}
+        AddressCount *of_ = nullptr;
+        Counts::value_type *whose_ = nullptr;
+    };
+
+    // Outlives its places.
+    AddressCount() = default;
+    AddressCount(const AddressCount &) = delete;
+    AddressCount &operator=(const AddressCount &) = delete;
+
+    // Nothing: it has as many as it may, and this one is not counted.
+    std::optional<Place> enter(const std::string &peer, int64_t most);
 
  private:
-    std::unordered_map<std::string, int64_t> counts_;
+    void leave(Counts::value_type *whose) noexcept;
+
+    Counts counts_;
 };
 
 // Requests a minute; 0: any number, and nothing is counted.

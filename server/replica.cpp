@@ -43,19 +43,27 @@ const char *Replica::fault() {
     return nullptr;
 }
 
+void Replica::round() {
+    const char *found = fault();
+    usable_ = found == nullptr;
+    const std::string word = found != nullptr ? found : "";
+    if (word == last_word_) return;
+    if (word.empty())
+        log_event(Level::info, "replica_used");
+    else
+        log_event(Level::warn, "replica_left_out", {{"reason", word}});
+    last_word_ = word;
+}
+
 void Replica::run() {
     std::unique_lock<std::mutex> guard(lock_);
     while (!stop_) {
         guard.unlock();
-        const char *found = fault();
-        usable_ = found == nullptr;
-        const std::string word = found != nullptr ? found : "";
-        if (word != last_word_) {
-            if (word.empty())
-                log_event(Level::info, "replica_used");
-            else
-                log_event(Level::warn, "replica_left_out", {{"reason", word}});
-            last_word_ = word;
+        try {
+            round();
+        } catch (const std::exception &error) {
+            usable_ = false;  // nobody knows
+            log_failure("replica_failed", error);
         }
         guard.lock();
         ended_.wait_for(guard, kInterval, [this] { return stop_; });

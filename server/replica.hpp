@@ -25,6 +25,7 @@ class Replica {
 
  private:
     void run();
+    void round();
     const char *fault();  // nullptr: there is none
 
     const Config &config_;

@@ -23,6 +23,7 @@ constexpr size_t kMostKinds = 256;
 constexpr int kPerMinute = 5;
 constexpr long kConnectSeconds = 2;
 constexpr long kSendSeconds = 5;
+constexpr int64_t kQuietSeconds = 5;
 constexpr int64_t kLongestQuiet = 3600;
 
 int64_t now_seconds() {
@@ -246,14 +247,23 @@ void Sentry::run() {
             next = std::move(queue_.front());
             queue_.pop_front();
         }
-        const int64_t quiet =
-            send(envelope_of(next.report, next.suppressed, config_, program_, version_));
-        if (quiet == 0) continue;
-        std::lock_guard<std::mutex> guard(lock_);
-        quiet_until_ = std::chrono::steady_clock::now() + std::chrono::seconds(quiet);
-        dropped_ += static_cast<int64_t>(queue_.size());
-        queue_.clear();
+        try {
+            const int64_t quiet =
+                send(envelope_of(next.report, next.suppressed, config_, program_, version_));
+            if (quiet > 0) be_quiet(quiet);
+        } catch (const std::exception &error) {
+            // Quiet first, so that this is not reported in its turn.
+            be_quiet(kQuietSeconds);
+            log_failure("sentry_failed", error);
+        }
     }
+}
+
+void Sentry::be_quiet(int64_t seconds) {
+    std::lock_guard<std::mutex> guard(lock_);
+    quiet_until_ = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
+    dropped_ += static_cast<int64_t>(queue_.size());
+    queue_.clear();
 }
 
 int64_t Sentry::send(const std::string &envelope) {
@@ -283,11 +293,11 @@ int64_t Sentry::send(const std::string &envelope) {
     set(CURLOPT_HEADERDATA, &retry_after);
     set(CURLOPT_WRITEFUNCTION, drop_body);
     // A collector that is away is no error of ours: to log it as one would report it again.
-    if (curl_easy_perform(easy.get()) != CURLE_OK) return 5;
+    if (curl_easy_perform(easy.get()) != CURLE_OK) return kQuietSeconds;
     long status = 0;
     (void)curl_easy_getinfo(easy.get(), CURLINFO_RESPONSE_CODE, &status);
     if (status == 429) return std::clamp<int64_t>(retry_after, 1, kLongestQuiet);
-    return status >= 500 ? 5 : 0;
+    return status >= 500 ? kQuietSeconds : 0;
 }
 
 }  // namespace aegis::server

@@ -81,6 +81,7 @@ class Sentry {
     };
     void take(ErrorReport report);
     void run();
+    void be_quiet(int64_t seconds);
     // Seconds for which nothing is sent; 0: go on.
     int64_t send(const std::string &envelope);
 

@@ -129,8 +129,8 @@ void Workers::run(bool sign_in) {
             drive(connection, &hands);
         } catch (const std::exception &error) {
             // Memory or randomness ran out: this client loses its connection, the others do not.
-            log_event(Level::error, "worker_failed", {{"message", error.what()}});
             if (connection != nullptr) poller_->release(connection);
+            log_failure("worker_failed", error);
         }
     }
 }

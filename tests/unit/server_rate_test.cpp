@@ -66,18 +66,37 @@ TEST(ServerRate, CountsNetworksOfOneCustomerAsOne) {
 
 TEST(ServerRate, CountsConnectionsOfOneCustomerTogether) {
     AddressCount addresses;
-    EXPECT_TRUE(addresses.enter("2001:db8:1:2::1", 2));
-    EXPECT_TRUE(addresses.enter("2001:db8:1:2::2", 2));
+    auto first = addresses.enter("2001:db8:1:2::1", 2);
+    auto second = addresses.enter("2001:db8:1:2::2", 2);
+    EXPECT_TRUE(first && second);
     EXPECT_FALSE(addresses.enter("2001:db8:1:2:ffff::3", 2));
     EXPECT_TRUE(addresses.enter("2001:db8:1:3::1", 2));
-    EXPECT_TRUE(addresses.enter("198.51.100.7", 1));
+    auto other = addresses.enter("198.51.100.7", 1);
+    EXPECT_TRUE(other);
     EXPECT_FALSE(addresses.enter("198.51.100.7", 1));
     EXPECT_TRUE(addresses.enter("198.51.100.8", 1));
     // Another of the network may leave; a refusal has taken nothing.
-    addresses.leave("2001:db8:1:2::1");
-    EXPECT_TRUE(addresses.enter("2001:db8:1:2::4", 2));
+    first.reset();
+    first = addresses.enter("2001:db8:1:2::4", 2);
+    EXPECT_TRUE(first);
     EXPECT_FALSE(addresses.enter("2001:db8:1:2::1", 2));
-    addresses.leave("198.51.100.7");
+    other.reset();
+    EXPECT_TRUE(addresses.enter("198.51.100.7", 1));
+}
+
+TEST(ServerRate, GivesAPlaceBackOnce) {
+    AddressCount addresses;
+    AddressCount::Place place;
+    place = *addresses.enter("198.51.100.7", 2);
+    {
+        AddressCount::Place moved(std::move(place));
+        auto second = addresses.enter("198.51.100.7", 2);
+        EXPECT_TRUE(second);
+        EXPECT_FALSE(addresses.enter("198.51.100.7", 2));
+        place = std::move(*second);  // what was moved holds nothing any more
+    }
+    EXPECT_FALSE(addresses.enter("198.51.100.7", 1)) << "one place is left";
+    place = AddressCount::Place();
     EXPECT_TRUE(addresses.enter("198.51.100.7", 1));
 }
 
