@@ -214,6 +214,9 @@ SET client_min_messages = warning;
 SELECT regress_tamper($$UPDATE aegis.anchor_receipt SET digest = sha256('other') WHERE anchor = 'regress-put'$$) AS changed;
 SELECT regress_tamper(format($$INSERT INTO aegis.anchor_receipt SELECT 'regress-forged', 2000001, 'rfc3161', 'p', sha256(convert_to(note, 'UTF8')), now(), now(), %L
   FROM aegis.checkpoint WHERE number = 2000001$$, :'stamp')) AS forged;
+-- and one of no time at all, which ends nothing
+SELECT regress_tamper($$INSERT INTO aegis.anchor_receipt SELECT 'regress-never', 2000001, 'rfc3161', 'p', digest, now(), 'infinity', receipt
+  FROM aegis.anchor_receipt WHERE anchor = 'regress-forged'$$) AS never;
 SELECT detail FROM aegis.verify_ledger() WHERE detail LIKE '%receipt of anchor%' ORDER BY detail COLLATE "C";
 
 SELECT regress_tamper('DELETE FROM aegis.anchor_receipt') AS forgotten, regress_tamper('DELETE FROM aegis.checkpoint WHERE number = 2000001') AS too;

@@ -16,7 +16,8 @@ constexpr const char *kQuery =
     "SELECT r.checkpoint, coalesce(r.anchor, ''), r.digest, coalesce(k.note, ''), "
     "coalesce(r.receipt, ''), "
     "coalesce(a.authorities, ''), r.kind = 'rfc3161', "
-    "coalesce(pg_catalog.date_part('epoch', r.stamped_at)::int8, -1) FROM aegis.anchor_receipt r "
+    "CASE WHEN pg_catalog.isfinite(r.stamped_at) THEN pg_catalog.date_part('epoch', "
+    "r.stamped_at)::int8 ELSE -1 END FROM aegis.anchor_receipt r "
     "LEFT JOIN aegis.checkpoint k ON k.number = r.checkpoint LEFT JOIN aegis.anchor a ON a.name = "
     "r.anchor ORDER BY r.checkpoint, r.anchor COLLATE \"C\"";
 

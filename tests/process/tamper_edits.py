@@ -171,6 +171,7 @@ EDITS = [
     Edit("anchors", "time stamp truncated", f"UPDATE aegis.anchor_receipt SET receipt = substr(receipt, 1, length(receipt) / 2) WHERE {STAMP}", "vk", NO_STAMP),
     Edit("anchors", "time stamp emptied", f"UPDATE aegis.anchor_receipt SET receipt = NULL WHERE {STAMP}", "vk", NO_STAMP),
     Edit("anchors", "time of a stamp changed", f"UPDATE aegis.anchor_receipt SET stamped_at = stamped_at - interval '1 day' WHERE {STAMP}", "vk", NO_STAMP),
+    Edit("anchors", "time of a stamp made infinite", f"UPDATE aegis.anchor_receipt SET stamped_at = 'infinity' WHERE {STAMP}", "vk", NO_STAMP),
     Edit("anchors", "two time stamps swapped",
          "UPDATE aegis.anchor_receipt a SET receipt = o.receipt, stamped_at = o.stamped_at FROM aegis.anchor_receipt o WHERE o.anchor = 'stamp' AND a.anchor = 'stamp' AND o.checkpoint <> a.checkpoint", "vk", NO_STAMP),
     Edit("anchors", "authorities replaced", "UPDATE aegis.anchor SET authorities = 'x' WHERE name = 'stamp'", "vk", NO_STAMP),
