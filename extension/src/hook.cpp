@@ -103,7 +103,6 @@ void on_object_access(ObjectAccessType access, Oid class_id, Oid object_id, int 
     switch (access) {
         case OAT_FUNCTION_EXECUTE:  // hot: once per function of every statement
             wall::check_function(object_id);
-            ledger_guard::check_function(object_id);
             break;
         case OAT_NAMESPACE_SEARCH:
             break;
@@ -132,10 +131,13 @@ void on_log(ErrorData *line) {
 
 bool on_needs_call(Oid function) {
     if (previous_needs_call && previous_needs_call(function)) return true;
-    return ledger_caller::needs_watching(function);
+    return ledger_caller::needs_watching(function) || ledger_guard::is_surgery(function);
 }
 
 void on_call(FmgrHookEventType event, FmgrInfo *function, Datum *data) {
+    // Before anybody else has begun: what is refused here is never told to have ended.
+    if (event == FHET_START && !bystander::is_session())
+        ledger_guard::check_function(function->fn_oid);
     if (previous_call) previous_call(event, function, data);
     if (bystander::is_session()) return;
     if (event == FHET_START)

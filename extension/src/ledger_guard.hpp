@@ -9,6 +9,8 @@
 namespace aegis::ledger_guard {
 
 void define();
+// Whether each call must be seen, whoever makes it: plans, indexes, aggregates, the protocol.
+bool is_surgery(Oid function);
 void check_function(Oid function);
 void check_relations(List *range_table);
 void check_statement(PlannedStmt *statement);

@@ -31,8 +31,12 @@ pg::FunctionMemory<bool> surgery("aegis surgery functions", find_surgery);
 
 }  // namespace
 
+bool is_surgery(Oid function) {
+    return function >= FirstNormalObjectId && surgery.of(function);
+}
+
 void check_function(Oid function) {
-    if (function < FirstNormalObjectId || !guc::ledger_guard || !surgery.of(function)) return;
+    if (!guc::ledger_guard || !is_surgery(function)) return;
     if (!pg::is_installed()) return;  // there is no ledger
     const char *name = get_func_name(function);
     charge::note_refusal("ledger", name);

@@ -289,6 +289,17 @@ FUNCTIONS = [
     c("SELECT", "SELECT try.heap_force_freeze('{t}', ARRAY['(0,1)'::tid])"),
     c("DO", "DO $$ BEGIN PERFORM try.heap_force_kill('{t}', ARRAY['(0,1)'::tid]); END $$"),
     c("SELECT", "SELECT try.surgery('{t}', ARRAY['(0,1)'::tid])"),  # the same under another name
+    # As what an index calls to compare: below every plan.
+    c("SELECT", "CREATE FUNCTION try.kill(oid, tid[]) RETURNS int AS '$libdir/pg_surgery', 'heap_force_kill' LANGUAGE C IMMUTABLE STRICT; "
+                "CREATE FUNCTION try.same(oid, tid[]) RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RETURN true; END'; "
+                "CREATE OPERATOR try.~~~ (LEFTARG = oid, RIGHTARG = tid[], FUNCTION = try.same); CREATE OPERATOR FAMILY try.f USING btree; "
+                "CREATE OPERATOR CLASS try.c FOR TYPE oid USING btree FAMILY try.f AS OPERATOR 3 =, FUNCTION 1 btoidcmp(oid, oid); "
+                "ALTER OPERATOR FAMILY try.f USING btree ADD OPERATOR 3 try.~~~ (oid, tid[]), FUNCTION 1 (oid, tid[]) try.kill(oid, tid[]); "
+                "CREATE TABLE try.x AS SELECT '{t}'::regclass::oid AS o; CREATE INDEX ON try.x (o try.c); SET LOCAL enable_seqscan = off; "
+                "SET LOCAL enable_bitmapscan = off; SELECT * FROM try.x WHERE o OPERATOR(try.~~~) ARRAY['(0,1)'::tid]"),
+    c("DO", "CREATE FUNCTION try.kill(oid, tid[]) RETURNS oid AS '$libdir/pg_surgery', 'heap_force_kill' LANGUAGE C; DO $$ BEGIN "
+            "EXECUTE format('CREATE AGGREGATE try.a(tid[]) (SFUNC = try.kill, STYPE = oid, INITCOND = %L)', '{t}'::regclass::oid); "
+            "PERFORM try.a(ARRAY['(0,1)'::tid]); END $$"),
     c("SELECT", "SELECT try.heap_force_kill('{t}', ARRAY['(0,1)'::tid])", "toast"),
     c("SELECT", "SELECT try.pg_truncate_visibility_map('{t}')", allowed="what VACUUM has to look at"),
     c("SELECT", "SELECT gin_clean_pending_list('{t}')", "index", also=WRONG_KIND),
