@@ -151,21 +151,6 @@ void Poller::erase(uint64_t id) noexcept {
     count_ = connections_.size();
 }
 
-class Poller::Descriptor {
- public:
-    explicit Descriptor(int fd) : fd_(fd) {}
-    Descriptor(Descriptor &&other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-    Descriptor &operator=(Descriptor &&) = delete;
-    ~Descriptor() {
-        if (fd_ >= 0) close(fd_);
-    }
-    int get() const { return fd_; }
-    void forget() { fd_ = -1; }
-
- private:
-    int fd_;
-};
-
 void Poller::accept_from(const Door &door) {
     std::lock_guard<std::mutex> guard(door_lock_);
     if (door.fd < 0) return;
@@ -197,7 +182,7 @@ void Poller::admit(Descriptor accepted, const Door &door, std::string peer) {
     const int fd = accepted.get();
     auto made =
         std::make_unique<Connection>(id, fd, door.listener, std::move(peer), std::move(tls));
-    accepted.forget();  // it is the connection's now
+    (void)accepted.release();  // it is the connection's now
     auto place = addresses_.enter(made->peer, settings->connections_per_address);
     if (!place) return;
     made->place = std::move(*place);

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "connection.hpp"
+#include "durable_file.hpp"
 #include "live.hpp"
 #include "rate.hpp"
 
@@ -78,7 +79,6 @@ class Poller {
         int fd;
         Listener listener;
     };
-    class Descriptor;  // closes it, unless a connection has taken it
 
     void accept_from(const Door &door);
     void admit(Descriptor accepted, const Door &door, std::string peer);

@@ -1,5 +1,5 @@
--- Retention: the beginning of a tenant's log is cut when a rule allows it, no hold forbids it, a signed checkpoint that is
--- proven outside of this machine covers it and an export of it was checked; hashes stay, and an entry says who did it. docs/retention.md, docs/format/cut-v1.md.
+-- Retention: the beginning of a tenant's log is cut when a rule allows it, no hold forbids it, a signed checkpoint that
+-- somebody else has covers it and an export of it was checked; hashes stay, and an entry says who did it. docs/retention.md, docs/format/cut-v1.md.
 
 CREATE TABLE aegis.ledger_retention (
   tenant_id uuid        NOT NULL PRIMARY KEY,
