@@ -29,6 +29,15 @@ SELECT aegis.register_route('GET', '/regress/route/first', 'regress_route.ok(aeg
 SELECT aegis.register_route('POST', '/regress/route', 'regress_route.ok(aegis.request)', 3::smallint, withheld => true);
 SELECT * FROM aegis.routes() WHERE path LIKE '/regress/route%' OR path = '/api/session';
 
+-- refuses: to let a withheld route become known by a word that is left out; allows it once it was dropped
+SELECT aegis.register_route('POST', '/regress/route', 'regress_route.ok(aegis.request)', 3::smallint);
+SELECT aegis.register_route('POST', '/regress/route', 'regress_route.ok(aegis.request)', 3::smallint, withheld => NULL);
+SELECT aegis.register_route('POST', '/regress/route', 'regress_route.ok(aegis.request)', 2::smallint, withheld => true);
+SELECT withheld FROM aegis.routes() WHERE path = '/regress/route';
+SELECT aegis.drop_route('POST', '/regress/route');
+SELECT aegis.register_route('POST', '/regress/route', 'regress_route.ok(aegis.request)', 3::smallint);
+SELECT withheld FROM aegis.routes() WHERE path = '/regress/route';
+
 -- refuses: a standby for what is not public, or writes; this is none
 SELECT aegis.register_route('GET', '/regress/route/late', 'regress_route.ok(aegis.request)', replica_ok => true);
 SELECT aegis.register_route('POST', '/regress/route/late', 'regress_route.ok(aegis.request)', public => true, replica_ok => true);

@@ -74,6 +74,14 @@ SELECT l.event, coalesce(l.image ->> 'relation', l.target_id) AS about, l.image 
 SELECT aegis.wait_sealed() \g /dev/null
 SELECT bool_and(l.leaf = l.place - 1) AS without_gaps FROM (SELECT a.leaf, row_number() OVER (ORDER BY a.leaf) AS place FROM aegis.audit_log a WHERE a.tenant_id = :'one') l;
 
+-- refuses: to make a route known that its event withholds
+CREATE FUNCTION quiet.answer(request aegis.request) RETURNS aegis.response
+  LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$ BEGIN RETURN aegis.respond(200); END $$;
+SELECT aegis.register_route('POST', '/regress/quiet', 'quiet.answer(aegis.request)', event => 'quiet.filed');
+SELECT aegis.register_route('POST', '/regress/quiet', 'quiet.answer(aegis.request)', event => 'loud.said');
+SELECT aegis.register_route('POST', '/regress/quiet', 'quiet.answer(aegis.request)', withheld => true);
+SELECT aegis.drop_route('POST', '/regress/quiet');
+
 SET client_min_messages = warning;
 DROP SCHEMA quiet CASCADE;
 DELETE FROM aegis.field WHERE name IN ('quiet.body', 'loud.body');

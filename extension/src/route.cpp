@@ -322,8 +322,9 @@ bool is_forwarded(Oid handler) {
            strcmp(get_func_name(handler), "forwarded") == 0;
 }
 
-// Where a call must not be known, nothing that it writes may be the tenant's to read.
-void require_quiet(FunctionCallInfo fcinfo, const char *method, const char *path, Oid handler) {
+// Where a call must not be known, nothing that it writes may be the tenant's to read. True when it
+// must not.
+bool require_quiet(FunctionCallInfo fcinfo, const char *method, const char *path, Oid handler) {
     bool withheld = !PG_ARGISNULL(19) && PG_GETARG_BOOL(19);
     if (!PG_ARGISNULL(6)) {
         bool event = aegis::catalogue::require_open(text_to_cstring(PG_GETARG_TEXT_PP(6))).withheld;
@@ -339,6 +340,7 @@ void require_quiet(FunctionCallInfo fcinfo, const char *method, const char *path
                  errmsg("an upstream cannot answer \"%s %s\" unknown to the tenant", method, path),
                  errhint("That a request was signed stands in the log of the tenant. Answer "
                          "it in SQL, or leave it known.")));
+    return withheld;
 }
 
 void record(const char *event, const char *method, const char *path) {
@@ -352,8 +354,9 @@ void record(const char *event, const char *method, const char *path) {
 }  // namespace
 
 AEGIS_FUNCTION(aegis_register_route) {
-    // The arguments, whether an extension's script called, and where the function is.
-    constexpr int kArguments = 20, kRouteColumns = kArguments + 2;
+    // The arguments, whether an extension's script called, and where the function is; last, whether
+    // the route is withheld by its event or by itself.
+    constexpr int kArguments = 20, kParameters = kArguments + 3;
     static pg::Statement upsert = {
         "INSERT INTO aegis.route (method, path, handler, minimum_rank, public, body_limit, event, "
         "idempotent, replica_ok, summary, request_schema, response_schema, tag, parameter_schema, "
@@ -370,11 +373,13 @@ AEGIS_FUNCTION(aegis_register_route) {
         "excluded.idempotent, excluded.replica_ok, excluded.summary, excluded.request_schema, "
         "excluded.response_schema, excluded.tag, excluded.parameter_schema, "
         "excluded.success_status, excluded.problems, excluded.credentials, excluded.scope, "
-        "excluded.step_up, excluded.withheld, excluded.by_extension, excluded.handler_schema)",
-        kRouteColumns,
+        "excluded.step_up, excluded.withheld, excluded.by_extension, excluded.handler_schema)"
+        " WHERE $23 OR NOT (route.withheld OR EXISTS (SELECT FROM aegis.event_type e"
+        " WHERE e.name OPERATOR(pg_catalog.=) route.event AND e.withheld))",
+        kParameters,
         {TEXTOID,      TEXTOID, NAMEOID,     INT2OID,  BOOLOID, INT4OID,  TEXTOID, BOOLOID,
          BOOLOID,      TEXTOID, JSONBOID,    JSONBOID, TEXTOID, JSONBOID, INT2OID, JSONBOID,
-         TEXTARRAYOID, TEXTOID, INTERVALOID, BOOLOID,  BOOLOID, NAMEOID},
+         TEXTARRAYOID, TEXTOID, INTERVALOID, BOOLOID,  BOOLOID, NAMEOID,  BOOLOID},
         nullptr};
 
     require_registrar();
@@ -404,10 +409,10 @@ AEGIS_FUNCTION(aegis_register_route) {
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("function %s cannot answer requests", format_procedure(handler)),
                         errdetail("As a handler, %s.", reason)));
-    require_quiet(fcinfo, method, path, handler);
+    bool withheld = require_quiet(fcinfo, method, path, handler);
 
-    Datum values[kRouteColumns];
-    char nulls[kRouteColumns];
+    Datum values[kParameters];
+    char nulls[kParameters];
     memset(nulls, ' ', sizeof nulls);
     for (int i = 0; i < kArguments; i++) {
         values[i] = PG_GETARG_DATUM(i);
@@ -416,8 +421,15 @@ AEGIS_FUNCTION(aegis_register_route) {
     values[2] = name_datum(get_func_name(handler));
     values[kArguments] = BoolGetDatum(creating_extension);
     values[kArguments + 1] = name_datum(get_namespace_name(get_func_namespace(handler)));
+    values[kArguments + 2] = BoolGetDatum(withheld);
     pg::Identity before = pg::enter();
-    pg::execute(upsert, values, nulls);
+    // Whoever only means to change its handler must not make its calls known by leaving a word out.
+    if (pg::execute(upsert, values, nulls) != 1)
+        ereport(ERROR,
+                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                 errmsg("route \"%s %s\" is withheld and would become known", method, path),
+                 errhint("Register it with \"withheld\", or remove it with aegis.drop_route() "
+                         "first.")));
     record("route.registered", method, path);
     pg::leave(before);
     PG_RETURN_VOID();
