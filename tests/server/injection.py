@@ -160,7 +160,9 @@ def sqlmap(gateway, port, requests, name, *options):
     for file, text in (("__init__.py", ""), ("own_key.py", TAMPER)):
         with open(os.path.join(place, "tamper", file), "w", encoding="utf-8") as out:
             out.write(text)
-    done = subprocess.run(["sqlmap", "-l", os.path.join(place, "log"), "--batch", "--ignore-stdin", "--disable-coloring", "--dbms", "PostgreSQL",
+    # A parameter that it takes for a number that the application casts, it would pass over where there are several requests.
+    done = subprocess.run(["sqlmap", "-l", os.path.join(place, "log"), "--batch", "--answers", "skip those kind of cases=N",
+                           "--ignore-stdin", "--disable-coloring", "--dbms", "PostgreSQL",
                            "--output-dir", os.path.join(place, "out"), "--tamper", os.path.join(place, "tamper", "own_key.py"),
                            "--ignore-code", "400,401,403,404,405,409,421,422,429", "--time-sec", "2", "--timeout", "10", "--retries", "0", *options],
                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, cwd=place,
