@@ -20,6 +20,12 @@ constexpr unsigned char kTlsHandshakeRecord = 0x16;
 // No client needs a new key within the requests of one connection; each costs us as much as it.
 constexpr unsigned kMostKeyUpdates = 32;
 
+// Before each call whose result take() reads: an error that another connection of the thread left
+// in the queue, a client's or the database's, would be taken for its own. Mostly there is none.
+void forget_errors() {
+    if (ERR_peek_error() != 0) ERR_clear_error();
+}
+
 }  // namespace
 
 Connection::Connection(uint64_t id_, int fd_, Listener listener_, std::string peer_, TlsContext tls)
@@ -30,8 +36,6 @@ Connection::~Connection() {
     close(fd);
 }
 
-// The call that gives the result begins with an empty queue of errors: one that another connection
-// of the thread left there, a client's or the database's, would be taken for its own.
 Io Connection::take(int result) {
     switch (SSL_get_error(ssl_, result)) {
         case SSL_ERROR_NONE:
@@ -72,13 +76,13 @@ void Connection::note_message(int is_ours, int, int type, const void *bytes, siz
 
 Io Connection::handshake() {
     if (ssl_ == nullptr) return Io::done;
-    ERR_clear_error();
+    forget_errors();
     return take(SSL_do_handshake(ssl_));
 }
 
 Io Connection::transfer_in(char *to, size_t size, size_t *got) {
     if (ssl_ != nullptr) {
-        ERR_clear_error();
+        forget_errors();
         const Io io = take(SSL_read_ex(ssl_, to, size, got));
         if (key_updates_ <= kMostKeyUpdates) return io;
         *got = 0;
@@ -118,7 +122,7 @@ Io Connection::flush() {
         size_t left = out.size() - written;
         if (ssl_ != nullptr) {
             size_t sent = 0;
-            ERR_clear_error();
+            forget_errors();
             Io io = take(SSL_write_ex(ssl_, from, left, &sent));
             if (io != Io::done) return io;
             written += sent;

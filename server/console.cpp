@@ -41,6 +41,7 @@ constexpr std::string_view kPages[] = {"/",
                                        "/security",
                                        "/api-docs"};
 
+constexpr std::string_view kInterface = "/api/";  // where no page is
 constexpr std::string_view kAsset = "/assets/{file}";
 constexpr std::string_view kNonce = "{{nonce}}";
 constexpr size_t kNonceBytes = 16;
@@ -95,6 +96,7 @@ std::string policy(const std::string &nonce, const std::vector<std::string> &for
 }  // namespace
 
 std::string_view console_route(std::string_view path) {
+    if (path.compare(0, kInterface.size(), kInterface) == 0) return {};  // as most requests are
     const auto *page = std::find_if(std::begin(kPages), std::end(kPages),
                                     [&](std::string_view known) { return matches(known, path); });
     if (page != std::end(kPages)) return *page;

@@ -53,7 +53,8 @@ Credential credential_of(const Head &head) {
     std::vector<std::string_view> tokens;
     bool bearer = false;
     size_t signatures = 0, inputs = 0, longest = 0;
-    for (const auto &[name, value] : head.fields) {
+    for (const auto &[field, value] : head.fields) {
+        const std::string_view name = field;
         if (name == "authorization") {
             tokens.push_back(bearer_token(value));
             bearer = true;
@@ -71,13 +72,15 @@ Credential credential_of(const Head &head) {
     }
     if (tokens.empty()) return Credential::none;
     if (tokens.size() > 1) return Credential::ambiguous;
-    if (bearer && core::looks_like_jwt(tokens.front())) return Credential::token;
-    return core::is_session_token(tokens.front()) ? Credential::session : Credential::malformed;
+    if (core::is_session_token(tokens.front())) return Credential::session;
+    const bool token = bearer && core::looks_like_jwt(tokens.front());
+    return token ? Credential::token : Credential::malformed;
 }
 
 std::string_view principal_of(const Head &head) {
     std::vector<std::string_view> tokens;
-    for (const auto &[name, value] : head.fields) {
+    for (const auto &[field, value] : head.fields) {
+        const std::string_view name = field;
         if (name == "authorization") return bearer_token(value);
         if (name == "cookie") find_cookies(value, &tokens);
         if (name != "signature-input") continue;

@@ -5,6 +5,7 @@
 
 #include <libpq-fe.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
@@ -83,11 +84,10 @@ bool read_text_array(std::string_view bytes, std::vector<std::string> *items) {
     uint32_t count, lower_bound;
     if (dimensions != 1 || nulls != 0 || !reader.get32(&count) || !reader.get32(&lower_bound))
         return false;
+    items->reserve(std::min<size_t>(count, bytes.size() / 4));  // which each has for its length
     for (uint32_t at = 0; at < count; ++at) {
         uint32_t size;
-        std::string item;
-        if (!reader.get32(&size) || !reader.get(size, &item)) return false;
-        items->push_back(std::move(item));
+        if (!reader.get32(&size) || !reader.get(size, &items->emplace_back())) return false;
     }
     return true;
 }

@@ -426,9 +426,10 @@ Response Gateway::forward(const Connection &connection, std::string_view body, R
     call.fields.reserve(head.fields.size() + 1);
     std::copy_if(head.fields.begin(), head.fields.end(), std::back_inserter(call.fields),
                  [traced = !trace_id_of(head).empty()](const auto &field) {
-                     if (field.first == "traceparent" && !traced) return false;
-                     return std::find(std::begin(kNotForwarded), std::end(kNotForwarded),
-                                      field.first) == std::end(kNotForwarded);
+                     const std::string_view name = field.first;
+                     if (name == "traceparent" && !traced) return false;
+                     return std::find(std::begin(kNotForwarded), std::end(kNotForwarded), name) ==
+                            std::end(kNotForwarded);
                  });
     if (to.name_is_elsewhere) call.fields.emplace_back(kNameTaken, "1");
     call.body = body;

@@ -8,15 +8,33 @@ namespace aegis::server {
 
 namespace {
 
-bool is_alpha(char c) {
+constexpr bool is_alpha(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
-bool is_digit(char c) {
+constexpr bool is_digit(char c) {
     return c >= '0' && c <= '9';
 }
+// Every byte of every request is looked up in one of these.
+class ByteSet {
+ public:
+    constexpr explicit ByteSet(std::string_view others) {
+        for (size_t at = 0; at < has_.size(); ++at) {
+            char c = static_cast<char>(at);
+            has_[at] = is_alpha(c) || is_digit(c);
+        }
+        for (char c : others) has_[static_cast<unsigned char>(c)] = true;
+    }
+    constexpr bool has(char c) const { return has_[static_cast<unsigned char>(c)]; }
+
+ private:
+    std::array<bool, 256> has_{};
+};
+
+constexpr ByteSet kTokenBytes("!#$%&'*+-.^_`|~");  // RFC 9110, section 5.6.2
+constexpr ByteSet kPathBytes("-._~/:@");
+
 bool is_token(char c) {
-    return is_alpha(c) || is_digit(c) ||
-           (c != '\0' && std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos);
+    return kTokenBytes.has(c);
 }
 bool is_hex(char c) {
     return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
@@ -40,33 +58,21 @@ std::string_view trimmed(std::string_view text) {
 // Turns an early look at an unfinished head into a refusal where it can no longer become valid, so
 // that a client that speaks something else is not kept until the deadline.
 bool hopeless(std::string_view bytes, Refusal *refusal) {
-    if (!bytes.empty() && !is_token(bytes.front())) {
-        *refusal = kMalformedRequest;
-        return true;
-    }
-    for (size_t at = 0; at < bytes.size(); ++at) {
-        char c = bytes[at];
-        if (c == '\0') {
-            *refusal = kMalformedRequest;
-            return true;
-        }
-        bool bare_feed = c == '\n' && (at == 0 || bytes[at - 1] != '\r');
-        bool bare_return = c == '\r' && at + 1 < bytes.size() && bytes[at + 1] != '\n';
-        if (bare_feed || bare_return) {
-            *refusal = kMalformedRequest;
-            return true;
-        }
-    }
-    return false;
+    constexpr size_t none = std::string_view::npos;
+    bool bad = !bytes.empty() && !is_token(bytes.front());
+    bad = bad || bytes.find('\0') != none;
+    for (size_t at = bytes.find('\n'); at != none && !bad; at = bytes.find('\n', at + 1))
+        bad = at == 0 || bytes[at - 1] != '\r';
+    for (size_t at = bytes.find('\r'); at != none && !bad; at = bytes.find('\r', at + 1))
+        bad = at + 1 < bytes.size() && bytes[at + 1] != '\n';
+    if (bad) *refusal = kMalformedRequest;
+    return bad;
 }
 
 bool good_path(std::string_view path) {
     if (path.empty() || path.front() != '/') return false;
-    for (char c : path) {
-        if (!is_alpha(c) && !is_digit(c) &&
-            std::string_view("-._~/:@").find(c) == std::string_view::npos)
-            return false;
-    }
+    if (!std::all_of(path.begin(), path.end(), [](char c) { return kPathBytes.has(c); }))
+        return false;
     for (size_t at = 0; at < path.size();) {
         size_t slash = std::min(path.find('/', at + 1), path.size());
         std::string_view segment = path.substr(at + 1, slash - at - 1);
@@ -207,7 +213,8 @@ bool framing(Head *head, Refusal *refusal) {
     size_t hosts = 0;
     size_t types = 0;
     size_t proofs = 0;
-    for (const auto &[name, value] : head->fields) {
+    for (const auto &[field, value] : head->fields) {
+        const std::string_view name = field;  // compared by its length first
         if (name == "host") {
             ++hosts;
             if (!good_host(value, &head->host)) {
@@ -303,6 +310,7 @@ HeadState parse_head(std::string_view bytes, const HeadLimits &limits, Head *hea
         return HeadState::refused;
     }
     *head = Head();
+    head->fields.reserve(8);
     size_t at = bytes.find("\r\n");
     if (!request_line(bytes.substr(0, at), limits, head, refusal)) return HeadState::refused;
     while (at < end) {

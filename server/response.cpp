@@ -174,6 +174,7 @@ const char *reason(int status) {
 bool take_headers(const std::vector<std::string> &flat, Response *response) {
     if (flat.size() % 2 != 0) return false;
     bool good = true;
+    response->headers.reserve(flat.size() / 2);
     for (size_t at = 0; at < flat.size(); at += 2) {
         std::string name = lowered(flat[at]);
         bool own = std::find(std::begin(kOwn), std::end(kOwn), name) != std::end(kOwn);
@@ -200,8 +201,11 @@ void add_standard_headers(std::string_view request_id, bool secure, Response *re
 }
 
 std::string serialise(const Response &response, bool close, bool with_body) {
+    constexpr size_t around = 128;  // status line, length, connection
+    size_t bytes = response.standard.size() + (with_body ? response.body.size() : 0) + around;
+    for (const auto &[name, value] : response.headers) bytes += name.size() + value.size() + 4;
     std::string out;
-    out.reserve(response.standard.size() + response.body.size() + 512);
+    out.reserve(bytes);
     out += "HTTP/1.1 ";
     out += std::to_string(response.status);
     out += ' ';

@@ -9,6 +9,7 @@ namespace {
 
 std::vector<std::string_view> split(std::string_view path) {
     std::vector<std::string_view> segments;
+    segments.reserve(8);
     for (size_t at = 0; at < path.size();) {
         size_t slash = std::min(path.find('/', at + 1), path.size());
         segments.emplace_back(path.substr(at + 1, slash - at - 1));
