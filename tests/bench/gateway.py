@@ -2,8 +2,9 @@
 over TLS doing the same work. A request carries a session token and asks for one row, which row security lets it see.
 
 The load comes from wrk on the same processors, one server under load at a time. A constant answer shows what
-each server costs without the database."""
+each server costs without the database. The floor is a program in C that passes requests on and does nothing else."""
 import json
+import os
 import ssl
 import urllib.request
 
@@ -15,6 +16,7 @@ from lab.load import TICKS
 TITLE = "Gateway"
 PLOTS = [("gateway", "A row as JSON, 64 connections: requests per second", ["rows_64"])]
 ITEMS = 10000
+WORKERS = max(4, 2 * os.cpu_count())  # the gateway's default; the floor has as many threads
 
 OURS = """
 CREATE SCHEMA ours;
@@ -95,7 +97,7 @@ class Area:
             return {**figures, "server_us": (profile.ticks() - before) * 1e6 / TICKS / max(1, figures["figure"] * (seconds or 1))}
         return trial
 
-    def rows(self, ours, node, graph):
+    def rows(self, ours, floor, node, graph):
         made = []
         for connections in (2, 16, 64, 256):
             series = self.lab.series(
@@ -105,6 +107,7 @@ class Area:
             if connections < 256:
                 series.variant("pgbench", "pgbench, the same statement", self.pgbench(connections))
             series.variant("aegis", "aegis-server, TLS", self.wrk(ours.port, "/api/bench/items/", connections))
+            series.variant("floor", "the floor: TLS to the same statement and back, in C", self.wrk(floor.port, "/api/bench/items/", connections))
             series.variant("fastify", "fastify + pg, TLS, five statements", self.wrk(node.port, "/items/", connections))
             series.variant("fastify_call", "fastify + pg, TLS, one function", self.wrk(node.port, "/call/", connections))
             series.variant("postgraphile", "PostGraphile, TLS", self.wrk(graph.port, "/graphql", connections, GRAPHQL))
@@ -152,13 +155,13 @@ class Area:
         for connections in (16, 64):
             rows = made[f"rows_{connections}"]
             lab.goal(f"ceiling_{connections}", f"Requests over TLS to pgbench, {connections} connections", ">=", 0.6, rows.ratio("aegis"),
-                     loads=(rows, "pgbench", "aegis"))
+                     loads=(rows, "pgbench", "aegis"), floor=rows.ratio("floor"))
             lab.goal(f"fastify_{connections}", f"Requests to fastify + pg, {connections} connections", ">=", 2, rows.ratio("aegis", "fastify"),
                      loads=(rows, "fastify", "aegis"))
         half, full = made["rows_2"], made["rows_256"]
         lab.goal("half_p99", f"p99 beyond pgbench's at {half.median('aegis') / made['rows_16'].median('aegis'):.0%} of full load (2 connections)", "<=", 2, half.median("aegis", "p99") - half.median("pgbench", "p99"), "ms",
                  loads=(half, "pgbench", "aegis"))
-        lab.goal("full_p99", "p99 with 256 busy connections", "<=", 20, full.median("aegis", "p99"), "ms", loads=(full, "aegis"))
+        lab.goal("full_p99", "p99 with 256 busy connections", "<=", 20, full.median("aegis", "p99"), "ms", loads=(full, "floor", "aegis"), floor=full.median("floor", "p99"))
         lab.goal("served", "Answers of the worst served of 256 connections, to the average", ">=", 0.1,
                  made["fewest"].median("aegis") / made["fewest"].median("aegis", "average"),
                  loads=(made["fewest"], "aegis"))
@@ -167,18 +170,19 @@ class Area:
 
 def run(lab):
     # What a gateway without limits for one address would take: all load comes from here.
-    limits = {"server": {"connections_per_address": 20000, "max_connections": 20000}, "limits": {"idle_seconds": 600}, "log": {"level": "warn"}}
+    limits = {"server": {"connections_per_address": 20000, "max_connections": 20000, "workers": WORKERS}, "limits": {"idle_seconds": 600}, "log": {"level": "warn"}}
     files = server.raise_limit()
     with scheduling.as_services() as lab.facts["scheduling"], Cluster(preload="", extensions=()) as peers, Cluster() as cluster:
         lab.say("loading")
         area = Area(lab, peers, cluster)
         area.prepare()
         with Gateway(cluster, settings=limits) as ours, \
+                server.Floor(ours.key, ours.certificate, cluster, WORKERS) as floor, \
                 server.Node("fastify_pg.mjs", free_port(), ours.key, ours.certificate, peers) as node, \
                 server.Node("postgraphile.mjs", free_port(), ours.key, ours.certificate, peers) as graph, \
-                profile.watched(ours.process.pid), profile.watched(node.process.pid), profile.watched(graph.process.pid):
+                profile.watched(ours.process.pid), profile.watched(floor.process.pid), profile.watched(node.process.pid), profile.watched(graph.process.pid):
             area.must_answer(graph)
-            made = area.rows(ours, node, graph) + area.constants(ours, node) + [area.connections(ours, node), *area.crowds(ours)]
+            made = area.rows(ours, floor, node, graph) + area.constants(ours, node) + [area.connections(ours, node), *area.crowds(ours)]
             lab.facts["files"] = f"{files} open files are allowed to a process"
             lab.measure(made)
             area.goals({series.name: series for series in made})

@@ -4,9 +4,14 @@ One write is one transaction. "Hot" is one tenant whom all clients write for; ot
 64. The trail and the chains keep old and new row as JSON, in PL/pgSQL; the chains hash every entry together
 with the one before. The triggers, tables and indexes like those of supa_audit and of pgMemento are written after them, in PL/pgSQL.
 pgaudit writes statements and parameters to the server's log. The peers have clusters without Aegis; what its library costs a
-table that is not audited is a row of its own."""
+table that is not audited is a row of its own. The floor is a row and an index entry of an entry's size, by a trigger in C that does
+nothing else: what PostgreSQL itself takes for whatever is kept of a change."""
 import json
+import os
 import statistics
+
+from fixture.cluster import BIN
+from fixture.process import ROOT, run as run_program
 
 from lab import Cluster, Load, tenant
 
@@ -131,6 +136,15 @@ END $$;
 CREATE TRIGGER audit_event BEFORE INSERT OR UPDATE ON memento FOR EACH STATEMENT EXECUTE FUNCTION memento_event();
 CREATE TRIGGER audit_row AFTER INSERT OR UPDATE ON memento FOR EACH ROW EXECUTE FUNCTION memento_row();
 """
+# As long as the entries of the same changes, of which all is zero; its index is the ledger's.
+FLOOR = """
+CREATE TABLE floor_log (epoch int NOT NULL, xid xid8 NOT NULL, tenant_id uuid NOT NULL, body bytea NOT NULL);
+ALTER TABLE floor_log ALTER COLUMN body SET STORAGE EXTERNAL;
+CREATE INDEX ON floor_log (epoch, xid);
+CREATE FUNCTION ledger_floor() RETURNS trigger LANGUAGE c AS '{library}';
+CREATE TRIGGER audit AFTER INSERT OR UPDATE ON floor FOR EACH ROW EXECUTE FUNCTION ledger_floor('floor_log', '{insert}', '{update}');
+"""
+FLOOR_FIXED = 60  # what such a row takes without its body
 NIL = "'00000000-0000-0000-0000-000000000000'::uuid"
 PGAUDIT = """
 logging_collector = on
@@ -145,6 +159,7 @@ STATEMENTS = {
 }
 VARIANTS = {  # table, title
     "none": ("none", "no audit"), "none_here": ("none_here", "no audit, beside Aegis"), "pgaudit": ("pgaudit", "pgaudit, to the server's log"), "trail": ("trail", "JSON trail, no chain"),
+    "floor": ("floor", "the floor: a row and an index entry as long as aegis's, in C"),
     "supa": ("supa", "triggers like supa_audit's"), "memento": ("memento", "triggers like pgMemento's"),
     "chain": ("chain", "hash chain, one head row"), "chains": ("chains", "hash chain, a head row for each tenant"),
     "aegis": ("aegis", "aegis, text sealed"), "aegis_clear": ("aegis_clear", "aegis, text in clear"),
@@ -167,7 +182,7 @@ class Ledger:
         made = self.ours.sql("\n".join(f"SELECT aegis.create_tenant('bench-{n}', 'Bench');" for n in range(TENANTS)), user="operator").splitlines()
         self.tenants = made
         rows = ", ".join(f"({n}, '{id_}')" for n, id_ in enumerate(made))
-        for cluster, tables in ((self.peers, ("none", "trail", "supa", "memento", "chain", "chains")), (self.audited, ("pgaudit",)),
+        for cluster, tables in ((self.peers, ("none", "floor", "trail", "supa", "memento", "chain", "chains")), (self.audited, ("pgaudit",)),
                                 (self.ours, ("none_here", "aegis", "aegis_clear"))):
             cluster.sql(PEERS + f"INSERT INTO tenants VALUES {rows};")
             for name in tables:
@@ -176,8 +191,20 @@ class Ledger:
         self.peers.sql(CHAIN.format(name="chain", key=NIL, new_key=NIL))
         self.peers.sql(CHAIN.format(name="chains", key="id", new_key="NEW.tenant_id"))
         self.ours.sql("SELECT aegis.audit_table('aegis'); SELECT aegis.audit_table('aegis_clear', '{code, note}')")
+        self.make_floor()
         self.lab.facts["rows"] = f"{self.rows * TENANTS} rows of about 190 bytes in {TENANTS} tenants"
         self.rest()
+
+    def make_floor(self):
+        """Once Aegis has shown how long its entries of the two statements are."""
+        library = os.path.join(self.peers.folder, "ledger_floor.so")
+        headers = run_program([f"{BIN}/pg_config", "--includedir-server"]).strip()
+        run_program(["cc", "-O2", "-shared", "-fPIC", f"-I{headers}", "-o", library, os.path.join(ROOT, "tests", "bench", "ledger_floor.c")])
+        bytes_of = {}
+        for operation in STATEMENTS:
+            self.ours.pgbench(self.script("aegis", operation, True), "app", transactions=1, variables={"count": 0, "start": 1000000000, "tenant": self.tenants[0]})
+            bytes_of[operation] = int(self.ours.sql("SELECT pg_column_size(e) FROM aegis.entry e ORDER BY seq DESC LIMIT 1")) - FLOOR_FIXED
+        self.peers.sql(FLOOR.format(library=library, **bytes_of))
 
     def rest(self):
         for cluster in (self.peers, self.audited, self.ours):
@@ -208,7 +235,7 @@ class Ledger:
         made = []
         # One tenant has one head row, so both chains are one where all write for one tenant.
         names_hot = tuple(name for name in VARIANTS if name != "chains")
-        names_many = tuple(name for name in VARIANTS if name not in ("none_here", "aegis_clear"))
+        names_many = tuple(name for name in VARIANTS if name not in ("none_here", "floor", "aegis_clear"))
         for hot, names, counts in ((True, names_hot, (1, 8, 32)), (False, names_many, (1, 8, 32))):
             for operation in STATEMENTS:
                 for clients in counts:
@@ -229,7 +256,7 @@ class Ledger:
 
     # Bytes: of a second pass of the same work, so that no page is written whole for its first change.
     def bytes_of(self, name):
-        logs = {"trail": "trail_log", "supa": "supa_log", "memento": "memento_.*_log", "chain": "chain_log", "chains": "chains_log"}
+        logs = {"floor": "floor_log", "trail": "trail_log", "supa": "supa_log", "memento": "memento_.*_log", "chain": "chain_log", "chains": "chains_log"}
         cluster, text, count = self.of(name), self.script(name, "insert", True), 20 if self.lab.quick else 2000
         ours = name.startswith("aegis")
         # Tables, with what lies out of line, and indexes of what an entry leaves behind, by name.
@@ -256,7 +283,7 @@ class Ledger:
     def sizes(self):
         series = self.lab.series("bytes", "WAL of an insert with its entry, and what the entry takes at rest", "bytes", "none",
                                  "WAL bytes per transaction, without full-page images; heap: table and indexes of the entry; with aegis, its seal included")
-        for name in ("none", "trail", "supa", "memento", "chain", "chains", "aegis", "aegis_clear"):
+        for name in ("none", "floor", "trail", "supa", "memento", "chain", "chains", "aegis", "aegis_clear"):
             series.variant(name, VARIANTS[name][1], self.bytes_of(name))
         return series
 
@@ -430,9 +457,11 @@ class Ledger:
         lab = self.lab
         for clients, wanted in ((1, 0.85), (8, 0.9), (32, 0.9)):
             lab.goal(f"insert_{clients}", f"Audited inserts, {clients} client{'s' if clients > 1 else ''}, to unaudited", ">=", wanted,
-                     made[f"insert_hot_{clients}"].ratio("aegis"), loads=(made[f"insert_hot_{clients}"], "none", "aegis"))
+                     made[f"insert_hot_{clients}"].ratio("aegis"), loads=(made[f"insert_hot_{clients}"], "none", "aegis"),
+                     floor=made[f"insert_hot_{clients}"].ratio("floor"))
             lab.goal(f"update_{clients}", f"Audited updates, {clients} client{'s' if clients > 1 else ''}, to unaudited", ">=", wanted,
-                     made[f"update_hot_{clients}"].ratio("aegis"), loads=(made[f"update_hot_{clients}"], "none", "aegis"))
+                     made[f"update_hot_{clients}"].ratio("aegis"), loads=(made[f"update_hot_{clients}"], "none", "aegis"),
+                     floor=made[f"update_hot_{clients}"].ratio("floor"))
         for clients in (1, 8, 32):
             many = made[f"insert_many_{clients}"]
             lab.goal(f"hot_{clients}", f"One hot tenant to {TENANTS} tenants, {clients} client{'s' if clients > 1 else ''}", ">=", 0.9, many.ratio("aegis_one", "aegis"),

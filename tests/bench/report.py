@@ -17,7 +17,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import obstacles  # noqa: E402
 import plot  # noqa: E402
 from lab.record import short  # noqa: E402
-from lab.table import more, notes, verdict  # noqa: E402
+from lab.table import measured, more, notes, verdict  # noqa: E402
 
 HEAD = """# Benchmarks
 
@@ -48,6 +48,8 @@ METHOD = """
   and checkpointed before every round, on a disk and reached by Unix socket. Where the walls of Aegis would stand in a peer's
   way, the peer has a cluster without Aegis.
 - **The same work.** Peers hold the same rows and indexes and verify the same session, unless the row says otherwise.
+- **A floor** is the same figure of a program that does what cannot be left out and nothing else. No goal beyond it can be reached here, and what lies
+  between it and a figure is what Aegis costs.
 - **A missed goal** has its reason and the profile that supports it: what the servers do and wait for under the same load, run once
   more afterwards.
 - **Percentiles** are of answers that came. wrk adds those that a client which never waits would have got; they are taken away again,
@@ -74,11 +76,10 @@ def cell(text):
 def goal_row(goal):
     unit = f" {goal['unit']}" if goal["unit"] else ""
     relation = {">=": "≥", "<=": "≤"}[goal["relation"]]
-    figure = "–" if goal["figure"] is None else short(goal["figure"]) + unit
     state = f"**{verdict(goal)}**" if goal["met"] is not None else verdict(goal)
     if goal["met"] is False:
         state += f": {obstacles.link(goal)}"
-    return f"| {cell(goal['text'])} | {relation} {short(goal['wanted'])}{unit} | {figure} | {cell(state)} |"
+    return f"| {cell(goal['text'])} | {relation} {short(goal['wanted'])}{unit} | {measured(goal)} | {cell(state)} |"
 
 
 def figure(variant):

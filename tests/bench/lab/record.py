@@ -108,9 +108,10 @@ class Lab:
                     shown.append(f"{name} {short(series.values(name)[-1])}")
                 self.say(f"round {number + 1}/{self.rounds}  {series.name}: {', '.join(shown)}")
 
-    def goal(self, name, text, relation, wanted, figure, unit="", reason=None, loads=None):
+    def goal(self, name, text, relation, wanted, figure, unit="", reason=None, loads=None, floor=None):
         """Holds a figure against a goal. A figure of None is one that this run did not measure: say why. The loads, a series and
-        its variants, are those that explain() runs once more when the goal is missed."""
+        its variants, are those that explain() runs once more when the goal is missed. The floor is the same figure of a program that
+        does nothing but what cannot be left out."""
         if self.quick:
             met, reason = None, "this was a quick run"
         elif figure is None:
@@ -118,7 +119,7 @@ class Lab:
         else:
             met = figure >= wanted if relation == ">=" else figure <= wanted
         self.goals.append({"name": name, "text": text, "relation": relation, "wanted": wanted, "figure": figure,
-                           "unit": unit, "met": met, "reason": reason, "profile": None})
+                           "unit": unit, "met": met, "reason": reason, "floor": floor, "profile": None})
         if loads is not None:
             self.loads[name] = loads
 

@@ -9,7 +9,8 @@ import ssl
 import subprocess
 import time
 
-from fixture.process import ROOT, as_user, environment
+from fixture.cluster import BIN
+from fixture.process import ROOT, as_user, environment, run
 
 from .tenant import PASSWORD
 
@@ -134,8 +135,43 @@ class Crowd:
         return asyncio.run(run())
 
 
-class Node:
-    """A peer as a process of its own."""
+class Peer:
+    """A server beside ours as a process of its own; with Peer(...) as peer: ... peer.port"""
+    process = None
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        self.process.stdout.close()
+
+
+class Floor(Peer):
+    """gateway_floor.c, with as many threads as the gateway has workers."""
+
+    def __init__(self, key, certificate, cluster, threads):
+        program = os.path.join(cluster.folder, "gateway_floor")
+        headers = run([f"{BIN}/pg_config", "--includedir"]).strip()
+        run(["cc", "-O2", f"-I{headers}", "-o", program, os.path.join(ROOT, "tests", "bench", "gateway_floor.c"), "-lssl", "-lcrypto", "-lpq", "-lpthread"])
+        self.command = as_user([program, certificate, key, cluster.folder, cluster.database, "gateway", str(threads)])
+
+    def __enter__(self):
+        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                        env=environment(), cwd="/", start_new_session=True)
+        said = self.process.stdout.readline()
+        if not said.strip().isdigit():
+            self.__exit__()
+            raise RuntimeError(f"the floor does not start: {said}")
+        self.port = int(said)
+        return self
+
+
+class Node(Peer):
+    """A program of JavaScript."""
 
     def __init__(self, program, port, key, certificate, cluster):
         self.program, self.port, self.certificate = program, port, certificate
@@ -143,7 +179,6 @@ class Node:
         if not os.path.exists(os.path.join(os.path.dirname(packages), "node_modules", "pg")):
             raise RuntimeError("the packages of tests/npm are not installed: ./aegis bench installs them")
         self.command = as_user(["node", program, packages, str(port), key, certificate, cluster.folder, cluster.database])
-        self.process = None
 
     def __enter__(self):
         self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -167,13 +202,3 @@ class Node:
             except OSError:
                 time.sleep(0.05)
         raise RuntimeError(f"{self.program} does not listen")
-
-    def __exit__(self, *_):
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(10)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-        self.process.stdout.close()

@@ -40,13 +40,19 @@ def series_lines(series):
         yield f"  {series['note']}"
 
 
+def measured(goal):
+    """A goal's figure with its unit, and the floor's."""
+    unit = f" {goal['unit']}" if goal["unit"] else ""
+    figure = "–" if goal["figure"] is None else short(goal["figure"]) + unit
+    return figure if goal.get("floor") is None else f"{figure}; the floor {short(goal['floor'])}{unit}"
+
+
 def area_text(result):
     lines = [f"== {result['area']} ({result['seconds']:.0f} s)", ""]
     for series in result["series"]:
         lines += [*series_lines(series), ""]
     lines.append("Goals")
     for goal in result["goals"]:
-        figure = "-" if goal["figure"] is None else short(goal["figure"]) + (" " + goal["unit"] if goal["unit"] else "")
         lines.append(f"  {goal['text']}: {goal['relation']} {short(goal['wanted'])}{' ' + goal['unit'] if goal['unit'] else ''}, "
-                     f"measured {figure}: {verdict(goal)}")
+                     f"measured {measured(goal)}: {verdict(goal)}")
     return "\n".join(lines) + "\n"
