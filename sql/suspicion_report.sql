@@ -168,4 +168,13 @@ SELECT DISTINCT l.event, coalesce(l.image ->> 'relation', l.target_kind) AS abou
  ORDER BY 1, 3;
 SELECT count(*) AS in_clear FROM aegis.entry e, unnest(ARRAY['forty invoices', 'sunglasses', 'NCA 4711', 'be explained', 'it was noon', 'Reportee']) w WHERE (e.tenant_id = :'one' OR e.tenant_id IS NULL) AND position(w::bytea IN e.body) > 0;
 SELECT event FROM aegis.audit_log WHERE tenant_id = :'one' AND event ~ '^suspicion[.]' ORDER BY seq;
+
+-- refuses: a route of an operator that would make the withheld one of the application known; allows one that is withheld too
+BEGIN;
+SAVEPOINT s;
+SELECT aegis.register_route('GET', '/api/suspicion-reports', 'aegis_app.list_suspicion_reports(aegis.request)');
+ROLLBACK TO s;
+SELECT aegis.register_route('GET', '/api/suspicion-reports', 'aegis_app.list_suspicion_reports(aegis.request)', withheld => true);
+SELECT withheld FROM aegis.routes() WHERE path = '/api/suspicion-reports';
+ROLLBACK;
 DROP FUNCTION kyc_request;

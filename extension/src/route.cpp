@@ -343,6 +343,21 @@ bool require_quiet(FunctionCallInfo fcinfo, const char *method, const char *path
     return withheld;
 }
 
+// Whether there is a route of this method and path whose calls must not be known. One of an
+// extension is not replaced by what follows but removed first, by a trigger.
+bool is_withheld(Datum method, Datum path) {
+    static pg::Statement find = {
+        "SELECT FROM aegis.route r WHERE r.method OPERATOR(pg_catalog.=) $1"
+        " AND r.path OPERATOR(pg_catalog.=) $2 AND (r.withheld OR EXISTS (SELECT FROM"
+        " aegis.event_type e WHERE e.name OPERATOR(pg_catalog.=) r.event AND e.withheld))"
+        " FOR UPDATE OF r",
+        2,
+        {TEXTOID, TEXTOID},
+        nullptr};
+    Datum values[] = {method, path};
+    return pg::execute(find, values) > 0;
+}
+
 void record(const char *event, const char *method, const char *path) {
     char *target = psprintf("%s %s", method, path);
     aegis::ledger::Event entry = {event};
@@ -424,12 +439,12 @@ AEGIS_FUNCTION(aegis_register_route) {
     values[kArguments + 2] = BoolGetDatum(withheld);
     pg::Identity before = pg::enter();
     // Whoever only means to change its handler must not make its calls known by leaving a word out.
-    if (pg::execute(upsert, values, nulls) != 1)
+    if ((!withheld && is_withheld(values[0], values[1])) || pg::execute(upsert, values, nulls) != 1)
         ereport(ERROR,
                 (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                  errmsg("route \"%s %s\" is withheld and would become known", method, path),
-                 errhint("Register it with \"withheld\", or remove it with aegis.drop_route() "
-                         "first.")));
+                 errhint("Register it with \"withheld\", or with an event that is withheld, or "
+                         "remove it with aegis.drop_route() first.")));
     record("route.registered", method, path);
     pg::leave(before);
     PG_RETURN_VOID();
