@@ -61,7 +61,7 @@ BEGIN;
 LOCK TABLE aegis.entry, aegis.seal IN SHARE ROW EXCLUSIVE MODE;
 SELECT regress_tamper($$WITH t AS (SELECT seq FROM regress_touched) UPDATE aegis.entry e SET seq = CASE e.seq WHEN t.seq THEN t.seq + 1 ELSE t.seq END
   FROM t WHERE e.seq IN (t.seq, t.seq + 1)$$);
-SELECT * FROM regress_findings();
+SELECT checked, subject, detail, times > 0 AS found FROM regress_findings();  -- the two may be in two nodes
 ROLLBACK;
 
 -- refuses: an entry that was deleted, inserted, repeated; a tail that was cut
