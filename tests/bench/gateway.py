@@ -16,7 +16,7 @@ from lab.load import TICKS
 TITLE = "Gateway"
 PLOTS = [("gateway", "A row as JSON, 64 connections: requests per second", ["rows_64"])]
 ITEMS = 10000
-WORKERS = max(4, 2 * os.cpu_count())  # the gateway's default; the floor has as many threads
+WORKERS = max(4, 2 * len(os.sched_getaffinity(0)))  # the gateway's default; the floor has as many threads
 
 OURS = """
 CREATE SCHEMA ours;
@@ -161,7 +161,7 @@ class Area:
         half, full = made["rows_2"], made["rows_256"]
         lab.goal("half_p99", f"p99 beyond pgbench's at {half.median('aegis') / made['rows_16'].median('aegis'):.0%} of full load (2 connections)", "<=", 2, half.median("aegis", "p99") - half.median("pgbench", "p99"), "ms",
                  loads=(half, "pgbench", "aegis"))
-        lab.goal("full_p99", "p99 with 256 busy connections", "<=", 20, full.median("aegis", "p99"), "ms", loads=(full, "floor", "aegis"), floor=full.median("floor", "p99"))
+        lab.goal("full_p99", "p99 with 256 busy connections", "<=", 20, full.median("aegis", "p99"), "ms", loads=(full, "floor", "aegis"))
         lab.goal("served", "Answers of the worst served of 256 connections, to the average", ">=", 0.1,
                  made["fewest"].median("aegis") / made["fewest"].median("aegis", "average"),
                  loads=(made["fewest"], "aegis"))

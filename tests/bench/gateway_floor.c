@@ -11,9 +11,11 @@
 #include <fcntl.h>
 #include <libpq-fe.h>
 #include <netinet/tcp.h>
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -60,6 +62,10 @@ static int answer(Thread *thread, Client *client) {
     const char *values[] = {"GET", path, token};
     PGresult *result = PQexecPrepared(thread->database, "floor", 3, values, NULL, NULL, 1);
     must(PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1, "the statement");
+    uint32_t status;
+    must(PQgetlength(result, 0, 0) == sizeof status, "the statement");
+    memcpy(&status, PQgetvalue(result, 0, 0), sizeof status);
+    must(ntohl(status) == 200, "an answer of 200");
     char out[kAnswer];
     int size = PQgetlength(result, 0, 2);
     int head = snprintf(out, sizeof out, "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n", size);
@@ -75,17 +81,24 @@ static void drop(Client *client) {
     free(client);
 }
 
+// What came with the record before lies in OpenSSL's buffer, of which epoll knows nothing.
 static void serve(Thread *thread, Client *client) {
-    int got = SSL_read(client->tls, client->request + client->got, (int)(kRequest - client->got));
-    if (got <= 0) {
-        if (SSL_get_error(client->tls, got) != SSL_ERROR_WANT_READ) drop(client);
-        return;
-    }
-    client->got += (size_t)got;
-    client->request[client->got] = 0;
-    if (strstr(client->request, "\r\n\r\n") == NULL) return;
-    client->got = 0;
-    if (!answer(thread, client)) drop(client);
+    do {
+        ERR_clear_error();  // of a client that went away before
+        int got = SSL_read(client->tls, client->request + client->got, (int)(kRequest - client->got));
+        if (got <= 0) {
+            if (SSL_get_error(client->tls, got) != SSL_ERROR_WANT_READ) drop(client);
+            return;
+        }
+        client->got += (size_t)got;
+        client->request[client->got] = 0;
+        if (strstr(client->request, "\r\n\r\n") == NULL) continue;
+        client->got = 0;
+        if (!answer(thread, client)) {
+            drop(client);
+            return;
+        }
+    } while (SSL_has_pending(client->tls));
 }
 
 static void *run(void *argument) {
@@ -119,7 +132,6 @@ int main(int count, char **arguments) {
              SSL_CTX_use_certificate_chain_file(context, arguments[1]) == 1 &&
              SSL_CTX_use_PrivateKey_file(context, arguments[2], SSL_FILETYPE_PEM) == 1,
          "reading the certificate");
-    SSL_CTX_set_read_ahead(context, 1);
     Thread *all = calloc((size_t)threads, sizeof *all);
     must(all != NULL, "memory");
     for (int at = 0; at < threads; at++) begin(&all[at], arguments[3], arguments[4], arguments[5]);
@@ -145,7 +157,8 @@ int main(int count, char **arguments) {
             drop(client);
             continue;
         }
-        // From now on a read waits for nothing: a session ticket's worth of bytes is no request.
+        // Not before: a request that came right after the handshake would lie in a buffer that nobody looks into.
+        SSL_set_read_ahead(client->tls, 1);
         must(fcntl(socket, F_SETFL, O_NONBLOCK) == 0, "a socket");
         struct epoll_event event = {.events = EPOLLIN, .data.ptr = client};
         must(epoll_ctl(all[next].poll, EPOLL_CTL_ADD, socket, &event) == 0, "watching a client");

@@ -203,7 +203,8 @@ class Ledger:
         bytes_of = {}
         for operation in STATEMENTS:
             self.ours.pgbench(self.script("aegis", operation, True), "app", transactions=1, variables={"count": 0, "start": 1000000000, "tenant": self.tenants[0]})
-            bytes_of[operation] = int(self.ours.sql("SELECT pg_column_size(e) FROM aegis.entry e ORDER BY seq DESC LIMIT 1")) - FLOOR_FIXED
+            bytes_of[operation] = int(self.ours.sql("""
+                SELECT pg_column_size(e) FROM aegis.entry e, aegis.decode_entry(e.body) d WHERE d.event = 'row.changed' ORDER BY seq DESC LIMIT 1""")) - FLOOR_FIXED
         self.peers.sql(FLOOR.format(library=library, **bytes_of))
 
     def rest(self):

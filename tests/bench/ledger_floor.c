@@ -27,7 +27,7 @@ PG_MODULE_MAGIC;
 
 PG_FUNCTION_INFO_V1(ledger_floor);
 
-enum { kMostBytes = 4096 };
+enum { kLeastBytes = 127, kMostBytes = 2000 };  // with a long header, and not out of line
 
 // Found once by each session, as nobody changes them meanwhile.
 static Oid kept = InvalidOid, kept_index = InvalidOid;
@@ -54,7 +54,7 @@ Datum ledger_floor(PG_FUNCTION_ARGS) {
     TriggerData *data = (TriggerData *)fcinfo->context;
     char **arguments = data->tg_trigger->tgargs;
     int bytes = pg_strtoint32(arguments[TRIGGER_FIRED_BY_INSERT(data->tg_event) ? 1 : 2]);
-    if (bytes > kMostBytes) elog(ERROR, "more than %d bytes", kMostBytes);
+    if (bytes < kLeastBytes || bytes > kMostBytes) elog(ERROR, "%d bytes: from %d to %d", bytes, kLeastBytes, kMostBytes);
     if (!OidIsValid(kept)) find(arguments[0]);
     SET_VARSIZE(&body, VARHDRSZ + bytes);
 

@@ -18,7 +18,7 @@ from .load import TICKS, descendants, tree
 SETTINGS = """
 listen_addresses = ''
 unix_socket_directories = '{folder}'
-max_connections = 200
+max_connections = 400
 shared_buffers = {buffers}
 max_wal_size = 8GB
 checkpoint_timeout = 30min

@@ -162,10 +162,13 @@ class Floor(Peer):
     def __enter__(self):
         self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                         env=environment(), cwd="/", start_new_session=True)
-        said = self.process.stdout.readline()
-        if not said.strip().isdigit():
+        try:
+            said = self.process.stdout.readline()
+            if not said.strip().isdigit():
+                raise RuntimeError(f"the floor does not start: {said}")
+        except BaseException:
             self.__exit__()
-            raise RuntimeError(f"the floor does not start: {said}")
+            raise
         self.port = int(said)
         return self
 
