@@ -48,8 +48,8 @@ METHOD = """
   and checkpointed before every round, on a disk and reached by Unix socket. Where the walls of Aegis would stand in a peer's
   way, the peer has a cluster without Aegis.
 - **The same work.** Peers hold the same rows and indexes and verify the same session, unless the row says otherwise.
-- **A floor** is the same figure of a program that does what cannot be left out and nothing else. No goal beyond it can be reached here, and what lies
-  between it and a figure is what Aegis costs.
+- **A floor** is the same figure of a simple program in C, built as Aegis is and with as much to store or to say, that does nothing else:
+  it checks, encodes, draws and seals nothing. It is about the best to expect of this way of doing it on this machine.
 - **A missed goal** has its reason and the profile that supports it: what the servers do and wait for under the same load, run once
   more afterwards.
 - **Percentiles** are of answers that came. wrk adds those that a client which never waits would have got; they are taken away again,
@@ -130,7 +130,8 @@ def plan_text(plans, area):
 def area_page(result, title):
     lines = [f"# {title}: figures", "", f"Median (lowest–highest) of the rounds; bold is the ratio. Read [benchmarks.md](../benchmarks.md) first.", ""]
     if "measured" in result:
-        lines += ["Measured {when} on commit {commit}.".format(**result["measured"]), ""]
+        rounds = f", {result['measured']['rounds']} rounds" if "rounds" in result["measured"] else ""
+        lines += ["Measured {when} on commit {commit}".format(**result["measured"]) + rounds + ".", ""]
     for name, fact in result["facts"].items():
         lines += [f"{name[0].upper()}{name[1:]}: {fact}.", ""]
     groups = {}

@@ -8,7 +8,8 @@ WRITE = ("every row is stamped by a trigger in C and checked by the policy, afte
 SCAN = ("the tenant that the query names and the policy's are compared once, before the scan, but that check is a node of the plan of its own "
         "(Result, see Plans), and every row is handed through it")
 ENTRY = ("an entry is one more row and one more index entry in the same transaction: two insertions into pages and their WAL, which everybody's flush "
-         "has to carry (WALWrite, WALSync), a number from the sequence, the trigger and the encoding of the row's image; the sealer shares the processors")
+         "has to carry (WALWrite, WALSync): that much is the floor; beside it a number from the sequence, the encoding of the row's image, its cipher and "
+         "its hash; the sealer shares the processors")
 CORES = ("an answer passes two sockets more than pgbench's and one thread more, which is the kernel's part, and TLS and HTTP; the client's own "
          "TLS, on the same processors, is not in the profile")
 PEER = "both servers have the same two processors as their client and the database; where the peer's share is small, so is the difference"
@@ -39,7 +40,7 @@ OBSTACLES = {
     "hot_32": "entries of one tenant share the last page of its table, and the sessions wait for that page in turn",
     "wal": "the image of the row is in the entry once more, and the entry has an index",
     "heap": "the image of the whole row of about 190 bytes, its text as ciphertext with nonce, commitment and tag, is kept with every entry, beside two copies of "
-            "the leaf hash, the columns for the sealer and an index entry; the figures beside it say what text in clear takes",
+            "the leaf hash, the columns for the sealer and an index entry; the figures beside it say what text in clear takes, and that a trail in JSON, with no hash, is near the goal already",
     "lag": "the sealer takes what it finds in batches and shares the processors with the clients",
     "bulk": "one session seals a million entries: it reads them, hashes them and writes their leaves",
     "open_writer": "a seal also asks for the entries of every transaction that was open at the one before",
@@ -48,7 +49,8 @@ OBSTACLES = {
     "proof": "a proof reads the hashes of every level of the tree",
     "ceiling_16": CORES, "ceiling_64": CORES, "fastify_16": PEER, "fastify_64": PEER,
     "half_p99": CORES,
-    "full_p99": "256 clients that never pause are answered in turns: 20 ms would need 12,800 answers a second, which is less processor time for an answer than it takes here",
+    "full_p99": "256 clients that never pause are answered in turns: 20 ms would need 12,800 answers a second, which is less processor time for an answer than it takes here, "
+                "and about as many answers as a program in C gives that only passes them on",
     "served": "ready connections are taken in the order in which the kernel has them",
     "idle": "each connection takes a handshake, and one that has not asked within limits.head_seconds is closed",
     "sign_in_http": "the hash is computed at the lowest priority; beside it stand TLS, the gateway, a session, ledger entries and a flush",
