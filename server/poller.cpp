@@ -144,9 +144,11 @@ bool Poller::is_idle(const Connection &connection) {
            connection.phase == Phase::hello;
 }
 
+// Whoever arms it may hold it a moment longer than its place, which the lock guards.
 void Poller::erase(uint64_t id) noexcept {
     auto found = connections_.find(id);
     if (found == connections_.end()) return;
+    found->second->place = AddressCount::Place();
     connections_.erase(found);  // closing the descriptor takes it out of the epoll set
     count_ = connections_.size();
 }
@@ -181,7 +183,7 @@ void Poller::admit(Descriptor accepted, const Door &door, std::string peer) {
     uint64_t id = next_id_++;
     const int fd = accepted.get();
     auto made =
-        std::make_unique<Connection>(id, fd, door.listener, std::move(peer), std::move(tls));
+        std::make_shared<Connection>(id, fd, door.listener, std::move(peer), std::move(tls));
     (void)accepted.release();  // it is the connection's now
     auto place = addresses_.enter(made->peer, settings->connections_per_address);
     if (!place) return;
@@ -214,17 +216,29 @@ bool Poller::make_room() {
     return true;
 }
 
+// It is armed outside the lock: when its client has something to say already, arming it wakes a
+// worker, who comes for the lock at once. From the end of the lock on anybody may take it, and even
+// release it: the copy keeps its descriptor from being another connection's by the time it is
+// armed. No readiness is lost, for arming looks at what is there; one that comes to a connection
+// that is gone or taken, take() passes over; one too many finds nothing to read, and the connection
+// is parked again.
 void Poller::park(Connection *connection, Io want) {
-    std::lock_guard<std::mutex> guard(lock_);
-    if (draining_ && is_idle(*connection)) {
-        erase(connection->id);
-        return;
+    std::shared_ptr<Connection> kept;
+    {
+        std::lock_guard<std::mutex> guard(lock_);
+        if (draining_ && is_idle(*connection)) {
+            erase(connection->id);
+            return;
+        }
+        kept = connections_.at(connection->id);
+        kept->parked = true;
     }
-    connection->parked = true;
     epoll_event event{};
     event.events = (want == Io::want_write ? EPOLLOUT : EPOLLIN) | EPOLLONESHOT;
-    event.data.u64 = connection->id;
-    if (epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, connection->fd, &event) != 0) erase(connection->id);
+    event.data.u64 = kept->id;
+    if (epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, kept->fd, &event) == 0) return;
+    std::lock_guard<std::mutex> guard(lock_);
+    if (kept->parked) erase(kept->id);  // otherwise it is up to whoever took it
 }
 
 void Poller::release(Connection *connection) noexcept {

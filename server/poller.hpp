@@ -106,7 +106,7 @@ class Poller {
 
     std::mutex lock_;
     AddressCount addresses_;
-    std::unordered_map<uint64_t, std::unique_ptr<Connection>> connections_;
+    std::unordered_map<uint64_t, std::shared_ptr<Connection>> connections_;
     uint64_t next_id_;
 };
 
