@@ -98,6 +98,30 @@ ALTER FUNCTION regress_route.ok(aegis.request) SECURITY DEFINER;
 \c - :superuser
 SET client_min_messages = warning;
 ALTER FUNCTION regress_route.ok(aegis.request) SECURITY INVOKER;
+-- the same for a process that has run it: whom it runs for, what it is and whose it is, also when that is undone
+\set asked 'SELECT h.status FROM aegis.handle(''GET'', ''/regress/route/first'', NULL, NULL, ''198.51.100.7'', ''r-1'') h;'
+:asked
+ALTER FUNCTION regress_route.ok(aegis.request) SECURITY DEFINER;
+:asked
+ALTER FUNCTION regress_route.ok(aegis.request) SECURITY INVOKER;
+:asked
+REVOKE EXECUTE ON FUNCTION regress_route.ok(aegis.request) FROM PUBLIC;
+:asked
+GRANT EXECUTE ON FUNCTION regress_route.ok(aegis.request) TO aegis_member;
+:asked
+REVOKE EXECUTE ON FUNCTION regress_route.ok(aegis.request) FROM aegis_member;
+GRANT EXECUTE ON FUNCTION regress_route.ok(aegis.request) TO PUBLIC;
+CREATE ROLE regress_route_owner;
+GRANT CREATE ON SCHEMA regress_route TO regress_route_owner;
+ALTER FUNCTION regress_route.ok(aegis.request) OWNER TO regress_route_owner;
+:asked
+GRANT aegis_gateway TO regress_route_owner;
+:asked
+REVOKE aegis_gateway FROM regress_route_owner;
+:asked
+ALTER FUNCTION regress_route.ok(aegis.request) OWNER TO :superuser;
+DROP OWNED BY regress_route_owner;
+DROP ROLE regress_route_owner;
 -- survives: a handler that is dropped, and one that is made again under its name
 SELECT pg_get_functiondef('regress_route.ok(aegis.request)'::regprocedure) AS definition \gset
 DROP FUNCTION regress_route.ok(aegis.request);

@@ -134,14 +134,19 @@ void establish(const Context &context) {
         ereport(ERROR, (errcode(ERRCODE_INVALID_TRANSACTION_STATE),
                         errmsg("cannot set a context during a parallel operation")));
 
+    static_assert(sizeof(Context) % sizeof(uint64) == 0);
     char text[kTextBytes + 1];
     static const char digits[] = "0123456789abcdef";
     const uint8_t *bytes = reinterpret_cast<const uint8_t *>(&context);
     memset(text, '0', kTextBytes);
-    for (size_t i = 0; i < sizeof context; i++) {
-        if (bytes[i] == 0) continue;  // most of it
-        text[2 * i] = digits[bytes[i] >> 4];
-        text[2 * i + 1] = digits[bytes[i] & 15];
+    for (size_t word = 0; word < sizeof context; word += sizeof(uint64)) {
+        uint64 eight;
+        memcpy(&eight, bytes + word, sizeof eight);
+        if (eight == 0) continue;  // most of it
+        for (size_t i = word; i < word + sizeof eight; i++) {
+            text[2 * i] = digits[bytes[i] >> 4];
+            text[2 * i + 1] = digits[bytes[i] & 15];
+        }
     }
     text[kTextBytes] = '\0';
     // Set before the GUC: an error inside must not leave the way open for a second try.

@@ -137,7 +137,7 @@ Limits of_tenant(const pg_uuid_t &tenant, Snapshot snapshot) {
                      guc::tenant_idle_timeout_ms, guc::tenant_requests, guc::tenant_rows};
     ScanKeyData key;
     ScanKeyInit(&key, column::tenant_id, BTEqualStrategyNumber, F_UUID_EQ, UUIDPGetDatum(&tenant));
-    own_table::Scan scan = own_table::begin("tenant_limit", &key, 1, nullptr, snapshot);
+    own_table::Scan scan = own_table::begin_one("tenant_limit", &key, 1, nullptr, snapshot);
     HeapTuple row = own_table::next(scan);
     if (row != nullptr) {
         auto read = [&](int number, int32 &value) {

@@ -20,6 +20,14 @@ struct Scan {
     Snapshot snapshot;
     bool owns_snapshot;
     SysScanDesc scan;
+    // Of begin_one.
+    const char *index;
+    ScanKey keys;
+    int count;
+    bool over;
+    uint64 hash;
+    Buffer buffer;  // pinned while it has the row
+    HeapTupleData row;
 };
 
 // Scans a table of the extension; with keys, through its primary key index, whose first columns the
@@ -27,6 +35,10 @@ struct Scan {
 // ERROR when the table is missing.
 Scan begin(const char *name, ScanKey keys, int count = 1, const char *index = nullptr,
            Snapshot snapshot = nullptr);
+// The same for the one row that all columns of a unique index name. Cheaper when this process has
+// read that row before, and never older.
+Scan begin_one(const char *name, ScanKey keys, int count = 1, const char *index = nullptr,
+               Snapshot snapshot = nullptr);
 HeapTuple next(Scan &scan);
 void end(Scan &scan);
 

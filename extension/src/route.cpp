@@ -176,50 +176,10 @@ void find(const char *method, const http::Target &target, Match *match) {
                                                            target.segments[i]};
 }
 
-namespace {
-
-Oid row_type(const char *name) {
-    Oid type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum(name),
-                               ObjectIdGetDatum(get_namespace_oid("aegis", false)));
-    if (!OidIsValid(type))
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
-                        errmsg("type \"aegis.%s\" does not exist", name)));
-    return type;
-}
-
-}  // namespace
-
-Oid request_type() {
-    return row_type("request");
-}
-
-Oid response_type() {
-    return row_type("response");
-}
-
-const char *unfitness(Oid handler) {
-    HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(handler));
-    if (!HeapTupleIsValid(tuple)) return "it does not exist";
-    Form_pg_proc function = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
-    const char *reason = nullptr;
-    Oid owner = function->proowner;
-    if (function->prokind != PROKIND_FUNCTION || function->pronargs != 1 || function->proretset ||
-        function->proargtypes.values[0] != request_type() ||
-        function->prorettype != response_type())
-        reason = "it is not a function (aegis.request) returns aegis.response";
-    else if (function->prosecdef)
-        reason = "it is SECURITY DEFINER";
-    else if (is_member_of_role_nosuper(owner, role::gateway()))
-        reason = "its owner is a member of aegis_gateway";
-    else if (pg_proc_aclcheck(handler, role::member(), ACL_EXECUTE) != ACLCHECK_OK)
-        reason = "aegis_member may not execute it";
-    ReleaseSysCache(tuple);
-    return reason;
-}
-
 void define() {
     pg::on_relation_change(on_relcache);
     CacheRegisterSyscacheCallback(PROCOID, on_function, 0);
+    define_fitness();
 }
 
 }  // namespace aegis::route

@@ -46,6 +46,7 @@ const char *unfitness(Oid handler);
 Oid request_type();
 Oid response_type();
 
+void define_fitness();
 void define();  // cache invalidation; called from _PG_init
 
 }  // namespace aegis::route

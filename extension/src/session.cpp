@@ -122,7 +122,7 @@ bool find_session(Datum hash, Known *known) {
     ScanKeyData key;
     ScanKeyInit(&key, column::token_hash, BTEqualStrategyNumber, F_BYTEAEQ, hash);
     own_table::Scan scan =
-        own_table::begin("session", &key, 1, "session_token_hash_key", known->snapshot);
+        own_table::begin_one("session", &key, 1, "session_token_hash_key", known->snapshot);
     HeapTuple row = own_table::next(scan);
     if (row != nullptr) {
         bool is_null;
@@ -146,7 +146,7 @@ bool find_user(Known *known) {
     namespace at = column::user;
     Session &session = known->session;
     ScanKeyData keys[] = {uuid_key(at::tenant_id, session.tenant), uuid_key(at::id, session.user)};
-    own_table::Scan scan = own_table::begin("user", keys, 2, nullptr, known->snapshot);
+    own_table::Scan scan = own_table::begin_one("user", keys, 2, nullptr, known->snapshot);
     HeapTuple row = own_table::next(scan);
     if (row != nullptr) {
         bool is_null;
@@ -161,7 +161,7 @@ bool find_user(Known *known) {
 bool find_tenant(Known *known, Snapshot snapshot) {
     namespace at = column::tenant;
     ScanKeyData key = uuid_key(at::id, known->session.tenant);
-    own_table::Scan scan = own_table::begin("tenant", &key, 1, nullptr, snapshot);
+    own_table::Scan scan = own_table::begin_one("tenant", &key, 1, nullptr, snapshot);
     HeapTuple row = own_table::next(scan);
     if (row != nullptr) {
         bool is_null;
@@ -180,7 +180,7 @@ bool find_team(Known *known, Snapshot snapshot) {
     namespace at = column::team;
     Session &session = known->session;
     ScanKeyData keys[] = {uuid_key(at::tenant_id, session.tenant), uuid_key(at::id, session.team)};
-    own_table::Scan scan = own_table::begin("team", keys, 2, nullptr, snapshot);
+    own_table::Scan scan = own_table::begin_one("team", keys, 2, nullptr, snapshot);
     HeapTuple row = own_table::next(scan);
     if (row != nullptr) {
         bool is_null;

@@ -29,6 +29,15 @@ inline struct config_generic *find_setting(const char *name) {
 #endif
 }
 
+// The file that a relation's rows are in.
+inline auto file_of(Relation relation) {
+#if PG_VERSION_NUM >= 160000
+    return relation->rd_locator;
+#else
+    return relation->rd_node;
+#endif
+}
+
 // Memory that a GUC check hook hands over in *extra.
 inline void *guc_extra_alloc(size_t bytes) {
 #if PG_VERSION_NUM >= 160000
