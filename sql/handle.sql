@@ -126,6 +126,58 @@ SELECT (b - 'tenant') AS answer FROM (SELECT encode(h.body, 'escape')::jsonb FRO
 :ask 'GET', '/regress/handle/poison', NULL :nobody;
 SELECT '\x41'::bytea AS as_before;
 
+-- allows: settings of a handler's own, which hold while it runs, also when a process that has run it learns of them
+\c - :superuser
+SET client_min_messages = warning;
+CREATE FUNCTION regress_handle.settings(request aegis.request) RETURNS aegis.response
+  LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  RETURN aegis.respond(200, jsonb_build_array(current_setting('search_path'), current_setting('bytea_output'), current_user));
+END $$;
+GRANT EXECUTE ON FUNCTION regress_handle.settings(aegis.request) TO aegis_member;
+SELECT aegis.register_route('GET', '/regress/handle/settings', 'regress_handle.settings(aegis.request)', public => true);
+\set settings 'SELECT h.status, encode(h.body, ''escape'') AS body FROM aegis.handle(''GET'', ''/regress/handle/settings'', NULL, NULL, ''198.51.100.7'', ''r-1'') h;'
+:settings
+ALTER FUNCTION regress_handle.settings(aegis.request) SET bytea_output = 'escape';
+:settings
+ALTER FUNCTION regress_handle.settings(aegis.request) RESET bytea_output;
+ALTER FUNCTION regress_handle.settings(aegis.request) SET search_path = pg_temp, pg_catalog;
+:settings
+ALTER FUNCTION regress_handle.settings(aegis.request) RESET ALL;
+:settings
+ALTER FUNCTION regress_handle.settings(aegis.request) SET search_path = pg_catalog, pg_temp;
+:settings
+-- its calls are counted like others
+SET track_functions = 'pl';
+:settings
+SELECT pg_stat_force_next_flush();
+SELECT pg_stat_get_function_calls('regress_handle.settings(aegis.request)'::regprocedure) AS calls;
+RESET track_functions;
+-- survives: a handler that leaves another search_path to the constraints that wait for its end
+CREATE FUNCTION regress_handle.path_is_pinned() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF current_setting('search_path') <> 'pg_catalog, pg_temp' THEN RAISE EXCEPTION 'search_path is "%"', current_setting('search_path'); END IF;
+  RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER pinned AFTER INSERT ON regress_handle.note DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION regress_handle.path_is_pinned();
+CREATE FUNCTION regress_handle.leave_path(request aegis.request) RETURNS aegis.response
+  LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  INSERT INTO regress_handle.note (body) VALUES ('of another path');
+  SET LOCAL search_path = pg_temp;
+  RETURN aegis.respond(200);
+END $$;
+GRANT EXECUTE ON FUNCTION regress_handle.leave_path(aegis.request) TO aegis_member;
+SELECT aegis.register_route('POST', '/regress/handle/path', 'regress_handle.leave_path(aegis.request)');
+\c - regress_handle_gateway
+:ask 'POST', '/regress/handle/path', ARRAY['authorization', 'Bearer ' || :'ada_token'] :nobody;
+\c - :superuser
+SET client_min_messages = warning;
+DELETE FROM regress_handle.note WHERE body = 'of another path';
+DROP TRIGGER pinned ON regress_handle.note;
+SELECT aegis.drop_route('POST', '/regress/handle/path'), aegis.drop_route('GET', '/regress/handle/settings');
+\c - regress_handle_gateway
+
 -- refuses: forged tenants, users and ranks change nothing
 SELECT (b - 'tenant') AS answer, b ->> 'tenant' = :'tenant' AS own_tenant FROM (SELECT encode(h.body, 'escape')::jsonb FROM
   aegis.handle('GET', '/regress/handle/who?tenant_id=' || :'other', ARRAY['authorization', 'Bearer ' || :'uli_token', 'x-tenant-id', :'other', 'x-aegis-rank', '4', 'x-forwarded-for', '9.9.9.9'] :nobody) AS r(b);

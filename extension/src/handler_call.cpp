@@ -64,6 +64,12 @@ Datum request_datum(const Exchange &exchange, const route::Match &match, Jsonb *
     return request;
 }
 
+void set_path() {
+    if (strcmp(namespace_search_path, route::kHandlerPath) != 0)
+        set_config_option("search_path", route::kHandlerPath, PGC_USERSET, PGC_S_SESSION,
+                          GUC_ACTION_SAVE, true, 0, false);
+}
+
 struct Call {
     Exchange *exchange;
     const route::Match *match;
@@ -78,21 +84,24 @@ void run_handler(const Call &call) {
                  errmsg("handler cannot answer requests"), errdetail("As a handler, %s.", reason)));
     if (call.read_only) XactReadOnly = true;  // until the subtransaction ends
     int nest = NewGUCNestLevel();
-    set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
-                      GUC_ACTION_SAVE, true, 0, false);
+    set_path();
 
     start_clock();
     pg::Identity before = pg::become(role::member());
     Oid handler = call.match->route->handler;
     InvokeFunctionExecuteHook(handler);
     FmgrInfo function;
-    fmgr_info(handler, &function);
+    route::find_call(handler, &function);
     LOCAL_FCINFO(fcinfo, 1);
     InitFunctionCallInfoData(*fcinfo, &function, 1, InvalidOid, nullptr, nullptr);
     fcinfo->args[0].value = request_datum(*call.exchange, *call.match, call.body);
     fcinfo->args[0].isnull = false;
+    PgStat_FunctionCallUsage usage;
+    pgstat_init_function_usage(fcinfo, &usage);
     Datum result = FunctionCallInvoke(fcinfo);
+    pgstat_end_function_usage(&usage, true);
     if (fcinfo->isnull) reject_answer("It is null.");
+    set_path();  // the handler may have left another one
     // Deferred constraints fail here, as the member and as an answer, not at commit.
     ConstraintsSetStmt *immediate = makeNode(ConstraintsSetStmt);
     immediate->constraints = NIL;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which function may be a handler.
+// Which function may be a handler, and how it is called.
 #include "role.hpp"
 #include "route.hpp"
 
@@ -29,13 +29,45 @@ Oid response_type() {
 namespace {
 
 // Handlers found fit, until a catalog changes that says so.
+struct Fit {
+    Oid handler;
+    PGFunction language;  // that runs it; nullptr when it has settings of its own
+};
 constexpr Oid kMostFit = 64;
-Oid fit[kMostFit];
+Fit fit[kMostFit];
 uint64 changes = 0;
 
 void forget(Datum, int, uint32) {
     changes++;
     memset(fit, 0, sizeof fit);
+}
+
+bool sets_only_the_path(HeapTuple function) {
+    bool is_null;
+    Datum settings = SysCacheGetAttr(PROCOID, function, Anum_pg_proc_proconfig, &is_null);
+    if (is_null) return false;
+    Datum *values;
+    int count;
+    deconstruct_array(DatumGetArrayTypeP(settings), TEXTOID, -1, false, TYPALIGN_INT, &values,
+                      nullptr, &count);
+    return count == 1 &&
+           strcmp(TextDatumGetCString(values[0]), psprintf("search_path=%s", kHandlerPath)) == 0;
+}
+
+PGFunction language_of(Oid handler) {
+    HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(handler));
+    if (!HeapTupleIsValid(tuple)) return nullptr;
+    Oid language = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple))->prolang;
+    bool spared = language != INTERNALlanguageId && language != ClanguageId &&
+                  language != SQLlanguageId && sets_only_the_path(tuple);
+    ReleaseSysCache(tuple);
+    HeapTuple found = spared ? SearchSysCache1(LANGOID, ObjectIdGetDatum(language)) : nullptr;
+    if (!HeapTupleIsValid(found)) return nullptr;
+    Oid caller = reinterpret_cast<Form_pg_language>(GETSTRUCT(found))->lanplcallfoid;
+    ReleaseSysCache(found);
+    FmgrInfo info;
+    fmgr_info(caller, &info);
+    return info.fn_addr;
 }
 
 const char *judge(Oid handler) {
@@ -61,17 +93,29 @@ const char *judge(Oid handler) {
 }  // namespace
 
 const char *unfitness(Oid handler) {
-    Oid &known = fit[handler % kMostFit];
-    if (OidIsValid(handler) && known == handler) return nullptr;
+    Fit &known = fit[handler % kMostFit];
+    if (OidIsValid(handler) && known.handler == handler) return nullptr;
     uint64 before = changes;
     const char *reason = judge(handler);
-    if (reason == nullptr && before == changes) known = handler;
-    return reason;
+    if (reason != nullptr) return reason;
+    PGFunction language = language_of(handler);
+    if (before == changes) known = {handler, language};
+    return nullptr;
+}
+
+void find_call(Oid handler, FmgrInfo *function) {
+    fmgr_info(handler, function);
+    const Fit &known = fit[handler % kMostFit];
+    if (known.handler != handler || known.language == nullptr || FmgrHookIsNeeded(handler)) return;
+    function->fn_addr = known.language;
+    function->fn_stats = TRACK_FUNC_OFF;  // counted with the others of such languages
 }
 
 void define_fitness() {
-    // The function, its types and their schema, and whom its owner and aegis_member are members of.
-    for (int catalog : {PROCOID, TYPEOID, NAMESPACEOID, AUTHOID, AUTHMEMROLEMEM, DATABASEOID})
+    // The function, its types, their schema and its language, and whom its owner and aegis_member
+    // are members of.
+    for (int catalog :
+         {PROCOID, TYPEOID, NAMESPACEOID, LANGOID, AUTHOID, AUTHMEMROLEMEM, DATABASEOID})
         CacheRegisterSyscacheCallback(catalog, forget, 0);
 }
 
