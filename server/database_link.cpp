@@ -84,8 +84,9 @@ bool DatabaseLink::connect(Failure *failure) {
     std::string timeout = std::to_string(config_.connect_seconds);
     bool local = !config_.socket.empty();
     // The server gives up on a statement a little before we do, so that its own word arrives.
-    std::string options =
-        "-c statement_timeout=" + std::to_string(config_.statement_seconds * 1000);
+    // The search_path is the one that handlers run with: else each request would set it and back.
+    std::string options = "-c search_path=pg_catalog,\\ pg_temp -c statement_timeout=" +
+                          std::to_string(config_.statement_seconds * 1000);
     std::vector<const char *> names = {"host",           "port",
                                        "dbname",         "user",
                                        "options",        "application_name",

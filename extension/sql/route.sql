@@ -21,6 +21,14 @@ COMMENT ON TYPE aegis.response IS 'what a handler returns';
 
 COMMENT ON COLUMN aegis.response.file IS 'bytes to send as they are, instead of a JSON body';
 
+-- PostgreSQL works out the columns of OUT parameters anew for each statement; those of a type it knows.
+CREATE TYPE aegis.answer AS (
+  status  integer,
+  headers text[],
+  body    bytea
+);
+COMMENT ON TYPE aegis.answer IS 'what aegis.handle() gives the gateway to send: headers as a flat list of name and value';
+
 CREATE FUNCTION aegis.respond(status integer, body jsonb DEFAULT NULL, headers jsonb DEFAULT NULL, file bytea DEFAULT NULL)
   RETURNS aegis.response
   LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -128,8 +136,7 @@ CREATE FUNCTION aegis.routes(OUT method text, OUT path text, OUT public boolean,
   $$;
 COMMENT ON FUNCTION aegis.routes() IS 'what the gateway must know to refuse a request by itself';
 
-CREATE FUNCTION aegis.handle(method text, target text, headers text[], body bytea, peer text, request_id text,
-                             OUT status integer, OUT headers text[], OUT body bytea)
+CREATE FUNCTION aegis.handle(method text, target text, headers text[], body bytea, peer text, request_id text) RETURNS aegis.answer
   AS 'MODULE_PATHNAME', 'aegis_handle' LANGUAGE C VOLATILE CALLED ON NULL INPUT PARALLEL UNSAFE;
 COMMENT ON FUNCTION aegis.handle(text, text, text[], bytea, text, text) IS
   'answers one HTTP request: verifies the caller, fixes the context, runs the handler as aegis_member';

@@ -339,20 +339,6 @@ namespace {
 
 using aegis::handle::Exchange;
 
-// As the install script declares it: finding that out costs more than the rest of the answer.
-TupleDesc answer_row() {
-    static TupleDesc row = nullptr;
-    if (row != nullptr) return row;
-    MemoryContext before = MemoryContextSwitchTo(TopMemoryContext);
-    TupleDesc made = CreateTemplateTupleDesc(3);
-    TupleDescInitEntry(made, 1, "status", INT4OID, -1, 0);
-    TupleDescInitEntry(made, 2, "headers", TEXTARRAYOID, -1, 1);
-    TupleDescInitEntry(made, 3, "body", BYTEAOID, -1, 0);
-    row = BlessTupleDesc(made);
-    MemoryContextSwitchTo(before);
-    return row;
-}
-
 Datum to_tuple(const Exchange &exchange) {
     const aegis::http::Answer &answer = exchange.answer;
     Datum *texts = static_cast<Datum *>(palloc(sizeof(Datum) * 2 * (answer.header_count + 1)));
@@ -369,7 +355,10 @@ Datum to_tuple(const Exchange &exchange) {
         PointerGetDatum(construct_array(texts, count, TEXTOID, -1, false, TYPALIGN_INT)),
         PointerGetDatum(aegis::pg::copy_varlena(body))};
     bool nulls[3] = {};
-    return HeapTupleGetDatum(heap_form_tuple(answer_row(), values, nulls));
+    TupleDesc desc = lookup_rowtype_tupdesc(aegis::route::answer_type(), -1);
+    Datum row = HeapTupleGetDatum(heap_form_tuple(desc, values, nulls));
+    ReleaseTupleDesc(desc);
+    return row;
 }
 
 }  // namespace

@@ -107,6 +107,12 @@ const char *parse_target(core::ByteView raw, Target *target) {
 }
 
 Jsonb *to_jsonb(const Pair *pairs, int count) {
+    if (count == 0) {  // as most queries and parameters are
+        Jsonb *empty = static_cast<Jsonb *>(palloc(VARHDRSZ + sizeof(JsonbContainer)));
+        SET_VARSIZE(empty, VARHDRSZ + sizeof(JsonbContainer));
+        empty->root.header = JB_FOBJECT;
+        return empty;
+    }
     JsonbParseState *state = nullptr;
     pushJsonbValue(&state, WJB_BEGIN_OBJECT, nullptr);
     for (int i = 0; i < count; i++) {

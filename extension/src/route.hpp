@@ -47,9 +47,10 @@ inline constexpr char kHandlerPath[] = "pg_catalog, pg_temp";
 // How to call a fit handler while that is in force: one that sets nothing else has its language
 // called at once, for PostgreSQL would set the same again, at the price of a small handler.
 void find_call(Oid handler, FmgrInfo *function);
-// Row types of a handler's argument and result.
+// Row types of a handler's argument and result, and of what aegis.handle makes of it.
 Oid request_type();
 Oid response_type();
+Oid answer_type();
 
 void define_fitness();
 void define();  // cache invalidation; called from _PG_init

@@ -7,26 +7,14 @@ namespace aegis::route {
 
 namespace {
 
-Oid row_type(const char *name) {
-    Oid type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum(name),
-                               ObjectIdGetDatum(get_namespace_oid("aegis", false)));
-    if (!OidIsValid(type))
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
-                        errmsg("type \"aegis.%s\" does not exist", name)));
-    return type;
-}
-
-}  // namespace
-
-Oid request_type() {
-    return row_type("request");
-}
-
-Oid response_type() {
-    return row_type("response");
-}
-
-namespace {
+// The rows of requests and answers, until a type changes.
+struct Row {
+    const char *name;
+    Oid type;
+};
+Row request = {"request", InvalidOid};
+Row response = {"response", InvalidOid};
+Row answer = {"answer", InvalidOid};
 
 // Handlers found fit, until a catalog changes that says so.
 struct Fit {
@@ -40,6 +28,19 @@ uint64 changes = 0;
 void forget(Datum, int, uint32) {
     changes++;
     memset(fit, 0, sizeof fit);
+    request.type = response.type = answer.type = InvalidOid;
+}
+
+Oid type_of(Row &row) {
+    if (OidIsValid(row.type)) return row.type;
+    uint64 before = changes;
+    Oid type = GetSysCacheOid2(TYPENAMENSP, Anum_pg_type_oid, CStringGetDatum(row.name),
+                               ObjectIdGetDatum(get_namespace_oid("aegis", false)));
+    if (!OidIsValid(type))
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+                        errmsg("type \"aegis.%s\" does not exist", row.name)));
+    if (before == changes) row.type = type;
+    return type;
 }
 
 bool sets_only_the_path(HeapTuple function) {
@@ -91,6 +92,16 @@ const char *judge(Oid handler) {
 }
 
 }  // namespace
+
+Oid request_type() {
+    return type_of(request);
+}
+Oid response_type() {
+    return type_of(response);
+}
+Oid answer_type() {
+    return type_of(answer);
+}
 
 const char *unfitness(Oid handler) {
     Fit &known = fit[handler % kMostFit];
