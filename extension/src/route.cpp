@@ -303,14 +303,19 @@ bool require_quiet(FunctionCallInfo fcinfo, const char *method, const char *path
     return withheld;
 }
 
+// Whoever changes routes is alone with them until the transaction ends: what is looked up first
+// still holds when it is replaced.
+void lock_routes() {
+    LockRelationOid(get_relname_relid("route", get_namespace_oid("aegis", false)),
+                    ShareRowExclusiveLock);
+}
+
 // Whether there is a route of this method and path whose calls must not be known. One of an
 // extension is not replaced by what follows but removed first, by a trigger.
 bool is_withheld(Datum method, Datum path) {
     static pg::Statement find = {
-        "SELECT FROM aegis.route r WHERE r.method OPERATOR(pg_catalog.=) $1"
-        " AND r.path OPERATOR(pg_catalog.=) $2 AND (r.withheld OR EXISTS (SELECT FROM"
-        " aegis.event_type e WHERE e.name OPERATOR(pg_catalog.=) r.event AND e.withheld))"
-        " FOR UPDATE OF r",
+        "SELECT FROM aegis.routes() r WHERE r.method OPERATOR(pg_catalog.=) $1"
+        " AND r.path OPERATOR(pg_catalog.=) $2 AND r.withheld",
         2,
         {TEXTOID, TEXTOID},
         nullptr};
@@ -329,9 +334,8 @@ void record(const char *event, const char *method, const char *path) {
 }  // namespace
 
 AEGIS_FUNCTION(aegis_register_route) {
-    // The arguments, whether an extension's script called, and where the function is; last, whether
-    // the route is withheld by its event or by itself.
-    constexpr int kArguments = 20, kParameters = kArguments + 3;
+    // The arguments, whether an extension's script called, and where the function is.
+    constexpr int kArguments = 20, kParameters = kArguments + 2;
     static pg::Statement upsert = {
         "INSERT INTO aegis.route (method, path, handler, minimum_rank, public, body_limit, event, "
         "idempotent, replica_ok, summary, request_schema, response_schema, tag, parameter_schema, "
@@ -348,13 +352,11 @@ AEGIS_FUNCTION(aegis_register_route) {
         "excluded.idempotent, excluded.replica_ok, excluded.summary, excluded.request_schema, "
         "excluded.response_schema, excluded.tag, excluded.parameter_schema, "
         "excluded.success_status, excluded.problems, excluded.credentials, excluded.scope, "
-        "excluded.step_up, excluded.withheld, excluded.by_extension, excluded.handler_schema)"
-        " WHERE $23 OR NOT (route.withheld OR EXISTS (SELECT FROM aegis.event_type e"
-        " WHERE e.name OPERATOR(pg_catalog.=) route.event AND e.withheld))",
+        "excluded.step_up, excluded.withheld, excluded.by_extension, excluded.handler_schema)",
         kParameters,
         {TEXTOID,      TEXTOID, NAMEOID,     INT2OID,  BOOLOID, INT4OID,  TEXTOID, BOOLOID,
          BOOLOID,      TEXTOID, JSONBOID,    JSONBOID, TEXTOID, JSONBOID, INT2OID, JSONBOID,
-         TEXTARRAYOID, TEXTOID, INTERVALOID, BOOLOID,  BOOLOID, NAMEOID,  BOOLOID},
+         TEXTARRAYOID, TEXTOID, INTERVALOID, BOOLOID,  BOOLOID, NAMEOID},
         nullptr};
 
     require_registrar();
@@ -396,15 +398,16 @@ AEGIS_FUNCTION(aegis_register_route) {
     values[2] = name_datum(get_func_name(handler));
     values[kArguments] = BoolGetDatum(creating_extension);
     values[kArguments + 1] = name_datum(get_namespace_name(get_func_namespace(handler)));
-    values[kArguments + 2] = BoolGetDatum(withheld);
     pg::Identity before = pg::enter();
+    lock_routes();
     // Whoever only means to change its handler must not make its calls known by leaving a word out.
-    if ((!withheld && is_withheld(values[0], values[1])) || pg::execute(upsert, values, nulls) != 1)
+    if (!withheld && is_withheld(values[0], values[1]))
         ereport(ERROR,
                 (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
                  errmsg("route \"%s %s\" is withheld and would become known", method, path),
                  errhint("Register it with \"withheld\", or with an event that is withheld, or "
                          "remove it with aegis.drop_route() first.")));
+    pg::execute(upsert, values, nulls);
     record("route.registered", method, path);
     pg::leave(before);
     PG_RETURN_VOID();
@@ -422,6 +425,7 @@ AEGIS_FUNCTION(aegis_drop_route) {
     const char *path = text_to_cstring(PG_GETARG_TEXT_PP(1));
     Datum values[] = {PG_GETARG_DATUM(0), PG_GETARG_DATUM(1)};
     pg::Identity before = pg::enter();
+    lock_routes();
     if (pg::execute(remove, values) != 1)
         ereport(ERROR, (errcode(ERRCODE_NO_DATA_FOUND),
                         errmsg("route \"%s %s\" does not exist", method, path)));

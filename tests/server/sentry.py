@@ -10,6 +10,13 @@ from fixture.collector import Sink  # noqa: E402
 from fixture.report import equal, until  # noqa: E402
 
 CANARY = "canary-4711"
+# Two routes that fail in the database, one of which must not be known.
+ROUTES = """
+CREATE FUNCTION public.fails(aegis.request) RETURNS aegis.response LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+  AS $$ BEGIN RAISE EXCEPTION 'fails' USING ERRCODE = 'internal_error'; END $$;
+SELECT aegis.register_route('GET', '/api/fails/known', 'public.fails(aegis.request)', public => true);
+SELECT aegis.register_route('GET', '/api/fails/withheld', 'public.fails(aegis.request)', public => true, withheld => true);
+"""
 
 
 def event_of(envelope):
@@ -26,9 +33,17 @@ def main():
     dsn = f"http://publickey@127.0.0.1:{sink.server_port}/42"
     with Cluster() as cluster, Gateway(cluster, {"sentry": {"dsn": dsn, "environment": "test"}}) as gateway:
         client = Client(gateway, token="ags1_UK_" + "A" * 43)
-        with report.test("an-error-arrives-as-an-envelope"):
+        with report.test("nothing-arrives-of-what-is-no-error"):
             equal(client.request("GET", "/api/customers").status, 401, "before")
             equal(sink.envelopes, [], "nothing is reported of what is no error")
+        with report.test("of-a-statement-that-fails-the-known-route-is-reported-and-the-withheld-one-is-not"):
+            cluster.sql(ROUTES)
+            for at in ("withheld", "known"):  # errors leave in the order in which they came
+                until(lambda: client.request("GET", f"/api/fails/{at}", headers={"X-Request-Id": f"{at}-500"}).status == 500, what=f"the {at} route's failure")
+            until(lambda: [event_of(one)["tags"].get("request_id") for one in list(sink.envelopes)] == ["known-500"], what="one report")
+            equal("error" in [line["level"] for line in gateway.lines() if line.get("request_id") == "withheld-500"], True, "the log has it")
+            sink.envelopes.clear()
+        with report.test("an-error-while-the-database-is-away-arrives-as-an-envelope"):
             cluster.stop()
             until(lambda: client.request("GET", f"/api/customers/{CANARY}?email={CANARY}", headers={
                 "User-Agent": CANARY, "X-Other": CANARY, "Cookie": f"other={CANARY}"}).status == 503, what="a request that fails")
