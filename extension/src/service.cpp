@@ -66,7 +66,7 @@ bool find_secret(const char *key_id, Snapshot snapshot, pg_uuid_t *service, core
 bool find_service(const pg_uuid_t &id, Snapshot snapshot, Service *service) {
     ScanKeyData key;
     ScanKeyInit(&key, column::id, BTEqualStrategyNumber, F_UUID_EQ, UUIDPGetDatum(&id));
-    own_table::Scan scan = own_table::begin("service", &key, 1, nullptr, snapshot);
+    own_table::Scan scan = own_table::begin_one("service", &key, 1, nullptr, snapshot);
     HeapTuple row = own_table::next(scan);
     bool in_use = false;
     if (row != nullptr) {
