@@ -24,14 +24,14 @@ std::string make_request_id() {
     raw[6] = static_cast<uint8_t>((raw[6] & 0x0f) | 0x40);
     raw[8] = static_cast<uint8_t>((raw[8] & 0x3f) | 0x80);
     static constexpr char digits[] = "0123456789abcdef";
-    std::string text;
-    text.reserve(36);
+    char text[36];
+    char *to = text;
     for (size_t at = 0; at < sizeof(raw); ++at) {
-        if (at == 4 || at == 6 || at == 8 || at == 10) text += '-';
-        text += digits[raw[at] >> 4];
-        text += digits[raw[at] & 15];
+        if (at == 4 || at == 6 || at == 8 || at == 10) *to++ = '-';
+        *to++ = digits[raw[at] >> 4];
+        *to++ = digits[raw[at] & 15];
     }
-    return text;
+    return std::string(text, sizeof(text));
 }
 
 }  // namespace aegis::server

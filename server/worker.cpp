@@ -39,6 +39,7 @@ bool Queue::push(Connection *connection) {
         std::lock_guard<std::mutex> guard(lock_);
         if (closed_ || waiting_.size() >= capacity_) return false;
         waiting_.push_back(connection);
+        size_ = waiting_.size();
     }
     filled_.notify_one();
     return true;
@@ -47,23 +48,21 @@ bool Queue::push(Connection *connection) {
 Connection *Queue::pop(std::chrono::milliseconds time) {
     std::unique_lock<std::mutex> guard(lock_);
     filled_.wait_for(guard, time, [this] { return closed_ || !waiting_.empty(); });
-    if (waiting_.empty()) return nullptr;
-    Connection *connection = waiting_.front();
-    waiting_.pop_front();
-    return connection;
+    return first();
 }
 
 Connection *Queue::try_pop() {
+    if (size_ == 0) return nullptr;
     std::lock_guard<std::mutex> guard(lock_);
+    return first();
+}
+
+Connection *Queue::first() {
     if (waiting_.empty()) return nullptr;
     Connection *connection = waiting_.front();
     waiting_.pop_front();
+    size_ = waiting_.size();
     return connection;
-}
-
-bool Queue::closed() const {
-    std::lock_guard<std::mutex> guard(lock_);
-    return closed_;
 }
 
 void Queue::close() {
@@ -72,11 +71,6 @@ void Queue::close() {
         closed_ = true;
     }
     filled_.notify_all();
-}
-
-size_t Queue::size() const {
-    std::lock_guard<std::mutex> guard(lock_);
-    return waiting_.size();
 }
 
 struct Workers::Hands {

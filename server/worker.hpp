@@ -9,6 +9,7 @@
 #include "region_wait.hpp"
 #include "stream.hpp"
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
@@ -25,16 +26,21 @@ class Queue {
     bool push(Connection *connection);                // false when full or closed
     Connection *pop(std::chrono::milliseconds time);  // waits for so long; nullptr: none
     Connection *try_pop();
-    bool closed() const;
+    bool closed() const { return closed_; }
     void close();
-    size_t size() const;
+    size_t size() const { return size_; }
 
  private:
+    Connection *first();  // with the lock held
+
     const size_t capacity_;
-    mutable std::mutex lock_;
+    std::mutex lock_;
     std::condition_variable filled_;
     std::deque<Connection *> waiting_;
-    bool closed_ = false;
+    // Written with the lock held, read without it: each worker looks before each request, and there
+    // is mostly nothing. One that is idle and looked too early is called.
+    std::atomic<size_t> size_{0};
+    std::atomic<bool> closed_{false};
 };
 
 class Workers {
