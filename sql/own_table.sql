@@ -30,6 +30,22 @@ SELECT id AS uli_session FROM aegis.session WHERE token_hash = sha256(convert_to
 :who
 :who
 
+-- allows: the index once in a while, which tells the buffer manager that its pages and the row's are in use
+\set scans 'SELECT pg_stat_get_numscans(''aegis.session_token_hash_key''::regclass)'
+SELECT set_config('regress.token', :'uli_token', false) IS NOT NULL AS token;
+SELECT pg_stat_force_next_flush();
+:scans AS before \gset
+DO $$
+BEGIN
+  FOR i IN 1 .. 128 LOOP
+    SET LOCAL SESSION AUTHORIZATION regress_own_table_member;
+    PERFORM aegis.authenticate(current_setting('regress.token'));
+    ROLLBACK;
+  END LOOP;
+END $$;
+SELECT pg_stat_force_next_flush();
+:scans - :before AS scans_of_128;
+
 -- allows: what was changed, in this transaction and after it, and not what was undone
 UPDATE aegis.user SET rank = 2 WHERE id = :'uli';
 :who

@@ -95,10 +95,14 @@ void start(Scan &scan, ScanKey keys, int count, const char *index_name) {
 // be told to this cache.
 struct Place {
     uint64 hash;  // of table and keys; 0 unused
+    uint8 hits;   // since the row was looked up
     Buffer buffer;
     ItemPointerData root;  // of its chain, as an index has it
 };
 constexpr uint64 kPlaces = 4096;
+// ReadRecentBuffer() does not tell the buffer manager that a page is in use, nor does anybody prune
+// the page here: without a look-up in between the pages read most would be the first to be evicted.
+constexpr uint8 kMostHits = 31;
 Place places[kPlaces];
 
 Place &place_of(const Scan &scan) {
@@ -129,6 +133,7 @@ uint64 hash_of(const Scan &scan) {
     return hash;
 }
 
+// Never after start(), which numbers the keys' columns as the index does.
 bool has_keys(Scan &scan) {
     for (int i = 0; i < scan.count; i++) {
         ScanKeyData &key = scan.keys[i];
@@ -142,8 +147,9 @@ bool has_keys(Scan &scan) {
 }
 
 bool is_in_place(Scan &scan) {
-    const Place &place = place_of(scan);
-    if (scan.hash == 0 || place.hash != scan.hash) return false;
+    Place &place = place_of(scan);
+    if (scan.hash == 0 || place.hash != scan.hash || place.hits == kMostHits) return false;
+    place.hits++;
     ItemPointerData at = place.root;
     // The table may have been cut off before it: reading the block itself would then be an error.
     if (!ReadRecentBuffer(pg::file_of(scan.relation), MAIN_FORKNUM, ItemPointerGetBlockNumber(&at),
@@ -162,7 +168,8 @@ bool is_in_place(Scan &scan) {
 
 void keep_place(const Scan &scan, HeapTuple row) {
     if (scan.hash == 0) return;
-    Place place = {scan.hash, reinterpret_cast<BufferHeapTupleTableSlot *>(scan.scan->slot)->buffer,
+    Place place = {scan.hash, 0,
+                   reinterpret_cast<BufferHeapTupleTableSlot *>(scan.scan->slot)->buffer,
                    row->t_self};
     if (HeapTupleIsHeapOnly(row)) {
         OffsetNumber roots[MaxHeapTuplesPerPage];

@@ -36,8 +36,8 @@ struct Scan {
 Scan begin(const char *name, ScanKey keys, int count = 1, const char *index = nullptr,
            Snapshot snapshot = nullptr);
 // The same for the one row that all columns of a unique index name. Cheaper when this process has
-// read that row before, and never older. Not for what somebody may guess at: the time tells whether
-// there is such a row.
+// read that row before, and never older. The keys are kept until next(). Not for what somebody may
+// guess at: the time tells whether there is such a row.
 Scan begin_one(const char *name, ScanKey keys, int count = 1, const char *index = nullptr,
                Snapshot snapshot = nullptr);
 HeapTuple next(Scan &scan);
