@@ -174,6 +174,15 @@ SELECT aegis.register_route('POST', '/regress/handle/path', 'regress_handle.leav
 \c - :superuser
 SET client_min_messages = warning;
 DELETE FROM regress_handle.note WHERE body = 'of another path';
+-- also where the connection has the handlers' search_path, so that the handler's SET is the first one
+ALTER ROLE regress_handle_gateway SET search_path = pg_catalog, pg_temp;
+SELECT unnest(setconfig) AS of_the_connection FROM pg_db_role_setting WHERE setrole = 'regress_handle_gateway'::regrole;
+\c - regress_handle_gateway
+:ask 'POST', '/regress/handle/path', ARRAY['authorization', 'Bearer ' || :'ada_token'] :nobody;
+\c - :superuser
+SET client_min_messages = warning;
+ALTER ROLE regress_handle_gateway RESET search_path;
+DELETE FROM regress_handle.note WHERE body = 'of another path';
 DROP TRIGGER pinned ON regress_handle.note;
 SELECT aegis.drop_route('POST', '/regress/handle/path'), aegis.drop_route('GET', '/regress/handle/settings');
 \c - regress_handle_gateway

@@ -64,10 +64,11 @@ Datum request_datum(const Exchange &exchange, const route::Match &match, Jsonb *
     return request;
 }
 
+// As SET LOCAL does, which may follow the handler's own SET; SAVE may follow nothing.
 void set_path() {
-    if (strcmp(namespace_search_path, route::kHandlerPath) != 0)
-        set_config_option("search_path", route::kHandlerPath, PGC_USERSET, PGC_S_SESSION,
-                          GUC_ACTION_SAVE, true, 0, false);
+    if (strcmp(namespace_search_path, pg::kPinnedPath) != 0)
+        set_config_option("search_path", pg::kPinnedPath, PGC_USERSET, PGC_S_SESSION,
+                          GUC_ACTION_LOCAL, true, 0, false);
 }
 
 struct Call {

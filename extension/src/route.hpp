@@ -42,10 +42,9 @@ void find(const char *method, const http::Target &target, Match *match);
 // Whether a function may be a handler now: (aegis.request) returns aegis.response, SECURITY
 // INVOKER, executable by aegis_member. The reason when not, else nullptr.
 const char *unfitness(Oid handler);
-// Handlers run with this search_path.
-inline constexpr char kHandlerPath[] = "pg_catalog, pg_temp";
-// How to call a fit handler while that is in force: one that sets nothing else has its language
-// called at once, for PostgreSQL would set the same again, at the price of a small handler.
+// How to call a fit handler while the search_path is pg::kPinnedPath: one that sets nothing else
+// has its language called at once, for PostgreSQL would set the same again, at the price of a small
+// handler.
 void find_call(Oid handler, FmgrInfo *function);
 // Row types of a handler's argument and result, and of what aegis.handle makes of it.
 Oid request_type();

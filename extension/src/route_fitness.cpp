@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which function may be a handler, and how it is called.
+#include "pg/statement.hpp"
 #include "role.hpp"
 #include "route.hpp"
 
@@ -19,7 +20,7 @@ Row answer = {"answer", InvalidOid};
 // Handlers found fit, until a catalog changes that says so.
 struct Fit {
     Oid handler;
-    PGFunction language;  // that runs it; nullptr when it has settings of its own
+    PGFunction language;  // that runs it; nullptr: called as PostgreSQL would
 };
 constexpr Oid kMostFit = 64;
 Fit fit[kMostFit];
@@ -51,21 +52,20 @@ bool sets_only_the_path(HeapTuple function) {
     int count;
     deconstruct_array(DatumGetArrayTypeP(settings), TEXTOID, -1, false, TYPALIGN_INT, &values,
                       nullptr, &count);
-    return count == 1 &&
-           strcmp(TextDatumGetCString(values[0]), psprintf("search_path=%s", kHandlerPath)) == 0;
+    return count == 1 && strcmp(TextDatumGetCString(values[0]), pg::kPinnedSetting) == 0;
 }
 
 PGFunction language_of(Oid handler) {
     HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(handler));
     if (!HeapTupleIsValid(tuple)) return nullptr;
     Oid language = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple))->prolang;
-    bool spared = language != INTERNALlanguageId && language != ClanguageId &&
-                  language != SQLlanguageId && sets_only_the_path(tuple);
+    bool spared = sets_only_the_path(tuple);
     ReleaseSysCache(tuple);
     HeapTuple found = spared ? SearchSysCache1(LANGOID, ObjectIdGetDatum(language)) : nullptr;
     if (!HeapTupleIsValid(found)) return nullptr;
     Oid caller = reinterpret_cast<Form_pg_language>(GETSTRUCT(found))->lanplcallfoid;
     ReleaseSysCache(found);
+    if (!OidIsValid(caller)) return nullptr;  // internal, C and SQL
     FmgrInfo info;
     fmgr_info(caller, &info);
     return info.fn_addr;

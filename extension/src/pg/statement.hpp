@@ -34,6 +34,10 @@ struct Identity {
 Identity become(Oid role);  // with SECURITY_LOCAL_USERID_CHANGE: SET ROLE is refused
 void resume(const Identity &identity);
 
+// The search_path of functions that others call, as pg_proc has it, and alone.
+inline constexpr char kPinnedSetting[] = "search_path=pg_catalog, pg_temp";
+inline constexpr const char *kPinnedPath = kPinnedSetting + sizeof "search_path=" - 1;
+
 // For SQL that is not fixed: names and operators in it are found in pg_catalog until the level that
 // this returns is given to AtEOXact_GUC(). Whoever made an operator of a caller's schema would
 // otherwise run it as the role above.
