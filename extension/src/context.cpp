@@ -89,6 +89,7 @@ void at_transaction_end(XactEvent event, void *) {
         case XACT_EVENT_ABORT:
         case XACT_EVENT_PREPARE:
             used_in_transaction = false;
+            end_own_clock();  // which an error outside of the handler may have left running
             break;
         default:
             break;

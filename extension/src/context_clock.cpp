@@ -54,7 +54,7 @@ void hold_to_time() {
     if (!own_clock) cut_off_statement(*context);
     if (IsInParallelMode() || !IsTransactionState()) return;
     cap("lock_timeout", LockTimeout, context->lock_ms);
-    // Nobody waits inside aegis.handle(), whose transaction ends with its statement.
+    // What is set inside a handler ends with it.
     if (own_clock) return;
     cap("idle_in_transaction_session_timeout", IdleInTransactionSessionTimeout, context->idle_ms);
 }
