@@ -3,6 +3,7 @@
 
 #include "context.hpp"
 #include "pg/compat.hpp"
+#include "pg/invalidation.hpp"
 #include "role.hpp"
 
 namespace aegis::bystander::detail {
@@ -22,9 +23,9 @@ void forget(Datum, int, uint32) {
 bool look() {
     static bool registered = false;
     if (!registered) {
-        CacheRegisterSyscacheCallback(NAMESPACEOID, forget, 0);
-        CacheRegisterSyscacheCallback(AUTHOID, forget, 0);
-        CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, forget, 0);
+        pg::on_catalog_change(NAMESPACEOID, forget);
+        pg::on_catalog_change(AUTHOID, forget);
+        pg::on_catalog_change(AUTHMEMROLEMEM, forget);
     }
     registered = true;
     if (!IsTransactionState()) return false;

@@ -338,8 +338,8 @@ uint32_t reference_of(const char *name) {
 
 void define() {
     pg::on_relation_change(table_changed);
-    CacheRegisterSyscacheCallback(AUTHOID, roles_changed, 0);
-    CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, roles_changed, 0);
+    pg::on_catalog_change(AUTHOID, roles_changed);
+    pg::on_catalog_change(AUTHMEMROLEMEM, roles_changed);
     define_bond();
     define_twin();
 }

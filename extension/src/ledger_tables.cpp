@@ -147,7 +147,7 @@ Oid toasted_by(Oid toast) {
 
 void define() {
     pg::on_relation_change(forget_relation);
-    CacheRegisterSyscacheCallback(NAMESPACEOID, forget_schema, 0);
+    pg::on_catalog_change(NAMESPACEOID, forget_schema);
 }
 
 }  // namespace aegis::ledger_tables

@@ -37,7 +37,7 @@ void expect_changes() {
     static bool registered = false;
     if (registered) return;
     pg::on_relation_change(forget_relation);
-    CacheRegisterSyscacheCallback(NAMESPACEOID, forget_schema, 0);
+    pg::on_catalog_change(NAMESPACEOID, forget_schema);
     registered = true;
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "role.hpp"
 
+#include "pg/invalidation.hpp"
+
 namespace aegis::role {
 
 namespace {
@@ -85,8 +87,8 @@ bool bypasses_row_security(Oid role) {
 }
 
 void define() {
-    CacheRegisterSyscacheCallback(AUTHOID, forget, 0);
-    CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, forget, 0);
+    pg::on_catalog_change(AUTHOID, forget);
+    pg::on_catalog_change(AUTHMEMROLEMEM, forget);
 }
 
 }  // namespace aegis::role

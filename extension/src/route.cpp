@@ -178,7 +178,7 @@ void find(const char *method, const http::Target &target, Match *match) {
 
 void define() {
     pg::on_relation_change(on_relcache);
-    CacheRegisterSyscacheCallback(PROCOID, on_function, 0);
+    pg::on_catalog_change(PROCOID, on_function);
     define_fitness();
 }
 

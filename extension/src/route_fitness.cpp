@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which function may be a handler, and how it is called.
+#include "pg/invalidation.hpp"
 #include "pg/statement.hpp"
 #include "role.hpp"
 #include "route.hpp"
@@ -127,7 +128,7 @@ void define_fitness() {
     // are members of.
     for (int catalog :
          {PROCOID, TYPEOID, NAMESPACEOID, LANGOID, AUTHOID, AUTHMEMROLEMEM, DATABASEOID})
-        CacheRegisterSyscacheCallback(catalog, forget, 0);
+        pg::on_catalog_change(catalog, forget);
 }
 
 }  // namespace aegis::route

@@ -10,6 +10,7 @@
 #include "ledger_tables.hpp"
 #include "pg/function.hpp"
 #include "pg/installed.hpp"
+#include "pg/invalidation.hpp"
 #include "pg/statement.hpp"
 #include "role.hpp"
 #include "worker.hpp"
@@ -157,8 +158,8 @@ void tend() {
 
 void define() {
     RegisterXactCallback(at_transaction_end, nullptr);
-    CacheRegisterSyscacheCallback(AUTHOID, note_roles, 0);
-    CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, note_roles, 0);
+    pg::on_catalog_change(AUTHOID, note_roles);
+    pg::on_catalog_change(AUTHMEMROLEMEM, note_roles);
 }
 
 }  // namespace aegis::watch

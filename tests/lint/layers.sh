@@ -18,6 +18,7 @@ findings() {
   search '#include [<"](postgres\.h|fmgr\.h|(access|catalog|commands|executor|funcapi|libpq|miscadmin|nodes|optimizer|parser|pgstat|port|postmaster|replication|rewrite|storage|tcop|utils)[./])' $shell \
     | sed '/^extension.src.pg.postgres\.hpp:/d' | report "server headers only in pg/postgres.hpp"
   search 'PG_VERSION_NUM' $shell | sed '/^extension.src.pg.compat\.hpp:/d' | report "versions only in pg/compat.hpp"
+  search 'CacheRegister(Relcache|Syscache)Callback' $shell | sed '/^extension.src.pg.invalidation\.cpp:/d' | report "invalidation callbacks only in pg/invalidation.cpp"
   search '#include <openssl' $shell | report "OpenSSL only in core"
   search '#include <(argon2|zxcvbn)' $shell | sed '/^extension.src.password\.cpp:/d' | report "password libraries only in password.cpp"
   search '#include <qrencode' $shell | sed '/^extension.src.second_factor_qr\.cpp:/d' | report "QR codes only in second_factor_qr.cpp"

@@ -2,7 +2,7 @@
 // What was found out about functions, by OID, remembered until pg_proc changes.
 #pragma once
 
-#include "pg/postgres.hpp"
+#include "pg/invalidation.hpp"
 
 namespace aegis::pg {
 
@@ -15,7 +15,7 @@ class FunctionMemory {
     constexpr FunctionMemory(const char *name, Found (*find)(Oid)) : name_(name), find_(find) {}
 
     // Once, from _PG_init.
-    void define() { CacheRegisterSyscacheCallback(PROCOID, forget, PointerGetDatum(this)); }
+    void define() { on_catalog_change(PROCOID, forget, PointerGetDatum(this)); }
 
     Found of(Oid function) {
         if (stale_ && entries_ != nullptr) {

@@ -28,7 +28,7 @@ void forget(Datum, int, uint32) {
 bool look_for_installation() {
     static bool registered = false;
     if (!registered) {
-        CacheRegisterSyscacheCallback(NAMESPACEOID, forget, 0);
+        on_catalog_change(NAMESPACEOID, forget);
         on_relation_change(forget_relation);
     }
     registered = true;
