@@ -62,6 +62,12 @@ BEGIN
   INSERT INTO regress_handle.note (body) VALUES (request.body ->> 'body');
   RETURN aegis.respond(201, headers => jsonb_build_object('location', '/regress/handle/note'));
 END $$;
+CREATE FUNCTION regress_handle.peek(request aegis.request) RETURNS aegis.response
+  LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM aegis.record('regress.peeked', 'note', 'all', 'failure');
+  RETURN aegis.respond(200, '"seen"');
+END $$;
 CREATE FUNCTION regress_handle.poison(request aegis.request) RETURNS aegis.response LANGUAGE plpgsql AS $$
 BEGIN
   SET LOCAL bytea_output = 'escape';
@@ -70,7 +76,7 @@ BEGIN
   RESET timezone;
   RETURN aegis.respond(200, to_jsonb('\x41'::bytea::text));
 END $$;
-SELECT aegis.declare_event('regress.noted', 'a note was made', '{}'), aegis.declare_event('regress.kept', 'nobody of the tenant reads it', '{}', withheld => true);
+SELECT aegis.declare_event('regress.noted', 'a note was made', '{}'), aegis.declare_event('regress.seen', 'notes were read', '{}'), aegis.declare_event('regress.peeked', 'a handler says so', '{}'), aegis.declare_event('regress.kept', 'nobody of the tenant reads it', '{}', withheld => true);
 SELECT aegis.register_route('GET', '/regress/handle/echo/{one}/{two}', 'regress_handle.echo(aegis.request)'),
        aegis.register_route('POST', '/regress/handle/echo', 'regress_handle.echo(aegis.request)', body_limit => 100),
        aegis.register_route('GET', '/regress/handle/public', 'regress_handle.who(aegis.request)', public => true),
@@ -79,6 +85,8 @@ SELECT aegis.register_route('GET', '/regress/handle/echo/{one}/{two}', 'regress_
        aegis.register_route('GET', '/regress/handle/admin', 'regress_handle.who(aegis.request)', 4::smallint),
        aegis.register_route('GET', '/regress/handle/note', 'regress_handle.list(aegis.request)'),
        aegis.register_route('POST', '/regress/handle/note', 'regress_handle.add(aegis.request)', event => 'regress.noted'),
+       aegis.register_route('GET', '/regress/handle/seen', 'regress_handle.list(aegis.request)', event => 'regress.seen'),
+       aegis.register_route('GET', '/regress/handle/peek', 'regress_handle.peek(aegis.request)'),
        aegis.register_route('GET', '/regress/handle/kept', 'regress_handle.list(aegis.request)', event => 'regress.kept'),
        aegis.register_route('GET', '/regress/handle/poison', 'regress_handle.poison(aegis.request)', public => true),
        aegis.register_route('GET', '/regress/handle/write', 'regress_handle.add(aegis.request)');
@@ -250,6 +258,16 @@ SELECT * FROM regress_handle.note;
 SELECT aegis.authenticate(:'uli_token');
 SELECT aegis.users();
 
+-- survives: answers whose transaction is rolled back after they left, by a row that fails and by the text of an error: what
+-- the routes record, and what their handlers do, is recorded by the worker
+SELECT h.status, 1 / (2 - g) AS one FROM aegis.handle('GET', '/regress/handle/seen', ARRAY['authorization', 'Bearer ' || :'uli_token'] :nobody, generate_series(1, 2) g;
+SELECT encode(h.body, 'escape')::int FROM aegis.handle('GET', '/regress/handle/peek', ARRAY['authorization', 'Bearer ' || :'uli_token'] :nobody;
+\c - :superuser
+SET client_min_messages = warning;
+DO $$ BEGIN FOR i IN 1 .. 400 LOOP EXIT WHEN (SELECT alive AND charges_waiting = 0 FROM aegis.worker_status()); PERFORM pg_catalog.pg_sleep(0.05); END LOOP; END $$;
+SELECT event, outcome, target_kind, target_id, detail, tenant_id = :'tenant' AS of_the_tenant, user_id IS NOT NULL AS by_somebody, "session_user", request_id
+  FROM aegis.audit_log WHERE event IN ('regress.seen', 'regress.peeked') ORDER BY event;
+\c - regress_handle_gateway
 -- survives: denials and the route's event are recorded, also of what was rolled back
 \c - :superuser
 SET client_min_messages = warning;

@@ -74,11 +74,14 @@ void fill(Slot &slot, const Order &order, const char *session_user) {
     slot.not_before_micros = 0;
     slot.database = MyDatabaseId;
     slot.field = order.field;
+    slot.outcome = order.outcome;
+    slot.status = order.status;
     slot.unix_micros = unix_micros_now();
     slot.tenant = order.tenant;
     slot.user = order.user;
     memset(&slot.session, 0, sizeof slot.session);
     copy_text(slot.event, sizeof slot.event, order.event);
+    copy_text(slot.target_kind, sizeof slot.target_kind, order.target_kind);
     copy_text(slot.target, sizeof slot.target, order.target);
     copy_text(slot.detail, sizeof slot.detail, order.detail);
     copy_text(slot.session_user, sizeof slot.session_user, session_user);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What must survive a rollback is charged first: sign-in attempts, denials, reveals, break-glass.
+// What must survive a rollback is charged first: sign-in attempts, denials, reveals, break-glass,
+// requests and readings that are an event.
 // A charge is a slot in memory that no rollback reverts. The transaction that made it writes its
 // own ledger entry and settles the charge at commit; what it did not write (abort, cancel, lost
 // backend) the worker writes from the slot. docs/charge.md.
@@ -7,6 +8,7 @@
 
 #include <atomic>
 
+#include "core/entry.hpp"
 #include "pg/postgres.hpp"
 
 namespace aegis::charge {
@@ -18,7 +20,9 @@ enum class Kind : uint32_t {
     break_glass = 4,
     finding = 5,
     signature = 6,
-    unprotection = 7
+    unprotection = 7,
+    request = 8,
+    reading = 9
 };
 
 inline constexpr int kSlots = 4096;
@@ -53,8 +57,11 @@ struct Slot {  // plain data; every field but the atomic ones is written by the 
     uint32_t field;  // reveals: field reference
     int64_t unix_micros;
     pg_uuid_t tenant, user, session;
-    char event[48];  // ledger event type that the worker writes
-    char target[64];
+    core::Outcome outcome;  // requests and readings
+    int32_t status;         // requests: what was answered, 0 when an upstream does
+    char event[64];         // ledger event type that the worker writes
+    char target_kind[64];   // empty: that of the kind
+    char target[128];
     char request_id[64];
     char ip[46];
     char user_agent[128];
@@ -87,6 +94,10 @@ struct Order {  // what to charge; copied
     uint32_t field;
     const char *target;
     const char *detail;
+    // Of requests and readings.
+    const char *target_kind = nullptr;  // nullptr: that of the kind
+    core::Outcome outcome = core::Outcome::success;
+    int32_t status = 0;
 };
 
 // Takes a slot, or ERROR AG007 when the region, the worker or a free slot is missing: then nothing

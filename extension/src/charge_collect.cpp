@@ -92,12 +92,14 @@ void write_entry(const Slot &slot, uint64_t count, const char *note) {
     static const pg_uuid_t nil = {};
     static uint8_t bytes[1024];
     // Keys in the order of their encoding: shorter first.
-    ledger::DetailPair pairs[4];
+    ledger::DetailPair pairs[5];
     int used_pairs = 0;
     if (note != nullptr) pairs[used_pairs++] = {"note", note, 0};
     if (slot.detail[0] != '\0') pairs[used_pairs++] = {"detail", slot.detail, 0};
     if (slot.kind == Kind::reveal)
         pairs[used_pairs++] = {"values", nullptr, static_cast<int64_t>(count)};
+    else if (slot.kind == Kind::request && slot.status != 0)
+        pairs[used_pairs++] = {"status", nullptr, slot.status};
     else if (count > 1)
         pairs[used_pairs++] = {"times", nullptr, static_cast<int64_t>(count)};
 
@@ -107,15 +109,18 @@ void write_entry(const Slot &slot, uint64_t count, const char *note) {
         event.outcome = core::Outcome::failure;
     else if (slot.kind == Kind::denial)
         event.outcome = core::Outcome::denied;
+    else if (slot.kind == Kind::request || slot.kind == Kind::reading)
+        event.outcome = slot.outcome;
     // Whose log tells of a reveal is decided when it is counted; nil is the system's.
     if (slot.kind == Kind::reveal || memcmp(&slot.tenant, &nil, sizeof nil) != 0)
         event.tenant = &slot.tenant;
     if (memcmp(&slot.user, &nil, sizeof nil) != 0) event.user = &slot.user;
     if (memcmp(&slot.session, &nil, sizeof nil) != 0) event.session = &slot.session;
     if (slot.target[0] != '\0') {
-        static const char *const kinds[] = {"",       "user",   "field",   "object",
-                                            "tenant", "ledger", "service", "table"};
-        event.target_kind = kinds[static_cast<int>(slot.kind)];
+        static const char *const kinds[] = {"",       "user",    "field", "object", "tenant",
+                                            "ledger", "service", "table", "route",  ""};
+        event.target_kind =
+            slot.target_kind[0] != '\0' ? slot.target_kind : kinds[static_cast<int>(slot.kind)];
         event.target_id = slot.target;
     }
     if (used_pairs > 0)

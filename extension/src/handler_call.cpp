@@ -4,6 +4,7 @@
 #include "handle.hpp"
 
 #include "catalogue.hpp"
+#include "charge.hpp"
 #include "context.hpp"
 #include "guc.hpp"
 #include "ledger.hpp"
@@ -146,18 +147,31 @@ void record_event(const Exchange &exchange, const route::Route &route) {
                                forwarded ? route.upstream : nullptr, exchange.answer.status};
     char *target = psprintf("%s %s", route.method, route.path);
     static const pg_uuid_t nil = {};
+    // Whoever called has the answer before the transaction commits, and may yet make it roll back:
+    // by a row of the same statement that fails, by a portal left half-way, by hanging up.
+    const context::Context *context = context::current();
+    charge::Order order = {};
+    order.kind = charge::Kind::request;
+    order.event = route.event;
+    if (context != nullptr && !route.withheld) order.tenant = context->tenant;
+    if (context != nullptr) order.user = context->user;
+    order.target = target;
+    order.outcome = outcome_of(exchange.answer.status);
+    order.status = forwarded ? 0 : exchange.answer.status;
+    int slot = charge::open(order);
     ledger::Event entry = {route.event};
     if (route.withheld) entry.tenant = &nil;
-    entry.outcome = outcome_of(exchange.answer.status);
+    entry.outcome = order.outcome;
     entry.target_kind = "route";
     entry.target_id = target;
     entry.detail = ledger::encode_detail(&pair, 1, detail);
-    if (context::current() == nullptr) {
+    if (context == nullptr) {
         entry.ip = exchange.peer;
         entry.user_agent = exchange.user_agent;
         entry.request_id = exchange.request_id;
     }
     ledger::append(entry);
+    charge::settle(slot);
 }
 
 void call_handler(Exchange *exchange, const route::Match &match) {

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """With another context: forged, left over, taken twice, or none at all."""
+import time
 import uuid
 
 from catalogue import Succeeded, attack, equal, holds, refuses
@@ -288,3 +289,40 @@ def earlier_statement(w):
         session.prepare("one", "SELECT 1")
         session.prepare("", "SELECT 2")
         equal([session.execute(name).state for name in ("one", "")], states, login)
+
+
+@attack("C21", "Have an answer, and undo what it left in the ledger: by a row that fails, an error that quotes it, a portal left half-way, a cut connection",
+        "gateway", "an event of what was read is charged before the answer leaves")
+def undone(w):
+    root = w.connect("postgres")
+    root.run("""CREATE FUNCTION shop.look(aegis.request) RETURNS aegis.response LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+                BEGIN PERFORM aegis.record('shop.told'); RETURN aegis.respond(200, to_jsonb(repeat('seen', 10000))); END $$;
+                GRANT EXECUTE ON FUNCTION shop.look(aegis.request) TO aegis_member;
+                SELECT aegis.declare_event('shop.looked', 'a request'), aegis.declare_event('shop.told', 'its handler');
+                SELECT aegis.register_route('GET', '/api/shop/look', 'shop.look(aegis.request)', event => 'shop.looked')""")
+    call = "aegis.handle('GET', '/api/shop/look', ARRAY['authorization', 'Bearer %s'], NULL, NULL, NULL) h" % w.token["hera"]
+    lone = "SELECT h.status, h.body FROM " + call
+
+    def left_open(session):
+        session.once("look", lone, portal="open", rows=1)
+        session.ask("SELECT 1 / 0")
+
+    def hung_up(session):
+        session.send(b"P", b"\0" + lone.encode() + b"\0\0\0")
+        session.send(b"B", b"open\0\0" + b"\0" * 6)
+        session.send(b"E", b"open\0" + b"\0\0\0\1")
+        session.send(b"H")
+        holds(b"736565" in session.take(10000), "no answer")  # in hexadecimal
+
+    ways = [lambda s: refuses(s, "22012", "SELECT h.body, 1 / (2 - g) FROM generate_series(1, 2) g, " + call),
+            lambda s: refuses(s, "22P02", "SELECT encode(h.body, 'escape')::int FROM " + call), left_open, hung_up]
+    for number, way in enumerate(ways, 1):
+        session = w.connect("gateway")
+        way(session)
+        session.close()
+        for _ in range(200):
+            found = root.run("SELECT count(*) FILTER (WHERE event = 'shop.looked'), count(*) FILTER (WHERE event = 'shop.told') FROM aegis.audit_log")
+            if found == [[str(number), str(number)]]:
+                break
+            time.sleep(0.05)
+        equal(found, [[str(number), str(number)]], "way %d" % number)
