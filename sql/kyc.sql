@@ -104,6 +104,7 @@ ROLLBACK TO s;
 SELECT aegis_app.get_kyc_identity(public.kyc_request('nobody'));
 ROLLBACK;
 \c - :administrator
+DO $$ BEGIN FOR i IN 1 .. 400 LOOP EXIT WHEN (SELECT alive AND charges_waiting = 0 FROM aegis.worker_status()); PERFORM pg_catalog.pg_sleep(0.05); END LOOP; END $$;
 SELECT target_id, count(*) AS entries FROM aegis.audit_log WHERE seq > :before AND event = 'pii.revealed' AND target_id ~ '^kyc_(person|document[.]number)' GROUP BY 1 ORDER BY 1;
 \c - regress_app
 
