@@ -149,7 +149,7 @@ void Poller::erase(uint64_t id) noexcept {
     auto found = connections_.find(id);
     if (found == connections_.end()) return;
     found->second->place = AddressCount::Place();
-    connections_.erase(found);  // closing the descriptor takes it out of the epoll set
+    connections_.erase(found);  // its end closes the descriptor, which leaves the epoll set
     count_ = connections_.size();
 }
 
@@ -221,7 +221,8 @@ bool Poller::make_room() {
 // release it: the copy keeps its descriptor from being another connection's by the time it is
 // armed. No readiness is lost, for arming looks at what is there; one that comes to a connection
 // that is gone or taken, take() passes over; one too many finds nothing to read, and the connection
-// is parked again.
+// is parked again. Only sweep() takes one that is not armed yet, and what it took ends or lingers,
+// which is reading: so an arming that comes late never asks for the other direction.
 void Poller::park(Connection *connection, Io want) {
     std::shared_ptr<Connection> kept;
     {

@@ -69,7 +69,8 @@ class Poller {
 
     // Waits for the client until connection->phase_deadline. The caller gives the connection up.
     void park(Connection *connection, Io want);
-    // Closes and destroys a connection that the caller holds.
+    // Closes a connection that the caller holds. Who is just arming it keeps its descriptor until
+    // then.
     void release(Connection *connection) noexcept;
 
     size_t connections() const { return count_; }
@@ -106,6 +107,7 @@ class Poller {
 
     std::mutex lock_;
     AddressCount addresses_;
+    // Shared with whoever arms one, outside the lock: its descriptor must not become another's.
     std::unordered_map<uint64_t, std::shared_ptr<Connection>> connections_;
     uint64_t next_id_;
 };

@@ -38,7 +38,9 @@ class Queue {
     std::condition_variable filled_;
     std::deque<Connection *> waiting_;
     // Written with the lock held, read without it: each worker looks before each request, and there
-    // is mostly nothing. One that is idle and looked too early is called.
+    // is mostly nothing. One that is idle and looked too early is called: the one who pushes writes
+    // this and then reads the count of idle workers, a worker does the reverse, so neither order
+    // may be weakened.
     std::atomic<size_t> size_{0};
     std::atomic<bool> closed_{false};
 };

@@ -21,6 +21,7 @@
 #include <new>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -187,7 +188,7 @@ class Arming : public testing::Test {
     static Config settings() {
         Config config;
         config.max_connections = 2;
-        config.connections_per_address = 10;
+        config.connections_per_address = 3;  // a place of one that is gone must be free
         return config;
     }
     void SetUp() override {
@@ -271,6 +272,23 @@ TEST_F(Arming, LeavesToItsTakerWhatCannotBeArmed) {
     EXPECT_TRUE(parked->expired);
     poller_.release(parked);
     expect_end(clients_[0]);
+}
+
+TEST_F(Arming, IsHarmlessAfterThatOfItsTaker) {
+    Connection *parked = come_and_speak(clients_[0]);
+    ASSERT_NE(parked, nullptr);
+    before_arming = [&] {
+        EXPECT_TRUE(comes_true([this] { return handed_ != nullptr; })) << "its time is over";
+        Connection *taken = handed_.exchange(nullptr);
+        taken->expired = false;
+        park_idle(taken, std::chrono::seconds(60));
+        return true;
+    };
+    park_idle(parked, std::chrono::seconds(0));
+    EXPECT_EQ(speak(clients_[0]), parked);
+    std::this_thread::sleep_for(std::chrono::milliseconds(250));  // two rounds of the poller
+    EXPECT_EQ(handed_, nullptr) << "its second arming has nothing more to say";
+    poller_.release(parked);
 }
 
 TEST_F(Arming, EndsWhatCannotBeArmed) {
