@@ -23,7 +23,7 @@ SELECT w.event AS undeclared FROM written w WHERE NOT EXISTS (SELECT FROM aegis.
 
 -- refuses: a detail that its type does not declare, an entry without one that its type requires; a route writes the status with any type, or where it forwarded to, and the worker why it wrote the entry
 SELECT d.event, d.key AS undeclared FROM detailed d JOIN aegis.event_type t ON t.name = d.event
- WHERE NOT t.fields ? d.key AND NOT (t.writer = 'sql' AND d.key IN ('status', 'upstream', 'note')) ORDER BY 1, 2;
+ WHERE NOT t.fields ? d.key AND NOT (t.writer = 'sql' AND d.key IN ('status', 'upstream', 'note', 'times')) ORDER BY 1, 2;
 SELECT w.event, f.key AS missing FROM written w JOIN aegis.event_type t ON t.name = w.event CROSS JOIN jsonb_each_text(t.fields) f
   LEFT JOIN detailed d ON d.event = w.event AND d.key = f.key
  WHERE f.value ~ 'required' AND d.entries IS DISTINCT FROM w.entries AND t.by_extension ORDER BY 1, 2;

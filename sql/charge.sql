@@ -90,6 +90,24 @@ SELECT regress_entries('auth.denied', 'rolled back', 'request-1', 'transaction r
        regress_entries('released') AS released, regress_entries('settled') AS settled,
        regress_entries('auth.sign_in_abandoned', 'first') + regress_entries('auth.sign_in_abandoned', 'second') AS attempts;
 
+-- survives: a charge that cannot be written, as its event type is gone: those behind it are
+BEGIN;
+SELECT probe_open(3, 'regress.unknown', :nobody, :user, 'never') AS bad \gset
+SELECT probe_open(3, 'auth.denied', :nobody, :user, 'behind it') AS good \gset
+SELECT :bad < :good AS behind;
+ROLLBACK;
+DO $$
+BEGIN
+  FOR i IN 1 .. 400 LOOP
+    IF regress_entries('auth.denied', 'behind it') > 0 THEN RETURN; END IF;
+    PERFORM pg_catalog.pg_sleep(0.05);
+  END LOOP;
+END $$;
+SELECT regress_entries('auth.denied', 'behind it') AS behind, regress_entries('regress.unknown') AS unknown, charges_waiting FROM aegis.worker_status();
+SELECT aegis.declare_event('regress.unknown', 'it came back');
+SELECT regress_wait_collected();
+SELECT regress_entries('regress.unknown', 'never') AS came_back;
+
 -- allows: reveals are counted per tenant and field, in parallel workers too
 CREATE TABLE regress_numbers AS SELECT n FROM generate_series(1, 1000) n;
 BEGIN;

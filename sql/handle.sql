@@ -65,7 +65,8 @@ END $$;
 CREATE FUNCTION regress_handle.peek(request aegis.request) RETURNS aegis.response
   LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
-  PERFORM aegis.record('regress.peeked', 'note', 'all', 'failure');
+  PERFORM aegis.record('regress.peeked', 'note', 'all', 'denied') FROM generate_series(1, coalesce((request.query ->> 'times')::int, 1));
+  IF request.query ? 'fails' THEN RAISE EXCEPTION 'nothing is shown'; END IF;
   RETURN aegis.respond(200, '"seen"');
 END $$;
 CREATE FUNCTION regress_handle.poison(request aegis.request) RETURNS aegis.response LANGUAGE plpgsql AS $$
@@ -262,11 +263,16 @@ SELECT aegis.users();
 -- the routes record, and what their handlers do, is recorded by the worker
 SELECT h.status, 1 / (2 - g) AS one FROM aegis.handle('GET', '/regress/handle/seen', ARRAY['authorization', 'Bearer ' || :'uli_token'] :nobody, generate_series(1, 2) g;
 SELECT encode(h.body, 'escape')::int FROM aegis.handle('GET', '/regress/handle/peek', ARRAY['authorization', 'Bearer ' || :'uli_token'] :nobody;
+SELECT encode(h.body, 'escape')::int FROM aegis.handle('GET', '/regress/handle/peek?times=40', ARRAY['authorization', 'Bearer ' || :'uli_token'] :nobody;
+-- allows: the same as it should be; of a handler that fails nothing is said
+SELECT h.status FROM aegis.handle('GET', '/regress/handle/peek?times=40', ARRAY['authorization', 'Bearer ' || :'uli_token'] :nobody;
+SELECT h.status FROM aegis.handle('GET', '/regress/handle/peek?fails=1', ARRAY['authorization', 'Bearer ' || :'uli_token'] :nobody;
+SELECT h.status FROM aegis.handle('GET', '/regress/handle/seen', ARRAY['authorization', 'Bearer ' || :'uli_token'] :nobody;
 \c - :superuser
 SET client_min_messages = warning;
 DO $$ BEGIN FOR i IN 1 .. 400 LOOP EXIT WHEN (SELECT alive AND charges_waiting = 0 FROM aegis.worker_status()); PERFORM pg_catalog.pg_sleep(0.05); END LOOP; END $$;
-SELECT event, outcome, target_kind, target_id, detail, tenant_id = :'tenant' AS of_the_tenant, user_id IS NOT NULL AS by_somebody, "session_user", request_id
-  FROM aegis.audit_log WHERE event IN ('regress.seen', 'regress.peeked') ORDER BY event;
+SELECT event, outcome, target_kind, target_id, detail, tenant_id = :'tenant' AS of_the_tenant, user_id IS NOT NULL AS by_somebody, "session_user", request_id, count(*)
+  FROM aegis.audit_log WHERE event IN ('regress.seen', 'regress.peeked') GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9 ORDER BY 1, 5;
 \c - regress_handle_gateway
 -- survives: denials and the route's event are recorded, also of what was rolled back
 \c - :superuser

@@ -167,6 +167,23 @@ void check_detail(const EventType &type, core::ByteView detail) {
 }
 #endif
 
+int charge_reading(const ledger::Event &event) {
+    if (!XactReadOnly || !context::has_own_clock()) return -1;
+    const context::Context *context = context::current();
+    charge::Order order = {};
+    order.kind = charge::Kind::reading;
+    order.event = event.type;
+    if (event.tenant != nullptr)
+        order.tenant = *event.tenant;
+    else if (context != nullptr)
+        order.tenant = context->tenant;
+    if (context != nullptr) order.user = context->user;
+    order.target_kind = event.target_kind;
+    order.target = event.target_id;
+    order.outcome = event.outcome;
+    return charge::count_reading(order);
+}
+
 void define() {
     pg::on_relation_change(forget);
 }
@@ -316,19 +333,6 @@ const char *text_argument(FunctionCallInfo fcinfo, int number) {
     return PG_ARGISNULL(number) ? nullptr : text_to_cstring(PG_GETARG_TEXT_PP(number));
 }
 
-int charge_reading(const aegis::ledger::Event &event, bool of_tenant) {
-    const aegis::context::Context *context = aegis::context::current();
-    aegis::charge::Order order = {};
-    order.kind = aegis::charge::Kind::reading;
-    order.event = event.type;
-    if (of_tenant) order.tenant = context->tenant;
-    if (context != nullptr) order.user = context->user;
-    order.target_kind = event.target_kind;
-    order.target = event.target_id;
-    order.outcome = event.outcome;
-    return aegis::charge::open(order);
-}
-
 }  // namespace
 
 AEGIS_FUNCTION(aegis_record) {
@@ -349,8 +353,7 @@ AEGIS_FUNCTION(aegis_record) {
     bool of_tenant = context != nullptr && !type.withheld;
     event.detail = encode(type, PG_GETARG_JSONB_P(4), of_tenant ? context->tenant : nil);
     if (type.withheld) event.tenant = &nil;
-    // What was read is read, whatever becomes of the transaction.
-    int slot = XactReadOnly ? charge_reading(event, of_tenant) : -1;
+    int slot = aegis::catalogue::charge_reading(event);
     aegis::ledger::append(event);
     if (slot >= 0) aegis::charge::settle(slot);
     PG_RETURN_VOID();

@@ -3,6 +3,7 @@
 // of those are personal. docs/catalogue.md.
 #pragma once
 
+#include "ledger.hpp"
 #include "pg/postgres.hpp"
 
 namespace aegis::catalogue {
@@ -35,6 +36,10 @@ const EventType &require_open(const char *name);
 // and no sign-in of a running system fails for one.
 void check_detail(const EventType &type, core::ByteView detail);
 #endif
+
+// In the handler of a GET: charges its event, for what was read is read, whatever becomes of the
+// request's transaction. The slot to settle once the entry is written, or -1.
+int charge_reading(const ledger::Event &event);
 
 void define();
 

@@ -402,6 +402,36 @@ void count_reveal(const pg_uuid_t &tenant, uint32_t field, uint64_t values, bool
     table->slots[index].count.fetch_add(values);
 }
 
+int count_reading(const Order &order) {
+    Table *table = detail::table();
+    for (int i = 0; i < held_count; i++) {
+        Slot &slot = table->slots[held[i].slot];
+        if (slot.kind != Kind::reading || strcmp(slot.event, order.event) != 0 ||
+            !same(slot.tenant, order.tenant))
+            continue;
+        slot.count.fetch_add(1);
+        return -1;
+    }
+    int slot = open(order);
+    table->slots[slot].count.store(1);
+    return slot;
+}
+
+void conclude(int slot, core::Outcome outcome, int status) {
+    Slot &charged = detail::table()->slots[slot];
+    charged.outcome = outcome;
+    charged.status = status;
+}
+
+void settle_readings() {
+    for (int i = 0; i < held_count; i++) {
+        Slot &slot = detail::table()->slots[held[i].slot];
+        if (slot.kind != Kind::reading) continue;
+        slot.outcome = core::Outcome::failure;
+        settle(held[i].slot);
+    }
+}
+
 void settle(int slot) {
     for (int i = 0; i < held_count; i++) {
         if (held[i].slot != slot) continue;

@@ -21,8 +21,8 @@ enum class Kind : uint32_t {
     finding = 5,
     signature = 6,
     unprotection = 7,
-    request = 8,
-    reading = 9
+    request = 8,  // the event of a route that reads
+    reading = 9,  // what its handler records
 };
 
 inline constexpr int kSlots = 4096;
@@ -58,7 +58,7 @@ struct Slot {  // plain data; every field but the atomic ones is written by the 
     int64_t unix_micros;
     pg_uuid_t tenant, user, session;
     core::Outcome outcome;  // requests and readings
-    int32_t status;         // requests: what was answered, 0 when an upstream does
+    int32_t status;         // requests: what was answered
     char event[64];         // ledger event type that the worker writes
     char target_kind[64];   // empty: that of the kind
     char target[128];
@@ -117,6 +117,14 @@ void note_refusal(const char *what, const char *target, bool withheld = false);
 // parallel worker, which adds to its leader's slot. The entry is written at commit.
 // Where it is withheld, or its table is, the entry is the system's.
 void count_reveal(const pg_uuid_t &tenant, uint32_t field, uint64_t values, bool withheld = false);
+// The same for what a handler records that only reads, by event: the slot when it was opened now
+// and is to be settled, else -1.
+int count_reading(const Order &order);
+// How a request ended that was charged before.
+void conclude(int slot, core::Outcome outcome, int status);
+// The handler failed, and nothing of what it read is shown: its readings are settled without
+// entries, unless the transaction is rolled back.
+void settle_readings();
 // No field has this number: address and user agent of ledger entries.
 inline constexpr uint32_t kAuditMeta = 0;
 // The transaction has written its own entry for this charge: the slot is freed at commit, unless

@@ -22,6 +22,7 @@ constexpr int64_t kLongestPauseMicros = 30 * 1000000;
 
 // After a failure slots are written one by one, so that one bad slot does not hold up the others.
 int batch = kBatch;
+int scan_from = 0;  // the slot that is looked at first
 int taken_slots[kBatch];
 int taken_count = 0;
 
@@ -74,6 +75,9 @@ void judge() {
 
 void written(bool committed) {
     Table *table = detail::table();
+    // The last one taken is the one that failed. Those behind it come before it is tried again: one
+    // that can never be written must not keep them waiting.
+    if (!committed && taken_count > 0) scan_from = taken_slots[taken_count - 1] + 1;
     if (committed)
         batch = Min(2 * batch, kBatch);
     else if (batch > 1)
@@ -142,7 +146,8 @@ int collect() {
     int64_t now = worker::now_micros();
     int high = used();
     taken_count = 0;
-    for (int i = 0; i < high && taken_count < batch; i++) {
+    for (int n = 0; n < high && taken_count < batch; n++) {
+        int i = (scan_from + n) % high;
         Slot &slot = table->slots[i];
         if (slot.database != MyDatabaseId || slot.state.load() == kFree) continue;
         reap(slot);

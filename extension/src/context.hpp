@@ -71,6 +71,7 @@ void hold_to_time();
 // While a request handler runs, its own clock counts: how long it may run at most, at most `ms`.
 int begin_own_clock(int ms);
 void end_own_clock();
+bool has_own_clock();  // a handler runs
 
 // Fills the ranges that a rank gives: docs/tenant.md. subtree_hi is the last team_ord below the
 // user's team.

@@ -22,7 +22,7 @@ TimestampTz statement_end(const Context &context, TimestampTz from) {
 void cut_off_statement(const Context &context) {
     if (context.statement_ms == 0 && TIMESTAMP_NOT_FINITE(context.expires_at)) return;
     // It has gone off, and armed anew it would not say so when the statement is cancelled for it.
-    if (get_timeout_indicator(STATEMENT_TIMEOUT, false)) return;
+    if (QueryCancelPending && get_timeout_indicator(STATEMENT_TIMEOUT, false)) return;
     // PostgreSQL stops this clock after each statement, of several in one string too.
     bool runs = get_timeout_active(STATEMENT_TIMEOUT);
     TimestampTz end = statement_end(
@@ -73,6 +73,10 @@ int begin_own_clock(int ms) {
 
 void end_own_clock() {
     own_clock = false;
+}
+
+bool has_own_clock() {
+    return own_clock;
 }
 
 }  // namespace aegis::context

@@ -6,6 +6,9 @@
 #include "core/encoding.hpp"
 
 #include "export.hpp"
+
+#include "catalogue.hpp"
+#include "charge.hpp"
 #include "ledger.hpp"
 #include "ledger_tables.hpp"
 #include "pg/function.hpp"
@@ -203,7 +206,9 @@ void record_export(const pg_uuid_t *tenant, const char *name, int64 newest, int6
     event.target_kind = tenant != nullptr ? "tenant" : "ledger";
     event.target_id = name;
     event.detail = ledger::encode_detail(pairs, lengthof(pairs), core::ByteSpan(buffer));
+    int slot = catalogue::charge_reading(event);
     ledger::append(event);
+    if (slot >= 0) charge::settle(slot);
 }
 
 // So that aegis.cut_ledger() knows that there is a file. Of the statement only a hash is kept: who

@@ -103,7 +103,7 @@ void answer_route(Exchange *exchange) {
     idempotency::Key key;
     if (found.upstream != nullptr) {
         upstream::forward(exchange, match);
-        record_event(*exchange, found);
+        record_event(*exchange, found, -1);  // that it was signed is charged
     } else if (webhook) {
         call_handler(exchange, match);  // a provider's message is taken once by its own id
     } else if (idempotency::begin(exchange, found, &key)) {

@@ -56,8 +56,9 @@ Jsonb *parse_body(Exchange *exchange);
 // Runs the handler as aegis_member and answers with what it returned or how it failed.
 void call_handler(Exchange *exchange, const route::Match &match);
 
-// Writes the event that the route names, if any, with what became of the call.
-void record_event(const Exchange &exchange, const route::Route &route);
+// Writes the event that the route names, if any, with what became of the call; charged: its charge,
+// or -1.
+void record_event(const Exchange &exchange, const route::Route &route, int charged);
 
 // What a handler returned, an aegis.response, as an answer; ERROR when it must not be sent.
 void read_answer(Datum response, http::Answer *answer);

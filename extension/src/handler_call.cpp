@@ -45,7 +45,9 @@ void stop_clock() {
     if (!timeout_registered) return;
     disable_timeout(timeout_id, false);
     // Fired too late to interrupt the handler: it must not interrupt what comes after.
-    if (timed_out) QueryCancelPending = false;
+    if (timed_out && !get_timeout_indicator(STATEMENT_TIMEOUT, false) &&
+        !get_timeout_indicator(LOCK_TIMEOUT, false))
+        QueryCancelPending = false;
 }
 
 Datum request_datum(const Exchange &exchange, const route::Match &match, Jsonb *body) {
@@ -129,6 +131,20 @@ void log_failure(const Exchange &exchange, const route::Route &route, const Erro
                       development ? ": " : "", development && error.message ? error.message : "")));
 }
 
+// Whoever called has the answer before the transaction commits, and may yet make it roll back: by a
+// row of the same statement that fails, by a portal left half-way, by hanging up. What was read is
+// read then, so its event is charged before.
+int charge_event(const route::Route &route) {
+    static const pg_uuid_t nil = {};
+    // A restored row may name a type of Aegis: then nothing is done rather than an entry forged.
+    (void)catalogue::require_open(route.event);
+    const context::Context *context = context::current();
+    char *target = psprintf("%s %s", route.method, route.path);
+    return charge::open({charge::Kind::request, route.event,
+                         context != nullptr && !route.withheld ? context->tenant : nil,
+                         context != nullptr ? context->user : nil, 0, target, nullptr});
+}
+
 core::Outcome outcome_of(int status) {
     if (status < 400) return core::Outcome::success;
     return status == 401 || status == 403 ? core::Outcome::denied : core::Outcome::failure;
@@ -136,7 +152,7 @@ core::Outcome outcome_of(int status) {
 
 }  // namespace
 
-void record_event(const Exchange &exchange, const route::Route &route) {
+void record_event(const Exchange &exchange, const route::Route &route, int charged) {
     if (route.event == nullptr) return;
     // A restored row may name a type of Aegis: then nothing is done rather than an entry forged.
     (void)catalogue::require_open(route.event);
@@ -147,21 +163,12 @@ void record_event(const Exchange &exchange, const route::Route &route) {
                                forwarded ? route.upstream : nullptr, exchange.answer.status};
     char *target = psprintf("%s %s", route.method, route.path);
     static const pg_uuid_t nil = {};
-    // Whoever called has the answer before the transaction commits, and may yet make it roll back:
-    // by a row of the same statement that fails, by a portal left half-way, by hanging up.
     const context::Context *context = context::current();
-    charge::Order order = {};
-    order.kind = charge::Kind::request;
-    order.event = route.event;
-    if (context != nullptr && !route.withheld) order.tenant = context->tenant;
-    if (context != nullptr) order.user = context->user;
-    order.target = target;
-    order.outcome = outcome_of(exchange.answer.status);
-    order.status = forwarded ? 0 : exchange.answer.status;
-    int slot = charge::open(order);
+    if (charged >= 0)
+        charge::conclude(charged, outcome_of(exchange.answer.status), exchange.answer.status);
     ledger::Event entry = {route.event};
     if (route.withheld) entry.tenant = &nil;
-    entry.outcome = order.outcome;
+    entry.outcome = outcome_of(exchange.answer.status);
     entry.target_kind = "route";
     entry.target_id = target;
     entry.detail = ledger::encode_detail(&pair, 1, detail);
@@ -171,7 +178,7 @@ void record_event(const Exchange &exchange, const route::Route &route) {
         entry.request_id = exchange.request_id;
     }
     ledger::append(entry);
-    charge::settle(slot);
+    if (charged >= 0) charge::settle(charged);
 }
 
 void call_handler(Exchange *exchange, const route::Match &match) {
@@ -183,10 +190,15 @@ void call_handler(Exchange *exchange, const route::Match &match) {
         exchange->answer = {};  // its handler notes that a signed body was no JSON
     }
     Call call = {exchange, &match, body, strcmp(route.method, "GET") == 0};
-    auto run = [&] { run_handler(call); };
+    int charged = -1;
+    auto run = [&] {
+        if (call.read_only && route.event != nullptr) charged = charge_event(route);
+        run_handler(call);
+    };
     ErrorData *error = pg::try_in_subtransaction(run);
     if (error != nullptr) {
         stop_clock();
+        charge::settle_readings();
         // A cancel that is not our own clock's belongs to whoever sent it.
         if (error->sqlerrcode == ERRCODE_QUERY_CANCELED && !timed_out) ReThrowError(error);
         http::set_problem_of_error(&exchange->answer, *error, exchange->request_id);
@@ -199,7 +211,7 @@ void call_handler(Exchange *exchange, const route::Match &match) {
             exchange->answer = answer;
         }
     }
-    record_event(*exchange, route);
+    record_event(*exchange, route, charged);
 }
 
 }  // namespace aegis::handle
