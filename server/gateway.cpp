@@ -185,10 +185,8 @@ Verdict Gateway::judge_main(const Connection &connection) const {
     // Whoever watches the service must not find it down because others ask too much.
     const bool health = head.path == kHealthPath;
     if (health && !asks_to_look(head)) return judge_path(connection);
-    const Rates rates = {settings.address_rate, settings.principal_rate};
-    RateVerdict rate =
-        rates_.take(rates, connection.peer,
-                    rates.principal > 0 ? counted_principal(head, connection.peer) : std::string());
+    RateVerdict rate = rates_.take({settings.address_rate, settings.principal_rate},
+                                   connection.peer, counted_principal(head, connection.peer));
     if (health && !rate.allowed) return judge_look(connection, Look::none, kHealthPath);
     Verdict verdict = rate.allowed ? judge_path(connection) : refuse(connection, kRateLimited);
     if (!rate.allowed) verdict.early->set("retry-after", std::to_string(rate.retry_seconds));

@@ -33,9 +33,7 @@ bool is_valid(std::string_view text) {
 }  // namespace
 
 std::string_view trace_id_of(const Head &head) {
-    const auto is_parent = [](const auto &field) {
-        return std::string_view(field.first) == "traceparent";  // compared by its length first
-    };
+    const auto is_parent = [](const auto &field) { return field.first == "traceparent"; };
     const auto found = std::find_if(head.fields.begin(), head.fields.end(), is_parent);
     if (found == head.fields.end() || std::any_of(found + 1, head.fields.end(), is_parent) ||
         !is_valid(found->second))

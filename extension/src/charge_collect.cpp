@@ -96,7 +96,7 @@ void write_entry(const Slot &slot, uint64_t count, const char *note) {
     static const pg_uuid_t nil = {};
     static uint8_t bytes[1024];
     // Keys in the order of their encoding: shorter first.
-    ledger::DetailPair pairs[5];
+    ledger::DetailPair pairs[4];
     int used_pairs = 0;
     if (note != nullptr) pairs[used_pairs++] = {"note", note, 0};
     if (slot.detail[0] != '\0') pairs[used_pairs++] = {"detail", slot.detail, 0};

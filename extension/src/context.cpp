@@ -23,17 +23,6 @@ const Context *gate = nullptr;
 // re-open the way in under another identity.
 bool used_in_transaction = false;
 
-struct Hex {
-    char pairs[256][2];
-    constexpr Hex() : pairs() {
-        for (int i = 0; i < 256; i++) {
-            pairs[i][0] = "0123456789abcdef"[i >> 4];
-            pairs[i][1] = "0123456789abcdef"[i & 15];
-        }
-    }
-};
-constexpr Hex kHex;
-
 int nibble(char c) {
     if (c >= '0' && c <= '9') return c - '0';
     if (c >= 'a' && c <= 'f') return c - 'a' + 10;
@@ -148,14 +137,17 @@ void establish(const Context &context) {
 
     static_assert(sizeof(Context) % sizeof(uint64) == 0);
     char text[kTextBytes + 1];
+    static const char digits[] = "0123456789abcdef";
     const uint8_t *bytes = reinterpret_cast<const uint8_t *>(&context);
     memset(text, '0', kTextBytes);
     for (size_t word = 0; word < sizeof context; word += sizeof(uint64)) {
         uint64 eight;
         memcpy(&eight, bytes + word, sizeof eight);
         if (eight == 0) continue;  // most of it
-        for (size_t i = word; i < word + sizeof eight; i++)
-            memcpy(text + 2 * i, kHex.pairs[bytes[i]], 2);
+        for (size_t i = word; i < word + sizeof eight; i++) {
+            text[2 * i] = digits[bytes[i] >> 4];
+            text[2 * i + 1] = digits[bytes[i] & 15];
+        }
     }
     text[kTextBytes] = '\0';
     // Set before the GUC: an error inside must not leave the way open for a second try.
